@@ -1,0 +1,137 @@
+"""Every public error. Its type says whose fault it is; one place turns it into the wire.
+
+`ToolError`, `ResourceError` and `PromptError` are what an author raises to speak to the
+client on purpose: their text is never masked. `McpError` is a JSON-RPC error, sent or
+received. Everything else an author's code raises is the server's own fault.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+__all__ = [
+    "AuthorizationError",
+    "ClientError",
+    "DisabledError",
+    "FastMCPDeprecationWarning",
+    "FastMCPError",
+    "InsufficientScopeError",
+    "InvalidSignature",
+    "MCPError",
+    "McpError",
+    "NotFoundError",
+    "PromptError",
+    "ResourceError",
+    "ResourceSecurityError",
+    "ToolError",
+    "ValidationError",
+]
+
+
+class FastMCPDeprecationWarning(DeprecationWarning):
+    """A spelling that still works and will not for ever; the text says what to write."""
+
+
+class FastMCPError(Exception):
+    """Base of the errors an author raises on purpose.
+
+    Args:
+        log_level: the level at which the server logs it when it ends a call.
+    """
+
+    def __init__(self, *args: object, log_level: int = logging.ERROR) -> None:
+        super().__init__(*args)
+        self.log_level = log_level
+
+
+class ToolError(FastMCPError):
+    """A tool says no. The text reaches the client as it is, never masked."""
+
+
+class ResourceError(FastMCPError):
+    """A resource could not be read. The text reaches the client, never masked."""
+
+
+class PromptError(FastMCPError):
+    """A prompt could not be rendered. The text reaches the client, never masked."""
+
+
+class ValidationError(FastMCPError):
+    """Arguments do not fit the declared parameters."""
+
+
+class AuthorizationError(FastMCPError):
+    """The principal may not do this."""
+
+
+class InsufficientScopeError(AuthorizationError):
+    """The token lacks a scope that this component requires."""
+
+
+class ResourceSecurityError(ResourceError):
+    """A template parameter was refused: path traversal, absolute path or null byte."""
+
+
+class NotFoundError(Exception):
+    """No such component."""
+
+
+class DisabledError(Exception):
+    """The component exists and is disabled."""
+
+
+class InvalidSignature(Exception):  # noqa: N818  (FastMCP's public name)
+    """The function cannot become a component."""
+
+
+class ClientError(Exception):
+    """The client was used in a way it cannot serve."""
+
+
+class _ErrorFields:
+    """What a JSON-RPC error object holds: code, message, data."""
+
+    __slots__ = ("code", "data", "message")
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"ErrorData(code={self.code}, message={self.message!r}, data={self.data!r})"
+
+
+class McpError(Exception):
+    """A JSON-RPC error object, sent by us or received from the peer.
+
+    Both spellings users have are taken: `McpError(code=..., message=..., data=...)` and
+    `McpError(ErrorData(...))`. Read it through `.error.code`, `.error.message`, `.error.data`.
+
+    Args:
+        code: the JSON-RPC error code, or an object with `code`, `message` and `data`.
+        message: one sentence: what happened, whose fault, what to do.
+        data: anything JSON can carry.
+    """
+
+    def __init__(self, code: Any, message: str | None = None, data: Any = None) -> None:
+        if message is None:
+            code, message, data = code.code, code.message, getattr(code, "data", None)
+        self.error = _ErrorFields(int(code), str(message), data)
+        super().__init__(self.error.message)
+
+    @property
+    def code(self) -> int:
+        return self.error.code
+
+    @property
+    def message(self) -> str:
+        return self.error.message
+
+    @property
+    def data(self) -> Any:
+        return self.error.data
+
+
+MCPError = McpError
