@@ -81,7 +81,7 @@ class DisabledError(Exception):
     """The component exists and is disabled."""
 
 
-class InvalidSignature(Exception):  # noqa: N818  (FastMCP's public name)
+class InvalidSignature(Exception):
     """The function cannot become a component."""
 
 

@@ -1,0 +1,293 @@
+"""What one HTTP POST is: decided here, once, from its headers and its bytes.
+
+The era of a request is read from the request alone: a per-request `_meta` version or a
+stateless version in `MCP-Protocol-Version` means the stateless era, all else is the
+handshake era (2026-07-28, basic/versioning, "Backward Compatibility"). Afterwards the era is
+data; nobody asks again. A refusal is a value too: `Reject` holds the HTTP status and the
+JSON-RPC error, so the endpoint has nothing left to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, cast
+
+import msgspec
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import jsonrpc, meta
+from fastmcp.protocol.errors import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    header_mismatch,
+    http_status,
+    invalid_params,
+    method_not_found,
+    unsupported_version,
+)
+from fastmcp.protocol.headers import Accepts, accepts, decode_value, is_json
+from fastmcp.protocol.jsonrpc import Malformed, Notification, Request, RequestId, Response
+from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.versions import DEFAULT_HTTP_VERSION, Era, era_of
+
+__all__ = [
+    "Batch",
+    "Call",
+    "Incoming",
+    "Notice",
+    "Reject",
+    "Reply",
+    "call_of",
+    "check_meta",
+    "classify",
+    "classify_message",
+]
+
+
+class Call(msgspec.Struct):
+    """One request, with all that was learned about it at the edge.
+
+    `version` is what the request itself says; in the handshake era the session's negotiated
+    version is the truth and replaces it.
+    """
+
+    era: Era
+    version: str
+    id: RequestId
+    method: str
+    params: dict[str, Any]
+    meta: dict[str, Any]
+
+
+class Notice(msgspec.Struct):
+    """One notification."""
+
+    era: Era
+    version: str
+    method: str
+    params: dict[str, Any]
+
+
+class Reply(msgspec.Struct):
+    """The client's answer to a request of the server (handshake era)."""
+
+    response: Response
+
+
+class Batch(msgspec.Struct):
+    """Several messages in one body; 2025-03-26 alone has them."""
+
+    version: str
+    items: list[Call | Notice | Reply | Malformed]
+
+
+class Reject(msgspec.Struct):
+    """What is not served, and how to say so."""
+
+    status: int
+    error: McpError
+    id: RequestId | None = None
+
+
+Incoming: TypeAlias = Call | Notice | Reply | Batch | Reject
+
+_BATCH_VERSION: Final = "2025-03-26"
+_NOTHING: Final = Accepts(False, False)
+
+
+def classify(headers: Mapping[bytes, bytes], body: bytes) -> Incoming:
+    """Read one POST.
+
+    Args:
+        headers: header names in lower case.
+        body: the whole body.
+    """
+    if not is_json(headers.get(b"content-type")):
+        return Reject(
+            415,
+            McpError(
+                INVALID_REQUEST, "Unsupported media type: send Content-Type: application/json"
+            ),
+        )
+    if accepts(headers.get(b"accept")) == _NOTHING:
+        return Reject(
+            406,
+            McpError(
+                INVALID_REQUEST,
+                "Not acceptable: send Accept: application/json, text/event-stream",
+            ),
+        )
+    raw_version = headers.get(b"mcp-protocol-version")
+    declared = raw_version.decode("latin-1").strip() if raw_version is not None else None
+    if body.lstrip(b" \t\r\n")[:1] == b"[":
+        return _batch(declared, body)
+    try:
+        message = jsonrpc.decode(body)
+    except Malformed as exc:
+        return Reject(400, exc, exc.id)
+    return _single(message, declared, headers)
+
+
+def _single(
+    message: jsonrpc.Message, declared: str | None, headers: Mapping[bytes, bytes]
+) -> Incoming:
+    if isinstance(message, Response):
+        if declared is not None and era_of(declared) is Era.STATELESS:
+            return Reject(
+                400, McpError(INVALID_REQUEST, "Invalid request: clients send no responses here")
+            )
+        return _known_version(declared) or Reply(message)
+    params_meta = _meta_of(message.params)
+    if params_meta is None:
+        return Reject(
+            400, invalid_params("Invalid params: _meta must be an object"), _id_of(message)
+        )
+    era = era_of(declared) if declared is not None else None
+    if era is Era.STATELESS or meta.PROTOCOL_VERSION in params_meta:
+        return _stateless(message, declared, params_meta, headers)
+    refused = _known_version(declared, _id_of(message))
+    if refused is not None:
+        return refused
+    version = declared or DEFAULT_HTTP_VERSION
+    if isinstance(message, Request):
+        return Call(Era.HANDSHAKE, version, message.id, message.method, message.params, params_meta)
+    return Notice(Era.HANDSHAKE, version, message.method, message.params)
+
+
+def _stateless(
+    message: Request | Notification,
+    declared: str | None,
+    params_meta: dict[str, Any],
+    headers: Mapping[bytes, bytes],
+) -> Incoming:
+    """The rules of "Server Validation" and of the required `_meta` fields, in that order."""
+    if isinstance(message, Notification):
+        # Header rules for notification POSTs are not defined by this revision.
+        return Notice(Era.STATELESS, declared or "", message.method, message.params)
+    id = message.id
+    requested = params_meta.get(meta.PROTOCOL_VERSION)
+    if isinstance(requested, str) and declared != requested:
+        said = "is missing" if declared is None else f"value {declared!r}"
+        return _reject(
+            header_mismatch(
+                f"MCP-Protocol-Version header {said}, the body's _meta says {requested!r}"
+            ),
+            id,
+        )
+    error = check_meta(params_meta)
+    if error is not None:
+        return Reject(400, error, id) if error.code == INVALID_PARAMS else _reject(error, id)
+    error = _check_mirrors(message, headers)
+    if error is not None:
+        return _reject(error, id)
+    row = METHODS.get(message.method)
+    if row is None or Era.STATELESS not in row.eras:
+        return _reject(method_not_found(message.method), id)
+    return Call(
+        Era.STATELESS, cast("str", requested), id, message.method, message.params, params_meta
+    )
+
+
+def check_meta(params_meta: dict[str, Any]) -> McpError | None:
+    """The per-request fields every stateless request must carry (basic/index, "_meta")."""
+    requested = params_meta.get(meta.PROTOCOL_VERSION)
+    if not isinstance(requested, str):
+        return invalid_params(f"Invalid params: _meta must hold {meta.PROTOCOL_VERSION}, a string")
+    if era_of(requested) is not Era.STATELESS:
+        return unsupported_version(requested)
+    if not isinstance(params_meta.get(meta.CLIENT_CAPABILITIES), dict):
+        return invalid_params(
+            f"Invalid params: _meta must hold {meta.CLIENT_CAPABILITIES}, an object"
+        )
+    info = params_meta.get(meta.CLIENT_INFO)
+    if info is not None and not isinstance(info, dict):
+        return invalid_params(f"Invalid params: {meta.CLIENT_INFO} must be an object")
+    level = params_meta.get(meta.LOG_LEVEL)
+    if level is not None and level not in meta.LOG_LEVELS:
+        return invalid_params(f"Invalid params: {meta.LOG_LEVEL} must be a log level")
+    return None
+
+
+def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError | None:
+    """`Mcp-Method` and `Mcp-Name` must say what the body says ("Standard Request Headers")."""
+    method = headers.get(b"mcp-method")
+    if method is None:
+        return header_mismatch("Mcp-Method header is missing")
+    if method.strip(b" \t") != message.method.encode("utf-8", "surrogatepass"):
+        return header_mismatch(
+            f"Mcp-Method header value {method.decode('latin-1')!r} does not match body value "
+            f"{message.method!r}"
+        )
+    row = METHODS.get(message.method)
+    if row is None or row.name_field is None:
+        return None
+    name = headers.get(b"mcp-name")
+    if name is None:
+        return header_mismatch("Mcp-Name header is missing")
+    if decode_value(name) != message.params.get(row.name_field):
+        return header_mismatch(
+            f"Mcp-Name header value {name.decode('latin-1')!r} does not match body value "
+            f"{message.params.get(row.name_field)!r}"
+        )
+    return None
+
+
+def _batch(declared: str | None, body: bytes) -> Incoming:
+    if (declared or DEFAULT_HTTP_VERSION) != _BATCH_VERSION:
+        return Reject(
+            400,
+            McpError(
+                INVALID_REQUEST,
+                f"Invalid request: JSON-RPC batches exist in {_BATCH_VERSION} alone; "
+                "send one message per request",
+            ),
+        )
+    try:
+        messages = jsonrpc.decode_many(body)
+    except Malformed as exc:
+        return Reject(400, exc, exc.id)
+    return Batch(
+        _BATCH_VERSION,
+        [
+            item if isinstance(item, Malformed) else classify_message(item, _BATCH_VERSION)
+            for item in messages
+        ],
+    )
+
+
+def classify_message(message: jsonrpc.Message, version: str) -> Call | Notice | Reply | Malformed:
+    """A handshake-era message where the version is known already: in a batch or on a pipe."""
+    if isinstance(message, Response):
+        return Reply(message)
+    if isinstance(message, Notification):
+        return Notice(Era.HANDSHAKE, version, message.method, message.params)
+    return call_of(message, Era.HANDSHAKE, version)
+
+
+def call_of(message: Request, era: Era, version: str) -> Call | Malformed:
+    """A request as a call, or what is wrong with its `_meta`."""
+    params_meta = _meta_of(message.params)
+    if params_meta is None:
+        return Malformed(INVALID_PARAMS, "Invalid params: _meta must be an object", message.id)
+    return Call(era, version, message.id, message.method, message.params, params_meta)
+
+
+def _meta_of(params: dict[str, Any]) -> dict[str, Any] | None:
+    value = params.get("_meta")
+    if value is None:
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _id_of(message: Request | Notification) -> RequestId | None:
+    return message.id if isinstance(message, Request) else None
+
+
+def _known_version(declared: str | None, id: RequestId | None = None) -> Reject | None:
+    if declared is None or era_of(declared) is not None:
+        return None
+    return _reject(unsupported_version(declared), id)
+
+
+def _reject(error: McpError, id: RequestId | None) -> Reject:
+    return Reject(http_status(error.code), error, id)

@@ -1,0 +1,215 @@
+"""Bytes to messages and back.
+
+A message is decoded once, straight into a validated envelope; its `params` become a plain
+dict that every later step shares. What cannot be an MCP message raises `McpError` with the
+code JSON-RPC 2.0 (section 5.1) names, and with the request's id where one could be read
+(specification, basic/index, "Error Responses").
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from pydantic_core import to_jsonable_python
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INVALID_REQUEST, PARSE_ERROR, error_object
+
+__all__ = [
+    "Malformed",
+    "Message",
+    "Notification",
+    "Request",
+    "RequestId",
+    "Response",
+    "decode",
+    "decode_many",
+    "dump",
+    "encode_error",
+    "encode_notification",
+    "encode_request",
+    "encode_result",
+    "load",
+]
+
+RequestId: TypeAlias = int | str
+"""A string or an integer, never null (specification, basic/index, "Requests")."""
+
+
+class Request(msgspec.Struct):
+    """A call that wants an answer."""
+
+    id: RequestId
+    method: str
+    params: dict[str, Any]
+
+
+class Notification(msgspec.Struct):
+    """A message that wants none."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Response(msgspec.Struct):
+    """An answer: exactly one of `result` and `error` is set. `id` is None where it was unread."""
+
+    id: RequestId | None
+    result: Any = None
+    error: McpError | None = None
+
+
+Message: TypeAlias = Request | Notification | Response
+
+
+class Malformed(McpError):
+    """Bytes that are no JSON-RPC message. `id` is the request's where one could be read."""
+
+    def __init__(self, code: int, message: str, id: RequestId | None = None) -> None:
+        super().__init__(code, message)
+        self.id = id
+
+
+class _Envelope(msgspec.Struct):
+    jsonrpc: Literal["2.0"]
+    id: int | str | UnsetType | None = UNSET
+    method: str | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType = UNSET
+    result: Any = UNSET
+    error: dict[str, Any] | UnsetType = UNSET
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope).decode
+_raw_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_anything: Final = msgspec.json.Decoder().decode
+
+
+def load(data: bytes | str) -> Any:
+    """Any JSON value, or `Malformed` (parse error)."""
+    try:
+        return _anything(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
+
+
+def decode(data: bytes | msgspec.Raw) -> Message:
+    """One message.
+
+    Args:
+        data: UTF-8 JSON text.
+    Raises:
+        Malformed: not JSON, nested too deeply, or not a JSON-RPC 2.0 message.
+    """
+    try:
+        envelope = _envelope(data)
+    except msgspec.ValidationError as exc:
+        raise Malformed(INVALID_REQUEST, f"Invalid request: {exc}", _peek_id(data)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
+    method, id = envelope.method, envelope.id
+    if method is not UNSET:
+        params = {} if envelope.params is UNSET else envelope.params
+        if id is UNSET:
+            return Notification(method, params)
+        if id is None:
+            raise Malformed(INVALID_REQUEST, "Invalid request: id must not be null")
+        return Request(id, method, params)
+    if (envelope.result is UNSET) == (envelope.error is UNSET) or id is UNSET:
+        raise Malformed(
+            INVALID_REQUEST, "Invalid request: neither a request, a notification nor a response"
+        )
+    if envelope.error is not UNSET:
+        return Response(id, error=_read_error(envelope.error))
+    return Response(id, envelope.result)
+
+
+def decode_many(data: bytes) -> list[Message | Malformed]:
+    """A JSON-RPC batch (2025-03-26 alone has them): each element decoded by itself.
+
+    Raises:
+        Malformed: not JSON, or an empty array (JSON-RPC 2.0, section 6).
+    """
+    try:
+        items = _raw_list(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
+    if not items:
+        raise Malformed(INVALID_REQUEST, "Invalid request: a batch must not be empty")
+    messages: list[Message | Malformed] = []
+    for item in items:
+        try:
+            messages.append(decode(item))
+        except Malformed as exc:
+            messages.append(exc)
+    return messages
+
+
+def _why_unparsable(exc: Exception) -> str:
+    if isinstance(exc, RecursionError):
+        return "Parse error: the JSON text is nested too deeply"
+    if isinstance(exc, UnicodeError):
+        return "Parse error: the body is not UTF-8"
+    return f"Parse error: {exc}"
+
+
+def _peek_id(data: bytes | msgspec.Raw) -> RequestId | None:
+    """The id of a message whose envelope is wrong, so that its sender learns which it was."""
+    try:
+        value = _anything(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    id = cast("dict[str, Any]", value).get("id")
+    return id if isinstance(id, (int, str)) and not isinstance(id, bool) else None
+
+
+def _read_error(error: Any) -> McpError:
+    code, message = error.get("code"), error.get("message")
+    if not isinstance(code, int) or not isinstance(message, str):
+        return McpError(INVALID_REQUEST, f"The peer sent a malformed error object: {error!r}")
+    return McpError(code, message, error.get("data"))
+
+
+def _jsonable(value: Any) -> Any:
+    return to_jsonable_python(value, by_alias=True, exclude_none=True, serialize_unknown=True)
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_jsonable).encode
+
+
+def dump(value: Any) -> bytes:
+    """JSON text of anything an author may hand over; what JSON cannot carry becomes text."""
+    try:
+        return _encode(value)
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
+        # A lone surrogate, a key that is no string, an integer beyond 64 bits: rare, so the
+        # slow and tolerant encoder may have them. ASCII escapes keep the text valid UTF-8.
+        return json.dumps(_jsonable(value), separators=(",", ":"), allow_nan=False).encode()
+
+
+def encode_result(id: RequestId, result: dict[str, Any]) -> bytes:
+    return dump({"jsonrpc": "2.0", "id": id, "result": result})
+
+
+def encode_error(id: RequestId | None, error: McpError) -> bytes:
+    """An error response. Where the id could not be read the member is left out or null by era;
+    null is what JSON-RPC 2.0 (section 5) asks for."""
+    return dump({"jsonrpc": "2.0", "id": id, "error": error_object(error)})
+
+
+def encode_request(id: RequestId, method: str, params: dict[str, Any] | None = None) -> bytes:
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": id, "method": method}
+    if params is not None:
+        message["params"] = params
+    return dump(message)
+
+
+def encode_notification(method: str, params: dict[str, Any] | None = None) -> bytes:
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+    if params is not None:
+        message["params"] = params
+    return dump(message)

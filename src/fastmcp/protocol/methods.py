@@ -1,0 +1,69 @@
+"""What a client may send to a server: one row per method, and absence is the gate.
+
+A method that has no row in an era does not exist there and is answered with -32601; nothing
+else in the code asks which era allows what. Sources: the schema's `ClientRequest` and
+`ClientNotification` of every revision; 2026-07-28 changelog for what was removed.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from fastmcp.protocol.versions import Era
+
+__all__ = ["METHODS", "NOTIFICATIONS", "Row", "row_of"]
+
+_HANDSHAKE: Final = frozenset({Era.HANDSHAKE})
+_STATELESS: Final = frozenset({Era.STATELESS})
+_BOTH: Final = frozenset({Era.HANDSHAKE, Era.STATELESS})
+
+
+class Row(NamedTuple):
+    """One request method.
+
+    Attributes:
+        eras: where it exists.
+        name_field: the member of `params` that `Mcp-Name` mirrors, or None.
+        cacheable: whether its result carries `ttlMs` and `cacheScope` (server/utilities/caching).
+        may_ask: whether it may be answered with `input_required` (basic/patterns/mrtr).
+        hook: the middleware hook an author may write for it, or None.
+    """
+
+    eras: frozenset[Era]
+    name_field: str | None = None
+    cacheable: bool = False
+    may_ask: bool = False
+    hook: str | None = None
+
+
+METHODS: Final[dict[str, Row]] = {
+    "initialize": Row(_HANDSHAKE, hook="on_initialize"),
+    "ping": Row(_HANDSHAKE),
+    "logging/setLevel": Row(_HANDSHAKE),
+    "resources/subscribe": Row(_HANDSHAKE),
+    "resources/unsubscribe": Row(_HANDSHAKE),
+    "server/discover": Row(_STATELESS, cacheable=True, hook="on_discover"),
+    "tools/list": Row(_BOTH, cacheable=True, hook="on_list_tools"),
+    "tools/call": Row(_BOTH, name_field="name", may_ask=True, hook="on_call_tool"),
+    "resources/list": Row(_BOTH, cacheable=True, hook="on_list_resources"),
+    "resources/templates/list": Row(_BOTH, cacheable=True, hook="on_list_resource_templates"),
+    "resources/read": Row(
+        _BOTH, name_field="uri", cacheable=True, may_ask=True, hook="on_read_resource"
+    ),
+    "prompts/list": Row(_BOTH, cacheable=True, hook="on_list_prompts"),
+    "prompts/get": Row(_BOTH, name_field="name", may_ask=True, hook="on_get_prompt"),
+    "completion/complete": Row(_BOTH),
+}
+
+NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {
+    "notifications/initialized": _HANDSHAKE,
+    "notifications/cancelled": _BOTH,
+    "notifications/progress": _HANDSHAKE,
+    "notifications/roots/list_changed": _HANDSHAKE,
+}
+
+
+def row_of(method: str, era: Era) -> Row | None:
+    """The row of a method where it exists in this era."""
+    row = METHODS.get(method)
+    return row if row is not None and era in row.eras else None

@@ -1,0 +1,74 @@
+"""What a session id says: the facts of a session that never change, signed.
+
+A worker that never saw the session rebuilds it from its id alone, without a look-up: the
+negotiated version, what the client can do, who owns it and when it began. Signing and
+verifying are injected, so this file knows no key and no clock.
+The id must be visible ASCII (2025-11-25, basic/transports, "Session Management"): a compact
+JWS is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from fastmcp.protocol.errors import invalid_params
+
+__all__ = ["MAX_TOKEN_LENGTH", "Claims", "issue", "read"]
+
+MAX_TOKEN_LENGTH: Final = 6144
+"""A header that every proxy passes: nginx and most others stop at 8 KiB for all headers."""
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """The claims of a session id.
+
+    Attributes:
+        jti: the session's own random name.
+        ver: the negotiated protocol version.
+        cap: the client's capabilities.
+        cli: the client's name, title and version.
+        own: who may use the session: a hash of the principal, "" for nobody in particular.
+        iat: when it was issued, in seconds since the epoch.
+    """
+
+    jti: str
+    ver: str
+    cap: dict[str, Any]
+    cli: dict[str, Any]
+    own: str
+    iat: int
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Claims).decode
+
+
+def issue(claims: Claims, sign: Callable[[bytes], str]) -> str:
+    """The session id for these claims.
+
+    Raises:
+        McpError: the client declared more capabilities than a header can hold.
+    """
+    token = sign(_encode(claims))
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise invalid_params(
+            f"Invalid params: the client's capabilities and info make a session id of {len(token)} "
+            f"bytes; at most {MAX_TOKEN_LENGTH} fit into a header. Declare less."
+        )
+    return token
+
+
+def read(token: str, verify: Callable[[str], bytes | None]) -> Claims | None:
+    """The claims of a session id, or None where it is not one of ours."""
+    if len(token) > MAX_TOKEN_LENGTH:
+        return None
+    payload = verify(token)
+    if payload is None:
+        return None
+    try:
+        return _decode(payload)
+    except msgspec.DecodeError:
+        return None

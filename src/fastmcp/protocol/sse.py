@@ -1,0 +1,122 @@
+"""Server-sent events: one frame encoder, one incremental decoder.
+
+The format is the HTML standard's (section 9.2, "Server-sent events"). A frame written here is
+always `event: message`, the only type the MCP transports name besides `endpoint`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+__all__ = ["KEEPALIVE", "Decoder", "Event", "encode"]
+
+KEEPALIVE: Final = b": keep-alive\r\n\r\n"
+"""A comment: life for proxies and clients, no event (2026-07-28, streamable-http)."""
+
+
+class Event(msgspec.Struct):
+    """One dispatched event. `id` is None where the frame had none."""
+
+    data: str
+    id: str | None = None
+    event: str = "message"
+    retry: int | None = None
+
+
+def encode(data: bytes, *, id: str | None = None, retry: int | None = None) -> bytes:
+    """One frame around one JSON text (which holds no line break by construction).
+
+    Args:
+        data: the payload; empty for a priming event (2025-11-25, basic/transports).
+        id: the event id.
+        retry: the reconnection time in milliseconds.
+    """
+    head = b"event: message\r\n"
+    if id is not None:
+        head += b"id: " + id.encode() + b"\r\n"
+    if retry is not None:
+        head += b"retry: %d\r\n" % retry
+    return head + b"data: " + data + b"\r\n\r\n"
+
+
+class Decoder:
+    """Bytes in, events out; any chunking, any of the three line ends.
+
+    A frame without `data` sets the last event id and the retry time and dispatches nothing,
+    so these two are kept as attributes. A priming event has an empty `data` line: it is
+    dispatched with `data == ""` and the caller skips it.
+    """
+
+    def __init__(self) -> None:
+        self.last_event_id: str | None = None
+        self.retry: int | None = None
+        self._buffer = bytearray()
+        self._started = False
+        self._data: list[bytes] = []
+        self._event = "message"
+        self._id: str | None = None
+        self._retry: int | None = None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held of an event that is not complete: what a caller's limit looks at."""
+        return len(self._buffer) + sum(map(len, self._data))
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that `chunk` completes."""
+        buffer = self._buffer
+        buffer += chunk
+        if not self._started and len(buffer) >= 3:
+            self._started = True
+            if buffer.startswith(b"\xef\xbb\xbf"):
+                del buffer[:3]
+        events: list[Event] = []
+        start = 0
+        while True:
+            line_feed = buffer.find(b"\n", start)
+            carriage = buffer.find(b"\r", start, line_feed if line_feed >= 0 else len(buffer))
+            if carriage >= 0:
+                if carriage + 1 == len(buffer):
+                    break  # the other half of a CRLF may still come
+                end = carriage
+                following = carriage + (2 if buffer[carriage + 1] == 0x0A else 1)
+            elif line_feed >= 0:
+                end, following = line_feed, line_feed + 1
+            else:
+                break
+            event = self._line(bytes(buffer[start:end]))
+            if event is not None:
+                events.append(event)
+            start = following
+        del buffer[:start]
+        return events
+
+    def _line(self, line: bytes) -> Event | None:
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        if value.startswith(b" "):
+            value = value[1:]
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+        elif name == b"id":
+            if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+        elif name == b"retry" and value.isdigit():
+            self._retry = int(value)
+        return None
+
+    def _dispatch(self) -> Event | None:
+        data, event, id, retry = self._data, self._event, self._id, self._retry
+        self._data, self._event, self._id, self._retry = [], "message", None, None
+        if id is not None:
+            self.last_event_id = id
+        if retry is not None:
+            self.retry = retry
+        if not data:
+            return None
+        return Event(b"\n".join(data).decode("utf-8", "replace"), id, event, retry)

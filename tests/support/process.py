@@ -1,0 +1,186 @@
+"""Real server processes for tests: started, polled until they answer, ended, and their log read.
+
+Every process runs in a session (process group) of its own, because a reloader or a supervisor of
+workers has children; the end of a test ends the whole group. Ports are asked of the kernel, and a
+start that loses the race for one is tried again with another.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.locks import ROOT
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+def free_port() -> int:
+    """A port that nothing on the loopback interface listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Polls `condition` until it holds; TimeoutError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(_POLL_SECONDS)
+
+
+def listening(port: int) -> bool:
+    """Whether something accepts connections on that port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Server:
+    """A running process and the port it serves."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log_path: Path
+    path: str = "/mcp"
+
+    @property
+    def url(self) -> str:
+        """The address of its MCP endpoint."""
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    @property
+    def log(self) -> str:
+        """What it wrote to stdout and stderr so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ends the process (group) and returns its exit code; kills it after STOP_SECONDS."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._kill_group()
+                self.process.wait()
+                raise AssertionError(f"did not stop on {how.name}:\n{self.log}") from None
+        self._kill_group()
+        return self.process.returncode
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def assert_clean(self) -> None:
+        """Fails if the log shows a stack trace: no input of a client may cause one."""
+        log = self.log
+        assert "Traceback (most recent call last)" not in log, log
+        assert "Task exception was never retrieved" not in log, log
+
+
+@contextmanager
+def serve(
+    argv: Callable[[int], Sequence[str | Path]],
+    *,
+    path: str = "/mcp",
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    clean: bool = True,
+    seconds: float = START_SECONDS,
+) -> Iterator[Server]:
+    """Starts `argv(port)`, waits until the port accepts, and ends it at the end of the block.
+
+    Args:
+        argv: makes the command line from the port.
+        path: of the MCP endpoint, for `Server.url`.
+        cwd: where the process runs.
+        env: the whole environment; None for that of the tests.
+        clean: assert at the end that the log holds no stack trace.
+        seconds: until it must accept connections.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastmcp-test-") as folder:
+        server = _start(argv, path, cwd, env, Path(folder) / "log", seconds)
+        try:
+            yield server
+        finally:
+            server.stop()
+        if clean:
+            server.assert_clean()
+
+
+def _start(
+    argv: Callable[[int], Sequence[str | Path]],
+    path: str,
+    cwd: Path,
+    env: dict[str, str] | None,
+    log_path: Path,
+    seconds: float,
+) -> Server:
+    for attempt in range(3):
+        port = free_port()
+        with open(log_path, "wb") as log:
+            process = subprocess.Popen(
+                [str(part) for part in argv(port)],
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        server = Server(process, port, log_path, path)
+        try:
+            eventually(
+                lambda server=server: server.process.poll() is not None or listening(server.port),
+                seconds,
+                "the server accepts connections",
+            )
+        except TimeoutError as error:
+            server.stop(signal.SIGKILL)
+            raise TimeoutError(f"{error}; its log:\n{server.log}") from None
+        if process.poll() is None:
+            return server
+        server.stop()
+        if attempt == 2 or "address already in use" not in server.log.lower():
+            raise RuntimeError(f"the server ended with {process.returncode}:\n{server.log}")
+    raise AssertionError
+
+
+def uvicorn(
+    app: str, *options: str, python: str | Path = sys.executable
+) -> Callable[[int], list[str]]:
+    """The command line of `uvicorn app` on the loopback interface, for `serve`."""
+    return lambda port: [
+        str(python),
+        "-m",
+        "uvicorn",
+        app,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *options,
+    ]
+
+
+def script(
+    file: Path, *arguments: str, python: str | Path = sys.executable
+) -> Callable[[int], list[str]]:
+    """The command line `python file PORT *arguments`, for `serve`."""
+    return lambda port: [str(python), str(file), str(port), *arguments]
