@@ -102,3 +102,23 @@ def run(
         text=True,
         timeout=timeout,
     )
+
+
+def script(source: Path, prefix: Path) -> Path:
+    """A copy of a script, and of the modules beside it, where `prefix/node_modules` is found.
+
+    An ES module looks for packages beside itself and upwards, nowhere else.
+    """
+    modules = sorted(source.parent.glob("*.mjs"))
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in modules)).hexdigest()[:12]
+    folder = prefix / f"scripts-{digest}"
+    if not folder.exists():
+        with locked(folder):
+            if not folder.exists():
+                fresh = prefix / f"scripts-{digest}.new"
+                shutil.rmtree(fresh, ignore_errors=True)
+                fresh.mkdir()
+                for path in modules:
+                    shutil.copy(path, fresh)
+                fresh.rename(folder)
+    return folder / source.name

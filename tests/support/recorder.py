@@ -123,20 +123,31 @@ class Recorder:
             kept = {k: v for k, v in upstream.headers.items() if k.lower() not in _HOP_HEADERS}
             answer = web.StreamResponse(status=upstream.status, headers=kept)
             if upstream.content_type == "text/event-stream":
-                await answer.prepare(request)
-                decoder = Decoder()
-                async for chunk in upstream.content.iter_any():
-                    for event in decoder.feed(chunk):
-                        if event.message is not None:
-                            self.record("server", key, version, event.message)
-                    await answer.write(chunk)
-                await answer.write_eof()
+                # A client may go away in the middle of its stream: then so does the exchange.
+                with suppress(ConnectionResetError):
+                    await self._stream(request, upstream, answer, key, version)
                 return answer
             content = await upstream.read()
             if upstream.content_type == "application/json" and content:
                 self.record("server", key, version, json.loads(content))
-            whole = web.Response(status=upstream.status, headers=kept, body=content)
-            return whole
+            return web.Response(status=upstream.status, headers=kept, body=content)
+
+    async def _stream(
+        self,
+        request: web.Request,
+        upstream: aiohttp.ClientResponse,
+        answer: web.StreamResponse,
+        key: str,
+        version: str,
+    ) -> None:
+        await answer.prepare(request)
+        decoder = Decoder()
+        async for chunk in upstream.content.iter_any():
+            for event in decoder.feed(chunk):
+                if event.message is not None:
+                    self.record("server", key, version, event.message)
+            await answer.write(chunk)
+        await answer.write_eof()
 
 
 _HTTP = web.AppKey("http", aiohttp.ClientSession)

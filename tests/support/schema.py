@@ -187,9 +187,9 @@ def _check_result(
         name = "InputRequiredResult"
     if name is None:
         raise SchemaViolation(f"{version} has no method {method!r}, yet it was answered")
-    if direction == "server" and method in methods(version, "ServerRequest"):
-        if method not in methods(version, "ClientRequest"):
-            raise SchemaViolation(f"a server answered its own method {method!r}")
+    asked_by = "Client" if direction == "server" else "Server"
+    if method not in methods(version, f"{asked_by}Request"):
+        raise SchemaViolation(f"a {direction} answered {method!r}, which is its own to ask")
     check_definition(result, version, name)
 
 

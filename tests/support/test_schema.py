@@ -34,22 +34,35 @@ def test_a_good_exchange() -> None:
     schema.check([call], "2025-03-26", "client")
 
 
+def request(method: str, id: object = 1) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": id, "method": method}
+
+
+def result(**members: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": 1, "result": members}
+
+
+def error(code: object, id: object = 1) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": ""}}
+
+
 @pytest.mark.parametrize(
     ("message", "version", "direction", "method"),
     [
-        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call"}, "2025-11-25", "client", None),
-        ({"jsonrpc": "2.0", "id": 1, "method": "nope"}, "2025-11-25", "client", None),
-        ({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "2025-11-25", "server", None),
-        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, "2025-11-25", "client", None),
-        ({"jsonrpc": "2.0", "id": 1, "result": {"content": [{}]}}, "2025-11-25", "server", "tools/call"),
-        ({"jsonrpc": "2.0", "id": 1, "result": {"content": []}}, "2026-07-28", "server", "tools/call"),
-        ({"jsonrpc": "2.0", "id": 1, "error": {"code": "x"}}, "2025-11-25", "server", None),
-        ({"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": ""}}, "2025-11-25", "server", None),
-        ({"jsonrpc": "2.0", "id": 1, "error": {"code": -32022, "message": ""}}, "2026-07-28", "server", None),
+        (request("tools/call"), "2025-11-25", "client", None),
+        (request("nope"), "2025-11-25", "client", None),
+        (request("tools/list"), "2025-11-25", "server", None),
+        (request("ping", id=None), "2025-11-25", "client", None),
         ({"id": 1, "method": "ping"}, "2025-11-25", "client", None),
-        ([{"jsonrpc": "2.0", "id": 1, "method": "ping"}], "2025-11-25", "client", None),
+        ([request("ping")], "2025-11-25", "client", None),
+        (result(content=[{}]), "2025-11-25", "server", "tools/call"),
+        (result(content=[]), "2026-07-28", "server", "tools/call"),
+        (result(roots=[]), "2025-11-25", "server", "roots/list"),
+        (error("x"), "2025-11-25", "server", None),
+        (error(1, id=None), "2025-11-25", "server", None),
+        (error(-32022), "2026-07-28", "server", None),
     ],
-)  # fmt: skip
+)
 def test_a_bad_message_is_noticed(
     message: object, version: str, direction: schema.Direction, method: str | None
 ) -> None:

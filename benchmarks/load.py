@@ -1,0 +1,288 @@
+"""The load generator: keep-alive connections that call `add`, one call at a time on each.
+
+It must be faster than what it measures, so it is an `asyncio.Protocol` with a parser for just the
+answers that occur: a body with a length, or chunks, JSON or one server-sent event. Every call has
+a JSON-RPC id of its own, and every answer is decoded and checked for its id and its value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+FIRST_ID = 1_000_000
+"""Ids have as many digits all through, so all requests have one size."""
+
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+class _Structured(msgspec.Struct):
+    result: int
+
+
+class _Result(msgspec.Struct):
+    structuredContent: _Structured  # noqa: N815
+    isError: bool = False  # noqa: N815
+
+
+class _Response(msgspec.Struct):
+    id: int
+    result: _Result
+
+
+_decode = msgspec.json.Decoder(_Response).decode
+
+
+class BadAnswer(Exception):
+    """An answer that is not the one asked for; the measurement is void."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How a call is made."""
+
+    name: str
+    title: str
+    version: str
+    sessions: bool
+    server: str
+    """The kind of server it needs: `stateful` or `stateless`."""
+
+    def head(self, session: str | None) -> bytes:
+        """The request line and headers, up to the value of Content-Length."""
+        lines = [
+            "POST /mcp HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Content-Type: application/json",
+            "Accept: application/json, text/event-stream",
+            f"MCP-Protocol-Version: {self.version}",
+        ]
+        if self.version >= "2026":
+            lines += ["Mcp-Method: tools/call", "Mcp-Name: add"]
+        if session is not None:
+            lines.append(f"Mcp-Session-Id: {session}")
+        return ("\r\n".join(lines) + "\r\nContent-Length: ").encode()
+
+    def tail(self) -> bytes:
+        """The body after the two places that vary: the id and the first argument."""
+        meta = (
+            f',"_meta":{json.dumps(META, separators=(",", ":"))}' if self.version >= "2026" else ""
+        )
+        return f',"b":1}}{meta}}}}}'.encode()
+
+
+WORKLOADS = (
+    Workload("session", "2025-11-25, sessions", "2025-11-25", True, "stateful"),
+    Workload("stateless-2026", "2026-07-28", "2026-07-28", False, "stateful"),
+    Workload("stateless-2025", "2025-11-25, stateless_http", "2025-11-25", False, "stateless"),
+)
+
+
+@dataclass
+class Sample:
+    """What one run of one cell gave."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    busy: float = 0.0
+    """The part of the time that the load generator itself computed: near 1 it is the limit."""
+    latencies: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Calls per second."""
+        return self.calls / self.seconds
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self.on_answer: Callable[[bytes, bytes], None] = lambda head, body: None
+        self.lost: Callable[[], None] = lambda: None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost()
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            self._buffer = buffer
+            return
+        head = buffer[:end].lower()
+        at = head.find(b"content-length:")
+        if at >= 0:
+            stop = head.find(b"\r\n", at)
+            length = int(head[at + 15 : stop if stop >= 0 else None])
+            if len(buffer) < end + 4 + length:
+                self._buffer = buffer
+                return
+            body = buffer[end + 4 : end + 4 + length]
+        elif b"transfer-encoding: chunked" in head:
+            if not buffer.endswith(b"0\r\n\r\n"):
+                self._buffer = buffer
+                return
+            body = _unchunk(buffer[end + 4 :])
+        else:
+            body = b""
+        self._buffer = b""
+        self.on_answer(buffer[:end], body)
+
+
+def _unchunk(data: bytes) -> bytes:
+    body = b""
+    while True:
+        size, _, rest = data.partition(b"\r\n")
+        length = int(size, 16)
+        if not length:
+            return body
+        body += rest[:length]
+        data = rest[length + 2 :]
+
+
+def _payload(head: bytes, body: bytes) -> bytes:
+    """The JSON of an answer: the body, or the one event in it that carries data."""
+    if not body.startswith((b"event:", b"id:", b"data:", b":", b"retry:")):
+        return body
+    for line in body.splitlines():
+        if line.startswith(b"data:") and len(line) > 6:
+            return line[5:]
+    raise BadAnswer(f"no data in {body[:300]!r}")
+
+
+class _Caller:
+    """One connection, its session, and the loop of calls on it."""
+
+    def __init__(self, port: int, workload: Workload, check_value: bool) -> None:
+        self._port = port
+        self._workload = workload
+        self._check_value = check_value
+        self._connection = _Connection()
+        self._head = b""
+        self._tail = workload.tail()
+        self._id = FIRST_ID
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self._connection, "127.0.0.1", self._port)
+        session = None
+        if self._workload.sessions:
+            client = {"name": "bench", "version": "1"}
+            params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+            head, _ = await self._post(None, id=1, method="initialize", params=params)
+            for line in head.split(b"\r\n"):
+                name, _, value = line.partition(b": ")
+                if name.lower() == b"mcp-session-id":
+                    session = value.decode()
+            await self._post(session, method="notifications/initialized")
+        self._head = self._workload.head(session)
+
+    async def _post(self, session: str | None, **message: Any) -> tuple[bytes, bytes]:
+        future: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
+        self._connection.on_answer = lambda head, body: future.set_result((head, body))
+        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
+        head = self._workload.head(session) + b"%d\r\n\r\n" % len(body)
+        assert self._connection.transport is not None
+        self._connection.transport.write(head + body)
+        status, answer = await asyncio.wait_for(future, 10)
+        if not status.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202")):
+            raise BadAnswer(f"{message['method']}: {status!r} {answer[:300]!r}")
+        return status, answer
+
+    def run(self, until: float, latencies: list[float]) -> asyncio.Future[int]:
+        """Calls until that moment of `perf_counter`; the future gives the number of calls."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        transport = self._connection.transport
+        assert transport is not None
+        write, clock = transport.write, time.perf_counter
+        head, tail, check = self._head, self._tail, self._check_value
+        calls = 0
+        sent = 0.0
+        current = self._id
+        # Ids and arguments have a fixed width: the length of the body is known beforehand.
+        prefix = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"add","arguments":{"a":%d'
+        length = len(prefix % (current, current)) + len(tail)
+        template = (head + b"%d\r\n\r\n" % length).replace(b"%", b"%%") + prefix + tail
+
+        def call() -> None:
+            nonlocal sent, current
+            current += 1
+            sent = clock()
+            write(template % (current, current))
+
+        def answered(status: bytes, body: bytes) -> None:
+            nonlocal calls
+            now = clock()
+            latencies.append(now - sent)
+            try:
+                response = _decode(_payload(status, body))
+            except msgspec.MsgspecError as error:
+                done.set_exception(BadAnswer(f"{error}: {status[:200]!r} {body[:300]!r}"))
+                return
+            value = response.result.structuredContent.result
+            if response.id != current or (check and value != current + 1):
+                done.set_exception(BadAnswer(f"asked {current}, got {body[:300]!r}"))
+                return
+            calls += 1
+            if now < until:
+                call()
+            else:
+                self._id = current
+                done.set_result(calls)
+
+        def lost() -> None:
+            if not done.done():
+                done.set_exception(BadAnswer("the server closed the connection"))
+
+        self._connection.on_answer = answered
+        self._connection.lost = lost
+        call()
+        return done
+
+    def close(self) -> None:
+        self._connection.lost = lambda: None
+        if self._connection.transport is not None:
+            self._connection.transport.close()
+
+
+async def measure(
+    port: int, workload: Workload, concurrency: int, seconds: float, *, check_value: bool = True
+) -> Sample:
+    """Loads one server for `seconds` with `concurrency` calls in flight.
+
+    Raises:
+        BadAnswer: an answer was missing, wrong, or another call's.
+    """
+    callers = [_Caller(port, workload, check_value) for _ in range(concurrency)]
+    sample = Sample()
+    try:
+        for caller in callers:
+            await caller.open()
+        await asyncio.gather(*(c.run(time.perf_counter() + seconds / 8, []) for c in callers))
+        gc.collect()
+        gc.disable()
+        begin, busy = time.perf_counter(), time.process_time()
+        runs = [caller.run(begin + seconds, sample.latencies) for caller in callers]
+        sample.calls = sum(await asyncio.wait_for(asyncio.gather(*runs), seconds + 30))
+        sample.seconds = time.perf_counter() - begin
+        sample.busy = (time.process_time() - busy) / sample.seconds
+    finally:
+        gc.enable()
+        for caller in callers:
+            caller.close()
+    return sample

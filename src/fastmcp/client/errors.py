@@ -1,0 +1,81 @@
+"""What can go wrong between the client and its server, told apart by type.
+
+All are `McpError`, so that code which catches that keeps working; the types say whether the
+server refused, fell silent, or went away.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
+
+__all__ = [
+    "CONNECTION_CLOSED",
+    "REQUEST_TIMEOUT",
+    "ConnectionClosedError",
+    "HttpStatusError",
+    "RequestTimeoutError",
+    "ResponseTooLargeError",
+    "SessionLostError",
+]
+
+CONNECTION_CLOSED: Final = -32000
+"""The code implementations use for a connection that ended under a request; never on the wire."""
+REQUEST_TIMEOUT: Final = -32001
+
+
+class ConnectionClosedError(McpError):
+    """The server went away before it answered: whether it did the work is unknown."""
+
+    def __init__(self, message: str, data: Any = None) -> None:
+        super().__init__(CONNECTION_CLOSED, f"Connection closed: {message}", data)
+
+
+class RequestTimeoutError(McpError):
+    """No answer within the time-out; the server was told that nobody waits any more.
+
+    Args:
+        method: of the request.
+        seconds: that were waited.
+    """
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(
+            REQUEST_TIMEOUT,
+            f"Timed out: the server did not answer {method} within {seconds:g} seconds. Give "
+            "timeout= (of the call or of the Client) a larger value if it needs longer.",
+        )
+        self.seconds = seconds
+
+
+class HttpStatusError(McpError):
+    """An HTTP status instead of an MCP message.
+
+    Attributes:
+        status: the HTTP status code.
+    """
+
+    def __init__(self, status: int, message: str, code: int = INTERNAL_ERROR) -> None:
+        super().__init__(code, message)
+        self.status = status
+
+
+class SessionLostError(HttpStatusError):
+    """The server does not know the session any more, so the call did not reach it.
+
+    The session engine opens a new session and sends the call again; users see this only where
+    that fails (2025-11-25, basic/transports, "Session Management", point 4).
+    """
+
+
+class ResponseTooLargeError(McpError):
+    """The server's message is larger than the transport admits."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            INTERNAL_ERROR,
+            f"The server's response is larger than the {limit} bytes this transport accepts; "
+            "set max_message_bytes on the transport if that is intended.",
+        )

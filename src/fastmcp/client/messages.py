@@ -1,0 +1,92 @@
+"""Everything the server says of its own accord, for users who want to see all of it.
+
+A message handler is a function of one argument, or a `MessageHandler` with a method for each
+kind. It sees notifications and exceptions of the transport; the server's requests are answered
+by the sampling, elicitation and roots handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+import mcp_types
+import pydantic
+
+__all__ = ["Message", "MessageHandler", "MessageHandlerT", "notification_of"]
+
+Message: TypeAlias = mcp_types.ServerNotification | Exception
+MessageHandlerT: TypeAlias = Callable[[Any], Awaitable[Any] | Any]
+
+_HOOKS: Final[dict[str, str]] = {
+    "notifications/cancelled": "on_cancelled",
+    "notifications/progress": "on_progress",
+    "notifications/message": "on_logging_message",
+    "notifications/tools/list_changed": "on_tool_list_changed",
+    "notifications/resources/list_changed": "on_resource_list_changed",
+    "notifications/prompts/list_changed": "on_prompt_list_changed",
+    "notifications/resources/updated": "on_resource_updated",
+}
+
+
+def notification_of(method: str, params: dict[str, Any]) -> mcp_types.ServerNotification | None:
+    """The model of a notification; None where there is none or it does not fit."""
+    message: dict[str, Any] = {"method": method}
+    if params:
+        message["params"] = params
+    try:
+        return mcp_types.server_notification_adapter.validate_python(message)
+    except pydantic.ValidationError:
+        return None
+
+
+class MessageHandler:
+    """Override what you want to hear. `on_message` comes first, then the narrower hooks."""
+
+    async def __call__(self, message: Message) -> None:
+        await self.dispatch(message)
+
+    async def dispatch(self, message: Message) -> None:
+        """Calls the hooks that fit a message, the widest first."""
+        await self.on_message(message)
+        if isinstance(message, Exception):
+            await self.on_exception(message)
+            return
+        await self.on_notification(message)
+        hook = _HOOKS.get(message.method)
+        if hook is not None:
+            await getattr(self, hook)(message)
+
+    async def on_message(self, message: Message) -> None:
+        """Any message."""
+
+    async def on_notification(self, message: mcp_types.ServerNotification) -> None:
+        """Any notification."""
+
+    async def on_exception(self, message: Exception) -> None:
+        """The transport failed outside of a call."""
+
+    async def on_progress(self, message: mcp_types.ProgressNotification) -> None:
+        """Progress of a call."""
+
+    async def on_logging_message(self, message: mcp_types.LoggingMessageNotification) -> None:
+        """A log message."""
+
+    async def on_tool_list_changed(self, message: mcp_types.ToolListChangedNotification) -> None:
+        """The server's tools changed."""
+
+    async def on_resource_list_changed(
+        self, message: mcp_types.ResourceListChangedNotification
+    ) -> None:
+        """The server's resources changed."""
+
+    async def on_prompt_list_changed(
+        self, message: mcp_types.PromptListChangedNotification
+    ) -> None:
+        """The server's prompts changed."""
+
+    async def on_resource_updated(self, message: mcp_types.ResourceUpdatedNotification) -> None:
+        """A resource the client subscribed to changed."""
+
+    async def on_cancelled(self, message: mcp_types.CancelledNotification) -> None:
+        """The server gave up a request of its own."""

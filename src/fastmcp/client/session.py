@@ -1,0 +1,522 @@
+"""The engine of the client: one session with one server, in either era, over any channel.
+
+It numbers requests, says in each what its era demands, finds out which era that is, answers the
+server's questions through the user's handlers, cancels what nobody waits for any more, and opens
+a new session when the server lost the old one. Rules are in `protocol/negotiation.py`, bytes and
+sockets in `transports/`.
+
+A request runs in its caller's task from end to end. Tasks of its own the session has only for
+what nobody awaits: answers to the server's requests, and cancellations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final, cast
+
+import mcp_types
+from mcp_types import Implementation
+
+from fastmcp.client.channel import Channel, Handshaken, Outgoing
+from fastmcp.client.context import RequestContext
+from fastmcp.client.errors import (
+    ConnectionClosedError,
+    HttpStatusError,
+    RequestTimeoutError,
+    SessionLostError,
+)
+from fastmcp.client.handlers import Handlers
+from fastmcp.client.progress import ProgressHandler
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import meta
+from fastmcp.protocol.errors import INVALID_REQUEST, method_not_found
+from fastmcp.protocol.jsonrpc import (
+    Notification,
+    Request,
+    RequestId,
+    encode_error,
+    encode_notification,
+    encode_request,
+    encode_result,
+)
+from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.negotiation import (
+    AUTO,
+    LEGACY,
+    PROBE_SECONDS,
+    Again,
+    Handshake,
+    InputRequired,
+    Refuse,
+    Stateless,
+    Verdict,
+    input_required,
+    judge_error,
+    judge_initialize,
+    judge_result,
+    retry_params,
+)
+from fastmcp.protocol.versions import LATEST_HANDSHAKE, LATEST_STATELESS, Era
+
+__all__ = ["ClientSession"]
+
+logger = logging.getLogger("fastmcp.client")
+
+_RENEWALS: Final = 5
+"""How often a lost session is opened anew before the call fails: a server that restarts, and a
+proxy that does not see it yet, are back within a second or two."""
+_RENEWAL_PAUSE: Final = 0.1
+"""Seconds before the second attempt; doubled with each further one."""
+_QUIET_SECONDS: Final = 5.0
+"""How long a notification that nobody waits for may take."""
+
+
+class ClientSession:
+    """One session with a server.
+
+    Args:
+        channel: an open connection.
+        handlers: of the user; read at every use, so that they may be changed.
+        client_info: name and version the server gets to see.
+        timeout: seconds every request may take, None for no limit.
+        init_timeout: seconds that opening a session may take, None for no limit.
+        max_rounds: how many `input_required` results one call may give before it fails.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        handlers: Handlers,
+        client_info: Implementation,
+        *,
+        timeout: float | None = None,
+        init_timeout: float | None = None,
+        max_rounds: int = 10,
+    ) -> None:
+        self.init_timeout = init_timeout
+        self.handlers = handlers
+        self.timeout = timeout
+        self.max_rounds = max_rounds
+        self.era: Era | None = None
+        self.protocol_version: str | None = None
+        self.server_capabilities: mcp_types.ServerCapabilities | None = None
+        self.server_info: Implementation | None = None
+        self.instructions: str | None = None
+        self.initialize_result: mcp_types.InitializeResult | None = None
+        self.discover_result: mcp_types.DiscoverResult | None = None
+        self.output_schemas: dict[str, dict[str, Any] | None] = {}
+        """Output schemas by tool, filled by every listing, emptied when the list changed."""
+        self.param_headers: dict[str, dict[str, str]] = {}
+        self._channel = channel
+        self._client_info = client_info.model_dump(mode="json", by_alias=True, exclude_none=True)
+        self._base_meta: dict[str, Any] | None = None
+        self._log_level = "debug"
+        self._progress: dict[RequestId, ProgressHandler] = {}
+        self._answering: dict[RequestId, asyncio.Task[None]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._epoch = 0
+        self._renewal: asyncio.Task[None] | None = None
+        self._level_set: str | None = None
+        channel.attach(self)
+
+    # --- requests ------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> Exception | None:
+        """Why the connection ended; None while it is usable."""
+        return self._channel.closed
+
+    async def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: ProgressHandler | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send a request and return its result.
+
+        Questions in the result (`input_required`) are answered by the handlers and the request is
+        sent again. A session the server lost is opened anew, once, and the request sent again:
+        it never reached the server.
+
+        Args:
+            method: of the protocol.
+            params: JSON-ready, or anything pydantic can make JSON of.
+            timeout: seconds, None for the session's own, 0 for no limit. Each round has its own.
+            progress: hears how far the server is.
+            headers: further HTTP headers of this request.
+        Raises:
+            McpError: the server's error, or one of `fastmcp.client.errors`.
+        """
+        if self.era is None:
+            raise RuntimeError(
+                "The session is not initialized. Call `await client.initialize()` first."
+            )
+        params = params or {}
+        result = await self._send(method, params, timeout, progress, headers)
+        row = METHODS.get(method)
+        if row is None or not row.may_ask:
+            return result
+        rounds = 0
+        while (asked := input_required(result)) is not None:
+            rounds += 1
+            if rounds > self.max_rounds:
+                raise McpError(
+                    INVALID_REQUEST,
+                    f"The server asked for input {rounds} times without completing {method}; the "
+                    f"limit is input_required_max_rounds={self.max_rounds}.",
+                )
+            params = retry_params(params, asked, await self._give(asked))
+            result = await self._send(method, params, timeout, progress, headers)
+        return result
+
+    async def _send(
+        self,
+        method: str,
+        params: dict[str, Any],
+        timeout: float | None,
+        progress: ProgressHandler | None,
+        headers: dict[str, str] | None,
+    ) -> dict[str, Any]:
+        seconds = self.timeout if timeout is None else timeout or None
+        epoch = self._epoch
+        try:
+            return await self._exchange(method, params, seconds, progress, headers)
+        except SessionLostError:
+            await self._renewed(epoch)
+        return await self._exchange(method, params, seconds, progress, headers)
+
+    async def _exchange(
+        self,
+        method: str,
+        params: dict[str, Any],
+        seconds: float | None,
+        progress: ProgressHandler | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One request, one response."""
+        channel = self._channel
+        channel.last_id = id = channel.last_id + 1
+        base = self._base_meta
+        if base is not None or progress is not None:
+            params_meta = {**(params.get("_meta") or {}), **(base or {})}
+            if progress is not None:
+                params_meta[meta.PROGRESS_TOKEN] = id
+                self._progress[id] = progress
+            params = {**params, "_meta": params_meta}
+        row = METHODS.get(method)
+        outgoing = Outgoing(
+            id,
+            method,
+            encode_request(id, method, params or None),
+            None if method == "initialize" else self.protocol_version,
+            base is not None,
+            None if row is None or row.name_field is None else params.get(row.name_field),
+            headers,
+        )
+        try:
+            if seconds is None:
+                response = await channel.request(outgoing)
+            else:
+                try:
+                    async with asyncio.timeout(seconds) as deadline:
+                        response = await channel.request(outgoing)
+                except TimeoutError as exc:
+                    if not deadline.expired():
+                        raise
+                    self._cancel_request(outgoing, f"no answer within {seconds:g} seconds")
+                    raise RequestTimeoutError(method, seconds) from exc
+        except asyncio.CancelledError:
+            self._cancel_request(outgoing, "the caller was cancelled")
+            raise
+        finally:
+            if progress is not None:
+                self._progress.pop(id, None)
+        if response.error is not None:
+            raise response.error
+        if not isinstance(response.result, dict):
+            raise McpError(
+                INVALID_REQUEST,
+                f"The server answered {method} with {type(response.result).__name__} instead of "
+                "an object as result.",
+            )
+        return cast("dict[str, Any]", response.result)
+
+    async def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Send a notification."""
+        await self._channel.send(encode_notification(method, params), self.protocol_version)
+
+    async def set_logging_level(self, level: str) -> None:
+        """Ask for log messages from this level up; kept when the session is opened anew."""
+        await self.request("logging/setLevel", {"level": level})
+        self._level_set = level
+
+    def _cancel_request(self, outgoing: Outgoing, reason: str) -> None:
+        """Tell the server that nobody waits.
+
+        Over HTTP in the stateless era the closed response says it (basic/patterns/cancellation);
+        `initialize` must not be cancelled, and a probe may have met a server that knows neither.
+        """
+        if outgoing.method in ("initialize", "server/discover"):
+            return
+        if outgoing.stateless and not self._channel.is_pipe:
+            return
+        self._spawn(
+            self._send_quietly(
+                encode_notification(
+                    "notifications/cancelled", {"requestId": outgoing.id, "reason": reason}
+                )
+            )
+        )
+
+    # --- what the server says ------------------------------------------------------------------
+
+    def on_request(self, request: Request) -> None:
+        """Answer one of the server's requests in a task of its own."""
+        task = self._spawn(self._answer(request))
+        self._answering[request.id] = task
+        task.add_done_callback(lambda _: self._answering.pop(request.id, None))
+
+    def on_notification(self, notification: Notification) -> Awaitable[None] | None:
+        """Route a notification; what comes back is awaited before the next message."""
+        method, params = notification.method, notification.params
+        progress: ProgressHandler | None = None
+        if method == "notifications/progress":
+            token = params.get(meta.PROGRESS_TOKEN)
+            progress = self._progress.get(token) if isinstance(token, (int, str)) else None
+            if progress is None and self.handlers.message is None:
+                return None
+        elif method == "notifications/cancelled":
+            task = self._answering.get(cast("RequestId", params.get("requestId")))
+            if task is not None:
+                task.cancel()
+        elif method == "notifications/tools/list_changed":
+            self.output_schemas.clear()
+        return self.handlers.hear(method, params, progress)
+
+    async def _answer(self, request: Request) -> None:
+        if self.era is Era.STATELESS:
+            # There the server asks inside results; a client sends no responses (streamable-http,
+            # "Sending Messages", point 4).
+            logger.warning("The server sent the request %s, which its era forbids", request.method)
+            return
+        context = RequestContext(self, request.id, request.params.get("_meta") or {})
+        try:
+            result = await self.handlers.answer(request.method, request.params, context)
+            body = encode_result(request.id, result)
+        except McpError as exc:
+            body = encode_error(request.id, exc)
+        await self._send_quietly(body)
+
+    async def _give(self, asked: InputRequired) -> dict[str, Any]:
+        """The answers to what a result asks, by the server's keys, all at once."""
+
+        async def one(question: Any) -> dict[str, Any]:
+            method = question.get("method") if isinstance(question, dict) else None
+            if not isinstance(method, str) or method == "ping":
+                raise method_not_found(str(method))
+            params: dict[str, Any] = question.get("params") or {}
+            context = RequestContext(self, None, params.get("_meta") or {})
+            return await self.handlers.answer(method, params, context)
+
+        answers = await asyncio.gather(*(one(question) for question in asked.requests.values()))
+        return dict(zip(asked.requests, answers, strict=True))
+
+    # --- opening -------------------------------------------------------------------------------
+
+    async def negotiate(
+        self,
+        mode: str,
+        *,
+        remembered: Era | None = None,
+        prior: mcp_types.DiscoverResult | None = None,
+    ) -> Era:
+        """Find out which era the server speaks, and open the session in it.
+
+        Args:
+            mode: "auto", "legacy" or a stateless revision, which is taken without asking.
+            remembered: what the server of this transport spoke last time; saves the probe.
+            prior: a discover result to take over where `mode` names a revision.
+        Returns:
+            the era.
+        """
+        if mode == LEGACY:
+            await self._initialize()
+        elif mode != AUTO:
+            self._speak_stateless(mode)
+            if prior is not None:
+                self._adopt(prior.model_dump(mode="json", by_alias=True, exclude_none=True))
+        elif remembered is Era.HANDSHAKE:
+            try:
+                await self._initialize()
+            except ConnectionClosedError:
+                raise
+            except McpError:
+                await self._discover()  # the server is another one by now
+        else:
+            await self._discover()
+        assert self.era is not None
+        return self.era
+
+    def _speak_stateless(self, version: str) -> None:
+        self.era, self.protocol_version = Era.STATELESS, version
+        self.refresh_capabilities()
+
+    def refresh_capabilities(self) -> None:
+        """Declare what the handlers can do now; a handshake was made once and stays."""
+        if self.era is Era.STATELESS:
+            self._base_meta = {
+                meta.PROTOCOL_VERSION: self.protocol_version,
+                meta.CLIENT_INFO: self._client_info,
+                meta.CLIENT_CAPABILITIES: self.handlers.capabilities(),
+                meta.LOG_LEVEL: self._log_level,
+            }
+
+    async def _discover(self) -> None:
+        verdict = await self._probe(LATEST_STATELESS, retried=False)
+        if isinstance(verdict, Again):
+            verdict = await self._probe(verdict.version, retried=True)
+        if isinstance(verdict, Stateless):
+            self._speak_stateless(verdict.version)
+        elif isinstance(verdict, Handshake):
+            self.era = self.protocol_version = self._base_meta = None
+            await self._initialize()
+        else:
+            self.era = self.protocol_version = self._base_meta = None
+            assert isinstance(verdict, Refuse)
+            raise verdict.error
+
+    async def _probe(self, version: str, *, retried: bool) -> Verdict:
+        self._speak_stateless(version)
+        silence = PROBE_SECONDS if self._channel.is_pipe else None
+        try:
+            result = await self._exchange("server/discover", {}, silence)
+        except RequestTimeoutError:
+            return Handshake()
+        except ConnectionClosedError:
+            raise
+        except HttpStatusError as exc:
+            return judge_error(exc, status=exc.status, retried=retried)
+        except McpError as exc:
+            return judge_error(exc, retried=retried)
+        verdict = judge_result(result)
+        if isinstance(verdict, Stateless):
+            self._adopt(result)
+        return verdict
+
+    def _adopt(self, result: dict[str, Any]) -> None:
+        """Take over what a discover result says."""
+        said = {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **result}
+        discovered = mcp_types.DiscoverResult.model_validate(said)
+        self.discover_result = discovered
+        self.server_capabilities = discovered.capabilities
+        self.instructions = discovered.instructions
+        info = (discovered.meta or {}).get(meta.SERVER_INFO)
+        self.server_info = Implementation.model_validate(info) if info else None
+
+    async def _initialize(self) -> None:
+        channel = self._channel
+        capabilities = self.handlers.capabilities()
+        kept = channel.handshaken
+        if kept is not None and kept.capabilities == capabilities:
+            self._handshaken(kept.result)
+            return
+        result = await self._exchange(
+            "initialize",
+            {
+                "protocolVersion": LATEST_HANDSHAKE,
+                "capabilities": capabilities,
+                "clientInfo": self._client_info,
+            },
+            None,
+        )
+        self._handshaken(result)
+        channel.handshaken = Handshaken(capabilities, result)
+        assert self.protocol_version is not None
+        await self.notify("notifications/initialized")
+        await channel.opened(self.protocol_version)
+
+    def _handshaken(self, result: dict[str, Any]) -> None:
+        self.protocol_version = judge_initialize(result)
+        self.era, self._base_meta = Era.HANDSHAKE, None
+        initialized = mcp_types.InitializeResult.model_validate(result)
+        self.initialize_result = initialized
+        self.server_capabilities = initialized.capabilities
+        self.server_info = initialized.server_info
+        self.instructions = initialized.instructions
+
+    async def _renewed(self, epoch: int) -> None:
+        """Return when the session that was current at `epoch` has been replaced; once for all
+        the calls that found it lost."""
+        if self._epoch != epoch:
+            return
+        if self._renewal is None:
+            self._renewal = self._spawn(self._renew())
+            self._renewal.add_done_callback(self._renewal_done)
+        await asyncio.shield(self._renewal)
+
+    def _renewal_done(self, task: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not task.cancelled():
+            task.exception()  # those who wait raise it
+
+    async def _renew(self) -> None:
+        logger.info("The server does not know the session any more; opening a new one")
+        try:
+            async with asyncio.timeout(self.init_timeout) as deadline:
+                await self._initialize_patiently()
+                if self._level_set is not None:
+                    await self._exchange("logging/setLevel", {"level": self._level_set}, None)
+        except TimeoutError as exc:
+            if not deadline.expired():
+                raise
+            raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
+        self._epoch += 1
+
+    async def _initialize_patiently(self) -> None:
+        self._channel.handshaken = None
+        for attempt in range(_RENEWALS):
+            try:
+                await self._initialize()
+                return
+            except (ConnectionClosedError, HttpStatusError):
+                if attempt + 1 == _RENEWALS:
+                    raise
+            await asyncio.sleep(_RENEWAL_PAUSE * 2**attempt)
+
+    # --- closing -------------------------------------------------------------------------------
+
+    async def close(self, seconds: float) -> None:
+        """Stop answering, and let what was said last go out.
+
+        Args:
+            seconds: that this may take.
+        """
+        for task in list(self._answering.values()):
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background, timeout=min(seconds, 1.0))
+        for task in list(self._background):
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background, timeout=1.0)
+        self._channel.attach(None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def _send_quietly(self, body: bytes) -> None:
+        try:
+            async with asyncio.timeout(_QUIET_SECONDS):
+                await self._channel.send(body, self.protocol_version)
+        except (McpError, TimeoutError) as exc:
+            logger.debug("Could not be sent to the server: %s", exc)
+
+

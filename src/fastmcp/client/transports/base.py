@@ -1,0 +1,62 @@
+"""What a client can be connected through.
+
+A transport is a recipe: an address, a command, a server object. `open_channel()` follows it and
+gives one open connection; the same transport may be opened many times. Sources: 2025-11-25 and
+2026-07-28, basic/transports.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+from fastmcp.client.channel import Channel
+from fastmcp.protocol.versions import Era
+
+__all__ = ["ClientTransport"]
+
+
+class ClientTransport(ABC):
+    """Base of the transports.
+
+    Attributes:
+        legacy_only: the transport cannot carry the stateless era, so a client in mode "auto"
+            does not ask for it.
+        remembered_era: what the server spoke last time (basic/versioning: the era is a property
+            of the server and SHOULD be cached for its lifetime).
+    """
+
+    legacy_only: ClassVar[bool] = False
+    remembered_era: Era | None = None
+
+    @abstractmethod
+    def open_channel(self) -> AbstractAsyncContextManager[Channel]:
+        """Connect: entered, the context manager gives a channel; left, it disconnects. It is
+        entered and left in one task, which lives as long as the connection."""
+
+    async def close(self) -> None:  # noqa: B027  (most transports keep nothing between channels)
+        """End what outlives a connection, such as a kept subprocess."""
+
+    def get_session_id(self) -> str | None:
+        """The id of the current session, where the transport has sessions and one is open."""
+        return None
+
+    def set_auth(self, auth: Any) -> None:
+        """Take the client's `auth` argument.
+
+        Raises:
+            ValueError: the transport has no place for it.
+        """
+        raise ValueError(f"{type(self).__name__} does not support auth; only HTTP transports do.")
+
+    def set_verify(self, verify: Any) -> None:
+        """Take the client's `verify` argument.
+
+        Raises:
+            ValueError: the transport has no TLS.
+        """
+        raise ValueError("The 'verify' parameter is only supported for HTTP transports.")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"

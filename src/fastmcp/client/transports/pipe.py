@@ -1,0 +1,180 @@
+"""A channel over one ordered stream in each direction: stdio, and the in-process link.
+
+Responses find their caller by id. What the server says of its own accord is handled in order by
+one worker task, so that a slow handler delays later notifications and nothing else; a response
+is given to its caller only when the notifications that came before it have been handled, so
+that progress and log messages of a call are heard before it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from fastmcp.client.channel import Handshaken, Outgoing, Receiver
+from fastmcp.client.errors import ConnectionClosedError
+from fastmcp.protocol.jsonrpc import (
+    Malformed,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Response,
+    decode,
+    decode_many,
+)
+
+__all__ = ["PipeChannel"]
+
+logger = logging.getLogger("fastmcp.client")
+
+_in_handler: ContextVar[bool] = ContextVar("fastmcp_client_in_handler", default=False)
+"""Set in the worker: a call that a notification handler makes must not wait for that handler."""
+
+
+class PipeChannel:
+    """One open connection over a pair of pipes.
+
+    Args:
+        write: sends one message; it returns when the message was taken.
+    """
+
+    is_pipe = True
+
+    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        self.closed: Exception | None = None
+        self.last_id = 0
+        self.handshaken: Handshaken | None = None
+        self._write = write
+        self._receiver: Receiver | None = None
+        self._pending: dict[RequestId, asyncio.Future[tuple[Response, int]]] = {}
+        self._unheard: deque[Awaitable[None]] = deque()
+        self._queued = 0
+        self._heard = 0
+        self._worker: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def attach(self, receiver: Receiver | None) -> None:
+        """Say who hears the server from now on."""
+        self._receiver = receiver
+
+    async def opened(self, version: str) -> None:
+        """Nothing to open: the server may speak at any time."""
+
+    def session_id(self) -> str | None:
+        """A pipe is its own session and needs no id."""
+        return None
+
+    async def request(self, outgoing: Outgoing) -> Response:
+        """Send a request and wait for its response."""
+        if self.closed is not None:
+            raise self.closed
+        future: asyncio.Future[tuple[Response, int]] = asyncio.get_running_loop().create_future()
+        self._pending[outgoing.id] = future
+        try:
+            await self._write(outgoing.body)
+            response, mark = await future
+        finally:
+            self._pending.pop(outgoing.id, None)
+        if self._heard < mark and not _in_handler.get():
+            caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((mark, caught_up))
+            await caught_up
+        return response
+
+    async def send(self, body: bytes, version: str | None) -> None:
+        """Send a notification or a response."""
+        if self.closed is not None:
+            raise self.closed
+        await self._write(body)
+
+    def feed(self, data: bytes) -> None:
+        """Take one message of the server (or a batch, which 2025-03-26 has)."""
+        if data[:1] == b"[":
+            messages = decode_many(data)
+        else:
+            try:
+                messages: list[Message | Malformed] = [decode(data)]
+            except Malformed as exc:
+                messages = [exc]
+        for message in messages:
+            self._take(message, data)
+
+    def _take(self, message: Message | Malformed, data: bytes) -> None:
+        if isinstance(message, Response):
+            self._resolve(message)
+        elif isinstance(message, Notification):
+            if self._receiver is not None:
+                work = self._receiver.on_notification(message)
+                if work is not None:
+                    self._hear_later(work)
+        elif isinstance(message, Request):
+            if self._receiver is not None:
+                self._receiver.on_request(message)
+        else:
+            logger.warning("The server sent what is no MCP message: %.200r", data)
+
+    def _resolve(self, response: Response) -> None:
+        id = response.id
+        future = self._pending.get(id) if id is not None else None
+        if future is None and isinstance(id, str) and id.isdecimal():
+            future = self._pending.get(int(id))  # servers exist that turn ids into strings
+        if future is None and id is None and len(self._pending) == 1:
+            # The server could not read the id; it can only mean the one request there is.
+            future = next(iter(self._pending.values()))
+        if future is not None and not future.done():
+            future.set_result((response, self._queued))
+
+    def _hear_later(self, work: Awaitable[None]) -> None:
+        self._unheard.append(work)
+        self._queued += 1
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        _in_handler.set(True)
+        while self._unheard:
+            try:
+                await self._unheard.popleft()
+            finally:
+                self._heard += 1
+                self._wake()
+        self._worker = None
+
+    def _wake(self) -> None:
+        if not self._waiting:
+            return
+        later: list[tuple[int, asyncio.Future[None]]] = []
+        for mark, future in self._waiting:
+            if mark > self._heard:
+                later.append((mark, future))
+            elif not future.done():
+                future.set_result(None)
+        self._waiting = later
+
+    def end(self, why: str) -> None:
+        """The connection is over: everybody who waits learns it."""
+        if self.closed is not None:
+            return
+        self.closed = ConnectionClosedError(why)
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(ConnectionClosedError(why))
+
+    async def finish(self) -> None:
+        """End the worker. Handlers that still run are cancelled."""
+        self.end("the client left")
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.cancel()
+            await asyncio.wait([worker])
+        while self._unheard:
+            work = self._unheard.popleft()
+            close = getattr(work, "close", None)
+            if close is not None:
+                close()
+        self._heard = self._queued
+        self._wake()

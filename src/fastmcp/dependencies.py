@@ -1,0 +1,27 @@
+"""Dependencies for handlers; a face, see `fastmcp.server.dependencies`."""
+
+from fastmcp.server.dependencies import (
+    CurrentAccessToken,
+    CurrentContext,
+    CurrentFastMCP,
+    CurrentHeaders,
+    CurrentRequest,
+    Dependency,
+    Depends,
+    Progress,
+    ProgressLike,
+    Shared,
+)
+
+__all__ = [
+    "CurrentAccessToken",
+    "CurrentContext",
+    "CurrentFastMCP",
+    "CurrentHeaders",
+    "CurrentRequest",
+    "Dependency",
+    "Depends",
+    "Progress",
+    "ProgressLike",
+    "Shared",
+]

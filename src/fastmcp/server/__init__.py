@@ -1,0 +1,6 @@
+"""The server side's face."""
+
+from fastmcp.server.context import Context
+from fastmcp.server.server import FastMCP
+
+__all__ = ["Context", "FastMCP"]

@@ -1,0 +1,1 @@
+"""How workers tell each other what happened: change events now, messages between workers later."""

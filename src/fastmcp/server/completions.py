@@ -1,0 +1,39 @@
+"""What an author's completion handler is, and how its answer becomes a `Completion`.
+
+At most 100 values travel (server/utilities/completion, "Completion Results").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+import mcp_types
+
+__all__ = ["CompletionHandler", "completion_values"]
+
+CompletionHandler: TypeAlias = Callable[
+    [Any, Any, Any],
+    "Awaitable[mcp_types.Completion | Sequence[str] | None]"
+    " | mcp_types.Completion | Sequence[str] | None",
+]
+"""`(ref, argument, context)` to values, sync or async."""
+
+_MOST: Final = 100
+
+
+def completion_values(answer: mcp_types.Completion | Sequence[str] | None) -> dict[str, Any]:
+    """The `completion` member of the result."""
+    if isinstance(answer, mcp_types.Completion):
+        total = answer.total if answer.total is not None else len(answer.values)
+        more = answer.has_more
+        values = list(answer.values)
+    else:
+        values = [str(value) for value in answer or ()]
+        total, more = len(values), None
+    cut = len(values) > _MOST
+    return {
+        "values": values[:_MOST],
+        "total": total,
+        "hasMore": cut if more is None else more or cut,
+    }

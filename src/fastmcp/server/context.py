@@ -1,0 +1,601 @@
+"""What a handler holds of its call: the `Context`, and the one ContextVar of the package.
+
+The engine makes a Context for each request and passes it by hand; the ContextVar exists for
+what authors call without holding one (`get_context()`, dependencies, sync tools on threads).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, Protocol, cast
+
+import mcp_types
+
+from fastmcp.exceptions import McpError, ToolError
+from fastmcp.prompts.base import PromptResult
+from fastmcp.protocol import jsonrpc, meta
+from fastmcp.protocol.classify import Call
+from fastmcp.protocol.errors import missing_capability
+from fastmcp.protocol.versions import Era
+from fastmcp.resources.base import ResourceResult
+from fastmcp.server.backplane.base import (
+    Backplane,
+    Change,
+    PromptsChanged,
+    ResourcesChanged,
+    ResourceUpdated,
+    ToolsChanged,
+)
+from fastmcp.server.elicitation import (
+    AcceptedElicitation,
+    CancelledElicitation,
+    DeclinedElicitation,
+    handle_elicit_accept,
+    parse_elicit_response_type,
+)
+from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.sessions import Session
+from fastmcp.server.state import SessionState
+
+__all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
+
+_to_client: Final = logging.getLogger("fastmcp.server.context.to_client")
+_PYTHON_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "notice": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+    "alert": logging.CRITICAL,
+    "emergency": logging.CRITICAL,
+}
+
+_current: ContextVar[Context | None] = ContextVar("fastmcp_context", default=None)
+
+
+def get_context() -> Context:
+    """The Context of the request that is being served.
+
+    Raises:
+        RuntimeError: no request is being served.
+    """
+    context = _current.get()
+    if context is None:
+        raise RuntimeError("No active context found: this is not running inside an MCP request")
+    return context
+
+
+class Server(Protocol):
+    """What a Context needs of the server it belongs to."""
+
+    @property
+    def facade(self) -> Any: ...
+    @property
+    def backplane(self) -> Backplane: ...
+    @property
+    def session_state(self) -> SessionState: ...
+    @property
+    def client_log_level(self) -> str | None: ...
+    @property
+    def lifespan_value(self) -> dict[str, Any]: ...
+
+    async def list_tools(self) -> Sequence[Any]: ...
+    async def list_resources(self) -> Sequence[Any]: ...
+    async def list_prompts(self) -> Sequence[Any]: ...
+    async def read_resource(self, uri: str) -> ResourceResult: ...
+    async def render_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None
+    ) -> PromptResult: ...
+
+
+@dataclass
+class LogData:
+    """The `data` of a log notification."""
+
+    msg: str
+    extra: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """The request as the protocol sees it.
+
+    Attributes:
+        request_id: the JSON-RPC id, as text.
+        meta: the request's `_meta`.
+        protocol_version: the version it speaks.
+        lifespan_context: what the server's lifespan yielded.
+        session: the handshake-era session, or None.
+    """
+
+    request_id: str
+    meta: dict[str, Any]
+    protocol_version: str
+    lifespan_context: dict[str, Any]
+    session: Session | None
+
+
+@dataclass(frozen=True)
+class SamplingResult:
+    """What the client's model said.
+
+    Attributes:
+        text: the text of the answer, or None where it holds none.
+        result: the same as `text`.
+        message: the whole `CreateMessageResult`.
+    """
+
+    text: str | None
+    result: Any
+    message: mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
+
+
+class Context:
+    """One call, as its handler sees it.
+
+    Ask for it by annotation (`ctx: Context`), by `CurrentContext()` or with `get_context()`.
+    """
+
+    __slots__ = ("_call", "_detached_id", "_exchange", "_request_state", "_server")
+
+    def __init__(self, server: Server, call: Call, exchange: Exchange) -> None:
+        self._server = server
+        self._call = call
+        self._exchange = exchange
+        self._detached_id: str | None = None
+        self._request_state: dict[str, Any] | None = None
+
+    @staticmethod
+    def __fastmcp_inject__() -> Context:
+        """Makes `ctx: Context` a parameter that the call fills in (utilities/injection)."""
+        return get_context()
+
+    @staticmethod
+    def current() -> Context | None:
+        """The current context, or None outside a request."""
+        return _current.get()
+
+    def activate(self) -> Token[Context | None]:
+        """Make this the current context; give the token to `deactivate`."""
+        return _current.set(self)
+
+    deactivate: ClassVar = staticmethod(_current.reset)
+
+    # who and what
+
+    @property
+    def fastmcp(self) -> Any:
+        """The `FastMCP` server. (Any: the class stands above this one in the import law.)"""
+        return self._server
+
+    @property
+    def exchange(self) -> Exchange:
+        """The way back to the client."""
+        return self._exchange
+
+    @property
+    def call(self) -> Call:
+        """The request."""
+        return self._call
+
+    @property
+    def request_id(self) -> str:
+        """The JSON-RPC id of the request, as text."""
+        return str(self._call.id)
+
+    @property
+    def session(self) -> Session | None:
+        """The handshake-era session; None in the stateless era and in stateless HTTP."""
+        return self._exchange.session
+
+    @property
+    def session_id(self) -> str:
+        """What ties calls together.
+
+        Over HTTP in the handshake era the `Mcp-Session-Id`; on a pipe a name made when the
+        connection began. The stateless era has no sessions: there it is new with each request.
+        """
+        session = self._exchange.session
+        if session is not None:
+            return session.id
+        if self._detached_id is None:
+            self._detached_id = str(uuid.uuid4())
+        return self._detached_id
+
+    @property
+    def client_id(self) -> str | None:
+        """What the client calls itself in `_meta.client_id`, or None."""
+        value = self._call.meta.get("client_id")
+        return value if isinstance(value, str) else None
+
+    @property
+    def client_info(self) -> dict[str, Any]:
+        """The client's self-reported name and version; never a reason to trust it."""
+        session = self._exchange.session
+        if session is not None:
+            return session.client_info
+        return cast("dict[str, Any]", self._call.meta.get(meta.CLIENT_INFO) or {})
+
+    @property
+    def client_capabilities(self) -> dict[str, Any]:
+        """What the client declared that it can be asked for."""
+        session = self._exchange.session
+        if session is not None:
+            return session.client_capabilities
+        return cast("dict[str, Any]", self._call.meta.get(meta.CLIENT_CAPABILITIES) or {})
+
+    def client_supports_extension(self, id: str) -> bool:
+        """Whether the client declared an extension (2026-07-28, "Extension Negotiation")."""
+        return self.client_extension_settings(id) is not None
+
+    def client_extension_settings(self, id: str) -> dict[str, Any] | None:
+        """The settings the client declared for an extension, or None."""
+        extensions = self.client_capabilities.get("extensions")
+        if not isinstance(extensions, dict):
+            return None
+        settings = cast("dict[str, Any]", extensions).get(id)
+        return cast("dict[str, Any]", settings) if isinstance(settings, dict) else None
+
+    @property
+    def transport(self) -> TransportName | None:
+        """`"stdio"`, `"sse"`, `"streamable-http"`, or None for an in-memory client."""
+        return self._exchange.transport
+
+    @property
+    def protocol_version(self) -> str:
+        """The protocol version this request speaks."""
+        return self._call.version
+
+    @property
+    def lifespan_context(self) -> dict[str, Any]:
+        """What the server's lifespan yielded."""
+        return self._server.lifespan_value
+
+    @property
+    def request_context(self) -> RequestContext:
+        """The request as the protocol sees it."""
+        return RequestContext(
+            self.request_id,
+            self._call.meta,
+            self._call.version,
+            self._server.lifespan_value,
+            self._exchange.session,
+        )
+
+    # saying something
+
+    async def log(
+        self,
+        message: str,
+        level: str | None = None,
+        logger_name: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Send a log message to the client, if it wants this level.
+
+        Args:
+            message: the text.
+            level: an RFC 5424 severity; "info" by default.
+            logger_name: who speaks.
+            extra: anything JSON can carry.
+        Raises:
+            ValueError: no such level.
+        """
+        level = level or "info"
+        rank = meta.LOG_LEVELS.get(level)
+        if rank is None:
+            raise ValueError(
+                f"Unknown log level {level!r}: use one of {', '.join(meta.LOG_LEVELS)}"
+            )
+        _to_client.log(_PYTHON_LEVELS[level], "%s", message)
+        wanted = self._wanted_log_level()
+        if wanted is None or rank < meta.LOG_LEVELS[wanted]:
+            return
+        params: dict[str, Any] = {"level": level, "data": {"msg": message, "extra": extra}}
+        if logger_name is not None:
+            params["logger"] = logger_name
+        await self._exchange.emit(jsonrpc.encode_notification("notifications/message", params))
+
+    def _wanted_log_level(self) -> str | None:
+        """The least severe level to send, or None for nothing at all.
+
+        Stateless era: only a request that names a level gets messages (server/utilities/logging).
+        Handshake era: a client that named none gets what the server chooses, by default all.
+        """
+        if self._call.era is Era.STATELESS:
+            return self._call.meta.get(meta.LOG_LEVEL)
+        session = self._exchange.session
+        if session is not None and session.log_level is not None:
+            return session.log_level
+        return self._server.client_log_level or "debug"
+
+    async def debug(
+        self, message: str, logger_name: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """`log` at level debug."""
+        await self.log(message, "debug", logger_name, extra)
+
+    async def info(
+        self, message: str, logger_name: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """`log` at level info."""
+        await self.log(message, "info", logger_name, extra)
+
+    async def warning(
+        self, message: str, logger_name: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """`log` at level warning."""
+        await self.log(message, "warning", logger_name, extra)
+
+    async def error(
+        self, message: str, logger_name: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """`log` at level error."""
+        await self.log(message, "error", logger_name, extra)
+
+    async def report_progress(
+        self, progress: float, total: float | None = None, message: str | None = None
+    ) -> None:
+        """Tell the client how far the call is; nothing happens where it did not ask for it.
+
+        Args:
+            progress: must grow from one call to the next (basic/utilities/progress).
+            total: what `progress` reaches at the end, if known.
+            message: one line for a person.
+        """
+        token = self._call.meta.get(meta.PROGRESS_TOKEN)
+        if token is None:
+            return
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        if total is not None:
+            params["total"] = total
+        if message is not None:
+            params["message"] = message
+        await self._exchange.emit(jsonrpc.encode_notification("notifications/progress", params))
+
+    async def send_notification(self, notification: Any) -> None:
+        """Send a notification of `mcp_types`.
+
+        A change notification (list_changed, resource updated) goes to every client that wants
+        it; any other goes to the client of this call.
+        """
+        notification = getattr(notification, "root", notification)
+        body = cast(
+            "dict[str, Any]", notification.model_dump(by_alias=True, mode="json", exclude_none=True)
+        )
+        method, params = body["method"], body.get("params")
+        change = _CHANGES.get(method)
+        if change is not None:
+            self._server.backplane.publish(change())
+        elif method == ResourceUpdated.method:
+            self._server.backplane.publish(ResourceUpdated(cast("dict[str, Any]", params)["uri"]))
+        else:
+            await self._exchange.emit(jsonrpc.encode_notification(method, params))
+
+    async def close_sse_stream(self) -> None:
+        """End this call's response stream but not the call; the client resumes it later.
+
+        Does nothing where the stream cannot be resumed.
+        """
+        await self._exchange.close_stream()
+
+    # asking something
+
+    async def elicit(
+        self,
+        message: str,
+        response_type: Any = None,
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+    ) -> AcceptedElicitation[Any] | DeclinedElicitation | CancelledElicitation:
+        """Ask the user, and await the answer.
+
+        Args:
+            message: the question.
+            response_type: what the answer is; see `parse_elicit_response_type`.
+            response_title: the title of a scalar answer's field.
+            response_description: its description.
+        Raises:
+            TypeError: the protocol cannot ask for this type.
+            McpError: the client cannot be asked, or its answer does not fit.
+            ToolError: this request's era has no way to ask yet.
+        """
+        config = parse_elicit_response_type(
+            response_type,
+            response_title=response_title,
+            response_description=response_description,
+        )
+        answer = await self._ask(
+            "elicitation/create",
+            {"message": message, "requestedSchema": config.schema},
+            {"elicitation": {}},
+        )
+        action = answer.get("action")
+        if action == "accept":
+            return handle_elicit_accept(config, answer.get("content"))
+        return DeclinedElicitation() if action == "decline" else CancelledElicitation()
+
+    async def sample(
+        self,
+        messages: str | Sequence[str | mcp_types.SamplingMessage],
+        *,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        model_preferences: mcp_types.ModelPreferences | str | Sequence[str] | None = None,
+    ) -> SamplingResult:
+        """Ask the client's model, and await its answer.
+
+        Args:
+            messages: a text, or the conversation so far.
+            system_prompt: the system prompt the client may use.
+            temperature: the sampling temperature.
+            max_tokens: the most tokens to generate; 512 by default.
+            model_preferences: preferences, or the names of models to hint at.
+        Raises:
+            McpError: the client cannot be asked, or refused.
+            ToolError: this request's era has no way to ask yet.
+        """
+        given = [messages] if isinstance(messages, str) else list(messages)
+        params: dict[str, Any] = {
+            "messages": [_sampling_message(m) for m in given],
+            "maxTokens": 512 if max_tokens is None else max_tokens,
+        }
+        if system_prompt is not None:
+            params["systemPrompt"] = system_prompt
+        if temperature is not None:
+            params["temperature"] = temperature
+        if model_preferences is not None:
+            params["modelPreferences"] = _model_preferences(model_preferences)
+        answer = await self._ask("sampling/createMessage", params, {"sampling": {}})
+        content = answer.get("content")
+        model = (
+            mcp_types.CreateMessageResultWithTools
+            if isinstance(content, list)
+            else mcp_types.CreateMessageResult
+        )
+        result = model.model_validate(answer)
+        blocks = result.content if isinstance(result.content, list) else [result.content]
+        text = "".join(b.text for b in blocks if isinstance(b, mcp_types.TextContent)) or None
+        return SamplingResult(text, text, result)
+
+    async def list_roots(self) -> list[mcp_types.Root]:
+        """The folders the client says it works in.
+
+        Raises:
+            McpError: the client cannot be asked.
+            ToolError: this request's era has no way to ask yet.
+        """
+        answer = await self._ask("roots/list", {}, {"roots": {}})
+        return mcp_types.ListRootsResult.model_validate(answer).roots
+
+    async def _ask(
+        self, method: str, params: dict[str, Any], required: dict[str, Any]
+    ) -> dict[str, Any]:
+        if not required.keys() <= self.client_capabilities.keys():
+            # A server must not ask for what the client did not declare (2025-11-25,
+            # basic/lifecycle, "Operation"; 2026-07-28, basic/index: -32021 names it).
+            if self._call.era is Era.STATELESS:
+                raise missing_capability(required)
+            if self._exchange.session is not None:
+                raise ToolError(
+                    f"The client cannot be asked for {method}: it did not declare the "
+                    f"{', '.join(required)} capability"
+                )
+        if self._call.era is Era.STATELESS:
+            raise ToolError(
+                f"{method} cannot be asked on a {self._call.version} connection yet: this release "
+                "asks its client only in the handshake era (connect with mode='legacy')"
+            )
+        answer = await self._exchange.ask(method, params)
+        if not isinstance(answer, dict):
+            raise McpError(-32603, f"The client answered {method} with something that is no object")
+        return cast("dict[str, Any]", answer)
+
+    # the server's own components
+
+    async def list_tools(self) -> Sequence[Any]:
+        """The tools of this server, as `fastmcp.tools.Tool`."""
+        return await self._server.list_tools()
+
+    async def list_resources(self) -> list[mcp_types.Resource]:
+        """The resources of this server."""
+        return [r.to_mcp_resource() for r in await self._server.list_resources()]
+
+    async def list_prompts(self) -> list[mcp_types.Prompt]:
+        """The prompts of this server."""
+        return [p.to_mcp_prompt() for p in await self._server.list_prompts()]
+
+    async def read_resource(self, uri: str) -> ResourceResult:
+        """Read a resource of this server.
+
+        Raises:
+            NotFoundError: no such resource.
+            ResourceError: it could not be read.
+        """
+        return await self._server.read_resource(str(uri))
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None
+    ) -> mcp_types.GetPromptResult:
+        """Render a prompt of this server.
+
+        Raises:
+            NotFoundError: no such prompt.
+            PromptError: it could not be rendered.
+        """
+        result = await self._server.render_prompt(name, arguments)
+        return mcp_types.GetPromptResult.model_validate(result.to_wire())
+
+    # state
+
+    async def set_state(self, key: str, value: Any, *, serializable: bool = True) -> None:
+        """Keep a value for the session (`session_id`) for a day.
+
+        Args:
+            key: its name.
+            value: JSON, or any object with `serializable=False`.
+            serializable: False keeps the object itself, for the rest of this request.
+        Raises:
+            TypeError: a serializable value is not JSON.
+        """
+        if serializable:
+            await self._server.session_state.set(self.session_id, key, value)
+            if self._request_state is not None:
+                self._request_state.pop(key, None)
+        else:
+            if self._request_state is None:
+                self._request_state = {}
+            self._request_state[key] = value
+
+    async def get_state(self, key: str) -> Any:
+        """The value kept under a key, or None."""
+        if self._request_state is not None and key in self._request_state:
+            return self._request_state[key]
+        return await self._server.session_state.get(self.session_id, key)
+
+    async def delete_state(self, key: str) -> None:
+        """Forget a value."""
+        if self._request_state is not None:
+            self._request_state.pop(key, None)
+        await self._server.session_state.delete(self.session_id, key)
+
+    # background tasks come with the tasks extension; a call is never one yet
+
+    @property
+    def is_background_task(self) -> Literal[False]:
+        return False
+
+    @property
+    def task_id(self) -> None:
+        return None
+
+    @property
+    def origin_request_id(self) -> str:
+        return self.request_id
+
+
+_CHANGES: Final[dict[str, type[Change]]] = {
+    change.method: change for change in (ToolsChanged, ResourcesChanged, PromptsChanged)
+}
+
+
+def _sampling_message(message: str | mcp_types.SamplingMessage) -> Any:
+    if isinstance(message, str):
+        return {"role": "user", "content": {"type": "text", "text": message}}
+    return message.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+def _model_preferences(
+    preferences: mcp_types.ModelPreferences | str | Sequence[str],
+) -> dict[str, Any]:
+    if isinstance(preferences, mcp_types.ModelPreferences):
+        return preferences.model_dump(by_alias=True, mode="json", exclude_none=True)
+    names = [preferences] if isinstance(preferences, str) else preferences
+    return {"hints": [{"name": name} for name in names]}

@@ -1,0 +1,203 @@
+"""One request in, one response out; the transports are only its shores.
+
+`Engine.handle` finds the method's handler (an era that lacks the method has no handler, and
+that absence is the only gate), gives it a `Context`, and encodes what comes back for the era.
+It runs in the task that owns the response and returns the bytes to write: no queue, no task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.classify import Call, Notice
+from fastmcp.protocol.era2025 import suit
+from fastmcp.protocol.era2026 import CacheHint, complete
+from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
+from fastmcp.protocol.jsonrpc import encode_error, encode_result
+from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
+from fastmcp.server.backplane.base import Backplane
+from fastmcp.server.completions import CompletionHandler
+from fastmcp.server.context import Context, Server
+from fastmcp.server.exchange import Detached, Exchange
+from fastmcp.server.lifespan import RunningLifespan
+from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
+from fastmcp.server.registry import Registry
+from fastmcp.server.state import SessionState
+
+__all__ = ["Engine", "Handler"]
+
+_logger: Final = logging.getLogger("fastmcp.server")
+
+Chain: TypeAlias = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
+
+Handler: TypeAlias = "Callable[[Engine, Context, dict[str, Any]], Awaitable[dict[str, Any]]]"
+"""Serves one method: the request's params in, the result's members out."""
+
+
+class Engine:
+    """What a server is, without a socket.
+
+    Attributes:
+        facade: the `FastMCP` object that handlers see as `ctx.fastmcp`.
+        registry: its components.
+        server_info: the `Implementation` it calls itself.
+        middleware: outermost first; the chains are composed from it once.
+        mask_error_details: whether unexpected errors are told to clients without their text.
+    """
+
+    def __init__(
+        self,
+        *,
+        facade: Server,
+        handlers: Mapping[str, Handler],
+        notice_handler: Handler,
+        registry: Registry,
+        server_info: dict[str, Any],
+        instructions: str | None,
+        middleware: list[Middleware],
+        lifespan: RunningLifespan,
+        backplane: Backplane,
+        session_state: SessionState,
+        mask_error_details: bool,
+        client_log_level: str | None,
+        page_size: int | None,
+        cache_hint: CacheHint,
+        experimental_capabilities: Mapping[str, Any] | None,
+    ) -> None:
+        self.facade = facade
+        self.registry = registry
+        self.server_info = server_info
+        self.instructions = instructions
+        self.middleware = middleware
+        self.lifespan = lifespan
+        self.backplane = backplane
+        self.session_state = session_state
+        self.mask_error_details = mask_error_details
+        self.client_log_level = client_log_level
+        self.page_size = page_size
+        self.cache_hint = cache_hint
+        self.experimental_capabilities = experimental_capabilities
+        self.completion_handler: CompletionHandler | None = None
+        self._handlers: dict[Era, dict[str, Handler]] = {
+            era: {m: h for m, h in handlers.items() if era in METHODS[m].eras} for era in Era
+        }
+        self._hints = {method: cache_hint for method, row in METHODS.items() if row.cacheable}
+        self._notice_handler = notice_handler
+        self._chains: dict[str, Chain] = {}
+        self._composed_from: list[Middleware] = []
+        registry.on_change = backplane.publish
+
+    # the wire
+
+    async def handle(self, call: Call, exchange: Exchange) -> tuple[bytes, int]:
+        """Serve one request.
+
+        Returns:
+            The JSON-RPC response, and its error code or 0.
+        Raises:
+            asyncio.CancelledError: the request was taken back, or the server stops.
+        """
+        context = Context(self.facade, call, exchange)
+        token = context.activate()
+        try:
+            handler = self._handlers[call.era].get(call.method)
+            if handler is None:
+                raise method_not_found(call.method)
+            if self.middleware and METHODS[call.method].hook is None:
+                handler = self._around(call.method, handler)
+            result = await handler(self, context, call.params)
+            if call.era is Era.STATELESS:
+                complete(result, self.server_info, self._hints.get(call.method))
+            else:
+                result = suit(result, call.version)
+            return encode_result(call.id, result), 0
+        except McpError as exc:
+            return encode_error(call.id, exc), exc.code
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _logger.exception("%s failed", call.method)
+            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+            return encode_error(call.id, error), INTERNAL_ERROR
+        finally:
+            context.deactivate(token)
+
+    async def notice(self, notice: Notice, exchange: Exchange) -> None:
+        """Take one notification of the client. It is never answered, whatever is wrong with it."""
+        call = Call(notice.era, notice.version, "", notice.method, notice.params, {})
+        context = Context(self.facade, call, exchange)
+        token = context.activate()
+        try:
+            if self.middleware:
+                await self.through(
+                    context,
+                    notice.method,
+                    None,
+                    notice.params,
+                    self._notice_handler,
+                    "notification",
+                )
+            else:
+                await self._notice_handler(self, context, notice.params)
+        except Exception:
+            _logger.exception("%s failed", notice.method)
+        finally:
+            context.deactivate(token)
+
+    # middleware
+
+    async def through(
+        self,
+        context: Context,
+        method: str,
+        hook: str | None,
+        message: Any,
+        handler: Callable[[Engine, Context, Any], Awaitable[Any]],
+        type: str = "request",
+    ) -> Any:
+        """Call `handler` through the middleware chain of its method."""
+        if self._composed_from != self.middleware:
+            self._composed_from = list(self.middleware)
+            self._chains.clear()
+        chain = self._chains.get(method)
+        if chain is None:
+
+            async def innermost(inner: MiddlewareContext[Any]) -> Any:
+                return await handler(self, inner.fastmcp_context or context, inner.message)
+
+            chain = self._chains[method] = compose(self.middleware, method, hook, innermost)
+        return await chain(
+            MiddlewareContext(
+                message=message,
+                fastmcp_context=context,
+                source="client",
+                type="notification" if type == "notification" else "request",
+                method=method,
+            )
+        )
+
+    def _around(self, method: str, handler: Handler) -> Handler:
+        async def run(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+            return await engine.through(context, method, None, params, handler)
+
+        return run
+
+    # the program itself
+
+    async def inside(self, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Run a feature for the program: in the current call's context, or in a detached one."""
+        context = Context.current()
+        if context is not None and context.fastmcp is self.facade:
+            return await function(self, context, *arguments)
+        call = Call(Era.HANDSHAKE, LATEST_HANDSHAKE, "detached", "", {}, {})
+        context = Context(self.facade, call, Detached())
+        token = context.activate()
+        try:
+            return await function(self, context, *arguments)
+        finally:
+            context.deactivate(token)

@@ -1,0 +1,47 @@
+"""completion/complete (server/utilities/completion)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final, cast
+
+import mcp_types
+from pydantic import TypeAdapter, ValidationError
+
+from fastmcp.protocol.errors import invalid_params, method_not_found
+from fastmcp.server.completions import completion_values
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+from fastmcp.utilities.threads import run_in_thread
+
+__all__ = ["HANDLERS"]
+
+_reference: Final[TypeAdapter[Any]] = TypeAdapter(
+    mcp_types.PromptReference | mcp_types.ResourceTemplateReference
+)
+
+
+async def _complete(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    handler = engine.completion_handler
+    if handler is None:
+        raise method_not_found("completion/complete")
+    try:
+        reference = _reference.validate_python(params.get("ref"))
+        argument = mcp_types.CompletionArgument.model_validate(params.get("argument"))
+        completion_context = (
+            mcp_types.CompletionContext.model_validate(params["context"])
+            if params.get("context") is not None
+            else None
+        )
+    except ValidationError as exc:
+        raise invalid_params(f"Invalid params: {exc}") from None
+    if inspect.iscoroutinefunction(handler):
+        answer = await handler(reference, argument, completion_context)
+    else:
+        answer = await run_in_thread(handler, reference, argument, completion_context)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    return {"completion": completion_values(cast("Any", answer))}
+
+
+HANDLERS: Final[dict[str, Handler]] = {"completion/complete": _complete}

@@ -1,0 +1,113 @@
+"""How a client begins and what it says in passing: initialize, discover, ping, log level,
+notifications."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, cast
+
+import mcp_types
+
+from fastmcp.protocol import meta
+from fastmcp.protocol.era2025 import initialize_result, read_initialize
+from fastmcp.protocol.era2026 import discover_result
+from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.versions import Era
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+
+__all__ = ["HANDLERS", "capabilities", "notice"]
+
+_logger: Final = logging.getLogger("fastmcp.server")
+
+
+def capabilities(engine: Engine, era: Era) -> dict[str, Any]:
+    """What this server offers in an era (ServerCapabilities).
+
+    List changes are pushed on a session's own stream; the stateless era's way to hear them
+    (`subscriptions/listen`) is not served yet, so they are not announced there.
+    """
+    pushed = era is Era.HANDSHAKE
+    declared: dict[str, Any] = {
+        "logging": {},
+        "prompts": {"listChanged": pushed},
+        "resources": {"subscribe": pushed, "listChanged": pushed},
+        "tools": {"listChanged": pushed},
+    }
+    if engine.completion_handler is not None:
+        declared["completions"] = {}
+    if engine.experimental_capabilities:
+        declared["experimental"] = dict(engine.experimental_capabilities)
+    return declared
+
+
+async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    version, _, _ = read_initialize(params)
+    if not engine.middleware:
+        return initialize_result(
+            version, capabilities(engine, Era.HANDSHAKE), engine.server_info, engine.instructions
+        )
+    message = mcp_types.InitializeRequest.model_validate({"method": "initialize", "params": params})
+    result = await engine.through(context, "initialize", "on_initialize", message, _initialized)
+    return _plain(result)
+
+
+async def _initialized(engine: Engine, context: Context, message: Any) -> Any:
+    """What a middleware's `call_next` gives for `initialize`."""
+    version, _, _ = read_initialize(context.call.params)
+    return mcp_types.InitializeResult.model_validate(
+        initialize_result(
+            version, capabilities(engine, Era.HANDSHAKE), engine.server_info, engine.instructions
+        )
+    )
+
+
+async def _discover(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    if not engine.middleware:
+        return discover_result(capabilities(engine, Era.STATELESS), engine.instructions)
+    result = await engine.through(context, "server/discover", "on_discover", params, _discovered)
+    return _plain(result)
+
+
+async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
+    return discover_result(capabilities(engine, Era.STATELESS), engine.instructions)
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    if isinstance(result, dict):
+        return cast("dict[str, Any]", result)
+    return cast("dict[str, Any]", result.model_dump(by_alias=True, mode="json", exclude_none=True))
+
+
+async def _ping(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+async def _set_level(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    level = params.get("level")
+    if level not in meta.LOG_LEVELS:
+        raise invalid_params(f"Invalid params: level must be one of {', '.join(meta.LOG_LEVELS)}")
+    session = context.session
+    if session is not None:
+        session.log_level = level
+    return {}
+
+
+async def notice(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Take a notification. An unknown one, or one about nothing we know, is ignored
+    (basic/patterns/cancellation, "Error Handling")."""
+    session = context.session
+    if context.call.method == "notifications/cancelled" and session is not None:
+        _logger.debug(
+            "the client cancels request %r: %s", params.get("requestId"), params.get("reason")
+        )
+        session.cancel(params.get("requestId"))
+    return {}
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "initialize": _initialize,
+    "server/discover": _discover,
+    "ping": _ping,
+    "logging/setLevel": _set_level,
+}

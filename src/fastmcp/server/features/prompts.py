@@ -1,0 +1,105 @@
+"""prompts/list and prompts/get (server/prompts)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import mcp_types
+
+from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, PromptError
+from fastmcp.prompts.base import Prompt, PromptResult
+from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.features.paging import page
+
+__all__ = ["HANDLERS", "components", "get"]
+
+_logger: Final = logging.getLogger("fastmcp.server.prompts")
+
+
+async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    entries = engine.registry.wire("prompt")
+    if engine.middleware:
+        entries = engine.registry.wire_of(await components(engine, context))
+    entries, cursor = page(entries, params, engine.page_size)
+    return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
+
+
+async def components(
+    engine: Engine, context: Context, run_middleware: bool = True
+) -> Sequence[Prompt]:
+    """The prompts a client sees."""
+    if engine.middleware and run_middleware:
+        request = mcp_types.ListPromptsRequest()
+        return await engine.through(
+            context, "prompts/list", "on_list_prompts", request, _components
+        )
+    return list(engine.registry.prompts.current.values())
+
+
+async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Prompt]:
+    return list(engine.registry.prompts.current.values())
+
+
+async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    name = params.get("name")
+    arguments = params.get("arguments")
+    if not isinstance(name, str):
+        raise invalid_params("Invalid params: name must be a string")
+    if arguments is not None and not isinstance(arguments, dict):
+        raise invalid_params("Invalid params: arguments must be an object")
+    try:
+        result = await get(engine, context, name, arguments)
+    except NotFoundError:
+        raise invalid_params(f"Unknown prompt: {name!r}") from None
+    except FastMCPError as exc:
+        raise McpError(INTERNAL_ERROR, str(exc)) from exc
+    return result.to_wire()
+
+
+async def get(
+    engine: Engine,
+    context: Context,
+    name: str,
+    arguments: dict[str, Any] | None = None,
+    version: str | None = None,
+    run_middleware: bool = True,
+) -> PromptResult:
+    """Render a prompt through the middleware.
+
+    Raises:
+        NotFoundError: no such prompt.
+        PromptError: it could not be rendered.
+    """
+    if engine.middleware and run_middleware:
+        message = mcp_types.GetPromptRequestParams(name=name, arguments=arguments)
+        return await engine.through(context, "prompts/get", "on_get_prompt", message, _get_message)
+    return await _run(engine, name, arguments, version)
+
+
+async def _get_message(engine: Engine, context: Context, message: Any) -> PromptResult:
+    return await _run(engine, message.name, message.arguments, None)
+
+
+async def _run(
+    engine: Engine, name: str, arguments: dict[str, Any] | None, version: str | None
+) -> PromptResult:
+    prompt = engine.registry.prompts.find(name, version)
+    if prompt is None:
+        raise NotFoundError(f"Unknown prompt: {name!r}")
+    try:
+        return await prompt.render(arguments)
+    except (FastMCPError, McpError):
+        raise
+    except Exception as exc:
+        _logger.exception("Error rendering prompt %r", name)
+        text = f"Error rendering prompt {name!r}"
+        if not engine.mask_error_details:
+            text = f"{text}: {exc}"
+        raise PromptError(text) from exc
+
+
+HANDLERS: Final[dict[str, Handler]] = {"prompts/list": _list, "prompts/get": _get}

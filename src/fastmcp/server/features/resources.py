@@ -1,0 +1,173 @@
+"""resources/list, resources/templates/list, resources/read and subscriptions
+(server/resources)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import mcp_types
+
+from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, ResourceError
+from fastmcp.protocol.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    RESOURCE_NOT_FOUND_2025,
+    invalid_params,
+)
+from fastmcp.protocol.versions import Era
+from fastmcp.resources.base import Resource, ResourceResult
+from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.features.paging import page
+
+__all__ = ["HANDLERS", "components", "read", "template_components"]
+
+_logger: Final = logging.getLogger("fastmcp.server.resources")
+
+
+async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    entries = engine.registry.wire("resource")
+    if engine.middleware:
+        entries = engine.registry.wire_of(await components(engine, context))
+    entries, cursor = page(entries, params, engine.page_size)
+    result: dict[str, Any] = {"resources": entries}
+    return result if cursor is None else {**result, "nextCursor": cursor}
+
+
+async def _list_templates(
+    engine: Engine, context: Context, params: dict[str, Any]
+) -> dict[str, Any]:
+    entries = engine.registry.wire("template")
+    if engine.middleware:
+        entries = engine.registry.wire_of(await template_components(engine, context))
+    entries, cursor = page(entries, params, engine.page_size)
+    result: dict[str, Any] = {"resourceTemplates": entries}
+    return result if cursor is None else {**result, "nextCursor": cursor}
+
+
+async def components(
+    engine: Engine, context: Context, run_middleware: bool = True
+) -> Sequence[Resource]:
+    """The resources a client sees."""
+    if engine.middleware and run_middleware:
+        request = mcp_types.ListResourcesRequest()
+        return await engine.through(
+            context, "resources/list", "on_list_resources", request, _components
+        )
+    return list(engine.registry.resources.current.values())
+
+
+async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Resource]:
+    return list(engine.registry.resources.current.values())
+
+
+async def template_components(
+    engine: Engine, context: Context, run_middleware: bool = True
+) -> Sequence[ResourceTemplate]:
+    """The resource templates a client sees."""
+    if engine.middleware and run_middleware:
+        request = mcp_types.ListResourceTemplatesRequest()
+        return await engine.through(
+            context,
+            "resources/templates/list",
+            "on_list_resource_templates",
+            request,
+            _template_components,
+        )
+    return list(engine.registry.templates.current.values())
+
+
+async def _template_components(
+    engine: Engine, context: Context, message: Any
+) -> Sequence[ResourceTemplate]:
+    return list(engine.registry.templates.current.values())
+
+
+async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise invalid_params("Invalid params: uri must be a string")
+    try:
+        result = await read(engine, context, uri)
+    except NotFoundError:
+        # 2026-07-28 server/resources: -32602; earlier revisions: -32002.
+        code = INVALID_PARAMS if context.call.era is Era.STATELESS else RESOURCE_NOT_FOUND_2025
+        raise McpError(code, f"Resource not found: {uri!r}", {"uri": uri}) from None
+    except FastMCPError as exc:
+        raise McpError(INTERNAL_ERROR, str(exc), {"uri": uri}) from exc
+    return result.to_wire(uri)
+
+
+async def read(
+    engine: Engine,
+    context: Context,
+    uri: str,
+    version: str | None = None,
+    run_middleware: bool = True,
+) -> ResourceResult:
+    """Read a resource through the middleware.
+
+    Raises:
+        NotFoundError: nothing has this URI and no template fits it.
+        ResourceError: it could not be read.
+    """
+    if engine.middleware and run_middleware:
+        message = mcp_types.ReadResourceRequestParams(uri=uri)
+        return await engine.through(
+            context, "resources/read", "on_read_resource", message, _read_message
+        )
+    return await _run(engine, uri, version)
+
+
+async def _read_message(engine: Engine, context: Context, message: Any) -> ResourceResult:
+    return await _run(engine, str(message.uri), None)
+
+
+async def _run(engine: Engine, uri: str, version: str | None) -> ResourceResult:
+    resource = engine.registry.resources.find(uri, version)
+    try:
+        if resource is not None:
+            return await resource.read()
+        matched = engine.registry.match_template(uri, version)
+        if matched is not None:
+            template, parameters = matched
+            return await template.read(uri, parameters)
+    except (FastMCPError, McpError, NotFoundError):
+        raise
+    except Exception as exc:
+        _logger.exception("Error reading resource %r", uri)
+        text = f"Error reading resource {uri!r}"
+        if not engine.mask_error_details:
+            text = f"{text}: {exc}"
+        raise ResourceError(text) from exc
+    raise NotFoundError(f"Unknown resource: {uri!r}")
+
+
+async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise invalid_params("Invalid params: uri must be a string")
+    if context.session is not None:
+        context.session.subscriptions.add(uri)
+    return {}
+
+
+async def _unsubscribe(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise invalid_params("Invalid params: uri must be a string")
+    if context.session is not None:
+        context.session.subscriptions.discard(uri)
+    return {}
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "resources/list": _list,
+    "resources/templates/list": _list_templates,
+    "resources/read": _read,
+    "resources/subscribe": _subscribe,
+    "resources/unsubscribe": _unsubscribe,
+}

@@ -1,0 +1,145 @@
+"""tools/list and tools/call (server/tools)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import mcp_types
+from pydantic import ValidationError as ArgumentError
+
+from fastmcp.exceptions import (
+    DisabledError,
+    FastMCPError,
+    McpError,
+    NotFoundError,
+    ToolError,
+    ValidationError,
+)
+from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.features.paging import page
+from fastmcp.tools.base import Tool, ToolResult
+
+__all__ = ["HANDLERS", "call", "components"]
+
+_logger: Final = logging.getLogger("fastmcp.server.tools")
+
+
+async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    entries = engine.registry.wire("tool")
+    if engine.middleware:
+        entries = engine.registry.wire_of(await components(engine, context))
+    entries, cursor = page(entries, params, engine.page_size)
+    return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
+
+
+async def components(
+    engine: Engine, context: Context, run_middleware: bool = True
+) -> Sequence[Tool]:
+    """The tools a client sees."""
+    if engine.middleware and run_middleware:
+        request = mcp_types.ListToolsRequest()
+        return await engine.through(context, "tools/list", "on_list_tools", request, _components)
+    return list(engine.registry.tools.current.values())
+
+
+async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Tool]:
+    return list(engine.registry.tools.current.values())
+
+
+async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Serve tools/call.
+
+    What the model can mend (a bad argument, an unknown tool, the tool's own error) is a result
+    with `isError`, so that the model reads it (server/tools, "Error Handling"); what only the
+    client's program can mend is a JSON-RPC error.
+    """
+    name = params.get("name")
+    arguments = params.get("arguments")
+    if not isinstance(name, str):
+        raise invalid_params("Invalid params: name must be a string")
+    if arguments is None:
+        arguments = {}
+    elif not isinstance(arguments, dict):
+        raise invalid_params("Invalid params: arguments must be an object")
+    try:
+        result = await call(engine, context, name, arguments, _wanted_version(context))
+    except McpError as exc:
+        # Middleware speaks JSON-RPC; a tool's own McpError was folded before it came here.
+        raise exc
+    except NotFoundError:
+        return _error(f"Unknown tool: {name!r}")
+    except (ArgumentError, ValidationError, ToolError, FastMCPError) as exc:
+        return _error(str(exc))
+    except Exception as exc:
+        _logger.exception("Error calling tool %r", name)
+        return _error(_told(engine, name, exc))
+    return result.to_wire()
+
+
+def _wanted_version(context: Context) -> str | None:
+    extra = context.call.meta.get("fastmcp")
+    version = extra.get("version") if isinstance(extra, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a client's JSON
+    return version if isinstance(version, str) else None
+
+
+async def call(
+    engine: Engine,
+    context: Context,
+    name: str,
+    arguments: dict[str, Any],
+    version: str | None = None,
+    run_middleware: bool = True,
+) -> ToolResult:
+    """Call a tool through the middleware.
+
+    Raises:
+        NotFoundError: no such tool, or it is disabled.
+        ToolError: the tool failed.
+        pydantic.ValidationError: the arguments do not fit.
+    """
+    if engine.middleware and run_middleware:
+        message = mcp_types.CallToolRequestParams(name=name, arguments=arguments)
+        return await engine.through(context, "tools/call", "on_call_tool", message, _call_message)
+    return await _run(engine, name, arguments, version)
+
+
+async def _call_message(engine: Engine, context: Context, message: Any) -> ToolResult:
+    return await _run(engine, message.name, message.arguments or {}, _wanted_version(context))
+
+
+async def _run(
+    engine: Engine, name: str, arguments: dict[str, Any], version: str | None
+) -> ToolResult:
+    tool = engine.registry.tools.find(name, version)
+    if tool is None:
+        raise NotFoundError(f"Unknown tool: {name!r}")
+    try:
+        return await tool.run(arguments)
+    except (ToolError, ArgumentError, NotFoundError, DisabledError):
+        raise
+    except McpError as exc:
+        if exc.code == MISSING_CLIENT_CAPABILITY:
+            raise
+        raise ToolError(_told(engine, name, exc)) from exc
+    except FastMCPError as exc:
+        raise ToolError(str(exc)) from exc
+    except Exception as exc:
+        _logger.exception("Error calling tool %r", name)
+        raise ToolError(_told(engine, name, exc)) from exc
+
+
+def _told(engine: Engine, name: str, exc: Exception) -> str:
+    if engine.mask_error_details:
+        return f"Error calling tool {name!r}"
+    return f"Error calling tool {name!r}: {exc}"
+
+
+def _error(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+HANDLERS: Final[dict[str, Handler]] = {"tools/list": _list, "tools/call": _call}

@@ -1,0 +1,156 @@
+"""The server as an ASGI application: a Starlette app around one MCP endpoint.
+
+Starlette brings routing, mounting, custom routes and the user's middleware; the endpoint
+itself is plain ASGI (`transports/streamable_http`) and is reached at its path with and without
+a trailing slash, without a redirect.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from fastmcp.server.engine import Engine
+from fastmcp.server.session_keys import load_session_keys
+from fastmcp.server.sessions import SessionManager
+from fastmcp.server.transports.http_exchange import StreamPolicy
+from fastmcp.server.transports.security import (
+    DEFAULT_HOSTS,
+    HostOriginGuardMiddleware,
+    guard_mode,
+)
+from fastmcp.server.transports.streamable_http import StreamableHTTP
+from fastmcp.settings import get_settings
+
+__all__ = [
+    "DEFAULT_HOSTS",
+    "HostOriginGuardMiddleware",
+    "StarletteWithLifespan",
+    "create_base_app",
+    "create_streamable_http_app",
+]
+
+_logger: Final = logging.getLogger("fastmcp.server.http")
+
+
+class StarletteWithLifespan(Starlette):
+    """A Starlette application whose lifespan a parent application can run."""
+
+    @property
+    def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
+        """Give this to the parent: `FastAPI(lifespan=mcp_app.lifespan)`."""
+        return self.router.lifespan_context
+
+
+def create_base_app(
+    routes: Sequence[BaseRoute],
+    middleware: Sequence[Middleware],
+    debug: bool = False,
+    lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+) -> StarletteWithLifespan:
+    """A Starlette application with these routes."""
+    return StarletteWithLifespan(
+        routes=list(routes), middleware=list(middleware), debug=debug, lifespan=lifespan
+    )
+
+
+def create_streamable_http_app(
+    engine: Engine,
+    *,
+    path: str,
+    routes: Sequence[BaseRoute] = (),
+    middleware: Sequence[Middleware] = (),
+    json_response: bool = False,
+    stateless_http: bool = False,
+    debug: bool = False,
+    host_origin_protection: bool | str = "auto",
+    allowed_hosts: Sequence[str] | None = None,
+    allowed_origins: Sequence[str] | None = None,
+    session_idle_timeout: float | None = None,
+) -> StarletteWithLifespan:
+    """The application that serves one MCP endpoint.
+
+    Args:
+        engine: the server.
+        path: where the endpoint is; with and without the trailing slash.
+        routes: further routes, not guarded and not authenticated.
+        middleware: the user's, outside of everything.
+        json_response: answer calls as JSON always; notifications of a call are then dropped.
+        stateless_http: no sessions; any worker answers any request.
+        debug: Starlette's debug pages.
+        host_origin_protection: the DNS rebinding guard, see `HostOriginGuardMiddleware`.
+        allowed_hosts: hosts it lets through.
+        allowed_origins: origins it lets through.
+        session_idle_timeout: seconds after which an unused session ends, or None.
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+    settings = get_settings()
+    sessions: SessionManager | None = None
+    if not stateless_http:
+        keys = load_session_keys(settings.session_keys, settings.home)
+        sessions = SessionManager(keys, session_idle_timeout)
+    policy = StreamPolicy(
+        json_only=json_response,
+        after=settings.http_stream_after,
+        keepalive=settings.http_keepalive_interval,
+    )
+    lazy = _LazyLifespan(engine)
+    endpoint: Any = StreamableHTTP(
+        engine, sessions, policy, settings.http_max_body_bytes, lazy.start
+    )
+    mode = guard_mode(host_origin_protection)
+    if mode is not None:
+        endpoint = HostOriginGuardMiddleware(endpoint, allowed_hosts, allowed_origins, mode)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with engine.lifespan.use():
+            try:
+                yield
+            finally:
+                if sessions is not None:
+                    for session in sessions.open_sessions():
+                        if session.stream is not None:
+                            session.stream.close()
+
+    app = create_base_app(
+        [*(Route(p, endpoint) for p in _both_spellings(path)), *routes],
+        middleware,
+        debug,
+        lifespan,
+    )
+    app.state.path = path
+    app.state.transport_type = "streamable-http"
+    app.state.fastmcp_server = engine.facade
+    return app
+
+
+def _both_spellings(path: str) -> list[str]:
+    path = "/" + path.strip("/")
+    return [path, path + "/"] if path != "/" else ["/", ""]
+
+
+class _LazyLifespan:
+    """Enters the server's lifespan with the first request when the parent application did not.
+
+    Starlette and FastAPI do not run the lifespan of what is mounted in them. It is held until
+    the event loop ends, which cancels the lifespan's own task and so leaves it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def start(self) -> None:
+        if not self._engine.lifespan.running:
+            _logger.info(
+                "The parent application does not run this server's lifespan, so it starts now; "
+                "write lifespan=mcp_app.lifespan to run it with the parent's"
+            )
+        await self._engine.lifespan.acquire()

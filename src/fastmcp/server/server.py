@@ -1,0 +1,916 @@
+"""`FastMCP`: what an author of a server holds.
+
+Signatures, docstrings and delegation; the work is done by the registry, the engine and the
+transports that it puts together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Literal, TypeVar, cast, overload
+
+import mcp_types
+import uvicorn
+from starlette.middleware import Middleware as ASGIMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from fastmcp.prompts.base import Prompt, PromptResult
+from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
+from fastmcp.protocol.era2026 import CacheHint, CacheScope
+from fastmcp.protocol.link import Deliver
+from fastmcp.protocol.meta import LOG_LEVELS
+from fastmcp.resources.base import Resource, ResourceResult
+from fastmcp.resources.function_resource import resource_decoration
+from fastmcp.resources.security import (
+    DEFAULT_RESOURCE_SECURITY,
+    INHERIT,
+    InheritSecurity,
+    ResourceSecurity,
+)
+from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.backplane.base import Backplane
+from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.completions import CompletionHandler
+from fastmcp.server.engine import Engine
+from fastmcp.server.features import HANDLERS, lifecycle, prompts, resources, tools
+from fastmcp.server.http import StarletteWithLifespan, create_streamable_http_app
+from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
+from fastmcp.server.middleware.middleware import Middleware
+from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
+from fastmcp.server.state import SessionState, StateBackend
+from fastmcp.server.transports.memory import connect_in_process
+from fastmcp.server.transports.stdio import serve_stdio
+from fastmcp.settings import get_settings
+from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.tools.function_tool import tool_decoration
+from fastmcp.utilities.banner import print_banner
+from fastmcp.utilities.decorating import decorate, decorate_uri
+from fastmcp.utilities.logging import configure_logging, temporary_log_level
+from fastmcp.utilities.types import NotSet, NotSetT
+from fastmcp.utilities.versions import VersionSpec
+
+__all__ = ["FastMCP", "Transport"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Transport = Literal["stdio", "http", "sse", "streamable-http"]
+
+_LATER: Final = {
+    "auth": "authorization",
+    "providers": "providers",
+    "transforms": "transforms",
+    "tasks": "the tasks extension",
+    "request_state_security": "multi round-trip requests",
+}
+_REMOVED: Final = {
+    "host": "Pass it to run_http_async() or run(transport='http', ...), or set FASTMCP_HOST.",
+    "port": "Pass it to run_http_async() or run(transport='http', ...), or set FASTMCP_PORT.",
+    "log_level": "Pass it to run(), or set FASTMCP_LOG_LEVEL.",
+    "debug": "Set FASTMCP_DEBUG.",
+    "sse_path": "Pass path= to run(transport='sse', ...), or set FASTMCP_SSE_PATH.",
+    "message_path": "Set FASTMCP_MESSAGE_PATH.",
+    "streamable_http_path": "Pass path= to http_app() or run(), or set FASTMCP_STREAMABLE_HTTP_PATH.",
+    "json_response": "Pass it to http_app() or run(), or set FASTMCP_JSON_RESPONSE.",
+    "stateless_http": "Pass it to http_app() or run(), or set FASTMCP_STATELESS_HTTP.",
+    "on_duplicate_tools": "Use on_duplicate=.",
+    "on_duplicate_resources": "Use on_duplicate=.",
+    "on_duplicate_prompts": "Use on_duplicate=.",
+    "tool_serializer": "Return a ToolResult from the tool.",
+    "tool_transformations": "Transforms come in a later release.",
+    "include_tags": "Use server.enable(tags=..., only=True).",
+    "exclude_tags": "Use server.disable(tags=...).",
+    "include_fastmcp_meta": "It is always included.",
+    "sampling_handler": "The client's model is asked by ctx.sample().",
+    "sampling_handler_behavior": "The client's model is asked by ctx.sample().",
+}
+
+
+class FastMCP:
+    """A Model Context Protocol server.
+
+    Args:
+        name: what it is called; made up where it is None or empty.
+        instructions: how to use it, for the model at the other end.
+        version: the server's own version; this package's by default.
+        website_url: where people read about it.
+        icons: its icons.
+        middleware: code around every message, outermost first.
+        lifespan: an async context manager function of the server; what it yields is
+            `ctx.lifespan_context`. It runs once while the server runs, not per session.
+        tools: tools, or functions that become tools.
+        on_duplicate: when a component is added again: "warn" (replace and log, the default),
+            "error", "replace" or "ignore".
+        mask_error_details: do not tell clients the text of unexpected errors.
+        dereference_schemas: list schemas with `$ref`s written out.
+        strict_input_validation: take arguments without coercion ("5" is no integer).
+        list_page_size: entries a page of a list; all on one page by default.
+        resource_security: what template parameters are refused; None for none.
+        cache_ttl: milliseconds that clients may cache lists and resources, 0 by default.
+        cache_scope: who may share them, "private" by default.
+        session_state_store: where `ctx.set_state` keeps values; this process's memory by default.
+        client_log_level: the least severe level that `ctx.log` sends unless a client says.
+        experimental_capabilities: announced as they are.
+    Raises:
+        TypeError: an argument that does not exist; it says where it went, if it once did.
+        ValueError: a value out of its range.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        instructions: str | None = None,
+        *,
+        version: str | int | float | None = None,
+        website_url: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        lifespan: LifespanFunction | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        on_duplicate: DuplicatePolicy | None = None,
+        mask_error_details: bool | None = None,
+        dereference_schemas: bool = True,
+        strict_input_validation: bool | None = None,
+        list_page_size: int | None = None,
+        resource_security: ResourceSecurity | None = DEFAULT_RESOURCE_SECURITY,
+        cache_ttl: int | None = None,
+        cache_scope: CacheScope | None = None,
+        session_state_store: StateBackend | None = None,
+        client_log_level: str | None = None,
+        experimental_capabilities: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        _refuse_unknown(others)
+        if list_page_size is not None and list_page_size <= 0:
+            raise ValueError("list_page_size must be a positive integer or None")
+        if cache_ttl is not None and cache_ttl < 0:
+            raise ValueError("cache_ttl must be 0 or more milliseconds")
+        settings = get_settings()
+        level = client_log_level or settings.client_log_level
+        if level is not None and level not in LOG_LEVELS:
+            raise ValueError(f"client_log_level must be one of {', '.join(LOG_LEVELS)}")
+        self._strict = (
+            settings.strict_input_validation
+            if strict_input_validation is None
+            else strict_input_validation
+        )
+        self._resource_security = resource_security
+        self._lifespan = Lifespan(lifespan) if lifespan is not None else None
+        self._custom_routes: list[BaseRoute] = []
+        self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
+        self.middleware: list[Middleware] = list(middleware or ())
+        self.icons = icons or []
+        self.auth = None
+        self._engine = Engine(
+            facade=self,
+            handlers=HANDLERS,
+            notice_handler=lifecycle.notice,
+            registry=Registry(on_duplicate or "warn", dereference_schemas),
+            server_info=self._server_info,
+            instructions=instructions,
+            middleware=self.middleware,
+            lifespan=RunningLifespan(self._enter_lifespan),
+            backplane=MemoryBackplane(),
+            session_state=SessionState(session_state_store),
+            mask_error_details=(
+                settings.mask_error_details if mask_error_details is None else mask_error_details
+            ),
+            client_log_level=level,
+            page_size=list_page_size,
+            cache_hint=CacheHint(cache_ttl or 0, cache_scope or "private"),
+            experimental_capabilities=experimental_capabilities,
+        )
+        self._registry = self._engine.registry
+        for item in tools or ():
+            self.add_tool(item)
+
+    def __repr__(self) -> str:
+        return f"FastMCP({self.name!r})"
+
+    @staticmethod
+    def generate_name(name: str | None = None) -> str:
+        """The name, or one that is made up."""
+        return name or f"FastMCP-{secrets.token_hex(2)}"
+
+    # who it is
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return cast("str", self._server_info["name"])
+
+    @property
+    def version(self) -> str:
+        """The server's version."""
+        return cast("str", self._server_info["version"])
+
+    @property
+    def website_url(self) -> str | None:
+        """Where people read about it."""
+        return self._server_info.get("websiteUrl")
+
+    @property
+    def instructions(self) -> str | None:
+        """How to use it, for the model at the other end."""
+        return self._engine.instructions
+
+    @instructions.setter
+    def instructions(self, value: str | None) -> None:
+        self._engine.instructions = value
+
+    @property
+    def strict_input_validation(self) -> bool:
+        """Whether arguments are taken without coercion."""
+        return self._strict
+
+    # what a Context needs of its server
+
+    @property
+    def backplane(self) -> Backplane:
+        """Where changes are published."""
+        return self._engine.backplane
+
+    @property
+    def session_state(self) -> SessionState:
+        """Where `ctx.set_state` keeps values."""
+        return self._engine.session_state
+
+    @property
+    def client_log_level(self) -> str | None:
+        """The least severe level that `ctx.log` sends to a client that did not say."""
+        return self._engine.client_log_level
+
+    @property
+    def lifespan_value(self) -> dict[str, Any]:
+        """What the lifespan yielded."""
+        return self._engine.lifespan.value
+
+    # tools
+
+    @overload
+    def tool(self, name_or_fn: F, /) -> F: ...
+    @overload
+    def tool(
+        self,
+        name_or_fn: F,
+        /,
+        *,
+        name: str | None = None,
+        version: str | int | float | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        tags: set[str] | None = None,
+        output_schema: dict[str, Any] | NotSetT | None = NotSet,
+        annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
+        meta: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        run_in_thread: bool = True,
+    ) -> F: ...
+    @overload
+    def tool(
+        self,
+        name_or_fn: str | None = None,
+        *,
+        name: str | None = None,
+        version: str | int | float | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        tags: set[str] | None = None,
+        output_schema: dict[str, Any] | NotSetT | None = NotSet,
+        annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
+        meta: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        run_in_thread: bool = True,
+    ) -> Callable[[F], F]: ...
+    def tool(self, name_or_fn: Any = None, **given: Any) -> Any:
+        """Make a function a tool: `@mcp.tool`, `@mcp.tool()`, `@mcp.tool("name")`,
+        `@mcp.tool(name="name", ...)`, `mcp.tool(fn, ...)`. The function itself is returned.
+
+        Args:
+            name_or_fn: the function, or the tool's name.
+            name: the function's by default.
+            version: any; PEP 440 for a defined order.
+            title: made of the name by default.
+            description: the docstring's prose by default.
+            icons: shown by clients.
+            tags: the author's groups.
+            output_schema: an object's JSON Schema; None for none; from the return annotation
+                if not given.
+            annotations: hints for clients.
+            meta: listed as `_meta`.
+            timeout: seconds a call may take.
+            run_in_thread: False runs a synchronous function on the event loop.
+        Raises:
+            TypeError: the decorator is used in a way it cannot be.
+            ValueError: the function cannot be a tool.
+        """
+        return decorate(tool_decoration, name_or_fn, given, self._made_tool)
+
+    def _made_tool(self, fn: Any, facts: Any) -> Any:
+        self.add_tool(tool_decoration.made(fn, facts))
+        return fn
+
+    def add_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
+        """Add a tool, or a function that becomes one."""
+        added = tool if isinstance(tool, Tool) else tool_decoration.component(tool)
+        if self._strict and not added.strict:
+            added = added.model_copy(update={"strict": True})
+        return self._registry.add(added)
+
+    def remove_tool(self, name: str, version: str | None = None) -> None:
+        """Remove a tool, or one version of it.
+
+        Raises:
+            KeyError: there is none.
+        """
+        self._registry.remove("tool", name, version)
+
+    # resources
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        version: str | int | float | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        mime_type: str | None = None,
+        tags: set[str] | None = None,
+        annotations: mcp_types.Annotations | dict[str, Any] | None = None,
+        meta: dict[str, Any] | None = None,
+        security: ResourceSecurity | InheritSecurity | None = INHERIT,
+    ) -> Callable[[F], F]:
+        """Make a function a resource, or a template where the URI or the function has parameters.
+
+        Args:
+            uri: `scheme://...`; `{x}` is one segment, `{x*}` several, `{?a,b}` query parameters.
+            name: the function's by default.
+            version: any; PEP 440 for a defined order.
+            title: for people.
+            description: the docstring's prose by default.
+            icons: shown by clients.
+            mime_type: "text/plain" by default.
+            tags: the author's groups.
+            annotations: hints for clients.
+            meta: listed as `_meta`.
+            security: what template parameters are refused; the server's policy by default.
+        Raises:
+            TypeError: used without a URI.
+            ValueError: the parameters of the URI and of the function do not fit together.
+        """
+        given: dict[str, Any] = {
+            "name": name,
+            "version": version,
+            "title": title,
+            "description": description,
+            "icons": icons,
+            "mime_type": mime_type,
+            "tags": tags,
+            "annotations": annotations,
+            "meta": meta,
+            "security": security,
+        }
+        return decorate_uri(resource_decoration, uri, given, self._made_resource)
+
+    def _made_resource(self, fn: Any, facts: Any) -> Any:
+        self.add_resource(resource_decoration.made(fn, facts))
+        return fn
+
+    def add_resource(
+        self, resource: Resource | ResourceTemplate | Callable[..., Any]
+    ) -> Resource | ResourceTemplate:
+        """Add a resource, a template, or a function decorated with `@resource`."""
+        if not isinstance(resource, (Resource, ResourceTemplate)):
+            resource = resource_decoration.component(resource)
+        if isinstance(resource, ResourceTemplate):
+            return self.add_template(resource)
+        return self._registry.add(resource)
+
+    def add_template(self, template: ResourceTemplate) -> ResourceTemplate:
+        """Add a resource template."""
+        if isinstance(template.security, InheritSecurity):
+            template = template.model_copy(update={"security": self._resource_security})
+        return self._registry.add(template)
+
+    # prompts
+
+    @overload
+    def prompt(self, name_or_fn: F, /) -> F: ...
+    @overload
+    def prompt(
+        self,
+        name_or_fn: F,
+        /,
+        *,
+        name: str | None = None,
+        version: str | int | float | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        tags: set[str] | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> F: ...
+    @overload
+    def prompt(
+        self,
+        name_or_fn: str | None = None,
+        *,
+        name: str | None = None,
+        version: str | int | float | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[mcp_types.Icon] | None = None,
+        tags: set[str] | None = None,
+        meta: dict[str, Any] | None = None,
+    ) -> Callable[[F], F]: ...
+    def prompt(self, name_or_fn: Any = None, **given: Any) -> Any:
+        """Make a function a prompt, in the same forms as `tool`. The function itself is returned.
+
+        Args:
+            name_or_fn: the function, or the prompt's name.
+            name: the function's by default.
+            version: any; PEP 440 for a defined order.
+            title: for people.
+            description: the docstring's prose by default.
+            icons: shown by clients.
+            tags: the author's groups.
+            meta: listed as `_meta`.
+        Raises:
+            TypeError: the decorator is used in a way it cannot be.
+            ValueError: the function cannot be a prompt.
+        """
+        return decorate(prompt_decoration, name_or_fn, given, self._made_prompt)
+
+    def _made_prompt(self, fn: Any, facts: PromptMeta) -> Any:
+        self.add_prompt(prompt_decoration.made(fn, facts))
+        return fn
+
+    def add_prompt(self, prompt: Prompt | Callable[..., Any]) -> Prompt:
+        """Add a prompt, or a function that becomes one."""
+        added = prompt if isinstance(prompt, Prompt) else prompt_decoration.component(prompt)
+        return self._registry.add(added)
+
+    # completion, middleware, routes
+
+    def completion(self, handler: Any = None) -> Any:
+        """Set the completion handler: `@mcp.completion` on `(ref, argument, context)`."""
+        if handler is None:
+            return self.completion
+        self.add_completion_handler(handler)
+        return handler
+
+    def add_completion_handler(self, handler: CompletionHandler) -> None:
+        """Set the one handler of completion/complete; the capability is declared with it."""
+        self._engine.completion_handler = handler
+
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Add middleware inside of what is there."""
+        self.middleware.append(middleware)
+
+    def custom_route(
+        self,
+        path: str,
+        methods: list[str],
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> Callable[
+        [Callable[[Request], Awaitable[Response]]], Callable[[Request], Awaitable[Response]]
+    ]:
+        """Serve an HTTP route beside the endpoint, for health checks and the like.
+
+        It is neither authenticated nor guarded.
+
+        Args:
+            path: the route's path.
+            methods: HTTP methods.
+            name: the route's name.
+            include_in_schema: whether Starlette's schema shows it.
+        """
+
+        def decorator(
+            fn: Callable[[Request], Awaitable[Response]],
+        ) -> Callable[[Request], Awaitable[Response]]:
+            self._custom_routes.append(
+                Route(path, fn, methods=methods, name=name, include_in_schema=include_in_schema)
+            )
+            return fn
+
+        return decorator
+
+    # visibility
+
+    def enable(
+        self,
+        *,
+        names: set[str] | None = None,
+        keys: set[str] | None = None,
+        version: VersionSpec | None = None,
+        tags: set[str] | None = None,
+        components: set[ComponentKind] | None = None,
+        only: bool = False,
+    ) -> FastMCP:
+        """Show the components that match all of what is given; later calls win over earlier ones.
+
+        Args:
+            names: tool and prompt names, resource URIs.
+            keys: component keys such as "tool:add@".
+            version: a range of versions.
+            tags: any of these.
+            components: kinds.
+            only: hide everything else.
+        """
+        rule = _rule(True, names, keys, version, tags, components)
+        self._registry.show([VisibilityRule(False), rule] if only else [rule])
+        return self
+
+    def disable(
+        self,
+        *,
+        names: set[str] | None = None,
+        keys: set[str] | None = None,
+        version: VersionSpec | None = None,
+        tags: set[str] | None = None,
+        components: set[ComponentKind] | None = None,
+    ) -> FastMCP:
+        """Hide the components that match all of what is given; to clients they do not exist."""
+        self._registry.show([_rule(False, names, keys, version, tags, components)])
+        return self
+
+    # from the program
+
+    async def list_tools(self, *, run_middleware: bool = True) -> Sequence[Tool]:
+        """The tools that clients see."""
+        return await self._engine.inside(tools.components, run_middleware)
+
+    async def list_resources(self, *, run_middleware: bool = True) -> Sequence[Resource]:
+        """The resources that clients see."""
+        return await self._engine.inside(resources.components, run_middleware)
+
+    async def list_resource_templates(
+        self, *, run_middleware: bool = True
+    ) -> Sequence[ResourceTemplate]:
+        """The resource templates that clients see."""
+        return await self._engine.inside(resources.template_components, run_middleware)
+
+    async def list_prompts(self, *, run_middleware: bool = True) -> Sequence[Prompt]:
+        """The prompts that clients see."""
+        return await self._engine.inside(prompts.components, run_middleware)
+
+    async def get_tool(self, name: str, version: str | VersionSpec | None = None) -> Tool | None:
+        """An enabled tool, the highest version that fits; None where there is none."""
+        return self._registry.tools.find(name, version)
+
+    async def get_resource(
+        self, uri: str, version: str | VersionSpec | None = None
+    ) -> Resource | None:
+        """An enabled resource; None where there is none."""
+        return self._registry.resources.find(str(uri), version)
+
+    async def get_resource_template(
+        self, uri: str, version: str | VersionSpec | None = None
+    ) -> ResourceTemplate | None:
+        """The enabled template with this URI template, or that this URI fits; None otherwise."""
+        exact = self._registry.templates.find(uri, version)
+        if exact is not None:
+            return exact
+        matched = self._registry.match_template(uri, version)
+        return matched[0] if matched is not None else None
+
+    async def get_prompt(
+        self, name: str, version: str | VersionSpec | None = None
+    ) -> Prompt | None:
+        """An enabled prompt; None where there is none."""
+        return self._registry.prompts.find(name, version)
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        *,
+        version: str | None = None,
+        run_middleware: bool = True,
+    ) -> ToolResult:
+        """Call a tool.
+
+        Raises:
+            NotFoundError: no such tool, or it is disabled.
+            ToolError: it failed.
+            pydantic.ValidationError: the arguments do not fit.
+        """
+        return await self._engine.inside(tools.call, name, arguments or {}, version, run_middleware)
+
+    async def read_resource(
+        self, uri: str, *, version: str | None = None, run_middleware: bool = True
+    ) -> ResourceResult:
+        """Read a resource.
+
+        Raises:
+            NotFoundError: nothing has this URI and no template fits it.
+            ResourceError: it could not be read.
+        """
+        return await self._engine.inside(resources.read, str(uri), version, run_middleware)
+
+    async def render_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        *,
+        version: str | None = None,
+        run_middleware: bool = True,
+    ) -> PromptResult:
+        """Render a prompt.
+
+        Raises:
+            NotFoundError: no such prompt.
+            PromptError: it could not be rendered.
+        """
+        return await self._engine.inside(prompts.get, name, arguments, version, run_middleware)
+
+    # running
+
+    def run(
+        self,
+        transport: Transport | None = None,
+        show_banner: bool | None = None,
+        **transport_kwargs: Any,
+    ) -> None:
+        """Serve until it is stopped.
+
+        Args:
+            transport: "stdio" (the default, or FASTMCP_TRANSPORT), "http" or "streamable-http".
+            show_banner: print a few lines on standard error first.
+            transport_kwargs: as for `run_stdio_async` or `run_http_async`.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            try:
+                runner.run(self.run_async(transport, show_banner, **transport_kwargs))
+            except KeyboardInterrupt:
+                return
+
+    async def run_async(
+        self,
+        transport: Transport | None = None,
+        show_banner: bool | None = None,
+        **transport_kwargs: Any,
+    ) -> None:
+        """`run` inside a running event loop.
+
+        Raises:
+            ValueError: no such transport.
+        """
+        transport = transport or get_settings().transport
+        if transport == "stdio":
+            await self.run_stdio_async(show_banner, **transport_kwargs)
+        elif transport in ("http", "streamable-http", "sse"):
+            await self.run_http_async(show_banner, transport, **transport_kwargs)
+        else:
+            raise ValueError(f"Unknown transport: {transport}")
+
+    async def run_stdio_async(
+        self,
+        show_banner: bool | None = None,
+        log_level: str | None = None,
+        stateless: bool = False,
+    ) -> None:
+        """Serve standard input and output until the end of input.
+
+        Args:
+            show_banner: print a few lines on standard error first.
+            log_level: the level of this package's log meanwhile.
+            stateless: accepted for compatibility; a pipe keeps nothing a client did not open.
+        """
+        configure_logging()
+        with temporary_log_level(log_level):
+            self._banner(show_banner, "stdio", None)
+            await serve_stdio(self._engine)
+
+    async def run_http_async(
+        self,
+        show_banner: bool | None = None,
+        transport: Transport = "http",
+        host: str | None = None,
+        port: int | None = None,
+        log_level: str | None = None,
+        path: str | None = None,
+        uvicorn_config: dict[str, Any] | None = None,
+        middleware: list[ASGIMiddleware] | None = None,
+        json_response: bool | None = None,
+        stateless_http: bool | None = None,
+        stateless: bool | None = None,
+        host_origin_protection: bool | Literal["auto"] | None = None,
+        allowed_hosts: list[str] | None = None,
+        allowed_origins: list[str] | None = None,
+        sockets: list[socket.socket] | None = None,
+    ) -> None:
+        """Serve Streamable HTTP with uvicorn until it is stopped.
+
+        Args:
+            show_banner: print a few lines on standard error first.
+            transport: "http" or "streamable-http".
+            host: the address to listen on; FASTMCP_HOST, else 127.0.0.1.
+            port: the port; FASTMCP_PORT, else 8000.
+            log_level: the level of uvicorn's and this package's log.
+            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+            uvicorn_config: further settings of `uvicorn.Config`.
+            middleware: as for `http_app`, and so are the following.
+            json_response: see `http_app`.
+            stateless_http: see `http_app`.
+            stateless: the same as `stateless_http`.
+            host_origin_protection: see `http_app`.
+            allowed_hosts: see `http_app`.
+            allowed_origins: see `http_app`.
+            sockets: bound sockets to listen on instead of host and port.
+        """
+        settings = get_settings()
+        host = host or settings.host
+        port = settings.port if port is None else port
+        app = self.http_app(
+            path,
+            middleware,
+            json_response,
+            stateless_http if stateless_http is not None else stateless,
+            transport,
+            host_origin_protection=host_origin_protection,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
+        )
+        level = (log_level or settings.log_level).lower()
+        config: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "log_level": level,
+            "lifespan": "on",
+            "ws": "none",
+            "timeout_graceful_shutdown": 2,
+            **(uvicorn_config or {}),
+        }
+        configure_logging()
+        with temporary_log_level(log_level):
+            shown = f"[{host}]" if ":" in host else host
+            self._banner(show_banner, "http", f"http://{shown}:{port}{app.state.path}")
+            await uvicorn.Server(uvicorn.Config(app, **config)).serve(sockets)
+
+    def http_app(
+        self,
+        path: str | None = None,
+        middleware: list[ASGIMiddleware] | None = None,
+        json_response: bool | None = None,
+        stateless_http: bool | None = None,
+        transport: Transport = "http",
+        event_store: Any = None,
+        retry_interval: int | None = None,
+        host_origin_protection: bool | Literal["auto"] | None = None,
+        allowed_hosts: list[str] | None = None,
+        allowed_origins: list[str] | None = None,
+        session_idle_timeout: float | None = None,
+    ) -> StarletteWithLifespan:
+        """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
+
+        Args:
+            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+            middleware: Starlette middleware around everything.
+            json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE.
+            stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP.
+            transport: "http" or "streamable-http".
+            event_store: comes with resumable streams.
+            retry_interval: comes with resumable streams.
+            host_origin_protection: the guard against DNS rebinding: "auto" (the default: where
+                a loopback address is served), True (every request) or False.
+            allowed_hosts: hosts that the guard lets through.
+            allowed_origins: origins that the guard lets through.
+            session_idle_timeout: seconds after which an unused session ends.
+        Returns:
+            A Starlette application; give its `.lifespan` to a parent application.
+        Raises:
+            ValueError: no such transport, or a setting out of its range.
+            NotImplementedError: a part that comes in a later release.
+        """
+        if transport == "sse":
+            raise NotImplementedError(
+                "The HTTP+SSE transport comes in a later release; it is deprecated since 2025-03-26: "
+                'write transport="http", and let clients connect to /mcp'
+            )
+        if transport not in ("http", "streamable-http"):
+            raise ValueError(f"Unknown transport: {transport}")
+        if event_store is not None or retry_interval is not None:
+            raise NotImplementedError(
+                "event_store and retry_interval come with resumable streams in a later release; "
+                "leave them out: long calls are kept alive on their stream without them"
+            )
+        settings = get_settings()
+        app = create_streamable_http_app(
+            self._engine,
+            path=path or settings.streamable_http_path,
+            routes=self._custom_routes,
+            middleware=middleware or (),
+            json_response=settings.json_response if json_response is None else json_response,
+            stateless_http=settings.stateless_http if stateless_http is None else stateless_http,
+            debug=settings.debug,
+            host_origin_protection=(
+                settings.http_host_origin_protection
+                if host_origin_protection is None
+                else host_origin_protection
+            ),
+            allowed_hosts=settings.http_allowed_hosts if allowed_hosts is None else allowed_hosts,
+            allowed_origins=(
+                settings.http_allowed_origins if allowed_origins is None else allowed_origins
+            ),
+            session_idle_timeout=(
+                settings.http_session_idle_timeout
+                if session_idle_timeout is None
+                else session_idle_timeout
+            ),
+        )
+        app.state.fastmcp_server = self
+        return app
+
+    def connect_in_process(self, deliver: Deliver) -> AbstractAsyncContextManager[Deliver]:
+        """Connect a client in the same process (`protocol/link`)."""
+        return connect_in_process(self._engine, deliver)
+
+    def _banner(self, show: bool | None, transport: str, url: str | None) -> None:
+        if get_settings().show_server_banner if show is None else show:
+            print_banner(self.name, self.version, transport, url)
+
+    def _enter_lifespan(self) -> AbstractAsyncContextManager[dict[str, Any]]:
+        return (self._lifespan or _NO_LIFESPAN)(self)
+
+
+async def _no_lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:
+    yield {}
+
+
+_NO_LIFESPAN: Final = Lifespan(_no_lifespan)
+
+
+def _server_info(
+    name: str,
+    version: str | int | float | None,
+    website_url: str | None,
+    icons: list[mcp_types.Icon] | None,
+) -> dict[str, Any]:
+    info: dict[str, Any] = {
+        "name": name,
+        "version": importlib.metadata.version("fastmcp-streamline")
+        if version is None
+        else str(version),
+    }
+    if website_url is not None:
+        info["websiteUrl"] = website_url
+    if icons:
+        info["icons"] = [
+            icon.model_dump(by_alias=True, mode="json", exclude_none=True) for icon in icons
+        ]
+    return info
+
+
+def _refuse_unknown(others: dict[str, Any]) -> None:
+    for name, value in others.items():
+        if name in _LATER:
+            if value is not None:
+                raise NotImplementedError(
+                    f"FastMCP({name}=...) comes with {_LATER[name]} in a later release; leave it out"
+                )
+        elif name in _REMOVED:
+            raise TypeError(f"FastMCP() no longer accepts `{name}`. {_REMOVED[name]}")
+        else:
+            raise TypeError(f"FastMCP() got unexpected keyword argument(s): {name!r}")
+
+
+def _rule(
+    enable: bool,
+    names: set[str] | None,
+    keys: set[str] | None,
+    version: VersionSpec | None,
+    tags: set[str] | None,
+    components: set[ComponentKind] | None,
+) -> VisibilityRule:
+    return VisibilityRule(
+        enable,
+        frozenset(names) if names is not None else None,
+        frozenset(keys) if keys is not None else None,
+        version,
+        frozenset(tags) if tags is not None else None,
+        frozenset(components) if components is not None else None,
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed: several times faster on the way of a call."""
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,102 @@
+"""The keys that sign session ids: where they come from, and the signature itself.
+
+Taken from `FASTMCP_SESSION_KEY` (several, separated by commas: the first signs, all verify,
+so a key can be rotated); else from a file under `FASTMCP_HOME` that is made once, readable by
+its owner alone, so that the workers of one machine and a restarted server share it with no
+setting at all; else, where no file can be had, from memory with one warning.
+The signature is a compact JWS with HS256 (RFC 7515, RFC 7518).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+__all__ = ["SessionKeys", "load_session_keys"]
+
+_logger: Final = logging.getLogger("fastmcp.server.sessions")
+_ALGORITHMS: Final = ["HS256"]
+_HEADER: Final = {"alg": "HS256"}
+_MINIMUM: Final = 16
+
+
+class SessionKeys:
+    """Signs with the first key, verifies with any.
+
+    Args:
+        keys: at least one secret of 16 bytes or more.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys or any(len(key) < _MINIMUM for key in keys):
+            raise ValueError(
+                f"A session key needs at least {_MINIMUM} bytes: set FASTMCP_SESSION_KEY to a long "
+                "random secret, for example the output of `openssl rand -base64 32`"
+            )
+        self._keys = [OctKey.import_key(key) for key in keys]
+
+    def sign(self, payload: bytes) -> str:
+        return jws.serialize_compact(_HEADER, payload, self._keys[0], algorithms=_ALGORITHMS)
+
+    def verify(self, token: str) -> bytes | None:
+        """The payload, or None where no key verifies it."""
+        for key in self._keys:
+            with suppress(JoseError, ValueError, TypeError):
+                return jws.deserialize_compact(token, key, algorithms=_ALGORITHMS).payload
+        return None
+
+
+def load_session_keys(given: Sequence[str], home: Path) -> SessionKeys:
+    """The keys of this installation.
+
+    Args:
+        given: the keys of `FASTMCP_SESSION_KEY`, the signing one first; may be empty.
+        home: the folder that holds the shared key file.
+    Raises:
+        ValueError: a given key is too short.
+    """
+    if given:
+        return SessionKeys([key.encode() for key in given])
+    path = home / "session.key"
+    try:
+        return SessionKeys([_shared_key(path)])
+    except (OSError, ValueError) as exc:
+        _logger.warning(
+            "No session key file at %s (%s): sessions of this process end with it and no other "
+            "worker knows them. Set FASTMCP_SESSION_KEY, or FASTMCP_HOME to a writable folder.",
+            path,
+            exc,
+        )
+        return SessionKeys([secrets.token_bytes(32)])
+
+
+def _shared_key(path: Path) -> bytes:
+    """Read the key file; make it first where there is none.
+
+    Linking a complete file into place is atomic and fails where another worker was first, so
+    no worker ever reads half a key and all agree on one.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+    status = path.stat()
+    if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
+        raise ValueError(f"{path} can be read by others; make it mode 0600 and your own")
+    return path.read_bytes()

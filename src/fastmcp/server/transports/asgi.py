@@ -1,0 +1,72 @@
+"""The few things every ASGI endpoint here does: read a body under a limit, send a response."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+__all__ = ["BodyTooLarge", "ClientGone", "Headers", "Receive", "Scope", "Send", "read_body", "send"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+JSON_HEADERS: Final[Headers] = [(b"content-type", b"application/json")]
+
+
+class BodyTooLarge(Exception):
+    """The body is over the limit; it was not read to its end."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its body was complete."""
+
+
+async def read_body(receive: Receive, declared_length: bytes | None, limit: int) -> bytes:
+    """The request's body.
+
+    Args:
+        receive: the ASGI channel.
+        declared_length: the `Content-Length` header; a length over the limit is refused unread.
+        limit: bytes; 0 for none.
+    Raises:
+        BodyTooLarge: over the limit.
+        ClientGone: the client left.
+    """
+    if limit and declared_length is not None and declared_length.isdigit():
+        if int(declared_length) > limit:
+            raise BodyTooLarge
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if limit and len(body) > limit:
+            raise BodyTooLarge
+        return body
+    chunks = [body]
+    size = len(body)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if limit and size > limit:
+            raise BodyTooLarge
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    """One whole response."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,272 @@
+"""One POST's answer: it becomes JSON or an event stream as late as can be.
+
+A call that is done before it has said anything is answered as `application/json`. The first
+notification, the first request to the client, or a short delay turns the answer into an SSE
+stream with keep-alive comments, which no proxy buffers or cuts for being silent. Both forms
+are always allowed (specification, basic/transports, "Sending Messages").
+
+Everything is written from the task that runs the handler, straight to ASGI's `send`. Only a
+call that suspends for longer than the delay gets a second task: it watches for the client's
+disconnect and writes the keep-alives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from fastmcp.protocol import sse
+from fastmcp.protocol.headers import Accepts
+from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.sessions import Session
+from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send
+
+__all__ = ["SSE_HEADERS", "HttpExchange", "StreamPolicy", "watch_disconnect"]
+
+SSE_HEADERS: Final[Headers] = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class StreamPolicy(msgspec.Struct, frozen=True):
+    """When an answer becomes a stream.
+
+    Attributes:
+        json_only: never.
+        after: seconds of silence after which a running call turns into one.
+        keepalive: seconds between comments on a silent stream; 0 for none.
+    """
+
+    json_only: bool = False
+    after: float = 0.1
+    keepalive: float = 15.0
+
+
+class _Phase(Enum):
+    OPEN = 0
+    STREAM = 1
+    DONE = 2
+
+
+async def watch_disconnect(receive: Receive, interval: float) -> bool:
+    """Wait for the client to leave, at most `interval` seconds (0: for ever).
+
+    Returns:
+        True when it left, False when the time is over.
+    """
+    try:
+        async with asyncio.timeout(interval or None):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
+
+
+class HttpExchange(Exchange):
+    """The answer to one POST.
+
+    Args:
+        receive: the ASGI channel; after the body it tells of the disconnect alone.
+        send: the ASGI channel.
+        scope: the ASGI scope.
+        session: the handshake-era session, or None.
+        accepts: the response forms the client can read.
+        policy: when to stream.
+        disconnect_cancels: whether a client that leaves takes its request back: it does in the
+            stateless era (2026-07-28, streamable-http, "Cancellation"), and it does not in the
+            handshake era (2025-11-25, basic/transports, "Sending Messages", 6).
+    """
+
+    transport: ClassVar[TransportName | None] = "streamable-http"
+    __slots__ = (
+        "_accepts",
+        "_disconnect_cancels",
+        "_headers",
+        "_lock",
+        "_may_stream",
+        "_phase",
+        "_policy",
+        "_receive",
+        "_send",
+        "_timer",
+        "_watcher",
+        "gone",
+    )
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        scope: Scope,
+        session: Session | None,
+        accepts: Accepts,
+        policy: StreamPolicy,
+        disconnect_cancels: bool,
+    ) -> None:
+        self.session = session
+        self.scope = scope
+        self.task = None
+        self.cancelled = False
+        self.asks = None
+        self.gone = False
+        self._receive = receive
+        self._send = send
+        self._accepts = accepts
+        self._policy = policy
+        self._disconnect_cancels = disconnect_cancels
+        self._may_stream = accepts.sse and not (policy.json_only and accepts.json)
+        self._phase = _Phase.OPEN
+        self._headers: Headers = []
+        self._lock: asyncio.Lock | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """The handler starts now, in the current task."""
+        self.task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(self._policy.after, self._watch)
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """A header of the response, while it has not begun."""
+        self._headers.append((name, value))
+
+    async def emit(self, message: bytes) -> bool:
+        if not self._may_stream or self._phase is _Phase.DONE or self.gone:
+            return False
+        async with self._exclusive():
+            await self._start_stream()
+            await self._write(sse.encode(message))
+        self._watch()
+        return not self.gone
+
+    async def finish(self, payload: bytes, status: int = 200) -> None:
+        """Send the response and end the exchange."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._phase is _Phase.OPEN and self._watcher is None and self._accepts.json:
+            self._phase = _Phase.DONE
+            await self._send(
+                {
+                    "type": "http.response.start",
+                    "status": status,
+                    "headers": [
+                        *JSON_HEADERS,
+                        (b"content-length", b"%d" % len(payload)),
+                        *self._headers,
+                    ],
+                }
+            )
+            await self._send({"type": "http.response.body", "body": payload})
+            return
+        await self._finish_late(payload, status)
+
+    async def _finish_late(self, payload: bytes, status: int) -> None:
+        async with self._exclusive():
+            if self._phase is _Phase.OPEN and (self._accepts.json or status != 200):
+                self._phase = _Phase.DONE
+                await self._plain(status, payload)
+            else:
+                await self._start_stream()
+                await self._write(sse.encode(payload))
+                await self._end()
+        self._stop_watching()
+
+    async def abandon(self) -> None:
+        """End a request that was taken back: nothing is said for it any more."""
+        if self._may_stream:
+            async with self._exclusive():
+                await self._start_stream()
+        await self.accept()
+
+    async def accept(self) -> None:
+        """There was nothing to answer: 202 without a body."""
+        if self._timer is not None:
+            self._timer.cancel()
+        async with self._exclusive():
+            if self._phase is _Phase.OPEN:
+                self._phase = _Phase.DONE
+                await self._plain(202, b"")
+            else:
+                await self._end()
+        self._stop_watching()
+
+    def _exclusive(self) -> asyncio.Lock:
+        """Handler, its concurrent parts and the watcher write one at a time."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
+
+    async def _start_stream(self) -> None:
+        if self._phase is not _Phase.OPEN:
+            return
+        self._phase = _Phase.STREAM
+        await self._put(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [*SSE_HEADERS, *self._headers],
+            }
+        )
+
+    async def _write(self, frame: bytes) -> None:
+        if self._phase is _Phase.STREAM:
+            await self._put({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def _end(self) -> None:
+        if self._phase is _Phase.STREAM:
+            self._phase = _Phase.DONE
+            await self._put({"type": "http.response.body", "body": b""})
+
+    async def _plain(self, status: int, body: bytes) -> None:
+        headers = [
+            *(JSON_HEADERS if body else []),
+            (b"content-length", b"%d" % len(body)),
+            *self._headers,
+        ]
+        await self._put({"type": "http.response.start", "status": status, "headers": headers})
+        await self._put({"type": "http.response.body", "body": body})
+
+    async def _put(self, message: dict[str, Any]) -> None:
+        """Some servers fail a send to a client that left; the handler must not feel it."""
+        if self.gone:
+            return
+        try:
+            await self._send(message)
+        except OSError:
+            self._lost()
+
+    def _watch(self) -> None:
+        """Arm the second task: the call suspends, or its stream has begun."""
+        if self._watcher is None and self._phase is not _Phase.DONE:
+            self._watcher = asyncio.get_running_loop().create_task(self._attend())
+
+    async def _attend(self) -> None:
+        if self._may_stream and self._phase is _Phase.OPEN:
+            async with self._exclusive():
+                await self._start_stream()
+                await self._write(sse.KEEPALIVE)
+        while not await watch_disconnect(self._receive, self._policy.keepalive):
+            if self._phase is _Phase.STREAM:
+                async with self._exclusive():
+                    await self._write(sse.KEEPALIVE)
+        self._lost()
+
+    def _lost(self) -> None:
+        if self.gone or self._phase is _Phase.DONE:
+            return
+        self.gone = True
+        if self._disconnect_cancels:
+            self.cancel()
+        else:
+            self.lose("The client closed the stream that this question was asked on")
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None

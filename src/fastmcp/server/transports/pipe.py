@@ -1,0 +1,215 @@
+"""A connection that is one pipe for everything: stdio, and the in-memory client.
+
+Each request runs in a task of its own, because one pipe carries all; their messages go out one
+at a time. A pipe serves both eras at once: a request with a per-request version in `_meta` is
+stateless, everything else belongs to the session that `initialize` opened
+(2026-07-28, basic/versioning, "Backward Compatibility").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import jsonrpc, meta
+from fastmcp.protocol.classify import Call, Notice, Reply, call_of, check_meta, classify_message
+from fastmcp.protocol.era2025 import read_initialize
+from fastmcp.protocol.errors import INVALID_REQUEST
+from fastmcp.protocol.jsonrpc import Malformed, Request, encode_error
+from fastmcp.protocol.link import Deliver
+from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
+from fastmcp.server.backplane.base import Change
+from fastmcp.server.engine import Engine
+from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.sessions import Session
+
+__all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
+
+_logger: Final = logging.getLogger("fastmcp.server.pipe")
+_BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
+
+
+class PipeExchange(Exchange):
+    """One request's way back through the pipe."""
+
+    __slots__ = ("_write",)
+
+    def __init__(self, session: Session | None, write: Deliver) -> None:
+        super().__init__(session)
+        self._write = write
+
+    async def emit(self, message: bytes) -> bool:
+        if self.cancelled:
+            return False
+        await self._write(message)
+        return True
+
+
+class StdioExchange(PipeExchange):
+    transport: ClassVar[TransportName | None] = "stdio"
+    __slots__ = ()
+
+
+class MemoryExchange(PipeExchange):
+    transport: ClassVar[TransportName | None] = None
+    __slots__ = ()
+
+
+class PipeConnection:
+    """One client at the other end of a pipe.
+
+    Args:
+        engine: the server.
+        write: is awaited with every outgoing message, one at a time.
+        exchange: the kind of exchange its requests get.
+    """
+
+    def __init__(self, engine: Engine, write: Deliver, exchange: type[PipeExchange]) -> None:
+        self._engine = engine
+        self._deliver = write
+        self._exchange = exchange
+        self._lock = asyncio.Lock()
+        self._session: Session | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stateless: dict[Any, PipeExchange] = {}
+
+    async def receive(self, data: bytes) -> None:
+        """Take one message; it returns before the message is answered."""
+        try:
+            if data.lstrip()[:1] == b"[":
+                await self._batch(data)
+            else:
+                await self._message(jsonrpc.decode(data))
+        except Malformed as exc:
+            await self._write(encode_error(exc.id, exc))
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is running come to its end, for a time."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+
+    async def close(self) -> None:
+        """The client is gone: stop everything that still runs for it."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._session is not None:
+            self._session.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _write(self, data: bytes) -> None:
+        async with self._lock:
+            await self._deliver(data)
+
+    async def _message(self, message: jsonrpc.Message) -> None:
+        if isinstance(message, Request):
+            params_meta = message.params.get("_meta")
+            if isinstance(params_meta, dict) and meta.PROTOCOL_VERSION in params_meta:
+                error = check_meta(params_meta)  # pyright: ignore[reportUnknownArgumentType]  # a client's JSON
+                if error is not None:
+                    await self._write(encode_error(message.id, error))
+                    return
+                version: str = params_meta[meta.PROTOCOL_VERSION]  # pyright: ignore[reportUnknownVariableType]  # checked above
+                call = call_of(message, Era.STATELESS, version)
+                if isinstance(call, Call):
+                    self._start(call, None)
+                return
+        version = self._session.version if self._session is not None else LATEST_HANDSHAKE
+        await self._handshake(classify_message(message, version))
+
+    async def _batch(self, data: bytes) -> None:
+        """Batches exist in 2025-03-26 alone; elsewhere they are one malformed message."""
+        if self._session is None or self._session.version != "2025-03-26":
+            raise Malformed(
+                INVALID_REQUEST,
+                "Invalid request: JSON-RPC batches exist in 2025-03-26 alone; send one message a line",
+            )
+        for message in jsonrpc.decode_many(data):
+            if isinstance(message, Malformed):
+                await self._write(encode_error(message.id, message))
+            else:
+                await self._message(message)
+
+    async def _handshake(self, incoming: Call | Notice | Reply | Malformed) -> None:
+        if isinstance(incoming, Malformed):
+            await self._write(encode_error(incoming.id, incoming))
+        elif isinstance(incoming, Reply):
+            if self._session is None or not self._session.answer(incoming.response):
+                _logger.debug("an answer to %r that nobody waits for", incoming.response.id)
+        elif isinstance(incoming, Notice):
+            if incoming.method == "notifications/cancelled":
+                exchange = self._stateless.get(incoming.params.get("requestId"))
+                if exchange is not None:
+                    exchange.cancel()
+                    return
+            await self._engine.notice(incoming, self._exchange(self._session, self._write))
+        else:
+            await self._handshake_call(incoming)
+
+    async def _handshake_call(self, call: Call) -> None:
+        if call.method == "initialize":
+            try:
+                version, info, capabilities = read_initialize(call.params)
+            except McpError as exc:
+                await self._write(encode_error(call.id, exc))
+                return
+            self._open(Session(secrets.token_urlsafe(16), version, info, capabilities))
+            call.version = version
+        elif self._session is None and call.method not in _BEFORE_INITIALIZE:
+            error = McpError(
+                INVALID_REQUEST,
+                "Invalid request: not initialized; send initialize first, or name the protocol "
+                f"version in _meta ({meta.PROTOCOL_VERSION})",
+            )
+            await self._write(encode_error(call.id, error))
+            return
+        self._start(call, self._session)
+
+    def _open(self, session: Session) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._session = session
+        if self._unsubscribe is None:
+            self._unsubscribe = self._engine.backplane.subscribe(self._changed)
+
+    def _changed(self, change: Change) -> None:
+        session = self._session
+        if session is not None and change.concerns(session.subscriptions):
+            message = jsonrpc.encode_notification(change.method, change.params)
+            self._spawn(self._write(message))
+
+    def _start(self, call: Call, session: Session | None) -> None:
+        exchange = self._exchange(session, self._write)
+        exchange.task = self._spawn(self._serve(call, exchange))
+        if session is not None:
+            session.begin(call.id, exchange)
+        else:
+            self._stateless[call.id] = exchange
+
+    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _serve(self, call: Call, exchange: PipeExchange) -> None:
+        try:
+            payload, _ = await self._engine.handle(call, exchange)
+        except asyncio.CancelledError:
+            if not exchange.cancelled:
+                raise
+            return
+        finally:
+            if exchange.session is not None:
+                exchange.session.end(call.id, exchange)
+            elif self._stateless.get(call.id) is exchange:
+                del self._stateless[call.id]
+        await self._write(payload)

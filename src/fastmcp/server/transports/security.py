@@ -1,0 +1,144 @@
+"""Who may talk to the endpoint from a browser: the guard against DNS rebinding.
+
+A page of a stranger can make a browser send requests to a server on the same machine. Its
+`Origin` gives it away, and so does a `Host` that no local server has; servers MUST validate
+`Origin` (2025-11-25, basic/transports, "Security Warning"). In mode "auto" the guard acts
+where the danger is: on connections that arrive at a loopback address. A request that a reverse
+proxy passes on carries a public `Host` and says so (`Forwarded`, `X-Forwarded-*`); without an
+`Origin` no browser sent it, and it is let through.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INVALID_REQUEST
+from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.server.transports.asgi import JSON_HEADERS, Receive, Scope, Send, send
+
+__all__ = ["DEFAULT_HOSTS", "GuardMode", "HostOriginGuardMiddleware", "guard_mode"]
+
+_logger: Final = logging.getLogger("fastmcp.server.security")
+
+DEFAULT_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "::1", "testserver")
+"""Hosts that are this machine; `testserver` is what Starlette's test client calls itself."""
+
+GuardMode: TypeAlias = Literal["auto", "strict"]
+_FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
+
+
+def guard_mode(protection: bool | str) -> GuardMode | None:
+    """Read the setting `host_origin_protection`.
+
+    Args:
+        protection: "auto", True ("strict": every request is checked) or False (no guard).
+    Raises:
+        ValueError: anything else.
+    """
+    if protection is True or protection == "strict":
+        return "strict"
+    if protection is False:
+        return None
+    if protection == "auto":
+        return "auto"
+    raise ValueError(f'host_origin_protection must be True, False or "auto", not {protection!r}')
+
+
+class HostOriginGuardMiddleware:
+    """Refuses foreign hosts (421) and foreign origins (403).
+
+    Args:
+        app: the guarded application.
+        allowed_hosts: further host names, with or without a port; `*` matches any text.
+        allowed_origins: further origins such as `https://app.example.com`; `*` as above.
+        mode: "auto" or "strict", see `guard_mode`.
+    """
+
+    def __init__(
+        self,
+        app: object,
+        allowed_hosts: Sequence[str] | None = None,
+        allowed_origins: Sequence[str] | None = None,
+        mode: GuardMode = "auto",
+    ) -> None:
+        self._app = app
+        self._hosts = tuple(h.lower() for h in (*DEFAULT_HOSTS, *(allowed_hosts or ())))
+        self._origins = tuple(o.lower().rstrip("/") for o in allowed_origins or ())
+        self._listed = bool(allowed_hosts or allowed_origins)
+        self._strict = mode == "strict"
+        self._known: set[tuple[bytes | None, bytes | None, bool]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
+        if scope["type"] == "http" and (
+            self._strict or self._listed or _on_loopback(scope.get("server"))
+        ):
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            host, origin = headers.get(b"host"), headers.get(b"origin")
+            forwarded = not self._strict and any(name in headers for name in _FORWARDED)
+            seen = (host, origin, forwarded)
+            if seen not in self._known:
+                refusal = self._refusal(host, origin, forwarded)
+                if refusal is not None:
+                    await _refuse(send_, *refusal)
+                    return
+                if len(self._known) < 1024:
+                    self._known.add(seen)
+        await self._app(scope, receive, send_)  # type: ignore[operator]  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
+
+    def _refusal(
+        self, host: bytes | None, origin: bytes | None, forwarded: bool
+    ) -> tuple[int, str] | None:
+        if origin is not None and not self._origin_allowed(origin.decode("latin-1").lower()):
+            return 403, (
+                f"Forbidden Origin: {origin.decode('latin-1')!r} is not allowed here. List it in "
+                "allowed_origins (FASTMCP_HTTP_ALLOWED_ORIGINS) to let its pages in."
+            )
+        if forwarded and origin is None:
+            return None
+        if not self._host_allowed((host or b"").decode("latin-1").lower()):
+            return 421, (
+                f"Misdirected Request: Host {(host or b'').decode('latin-1')!r} is not served here. "
+                "List it in allowed_hosts (FASTMCP_HTTP_ALLOWED_HOSTS) if it is yours."
+            )
+        return None
+
+    def _host_allowed(self, host: str) -> bool:
+        name = host.rsplit(":", 1)[0] if _has_port(host) else host
+        return any(
+            fnmatchcase(host, pattern) or fnmatchcase(name, pattern) for pattern in self._escaped()
+        )
+
+    def _escaped(self) -> list[str]:
+        return [pattern.replace("[", "[[]") for pattern in self._hosts]
+
+    def _origin_allowed(self, origin: str) -> bool:
+        if any(fnmatchcase(origin, pattern) for pattern in self._origins):
+            return True
+        try:
+            parts = urlsplit(origin)
+            host = parts.hostname
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and host is not None and self._host_allowed(host)
+
+
+def _has_port(host: str) -> bool:
+    return host.rpartition(":")[2].isdigit() and (host.startswith("[") or host.count(":") == 1)
+
+
+def _on_loopback(server: Sequence[object] | None) -> bool:
+    if not server:
+        return False
+    address = str(server[0])
+    return address.startswith("127.") or address in ("::1", "localhost")
+
+
+async def _refuse(send_: Send, status: int, message: str) -> None:
+    _logger.warning(message)
+    body = encode_error(None, McpError(INVALID_REQUEST, message))
+    await send(send_, status, body, JSON_HEADERS)

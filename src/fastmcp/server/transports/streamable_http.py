@@ -1,0 +1,328 @@
+"""The MCP endpoint: POST, GET and DELETE on one path, both eras.
+
+It joins what is decided elsewhere: `classify` says what a POST is, `SessionManager` whose it
+is, `Engine` what the answer is, `HttpExchange` how it travels.
+Source: 2025-11-25 and 2026-07-28, basic/transports, "Streamable HTTP".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import sse
+from fastmcp.protocol.classify import Batch, Call, Notice, Reject, Reply, classify
+from fastmcp.protocol.era2025 import read_initialize
+from fastmcp.protocol.errors import INVALID_REQUEST, http_status
+from fastmcp.protocol.headers import accepts
+from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.protocol.versions import Era, era_of
+from fastmcp.server.engine import Engine
+from fastmcp.server.exchange import Exchange
+from fastmcp.server.sessions import Session, SessionManager, Stream
+from fastmcp.server.transports.asgi import (
+    JSON_HEADERS,
+    BodyTooLarge,
+    ClientGone,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send,
+)
+from fastmcp.server.transports.http_batch import BatchExchange
+from fastmcp.server.transports.http_exchange import (
+    SSE_HEADERS,
+    HttpExchange,
+    StreamPolicy,
+    watch_disconnect,
+)
+
+__all__ = ["StreamableHTTP"]
+
+_logger: Final = logging.getLogger("fastmcp.server.http")
+
+
+class StreamableHTTP:
+    """An ASGI application that serves one endpoint.
+
+    Args:
+        engine: the server.
+        sessions: its handshake-era sessions, or None for stateless HTTP: then no session id is
+            given or wanted, and any worker answers any request.
+        policy: when an answer becomes a stream.
+        max_body_bytes: the largest request body, 0 for no limit.
+        ready: is awaited before the first request is served: the server's lifespan.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sessions: SessionManager | None,
+        policy: StreamPolicy,
+        max_body_bytes: int,
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._policy = policy
+        self._max_body_bytes = max_body_bytes
+        self._ready = ready
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._engine.lifespan.running:
+            await self._ready()
+        method = scope["method"]
+        if method == "POST":
+            await self._post(scope, receive, send)
+        elif method == "GET" and self._sessions is not None:
+            await self._get(scope, receive, send, self._sessions)
+        elif method == "DELETE" and self._sessions is not None:
+            await self._delete(scope, send, self._sessions)
+        else:
+            allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
+            await _refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
+
+    # POST
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
+        except BodyTooLarge:
+            await _refuse(
+                send,
+                413,
+                f"Content too large: the body is over {self._max_body_bytes} bytes, the limit that "
+                "FASTMCP_HTTP_MAX_BODY_BYTES sets",
+                headers=[(b"connection", b"close")],
+            )
+            return
+        except ClientGone:
+            return
+        incoming = classify(headers, body)
+        if type(incoming) is Call:
+            await self._call(incoming, headers, scope, receive, send)
+        elif type(incoming) is Reject:
+            await _reject(send, incoming)
+        elif type(incoming) is Notice:
+            await self._notice(incoming, headers, scope, send)
+        elif type(incoming) is Reply:
+            await self._reply(incoming, headers, send)
+        elif type(incoming) is Batch:
+            await self._batch(incoming, headers, scope, receive, send)
+
+    async def _call(
+        self,
+        call: Call,
+        headers: dict[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        session: Session | None = None
+        stateless = call.era is Era.STATELESS
+        if not stateless and self._sessions is not None:
+            found = self._session_of(call, headers, self._sessions)
+            if type(found) is Reject:
+                await _reject(send, found)
+                return
+            session = found  # pyright: ignore[reportAssignmentType]  # narrowed by the line above
+        exchange = HttpExchange(
+            receive,
+            send,
+            scope,
+            session,
+            accepts(headers.get(b"accept")),
+            self._policy,
+            disconnect_cancels=stateless,
+        )
+        if session is not None:
+            if call.method == "initialize":
+                exchange.add_header(b"mcp-session-id", session.id.encode())
+            session.begin(call.id, exchange)
+        exchange.begin()
+        try:
+            payload, code = await self._engine.handle(call, exchange)
+        except asyncio.CancelledError:
+            if not exchange.cancelled:
+                raise
+            exchange.task and exchange.task.uncancel()
+            await exchange.abandon()
+            return
+        finally:
+            if session is not None:
+                session.end(call.id, exchange)
+        await exchange.finish(payload, http_status(code) if stateless and code else 200)
+
+    def _session_of(
+        self, call: Call, headers: Mapping[bytes, bytes], sessions: SessionManager
+    ) -> Session | Reject:
+        """The session of a request; for `initialize` a new one, whatever id it carries."""
+        if call.method == "initialize":
+            try:
+                version, info, capabilities = read_initialize(call.params)
+                session = sessions.create(version, info, capabilities)
+            except McpError as exc:
+                return Reject(400, exc, call.id)
+            call.version = version
+            return session
+        found = _find_session(headers, sessions)
+        if isinstance(found, Reject):
+            found.id = call.id
+        else:
+            call.version = found.version
+        return found
+
+    async def _notice(
+        self, notice: Notice, headers: Mapping[bytes, bytes], scope: Scope, send: Send
+    ) -> None:
+        session: Session | None = None
+        if notice.era is Era.HANDSHAKE and self._sessions is not None:
+            found = _find_session(headers, self._sessions)
+            if isinstance(found, Reject):
+                await _reject(send, found)
+                return
+            session = found
+            notice.version = found.version
+        await self._engine.notice(notice, _Silent(session, dict(scope)))
+        await _accepted(send)
+
+    async def _reply(self, reply: Reply, headers: Mapping[bytes, bytes], send: Send) -> None:
+        if self._sessions is not None:
+            found = _find_session(headers, self._sessions)
+            if isinstance(found, Reject):
+                await _reject(send, found)
+                return
+            if not found.answer(reply.response):
+                _logger.debug("an answer to %r that nobody waits for", reply.response.id)
+        await _accepted(send)
+
+    async def _batch(
+        self, batch: Batch, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        session: Session | None = None
+        if self._sessions is not None:
+            found = _find_session(headers, self._sessions)
+            if isinstance(found, Reject):
+                await _reject(send, found)
+                return
+            session = found
+        accepted = accepts(headers.get(b"accept"))
+        exchange = BatchExchange(receive, send, scope, session, accepted, self._policy)
+        await exchange.serve(self._engine, batch)
+
+    # GET and DELETE
+
+    async def _get(
+        self, scope: Scope, receive: Receive, send: Send, sessions: SessionManager
+    ) -> None:
+        """The session's standalone stream ("Listening for Messages from the Server")."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        version = headers.get(b"mcp-protocol-version")
+        if version is not None and era_of(version.decode("latin-1")) is Era.STATELESS:
+            await _refuse(send, 405, "This revision has no GET", headers=[(b"allow", b"POST")])
+            return
+        if not accepts(headers.get(b"accept")).sse:
+            await _refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
+            return
+        session = _find_session(headers, sessions)
+        if isinstance(session, Reject):
+            await _reject(send, session)
+            return
+        stream = Stream()
+        if session.stream is not None:
+            # The older connection may be dead without anyone having noticed: the newer wins.
+            session.stream.close()
+        session.stream = stream
+        unsubscribe = self._engine.backplane.subscribe(session.deliver)
+        try:
+            await _serve_stream(stream, receive, send, self._policy.keepalive)
+        finally:
+            if session.stream is stream:
+                session.stream = None
+                unsubscribe()
+
+    async def _delete(self, scope: Scope, send: Send, sessions: SessionManager) -> None:
+        session = _find_session(dict(scope["headers"]), sessions)
+        if isinstance(session, Reject):
+            await _reject(send, session)
+            return
+        sessions.end(session)
+        await _answer(send, 200, b"", [])
+
+
+class _Silent(Exchange):
+    """A notification's exchange: there is nobody to say anything to."""
+
+    transport = "streamable-http"
+
+    async def emit(self, message: bytes) -> bool:
+        return False
+
+
+async def _serve_stream(stream: Stream, receive: Receive, send: Send, keepalive: float) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
+    await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
+    writing = asyncio.get_running_loop().create_task(_write_stream(stream, send))
+    try:
+        while not await watch_disconnect_or(writing, receive, keepalive):
+            await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
+        if not writing.done():
+            return
+        await send({"type": "http.response.body", "body": b""})
+    except OSError:
+        return
+    finally:
+        stream.close()
+        writing.cancel()
+
+
+async def watch_disconnect_or(
+    writing: asyncio.Task[None], receive: Receive, keepalive: float
+) -> bool:
+    """Wait for the client to leave or for the stream's end; False when the time is over."""
+    watching = asyncio.ensure_future(watch_disconnect(receive, keepalive))
+    try:
+        done, _ = await asyncio.wait({watching, writing}, return_when=asyncio.FIRST_COMPLETED)
+        return writing in done or watching.result()
+    finally:
+        watching.cancel()
+
+
+async def _write_stream(stream: Stream, send: Send) -> None:
+    while messages := await stream.take():
+        for message in messages:
+            await send(
+                {"type": "http.response.body", "body": sse.encode(message), "more_body": True}
+            )
+
+
+def _find_session(headers: Mapping[bytes, bytes], sessions: SessionManager) -> Session | Reject:
+    token = headers.get(b"mcp-session-id")
+    if token is None:
+        return Reject(400, McpError(INVALID_REQUEST, "Bad Request: Missing session ID"))
+    session = sessions.get(token.decode("latin-1"))
+    if session is None:
+        return Reject(404, McpError(INVALID_REQUEST, "Session not found"))
+    return session
+
+
+async def _accepted(send: Send) -> None:
+    await _answer(send, 202, b"", [])
+
+
+async def _reject(send_: Send, reject: Reject) -> None:
+    await _answer(send_, reject.status, encode_error(reject.id, reject.error), JSON_HEADERS)
+
+
+async def _refuse(send_: Send, status: int, message: str, headers: Headers | None = None) -> None:
+    body = encode_error(None, McpError(INVALID_REQUEST, message))
+    await _answer(send_, status, body, [*JSON_HEADERS, *(headers or [])])
+
+
+_answer = send

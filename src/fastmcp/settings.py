@@ -1,0 +1,214 @@
+"""Everything that can be set from outside: the `FASTMCP_*` variables and a `.env` file.
+
+Settings are read when objects are built (a server, an application, a client), never during a
+call: changing the environment of a running process changes nothing that already runs.
+Precedence: constructor argument of the object, environment, env file, default below.
+The env file is the one FASTMCP_ENV_FILE names, or `.env` in the working directory.
+
+Importing this module builds nothing. `get_settings()` makes the one instance on first use, so
+that a bad value is reported when something needs it, in a sentence that names the variable.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import platformdirs
+import pydantic
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+__all__ = ["ENV_PREFIX", "LogLevel", "McpLogLevel", "Settings", "get_settings", "settings"]
+
+ENV_PREFIX = "FASTMCP_"
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+McpLogLevel = Literal[
+    "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
+]
+TransportName = Literal["stdio", "http", "sse", "streamable-http"]
+
+_WordList = Annotated[list[str], NoDecode]
+"""A list given as JSON (`["a", "b"]`) or as words between commas (`a,b`)."""
+
+
+class Settings(BaseSettings):
+    """The `FASTMCP_*` settings of a server and a client. Durations are seconds, sizes bytes.
+
+    Raises:
+        pydantic.ValidationError: a value given or assigned does not fit. `get_settings()` turns
+            it into a `ValueError` of one sentence.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        validate_assignment=True,
+        validate_default=False,
+        # Errors are shown to people: the value of FASTMCP_SESSION_KEY must not be in them.
+        hide_input_in_errors=True,
+    )
+
+    # --- the process -----------------------------------------------------------------------
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("fastmcp")))
+    """Where keys and sockets that workers of one machine share are kept."""
+    test_mode: bool = False
+    log_enabled: bool = True
+    """False: `configure_logging` attaches no handler."""
+    log_level: LogLevel = "INFO"
+    enable_rich_logging: bool = True
+    """Colours on a terminal; elsewhere lines are plain anyway."""
+    enable_rich_tracebacks: bool = True
+    deprecation_warnings: bool = True
+    debug: bool = False
+
+    # --- running a server ------------------------------------------------------------------
+    transport: TransportName = "stdio"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    sse_path: str = "/sse"
+    message_path: str = "/messages/"
+    streamable_http_path: str = "/mcp"
+    show_server_banner: bool = True
+    server_dependencies: _WordList = Field(default_factory=list)
+
+    # --- what a server answers -------------------------------------------------------------
+    mask_error_details: bool = False
+    """True: the text of an exception that is not a ToolError stays on the server."""
+    strict_input_validation: bool = False
+    """True: the argument "1" no longer fits a parameter of type int."""
+    client_log_level: McpLogLevel | None = None
+    """Least level of the log notifications sent to a client that set none."""
+
+    # --- HTTP ------------------------------------------------------------------------------
+    json_response: bool = False
+    stateless_http: bool = False
+    http_host_origin_protection: bool | Literal["auto"] = "auto"
+    """Check Host and Origin: never, on every request, or ("auto") on loopback-bound servers and
+    where a list is given."""
+    http_allowed_hosts: _WordList | None = None
+    http_allowed_origins: _WordList | None = None
+    http_session_idle_timeout: float | None = Field(default=None, gt=0)
+    http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
+    http_keepalive_interval: float = Field(default=15.0, ge=0)
+    """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
+    http_stream_after: float = Field(default=0.1, ge=0)
+    """After this long a call that may be streamed turns into an SSE stream."""
+    session_key: SecretStr | None = None
+    """Signs session ids. Several keys, separated by commas: the first signs, all verify, so a
+    key can be changed without a session being lost. None: the shared key in `home`."""
+
+    # --- client ----------------------------------------------------------------------------
+    client_init_timeout: float | None = Field(default=None, ge=0)
+    client_disconnect_timeout: float = Field(default=5, ge=0)
+
+    def __init__(self, **values: Any) -> None:
+        # The file's name is looked up now, not when the class is made: tests and programs set it.
+        values.setdefault("_env_file", os.environ.get("FASTMCP_ENV_FILE", ".env"))
+        super().__init__(**values)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("client_log_level", "transport", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator(
+        "server_dependencies", "http_allowed_hosts", "http_allowed_origins", mode="before"
+    )
+    @classmethod
+    def _words(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return pydantic.TypeAdapter(list[str]).validate_json(value)
+        return [word for word in map(str.strip, value.split(",")) if word]
+
+    @field_validator("session_key")
+    @classmethod
+    def _has_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _split_keys(value):
+            raise ValueError("it holds no key, only commas and blanks")
+        return value
+
+    @property
+    def session_keys(self) -> tuple[str, ...]:
+        """The keys in `session_key`, the signing one first; empty when none is set."""
+        return () if self.session_key is None else _split_keys(self.session_key)
+
+    def get_setting(self, attr: str) -> Any:
+        """The value of a setting by name; `a__b` reads `b` of the nested setting `a`."""
+        value: Any = self
+        for part in attr.split("__"):
+            if not hasattr(value, part):
+                raise AttributeError(f"There is no setting {attr!r}.")
+            value = getattr(value, part)
+        return value
+
+    def set_setting(self, attr: str, value: Any) -> None:
+        """Assign a setting by name (see `get_setting`); the value is validated."""
+        owner, _, name = attr.rpartition("__")
+        target = self.get_setting(owner) if owner else self
+        if not hasattr(target, name):
+            raise AttributeError(f"There is no setting {attr!r}.")
+        setattr(target, name, value)
+
+
+def _split_keys(secret: SecretStr) -> tuple[str, ...]:
+    return tuple(key for key in map(str.strip, secret.get_secret_value().split(",")) if key)
+
+
+@functools.cache
+def get_settings() -> Settings:
+    """The process's settings, read once.
+
+    Raises:
+        ValueError: a variable holds a value that does not fit; the message is one sentence per
+            variable and never shows the value, which may be a secret.
+    """
+    try:
+        return Settings()
+    except pydantic.ValidationError as error:
+        raise ValueError(_explain(error)) from None
+    except SettingsError as error:
+        raise ValueError(f"The FASTMCP_* settings cannot be read: {error}.") from None
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    problems: dict[str, str] = {}
+    for detail in error.errors(include_url=False, include_input=False):
+        name = ENV_PREFIX + str(detail["loc"][0]).upper()
+        text = detail["msg"].removeprefix("Value error, ")
+        text = text[:1].lower() + text[1:]
+        known = problems.get(name)
+        problems[name] = text if known is None else f"{known}; or: {text}"
+    return " ".join(
+        f"{name} is not valid ({text}): correct it in the environment or in the env file, "
+        "or unset it."
+        for name, text in problems.items()
+    )
+
+
+settings: Settings
+"""The same instance as `get_settings()`, made when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "settings":
+        return cast("Any", get_settings())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,53 @@
+"""What a docstring says: the prose for the description, the arguments for the schema.
+
+Google, NumPy and Sphinx styles are understood. A docstring without any structured section is
+prose as a whole and kept as it stands.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from docstring_parser import DocstringStyle, ParseError, parse
+from docstring_parser.common import Docstring
+
+__all__ = ["ParsedDocstring", "parse_docstring"]
+
+_STYLES = (DocstringStyle.GOOGLE, DocstringStyle.NUMPYDOC, DocstringStyle.REST)
+
+
+@dataclass(frozen=True)
+class ParsedDocstring:
+    """The prose (None when there is none) and the description of each argument."""
+
+    description: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def parse_docstring(fn: Callable[..., Any]) -> ParsedDocstring:
+    """Read the docstring of `fn`, one it inherits included. Never raises."""
+    text = inspect.getdoc(fn)
+    if not text:
+        return ParsedDocstring()
+    for style in _STYLES:
+        parsed = _parse(text, style)
+        if parsed is not None and parsed.meta:
+            return ParsedDocstring(
+                description=(parsed.description or "").strip() or None,
+                parameters={
+                    param.arg_name.lstrip("*"): inspect.cleandoc(param.description)
+                    for param in parsed.params
+                    if param.description
+                },
+            )
+    return ParsedDocstring(description=text)
+
+
+def _parse(text: str, style: DocstringStyle) -> Docstring | None:
+    try:
+        return parse(text, style=style)
+    except ParseError:
+        return None  # the text only looks like this style

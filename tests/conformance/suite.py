@@ -1,0 +1,127 @@
+"""Runs the official conformance suite and reads what it found.
+
+The suite (npm, pinned by `package.json`) writes one folder per scenario with its checks. Here a
+scenario passes when no check of it failed *or warned*: a warning is a broken SHOULD, and this
+project keeps those too. Whether a scenario is scored makes no difference either.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from tests.support import node
+
+HERE = Path(__file__).parent
+REVISIONS = ("2025-11-25", "2026-07-28")
+
+Mode = Literal["server", "client"]
+
+_STAMP = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
+_SUMMARY = re.compile(r"^[✓✗] (\S+): \d+ passed", re.MULTILINE)
+_SERVER_SECONDS = 120
+_CLIENT_SECONDS = 300
+
+
+@dataclass
+class Scenario:
+    """What one scenario found."""
+
+    name: str
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """No check failed or warned."""
+        return not self.problems
+
+
+def expected_failures(mode: Mode, revision: str) -> set[str]:
+    """The scenarios that `expected_failures.yml` lists."""
+    listed = yaml.safe_load((HERE / "expected_failures.yml").read_text())
+    return set(listed[mode][revision] or ())
+
+
+def examine_server(url: str, revision: str) -> dict[str, Scenario]:
+    """All scenarios of a requirement set against a running server."""
+    return _run("server", ["--url", url, "--requirements", revision], _SERVER_SECONDS)
+
+
+def examine_client(revision: str, scenario: str | None = None) -> dict[str, Scenario]:
+    """All scenarios of a requirement set, or one of them alone, against `client.py`."""
+    # The suite splits the command on single spaces; a path with one in it would break.
+    command = f"{sys.executable} {HERE / 'client.py'}"
+    assert command.count(" ") == 1, f"a space in a path: {command}"
+    what = (
+        ["--requirements", revision]
+        if scenario is None
+        else ["--scenario", scenario, "--spec-version", revision]
+    )
+    # All clients of a set start at once: give them time.
+    arguments = ["--command", command, *what, "--timeout", "120000"]
+    return _run("client", arguments, _CLIENT_SECONDS)
+
+
+def _run(mode: Mode, arguments: list[str], seconds: float) -> dict[str, Scenario]:
+    prefix = node.packages(HERE)
+    suite = prefix / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+    with tempfile.TemporaryDirectory(prefix="conformance-") as out:
+        done: subprocess.CompletedProcess[str] = node.run(
+            [suite, mode, *arguments, "-o", out], timeout=seconds
+        )
+        found = _read(mode, Path(out))
+    ran = set(_SUMMARY.findall(done.stdout)) or set(found)
+    assert ran, f"the suite ran nothing:\n{done.stdout}\n{done.stderr}"
+    missing = ran - set(found)
+    for name in missing:
+        found[name] = Scenario(name, ["the suite wrote no checks"])
+    return found
+
+
+def _read(mode: Mode, out: Path) -> dict[str, Scenario]:
+    found: dict[str, Scenario] = {}
+    for path in sorted(out.rglob("checks.json")):
+        name = _STAMP.sub("", path.parent.relative_to(out).as_posix())
+        if mode == "server":
+            name = name.removeprefix("server-")
+        checks: list[dict[str, Any]] = json.loads(path.read_text())
+        scenario = Scenario(name)
+        if not checks:
+            scenario.problems.append("no checks")
+        for check in checks:
+            if check["status"] in ("FAILURE", "WARNING"):
+                reason = check.get("errorMessage") or check.get("description")
+                details = json.dumps(check.get("details") or {})[:600]
+                scenario.problems.append(f"{check['status']} {check['id']}: {reason} {details}")
+        stderr = path.parent / "stderr.txt"
+        if mode == "client" and stderr.exists() and not name.startswith("auth/"):
+            # The suite ignores how a client ended; outside of authorization, where some refusals
+            # are meant to end it, no scenario may.
+            trace = stderr.read_text(errors="replace")
+            if "Traceback (most recent call last)" in trace:
+                scenario.problems.append(f"the client ended with a stack trace: {trace[-1500:]}")
+        found[name] = scenario
+    return found
+
+
+def verdict(found: dict[str, Scenario], expected: set[str]) -> list[str]:
+    """What is wrong: scenarios that fail and are not listed, or are listed and pass."""
+    wrong: list[str] = []
+    for name in sorted(found):
+        scenario = found[name]
+        if not scenario.passed and name not in expected:
+            wrong.append(f"{name} fails:\n    " + "\n    ".join(scenario.problems))
+        if scenario.passed and name in expected:
+            wrong.append(f"{name} passes now: take it off expected_failures.yml")
+    wrong.extend(
+        f"{name} is listed, and no such scenario ran" for name in sorted(expected - set(found))
+    )
+    return wrong
