@@ -59,11 +59,11 @@ class Workload:
     server: str
     """The kind of server it needs: `stateful` or `stateless`."""
 
-    def head(self, session: str | None) -> bytes:
+    def head(self, port: int, session: str | None) -> bytes:
         """The request line and headers, up to the value of Content-Length."""
         lines = [
             "POST /mcp HTTP/1.1",
-            "Host: 127.0.0.1",
+            f"Host: 127.0.0.1:{port}",
             "Content-Type: application/json",
             "Accept: application/json, text/event-stream",
             f"MCP-Protocol-Version: {self.version}",
@@ -76,10 +76,9 @@ class Workload:
 
     def tail(self) -> bytes:
         """The body after the two places that vary: the id and the first argument."""
-        meta = (
-            f',"_meta":{json.dumps(META, separators=(",", ":"))}' if self.version >= "2026" else ""
-        )
-        return f',"b":1}}{meta}}}}}'.encode()
+        if self.version < "2026":
+            return b',"b":1}}}'
+        return b',"b":1},"_meta":' + json.dumps(META, separators=(",", ":")).encode() + b"}}"
 
 
 WORKLOADS = (
@@ -190,13 +189,13 @@ class _Caller:
                 if name.lower() == b"mcp-session-id":
                     session = value.decode()
             await self._post(session, method="notifications/initialized")
-        self._head = self._workload.head(session)
+        self._head = self._workload.head(self._port, session)
 
     async def _post(self, session: str | None, **message: Any) -> tuple[bytes, bytes]:
         future: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
         self._connection.on_answer = lambda head, body: future.set_result((head, body))
         body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
-        head = self._workload.head(session) + b"%d\r\n\r\n" % len(body)
+        head = self._workload.head(self._port, session) + b"%d\r\n\r\n" % len(body)
         assert self._connection.transport is not None
         self._connection.transport.write(head + body)
         status, answer = await asyncio.wait_for(future, 10)
@@ -215,7 +214,10 @@ class _Caller:
         sent = 0.0
         current = self._id
         # Ids and arguments have a fixed width: the length of the body is known beforehand.
-        prefix = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"add","arguments":{"a":%d'
+        prefix = (
+            b'{"jsonrpc":"2.0","id":%d,"method":"tools/call"'
+            b',"params":{"name":"add","arguments":{"a":%d'
+        )
         length = len(prefix % (current, current)) + len(tail)
         template = (head + b"%d\r\n\r\n" % length).replace(b"%", b"%%") + prefix + tail
 

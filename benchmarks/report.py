@@ -125,12 +125,12 @@ def plot(rows: list[dict[str, Any]]) -> str:
     group_width = bar * len(targets) + gap
     width = left + group_width * len(groups) + 20
     base = top + height
+    heading = "tools/call per second, as a part of a bare ASGI echo on the same server"
+    size = f'width="{width}" height="{base + 64}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{base + 64}"'
-        ' font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{base + 64}" fill="white"/>',
-        f'<text x="{left}" y="20" font-size="14">tools/call per second, as a part of a bare'
-        " ASGI echo on the same server</text>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">',
+        f'<rect {size} fill="white"/>',
+        f'<text x="{left}" y="20" font-size="14">{heading}</text>',
     ]
     for step in range(6):
         y = base - height * step / 5
@@ -148,20 +148,16 @@ def plot(rows: list[dict[str, Any]]) -> str:
                 continue
             ratio = row["ratios"].get(f"to_{FLOOR}", 0)
             x = start + targets.index(row["target"]) * bar
-            size = height * min(ratio, 1)
+            tall = height * min(ratio, 1)
             fill = COLOURS.get(row["target"], "#888")
             parts.append(
-                f'<rect x="{x}" y="{base - size:.1f}" width="{bar - 4}" height="{size:.1f}"'
+                f'<rect x="{x}" y="{base - tall:.1f}" width="{bar - 4}" height="{tall:.1f}"'
                 f' fill="{fill}"/>'
-                f'<text x="{x + bar / 2 - 2}" y="{base - size - 4:.1f}" font-size="10"'
+                f'<text x="{x + bar / 2 - 2}" y="{base - tall - 4:.1f}" font-size="10"'
                 f' text-anchor="middle">{ratio:.2f}</text>'
             )
-        middle = start + bar * len(targets) / 2
-        parts.append(
-            f'<text x="{middle}" y="{base + 18}" text-anchor="middle">{escape(title)}</text>'
-        )
-        parts.append(
-            f'<text x="{middle}" y="{base + 34}" text-anchor="middle">{concurrency} in flight</text>'
-        )
+        middle = f'x="{start + bar * len(targets) / 2}" text-anchor="middle"'
+        parts.append(f'<text {middle} y="{base + 18}">{escape(title)}</text>')
+        parts.append(f'<text {middle} y="{base + 34}">{concurrency} in flight</text>')
     parts.append("</svg>")
     return "\n".join(parts)

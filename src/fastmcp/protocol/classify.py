@@ -274,9 +274,7 @@ def call_of(message: Request, era: Era, version: str) -> Call | Malformed:
 
 def _meta_of(params: dict[str, Any]) -> dict[str, Any] | None:
     value = params.get("_meta")
-    if value is None:
-        return {}
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return {} if value is None else jsonrpc.as_object(value)
 
 
 def _id_of(message: Request | Notification) -> RequestId | None:

@@ -25,6 +25,7 @@ __all__ = [
     "Request",
     "RequestId",
     "Response",
+    "as_object",
     "decode",
     "decode_many",
     "dump",
@@ -85,6 +86,11 @@ class _Envelope(msgspec.Struct):
 _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _raw_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _anything: Final = msgspec.json.Decoder().decode
+
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """A JSON object out of a peer's message, or None where it is something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def load(data: bytes | str) -> Any:
@@ -161,9 +167,8 @@ def _peek_id(data: bytes | msgspec.Raw) -> RequestId | None:
         value = _anything(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
-    id = cast("dict[str, Any]", value).get("id")
+    message = as_object(value)
+    id = message.get("id") if message is not None else None
     return id if isinstance(id, (int, str)) and not isinstance(id, bool) else None
 
 

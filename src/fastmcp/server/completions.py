@@ -10,19 +10,18 @@ from typing import Any, Final, TypeAlias
 
 import mcp_types
 
-__all__ = ["CompletionHandler", "completion_values"]
+__all__ = ["CompletionAnswer", "CompletionHandler", "completion_values"]
 
+CompletionAnswer: TypeAlias = mcp_types.Completion | Sequence[str] | None
 CompletionHandler: TypeAlias = Callable[
-    [Any, Any, Any],
-    "Awaitable[mcp_types.Completion | Sequence[str] | None]"
-    " | mcp_types.Completion | Sequence[str] | None",
+    [Any, Any, Any], Awaitable[CompletionAnswer] | CompletionAnswer
 ]
 """`(ref, argument, context)` to values, sync or async."""
 
 _MOST: Final = 100
 
 
-def completion_values(answer: mcp_types.Completion | Sequence[str] | None) -> dict[str, Any]:
+def completion_values(answer: CompletionAnswer) -> dict[str, Any]:
     """The `completion` member of the result."""
     if isinstance(answer, mcp_types.Completion):
         total = answer.total if answer.total is not None else len(answer.values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any, Final, Protocol, cast
 
 from starlette.requests import Request
@@ -100,7 +100,7 @@ def get_access_token() -> Any:
     return getattr(user, "access_token", None)
 
 
-def _scope() -> dict[str, Any] | None:
+def _scope() -> MutableMapping[str, Any] | None:
     context = Context.current()
     return context.exchange.scope if context is not None else None
 

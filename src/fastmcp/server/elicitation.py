@@ -146,11 +146,10 @@ def handle_elicit_accept(config: ElicitConfig, content: Any) -> AcceptedElicitat
 
 
 def _is_object_type(response_type: Any) -> bool:
-    return isinstance(response_type, type) and (
-        issubclass(response_type, BaseModel)
-        or is_dataclass(response_type)
-        or is_typeddict(response_type)
-    )
+    if not isinstance(response_type, type):
+        return False
+    cls = cast("type[Any]", response_type)
+    return issubclass(cls, BaseModel) or is_dataclass(cls) or is_typeddict(cls)
 
 
 def _choices(response_type: Any) -> dict[str, Any] | None:
@@ -179,13 +178,14 @@ def _choices(response_type: Any) -> dict[str, Any] | None:
 
 
 def _titled(choices: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "const": value,
-            "title": detail.get("title", value) if isinstance(detail, Mapping) else str(detail),
-        }
-        for value, detail in choices.items()
-    ]
+    return [{"const": value, "title": _title(detail, value)} for value, detail in choices.items()]
+
+
+def _title(detail: Any, value: str) -> str:
+    """The title of a choice: its own, or the value itself."""
+    if isinstance(detail, Mapping):
+        return str(cast("Mapping[str, Any]", detail).get("title", value))
+    return str(detail)
 
 
 def _wrap(field: dict[str, Any], title: str | None, description: str | None) -> dict[str, Any]:
@@ -230,8 +230,8 @@ def _check_field(name: str, field: dict[str, Any]) -> None:
         if isinstance(items, dict) and ("enum" in items or "anyOf" in items):
             return
     raise TypeError(
-        f"ctx.elicit() cannot ask for field {name!r} ({field}): the protocol knows strings, numbers, "
-        "booleans, enumerations of strings and lists of these enumerations"
+        f"ctx.elicit() cannot ask for field {name!r} ({field}): the protocol knows strings, "
+        "numbers, booleans, enumerations of strings and lists of these enumerations"
     )
 
 

@@ -8,6 +8,7 @@ exchange, never to a JSON-RPC id, so two requests that share an id cannot swap r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError
@@ -33,7 +34,9 @@ class Exchange:
     transport: ClassVar[TransportName | None] = None
     __slots__ = ("asks", "cancelled", "scope", "session", "task")
 
-    def __init__(self, session: Session | None = None, scope: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
+    ) -> None:
         self.session = session
         self.scope = scope
         self.task: asyncio.Task[Any] | None = None

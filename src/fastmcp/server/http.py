@@ -8,7 +8,7 @@ a trailing slash, without a redirect.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -110,7 +110,7 @@ def create_streamable_http_app(
         endpoint = HostOriginGuardMiddleware(endpoint, allowed_hosts, allowed_origins, mode)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with engine.lifespan.use():
             try:
                 yield
@@ -128,7 +128,6 @@ def create_streamable_http_app(
     )
     app.state.path = path
     app.state.transport_type = "streamable-http"
-    app.state.fastmcp_server = engine.facade
     return app
 
 

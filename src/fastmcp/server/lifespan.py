@@ -8,7 +8,7 @@ requests, in-memory clients, a parent application) come and go in any task and a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias, cast
 
@@ -33,19 +33,19 @@ class Lifespan:
         return self._enter(server)
 
     @asynccontextmanager
-    async def _enter(self, server: Any) -> AsyncIterator[dict[str, Any]]:
+    async def _enter(self, server: Any) -> AsyncGenerator[dict[str, Any]]:
         opened = self._function(server)
-        if isinstance(opened, AsyncIterator):
-            generator = cast("AsyncIterator[Any]", opened)
+        if isinstance(opened, AsyncGenerator):
+            generator = cast("AsyncGenerator[Any]", opened)
             opened = asynccontextmanager(lambda: generator)()
         async with opened as value:
-            yield dict(value) if isinstance(value, Mapping) else {}
+            yield dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
 
     def __or__(self, other: LifespanFunction) -> Lifespan:
         second = other if isinstance(other, Lifespan) else Lifespan(other)
 
         @asynccontextmanager
-        async def both(server: Any) -> AsyncIterator[dict[str, Any]]:
+        async def both(server: Any) -> AsyncGenerator[dict[str, Any]]:
             async with self(server) as first_value, second(server) as second_value:
                 yield {**first_value, **second_value}
 
@@ -87,7 +87,7 @@ class RunningLifespan:
         )
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[dict[str, Any]]:
+    async def use(self) -> AsyncGenerator[dict[str, Any]]:
         """Hold the lifespan open."""
         await self.acquire()
         try:

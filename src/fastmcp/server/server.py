@@ -76,7 +76,7 @@ _REMOVED: Final = {
     "debug": "Set FASTMCP_DEBUG.",
     "sse_path": "Pass path= to run(transport='sse', ...), or set FASTMCP_SSE_PATH.",
     "message_path": "Set FASTMCP_MESSAGE_PATH.",
-    "streamable_http_path": "Pass path= to http_app() or run(), or set FASTMCP_STREAMABLE_HTTP_PATH.",
+    "streamable_http_path": "Pass path= to http_app() or run().",
     "json_response": "Pass it to http_app() or run(), or set FASTMCP_JSON_RESPONSE.",
     "stateless_http": "Pass it to http_app() or run(), or set FASTMCP_STATELESS_HTTP.",
     "on_duplicate_tools": "Use on_duplicate=.",
@@ -797,7 +797,7 @@ class FastMCP:
         """
         if transport == "sse":
             raise NotImplementedError(
-                "The HTTP+SSE transport comes in a later release; it is deprecated since 2025-03-26: "
+                "The HTTP+SSE transport comes in a later release; it is deprecated: "
                 'write transport="http", and let clients connect to /mcp'
             )
         if transport not in ("http", "streamable-http"):
@@ -879,7 +879,7 @@ def _refuse_unknown(others: dict[str, Any]) -> None:
         if name in _LATER:
             if value is not None:
                 raise NotImplementedError(
-                    f"FastMCP({name}=...) comes with {_LATER[name]} in a later release; leave it out"
+                    f"FastMCP({name}=...) comes later, with {_LATER[name]}; leave it out"
                 )
         elif name in _REMOVED:
             raise TypeError(f"FastMCP() no longer accepts `{name}`. {_REMOVED[name]}")

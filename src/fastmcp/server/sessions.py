@@ -248,15 +248,21 @@ class SessionManager:
             session = self._rebuild(token)
             if session is None:
                 return None
-        elif self._idle_timeout is not None and not session.busy:
-            if time.monotonic() - session.last_used > self._idle_timeout:
-                self.end(session)
-                return None
+        elif self._idled_out(session):
+            self.end(session)
+            return None
         if session.owner != owner:
             return None
         if self._idle_timeout is not None:
             session.last_used = time.monotonic()
         return session
+
+    def _idled_out(self, session: Session) -> bool:
+        return (
+            self._idle_timeout is not None
+            and not session.busy
+            and time.monotonic() - session.last_used > self._idle_timeout
+        )
 
     def end(self, session: Session) -> None:
         """Terminate: from now on its id is unknown (2025-11-25, "Session Management")."""

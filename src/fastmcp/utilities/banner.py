@@ -1,20 +1,34 @@
-"""The few lines a server prints on standard error when it starts."""
+"""What a server says on stderr when it starts: name, transport, address, a line to try it with.
+
+Plain lines on purpose: they end up in the logs of service managers and containers. On stdio
+transports stdout is the wire, so nothing is ever written there.
+"""
 
 from __future__ import annotations
 
 import sys
 
+from fastmcp.utilities.logging import one_line
+
 __all__ = ["print_banner"]
 
 
 def print_banner(name: str, version: str, transport: str, url: str | None) -> None:
-    """Say what was started and where.
+    """Write the start banner to stderr.
 
     Args:
-        name: the server's name.
-        version: the server's version.
-        transport: "stdio" or "http".
-        url: the endpoint, for HTTP.
+        name: of the server.
+        version: of the server; empty for none.
+        transport: as given to `run()`.
+        url: of the endpoint; None where there is no network.
     """
-    where = f" at {url}" if url is not None else ""
-    print(f"{name} {version} serves MCP over {transport}{where}", file=sys.stderr, flush=True)  # noqa: T201
+    title = one_line(f"{name} {version}".strip())
+    lines = [f"FastMCP server {title}"]
+    if url is None:
+        lines.append(f"  transport  {transport}")
+    else:
+        lines.append(f"  transport  {transport}")
+        lines.append(f"  url        {url}")
+        lines.append(f"  try        fastmcp list {url}")
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()

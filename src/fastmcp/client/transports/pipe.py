@@ -45,7 +45,8 @@ class PipeChannel:
     is_pipe = True
 
     def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
-        self.closed: Exception | None = None
+        self.closed: ConnectionClosedError | None = None
+        self._why = ""
         self.last_id = 0
         self.handshaken: Handshaken | None = None
         self._write = write
@@ -71,7 +72,7 @@ class PipeChannel:
     async def request(self, outgoing: Outgoing) -> Response:
         """Send a request and wait for its response."""
         if self.closed is not None:
-            raise self.closed
+            raise ConnectionClosedError(self._why)
         future: asyncio.Future[tuple[Response, int]] = asyncio.get_running_loop().create_future()
         self._pending[outgoing.id] = future
         try:
@@ -88,7 +89,7 @@ class PipeChannel:
     async def send(self, body: bytes, version: str | None) -> None:
         """Send a notification or a response."""
         if self.closed is not None:
-            raise self.closed
+            raise ConnectionClosedError(self._why)
         await self._write(body)
 
     def feed(self, data: bytes) -> None:
@@ -159,6 +160,7 @@ class PipeChannel:
         """The connection is over: everybody who waits learns it."""
         if self.closed is not None:
             return
+        self._why = why
         self.closed = ConnectionClosedError(why)
         for future in self._pending.values():
             if not future.done():

@@ -9,7 +9,7 @@ import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.protocol.errors import invalid_params, method_not_found
-from fastmcp.server.completions import completion_values
+from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.utilities.threads import run_in_thread
@@ -41,7 +41,7 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
         answer = await run_in_thread(handler, reference, argument, completion_context)
         if inspect.isawaitable(answer):
             answer = await answer
-    return {"completion": completion_values(cast("Any", answer))}
+    return {"completion": completion_values(cast("CompletionAnswer", answer))}
 
 
 HANDLERS: Final[dict[str, Handler]] = {"completion/complete": _complete}

@@ -11,6 +11,7 @@ import mcp_types
 from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, PromptError
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
@@ -46,10 +47,11 @@ async def _components(engine: Engine, context: Context, message: Any) -> Sequenc
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     name = params.get("name")
-    arguments = params.get("arguments")
+    given = params.get("arguments")
+    arguments = as_object(given)
     if not isinstance(name, str):
         raise invalid_params("Invalid params: name must be a string")
-    if arguments is not None and not isinstance(arguments, dict):
+    if given is not None and arguments is None:
         raise invalid_params("Invalid params: arguments must be an object")
     try:
         result = await get(engine, context, name, arguments)

@@ -18,6 +18,7 @@ from fastmcp.exceptions import (
     ValidationError,
 )
 from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
+from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
@@ -58,12 +59,11 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     client's program can mend is a JSON-RPC error.
     """
     name = params.get("name")
-    arguments = params.get("arguments")
+    given = params.get("arguments")
+    arguments = {} if given is None else as_object(given)
     if not isinstance(name, str):
         raise invalid_params("Invalid params: name must be a string")
     if arguments is None:
-        arguments = {}
-    elif not isinstance(arguments, dict):
         raise invalid_params("Invalid params: arguments must be an object")
     try:
         result = await call(engine, context, name, arguments, _wanted_version(context))
@@ -81,8 +81,8 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
 
 
 def _wanted_version(context: Context) -> str | None:
-    extra = context.call.meta.get("fastmcp")
-    version = extra.get("version") if isinstance(extra, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a client's JSON
+    extra = as_object(context.call.meta.get("fastmcp"))
+    version = extra.get("version") if extra is not None else None
     return version if isinstance(version, str) else None
 
 

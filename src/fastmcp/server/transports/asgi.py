@@ -34,9 +34,9 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         BodyTooLarge: over the limit.
         ClientGone: the client left.
     """
-    if limit and declared_length is not None and declared_length.isdigit():
-        if int(declared_length) > limit:
-            raise BodyTooLarge
+    declared = declared_length is not None and declared_length.isdigit()
+    if limit and declared and int(declared_length or 0) > limit:
+        raise BodyTooLarge
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastmcp.protocol.link import Deliver
@@ -13,7 +13,7 @@ __all__ = ["connect_in_process"]
 
 
 @asynccontextmanager
-async def connect_in_process(engine: Engine, deliver: Deliver) -> AsyncIterator[Deliver]:
+async def connect_in_process(engine: Engine, deliver: Deliver) -> AsyncGenerator[Deliver]:
     """One connection to the server; its lifespan runs meanwhile."""
     async with engine.lifespan.use():
         connection = PipeConnection(engine, deliver, MemoryExchange)

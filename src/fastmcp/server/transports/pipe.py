@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc, meta
@@ -111,13 +111,13 @@ class PipeConnection:
 
     async def _message(self, message: jsonrpc.Message) -> None:
         if isinstance(message, Request):
-            params_meta = message.params.get("_meta")
-            if isinstance(params_meta, dict) and meta.PROTOCOL_VERSION in params_meta:
-                error = check_meta(params_meta)  # pyright: ignore[reportUnknownArgumentType]  # a client's JSON
+            params_meta = jsonrpc.as_object(message.params.get("_meta"))
+            if params_meta is not None and meta.PROTOCOL_VERSION in params_meta:
+                error = check_meta(params_meta)
                 if error is not None:
                     await self._write(encode_error(message.id, error))
                     return
-                version: str = params_meta[meta.PROTOCOL_VERSION]  # pyright: ignore[reportUnknownVariableType]  # checked above
+                version = cast("str", params_meta[meta.PROTOCOL_VERSION])
                 call = call_of(message, Era.STATELESS, version)
                 if isinstance(call, Call):
                     self._start(call, None)
@@ -130,7 +130,7 @@ class PipeConnection:
         if self._session is None or self._session.version != "2025-03-26":
             raise Malformed(
                 INVALID_REQUEST,
-                "Invalid request: JSON-RPC batches exist in 2025-03-26 alone; send one message a line",
+                "Invalid request: JSON-RPC batches exist in 2025-03-26 alone; send one a line",
             )
         for message in jsonrpc.decode_many(data):
             if isinstance(message, Malformed):

@@ -102,7 +102,7 @@ class HostOriginGuardMiddleware:
             return None
         if not self._host_allowed((host or b"").decode("latin-1").lower()):
             return 421, (
-                f"Misdirected Request: Host {(host or b'').decode('latin-1')!r} is not served here. "
+                f"Misdirected Request: Host {(host or b'').decode('latin-1')!r} is not served. "
                 "List it in allowed_hosts (FASTMCP_HTTP_ALLOWED_HOSTS) if it is yours."
             )
         return None

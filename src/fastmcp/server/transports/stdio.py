@@ -13,7 +13,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import BinaryIO, Final
@@ -76,7 +76,7 @@ def _read_lines(
 
 
 @contextmanager
-def _own_stdout() -> Iterator[BinaryIO]:
+def _own_stdout() -> Generator[BinaryIO]:
     sys.stdout.flush()
     try:
         own = os.dup(sys.stdout.fileno())

@@ -128,10 +128,10 @@ class StreamableHTTP:
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
             found = self._session_of(call, headers, self._sessions)
-            if type(found) is Reject:
+            if isinstance(found, Reject):
                 await _reject(send, found)
                 return
-            session = found  # pyright: ignore[reportAssignmentType]  # narrowed by the line above
+            session = found
         exchange = HttpExchange(
             receive,
             send,
@@ -151,7 +151,7 @@ class StreamableHTTP:
         except asyncio.CancelledError:
             if not exchange.cancelled:
                 raise
-            exchange.task and exchange.task.uncancel()
+            _uncancel(exchange)
             await exchange.abandon()
             return
         finally:
@@ -189,7 +189,7 @@ class StreamableHTTP:
                 return
             session = found
             notice.version = found.version
-        await self._engine.notice(notice, _Silent(session, dict(scope)))
+        await self._engine.notice(notice, _Silent(session, scope))
         await _accepted(send)
 
     async def _reply(self, reply: Reply, headers: Mapping[bytes, bytes], send: Send) -> None:
@@ -300,6 +300,12 @@ async def _write_stream(stream: Stream, send: Send) -> None:
             await send(
                 {"type": "http.response.body", "body": sse.encode(message), "more_body": True}
             )
+
+
+def _uncancel(exchange: Exchange) -> None:
+    """The cancellation was ours and ends here; the task still has its response to finish."""
+    if exchange.task is not None:
+        exchange.task.uncancel()
 
 
 def _find_session(headers: Mapping[bytes, bytes], sessions: SessionManager) -> Session | Reject:

@@ -1,0 +1,22 @@
+"""What a client can be connected through; see `base.py` for the idea."""
+
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.http import StreamableHTTPTransport, StreamableHttpTransport
+from fastmcp.client.transports.inference import infer_transport
+from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.stdio import (
+    FastMCPStdioTransport,
+    PythonStdioTransport,
+    StdioTransport,
+)
+
+__all__ = [
+    "ClientTransport",
+    "FastMCPStdioTransport",
+    "FastMCPTransport",
+    "PythonStdioTransport",
+    "StdioTransport",
+    "StreamableHTTPTransport",
+    "StreamableHttpTransport",
+    "infer_transport",
+]

@@ -1,0 +1,140 @@
+"""The Streamable HTTP transport: where the endpoint is, and how to be let in."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Literal, cast
+
+import aiohttp
+from pydantic import AnyUrl
+from yarl import URL
+
+from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.http_channel import HeaderSource, HttpChannel
+from fastmcp.settings import get_settings
+
+__all__ = ["StreamableHTTPTransport", "StreamableHttpTransport"]
+
+_KEEPALIVE_SECONDS = 4.0
+"""How long an idle connection is kept for the next call. Servers commonly drop them after five
+seconds; a request that meets the drop on its way cannot safely be sent again."""
+_CONNECT_SECONDS = 30.0
+_DELETE_SECONDS = 1.5
+"""Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
+
+
+class StreamableHttpTransport(ClientTransport):
+    """Connects to an MCP endpoint over HTTP.
+
+    Args:
+        url: of the endpoint, http or https.
+        headers: sent with every request; or a function (plain or async) that gives them and is
+            called for every request, for values that change.
+        auth: a bearer token, a `BearerAuth`, or None.
+        httpx_client_factory: not supported, this client speaks through aiohttp.
+        verify: False for no verification of TLS certificates, the path of a CA bundle, or an
+            `ssl.SSLContext`; None or True for the system's authorities.
+    Raises:
+        ValueError: no http(s) URL, or an argument that is not supported.
+    """
+
+    max_message_bytes = 256 * 1024 * 1024
+    """The largest message accepted from the server."""
+
+    def __init__(
+        self,
+        url: str | AnyUrl,
+        headers: HeaderSource | None = None,
+        auth: BearerAuth | Literal["oauth"] | str | None = None,
+        httpx_client_factory: Callable[..., Any] | None = None,
+        verify: ssl.SSLContext | bool | str | None = None,
+    ) -> None:
+        self.url = str(url)
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"Not an http or https URL: {self.url!r}")
+        if httpx_client_factory is not None:
+            raise ValueError(
+                "httpx_client_factory is not supported yet: this client speaks HTTP through "
+                "aiohttp. Use headers=, auth= and verify= instead."
+            )
+        self.headers: HeaderSource = headers if headers is not None else {}
+        self.auth: BearerAuth | None = None
+        self.verify = verify
+        self._channel: HttpChannel | None = None
+        self.set_auth(auth)
+
+    def set_auth(self, auth: Any) -> None:
+        """Take a token, a BearerAuth or None."""
+        if auth == "oauth":
+            raise ValueError(
+                'auth="oauth" is not supported yet. Pass a bearer token: auth="<token>".'
+            )
+        if auth is None or isinstance(auth, BearerAuth):
+            self.auth = auth
+        elif isinstance(auth, str):
+            self.auth = BearerAuth(auth)
+        else:
+            raise ValueError(f"auth is a bearer token or a BearerAuth, not {auth!r}.")
+
+    def set_verify(self, verify: Any) -> None:
+        """Take the client's `verify` argument."""
+        self.verify = verify
+
+    def _ssl(self) -> ssl.SSLContext | bool:
+        if self.verify is None or isinstance(self.verify, (bool, ssl.SSLContext)):
+            return True if self.verify is None else self.verify
+        return ssl.create_default_context(cafile=self.verify)
+
+    @asynccontextmanager
+    async def open_channel(self) -> AsyncIterator[HttpChannel]:
+        """Open a connection; TCP is opened by the first request and used by all that follow."""
+        url = URL(self.url)
+        http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # a call that waits must not keep the answer it waits for from being sent
+                keepalive_timeout=_KEEPALIVE_SECONDS,
+                ssl=self._ssl(),
+            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+        )
+        channel = HttpChannel(
+            http,
+            url,
+            headers=self.headers,
+            authorization=None if self.auth is None else self.auth.header,
+            proxy=_proxy_for(url),
+            max_message_bytes=self.max_message_bytes,
+        )
+        self._channel = channel
+        try:
+            yield channel
+        finally:
+            await channel.close(
+                min(get_settings().client_disconnect_timeout or _DELETE_SECONDS, _DELETE_SECONDS)
+            )
+            if self._channel is channel:
+                self._channel = None
+
+    def get_session_id(self) -> str | None:
+        """The Mcp-Session-Id of the connection opened last, if it has one."""
+        return None if self._channel is None else self._channel.session_id()
+
+    def __repr__(self) -> str:
+        return f"<StreamableHttpTransport(url={self.url!r})>"
+
+
+StreamableHTTPTransport = StreamableHttpTransport
+"""The other spelling people write; the same class."""
+
+
+def _proxy_for(url: URL) -> str | None:
+    """The proxy that the environment names for this address, looked up once per connection."""
+    proxies = cast("dict[str, str]", urllib.request.getproxies())
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy is None or not proxy.startswith("http"):
+        return None
+    return None if url.host and urllib.request.proxy_bypass(url.host) else proxy

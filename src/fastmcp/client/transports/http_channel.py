@@ -1,0 +1,417 @@
+"""One open connection over Streamable HTTP: a POST for every message, in either era.
+
+A request runs in its caller's task: it is posted, and its answer read, as one JSON body or as a
+stream whose other messages go to the receiver on the way. What the handshake era adds is here
+too: the session id, the stream the server may speak on unasked, resumption, and DELETE.
+Sources: 2025-11-25, basic/transports, "Streamable HTTP"; 2026-07-28,
+basic/transports/streamable-http.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final, TypeAlias, cast
+
+import aiohttp
+from yarl import URL
+
+from fastmcp.client.channel import Handshaken, Outgoing, Receiver
+from fastmcp.client.errors import (
+    ConnectionClosedError,
+    HttpStatusError,
+    ResponseTooLargeError,
+    SessionLostError,
+)
+from fastmcp.client.transports.http_listener import Listener
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import headers as names
+from fastmcp.protocol import sse
+from fastmcp.protocol.jsonrpc import (
+    Malformed,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Response,
+    decode,
+    decode_many,
+)
+
+__all__ = ["HeaderSource", "HttpChannel"]
+
+logger = logging.getLogger("fastmcp.client")
+
+Headers: TypeAlias = Mapping[str, str]
+HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
+
+_ACCEPT_BOTH: Final = "application/json, text/event-stream"
+_REDIRECTS: Final = 5
+_LINGER_SECONDS: Final = 0.05
+"""How long the end of a stream may stay away after its answer. Reading to the end is what lets
+the connection be used again; a server that never ends its streams must not cost a call more."""
+_RESUME_PAUSE: Final = 1.0
+"""Seconds before a broken stream is asked for again, unless the server said `retry`."""
+_RESUME_FAILURES: Final = 3
+_ERROR_TEXT: Final = 64 * 1024
+
+
+class HttpChannel:
+    """A connection to one MCP endpoint.
+
+    Args:
+        http: carries the requests; closed with the channel.
+        url: of the endpoint.
+        headers: the user's, or a function that gives them for each request.
+        authorization: gives the value of the Authorization header, None for no such header.
+        proxy: the URL of an HTTP proxy.
+        max_message_bytes: the largest message accepted from the server.
+    """
+
+    is_pipe = False
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        url: URL,
+        *,
+        headers: HeaderSource,
+        authorization: Callable[[], str] | None,
+        proxy: str | None,
+        max_message_bytes: int,
+    ) -> None:
+        self.closed: Exception | None = None
+        self.last_id = 0
+        self.handshaken: Handshaken | None = None
+        self._http = http
+        self._url = url
+        self._headers = headers
+        self._authorization = authorization
+        self._proxy = proxy
+        self._limit = max_message_bytes
+        self._session_id: str | None = None
+        self._receiver: Receiver | None = None
+        self._listener: Listener | None = None
+        self._lingers = False
+        self._draining: set[asyncio.Task[None]] = set()
+
+    def attach(self, receiver: Receiver | None) -> None:
+        """Say who hears the server from now on."""
+        self._receiver = receiver
+
+    def session_id(self) -> str | None:
+        """The value of Mcp-Session-Id, None where the server gave none."""
+        return self._session_id
+
+    # --- requests ------------------------------------------------------------------------------
+
+    async def request(self, outgoing: Outgoing) -> Response:
+        """Send a request and wait for its response."""
+        session_id = None if outgoing.method == "initialize" else self._session_id
+        headers = await self._headers_for(outgoing.version, session_id)
+        if outgoing.stateless:
+            headers["Mcp-Method"] = outgoing.method
+            if outgoing.name is not None:
+                headers["Mcp-Name"] = names.encode_value(outgoing.name)
+        if outgoing.headers is not None:
+            headers.update(outgoing.headers)
+        response = await self._open("POST", headers, outgoing.body)
+        try:
+            if response.status >= 400:
+                return await self._refused(response, outgoing, session_id)
+            if outgoing.method == "initialize":
+                self._session_id = response.headers.get("Mcp-Session-Id")
+            content_type = response.content_type
+            if content_type == "application/json":
+                return await self._one_body(response, outgoing)
+            if content_type == "text/event-stream":
+                return await self._stream(response, outgoing)
+            raise HttpStatusError(
+                response.status,
+                f"The server answered {outgoing.method} with HTTP {response.status} and content "
+                f"type {content_type!r} instead of an MCP message. Is {self._url} an MCP endpoint?",
+            )
+        finally:
+            response.release()  # closes the connection where the body was not read to its end
+
+    async def _one_body(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
+        try:
+            body = await self._read(response, self._limit)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise self._broken(outgoing, exc) from exc
+        try:
+            messages = (
+                decode_many(body) if body.lstrip()[:1] == b"[" else [cast("Message", decode(body))]
+            )
+        except Malformed as exc:
+            raise HttpStatusError(
+                response.status,
+                f"The server answered {outgoing.method} with what is no MCP message: {exc}",
+            ) from exc
+        answer: Response | None = None
+        for message in messages:
+            answer = await self._hear(message, outgoing.id) or answer
+        if answer is None:
+            raise ConnectionClosedError(f"the server's response holds no answer to {outgoing.id}")
+        return answer
+
+    async def _refused(
+        self, response: aiohttp.ClientResponse, outgoing: Outgoing, session_id: str | None
+    ) -> Response:
+        """An HTTP error: the JSON-RPC error in it, or what the status means."""
+        status = response.status
+        with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
+            body = await self._read(response, _ERROR_TEXT)
+            error = _error_in(body)
+            lost = status == 404 and session_id is not None
+            if error is not None and not lost and status not in (401, 403):
+                return Response(outgoing.id, error=error)
+            text = error.message if error is not None else body.decode("utf-8", "replace").strip()
+            message = f"HTTP {status} for {outgoing.method} from {self._url}" + (
+                f": {text[:500]}" if text else ""
+            )
+            if lost:
+                raise SessionLostError(status, message)
+            raise HttpStatusError(status, message)
+        raise HttpStatusError(status, f"HTTP {status} for {outgoing.method} from {self._url}")
+
+    async def _stream(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
+        """An SSE response: its messages up to the answer, or the stream that continues it."""
+        decoder = sse.Decoder()
+        why: Exception | None = None
+        try:
+            answer = await self._follow(response, decoder, outgoing.id)
+            if answer is not None:
+                return answer
+        except (aiohttp.ClientError, OSError) as exc:
+            why = exc
+        if outgoing.stateless or decoder.last_event_id is None:
+            raise self._broken(outgoing, why)
+        return await self._resume(outgoing, decoder.last_event_id, decoder.retry)
+
+    async def _follow(
+        self, response: aiohttp.ClientResponse, decoder: sse.Decoder, id: RequestId | None
+    ) -> Response | None:
+        """Hands on a stream's messages until the response to `id`, or the end (None)."""
+        async for chunk in response.content.iter_any():
+            for event in decoder.feed(chunk):
+                if not event.data:
+                    continue  # a priming event carries only its id
+                try:
+                    message = decode(event.data.encode())
+                except Malformed as exc:
+                    logger.warning("The server sent what is no MCP message: %s", exc)
+                    continue
+                answer = await self._hear(message, id)
+                if answer is not None:
+                    await self._drain(response)
+                    return answer
+            if decoder.buffered > self._limit:
+                raise ResponseTooLargeError(self._limit)
+        return None
+
+    async def _hear(self, message: Message | Malformed, id: RequestId | None) -> Response | None:
+        """Hand a message on, unless it is the response to `id`."""
+        receiver = self._receiver
+        if isinstance(message, Response):
+            if id is not None and (message.id == id or message.id in (None, str(id))):
+                return message
+            logger.debug("The server answered %r, which nobody waits for here", message.id)
+        elif isinstance(message, Malformed):
+            logger.warning("The server sent what is no MCP message: %s", message)
+        elif receiver is None:
+            pass
+        elif isinstance(message, Request):
+            receiver.on_request(message)
+        else:
+            assert isinstance(message, Notification)
+            work = receiver.on_notification(message)
+            if work is not None:
+                await work
+        return None
+
+    async def _drain(self, response: aiohttp.ClientResponse) -> None:
+        """Read a stream to its end, so that its connection can be used again."""
+        if response.content.at_eof():
+            return
+        if not self._lingers:
+            try:
+                async with asyncio.timeout(_LINGER_SECONDS):
+                    await response.content.read()
+                    return
+            except (TimeoutError, aiohttp.ClientError, OSError):
+                self._lingers = True
+        response.close()
+
+    async def _resume(self, outgoing: Outgoing, last_id: str, retry: int | None) -> Response:
+        """Ask for the rest of a stream that ended before the answer ("Resumability")."""
+        failures = 0
+        why: Exception | None = None
+        while failures < _RESUME_FAILURES:
+            await asyncio.sleep(_RESUME_PAUSE if retry is None else retry / 1000)
+            decoder = sse.Decoder()
+            try:
+                response = await self.get(outgoing.version, last_id)
+                try:
+                    if response.status != 200:
+                        raise HttpStatusError(
+                            response.status,
+                            f"HTTP {response.status} when the stream was asked for again",
+                        )
+                    answer = await self._follow(response, decoder, outgoing.id)
+                finally:
+                    response.release()
+                if answer is not None:
+                    return answer
+            except (aiohttp.ClientError, OSError, ConnectionClosedError) as exc:
+                why = exc
+            except HttpStatusError as exc:
+                raise self._broken(outgoing, exc) from exc
+            moved = decoder.last_event_id is not None
+            failures = 0 if moved else failures + 1
+            last_id = decoder.last_event_id or last_id
+            retry = retry if decoder.retry is None else decoder.retry
+        raise self._broken(outgoing, why)
+
+    def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
+        return ConnectionClosedError(
+            f"the server's response to {outgoing.method} ended before the answer"
+            + (f" ({why or type(why).__name__})" if why is not None else "")
+        )
+
+    # --- messages without an answer ------------------------------------------------------------
+
+    async def send(self, body: bytes, version: str | None) -> None:
+        """Send a notification, or a response to one of the server's requests."""
+        headers = await self._headers_for(version, self._session_id)
+        response = await self._open("POST", headers, body)
+        try:
+            if response.status >= 400:
+                raise HttpStatusError(
+                    response.status, f"HTTP {response.status} for a notification or response"
+                )
+            with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
+                await self._read(response, _ERROR_TEXT)
+        finally:
+            response.release()
+
+    async def opened(self, version: str) -> None:
+        """Listen to what the server says unasked, unless it said that it never will."""
+        if self._listener is not None:
+            refused = self._listener.refused
+            await self._listener.stop()
+            if refused:
+                return
+
+        async def follow(response: aiohttp.ClientResponse, decoder: sse.Decoder) -> None:
+            await self._follow(response, decoder, None)
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow)
+
+    async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
+        """Ask for a stream; the caller releases the response."""
+        headers = await self._headers_for(version, self._session_id)
+        headers["Accept"] = "text/event-stream"
+        headers.pop("Content-Type", None)
+        if last_id is not None:
+            headers["Last-Event-ID"] = last_id
+        return await self._open("GET", headers, None)
+
+    async def close(self, seconds: float) -> None:
+        """End the session and the connection. Never raises: the server may be gone.
+
+        Args:
+            seconds: that the server may take to answer DELETE.
+        """
+        self.closed = ConnectionClosedError("the client left")
+        if self._listener is not None:
+            await self._listener.stop()
+        if self._session_id is not None:
+            version = None if self._receiver is None else _version_of(self._receiver)
+            with suppress(McpError, TimeoutError, aiohttp.ClientError, OSError):
+                async with asyncio.timeout(seconds):
+                    headers = await self._headers_for(version, self._session_id)
+                    headers.pop("Content-Type", None)
+                    response = await self._open("DELETE", headers, None)
+                    response.release()
+        await self._http.close()
+
+    # --- HTTP ----------------------------------------------------------------------------------
+
+    async def _headers_for(self, version: str | None, session_id: str | None) -> dict[str, str]:
+        given = self._headers
+        if callable(given):
+            made = given()
+            given = await made if inspect.isawaitable(made) else made
+        headers = {"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"}
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization()
+        if given:
+            headers.update(given)
+        if version is not None:
+            headers["MCP-Protocol-Version"] = version
+        if session_id is not None:
+            headers["Mcp-Session-Id"] = session_id
+        return headers
+
+    async def _open(
+        self, method: str, headers: dict[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        """One HTTP exchange up to the response's headers; 307 and 308 are followed with method
+        and body kept (RFC 9110, 15.4.8 and 15.4.9)."""
+        url = self._url
+        for _ in range(_REDIRECTS):
+            try:
+                response = await self._http.request(
+                    method,
+                    url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                )
+            except (aiohttp.ClientError, OSError) as exc:
+                reason = str(exc) or type(exc).__name__
+                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
+            location = response.headers.get("Location")
+            if response.status not in (307, 308) or location is None:
+                return response
+            response.release()
+            target = url.join(URL(location))
+            if target.origin() != url.origin():
+                # What is meant for one server is not another's to see (RFC 9110, 15.4).
+                headers = {
+                    name: value
+                    for name, value in headers.items()
+                    if name.lower() not in ("authorization", "cookie", "mcp-session-id")
+                }
+            elif target.path.rstrip("/") == url.path.rstrip("/"):
+                self._url = target  # only a slash: the address meant is the one redirected to
+            url = target
+        raise HttpStatusError(310, f"{self._url} redirects without end")
+
+    async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        length = response.content_length
+        if length is not None and length <= limit and "Content-Encoding" not in response.headers:
+            return await response.read()
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise ResponseTooLargeError(limit)
+        return bytes(body)
+
+
+def _error_in(body: bytes) -> McpError | None:
+    try:
+        message = decode(body)
+    except Malformed:
+        return None
+    return message.error if isinstance(message, Response) else None
+
+
+def _version_of(receiver: Receiver) -> str | None:
+    return getattr(receiver, "protocol_version", None)

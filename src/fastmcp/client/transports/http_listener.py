@@ -1,0 +1,98 @@
+"""The stream a server of the handshake era may speak on unasked (GET on the endpoint).
+
+It is asked for once the session is open, and again whenever it ends, for as long as the session
+lives: patiently, because a server that closes streams would otherwise be stormed, and never
+giving up, because one that is restarted comes back. A server without such a stream says 405 and
+is not asked again (2025-11-25, basic/transports, "Listening for Messages from the Server").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import sse
+
+__all__ = ["Listener"]
+
+logger = logging.getLogger("fastmcp.client")
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 4.0
+"""Seconds; short enough that a restarted server is heard again within five."""
+_PATIENT_AFTER: Final = 20
+_PATIENT_PAUSE: Final = 30.0
+"""A server that stayed away this many times is asked this seldom."""
+_STEADY_SECONDS: Final = 10.0
+"""A stream that lasted this long was a good one: the next pause is the first again."""
+
+
+class Listener:
+    """Keeps one stream open in a task of its own.
+
+    Args:
+        get: asks for the stream, from after an event id if one is given.
+        follow: hands on its messages until it ends.
+    """
+
+    def __init__(
+        self,
+        get: Callable[[str | None], Awaitable[aiohttp.ClientResponse]],
+        follow: Callable[[aiohttp.ClientResponse, sse.Decoder], Awaitable[None]],
+    ) -> None:
+        self.refused = False
+        self._get = get
+        self._follow = follow
+        self._last_id: str | None = None
+        self._retry: int | None = None
+        self._task = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        """End the stream."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _listen(self) -> None:
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            again = await self._once()
+            if not again:
+                return
+            attempt = 0 if time.monotonic() - began > _STEADY_SECONDS else attempt + 1
+            await asyncio.sleep(self._pause(attempt))
+
+    async def _once(self) -> bool:
+        """One stream from its request to its end; whether to ask for another."""
+        decoder = sse.Decoder()
+        try:
+            response = await self._get(self._last_id)
+            try:
+                if response.status == 200 and response.content_type == "text/event-stream":
+                    await self._follow(response, decoder)
+                elif response.status < 500 and response.status not in (408, 409, 429):
+                    # 405: no such stream. Other refusals mean the same to a listener; a session
+                    # that was lost is found lost by the next call.
+                    self.refused = response.status == 405
+                    return False
+            finally:
+                response.close()
+        except (McpError, aiohttp.ClientError, OSError) as exc:
+            logger.debug("The server's stream ended: %s", exc)
+        finally:
+            self._last_id = decoder.last_event_id or self._last_id
+            self._retry = self._retry if decoder.retry is None else decoder.retry
+        return True
+
+    def _pause(self, attempt: int) -> float:
+        longest = _LONGEST_PAUSE if attempt < _PATIENT_AFTER else _PATIENT_PAUSE
+        pause = min(_FIRST_PAUSE * 2 ** max(attempt - 1, 0), longest)
+        pause *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads clients out, hides nothing)
+        return pause if self._retry is None else max(pause, self._retry / 1000)

@@ -1,0 +1,78 @@
+"""Which transport a value means: an address, a script, a server object."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AnyUrl
+
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.http import StreamableHttpTransport
+from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.stdio import PythonStdioTransport
+from fastmcp.exceptions import FastMCPDeprecationWarning
+from fastmcp.protocol.link import InProcessServer
+
+__all__ = ["infer_transport"]
+
+_SSE_PATH: Final = re.compile(r"/sse(/|\?|&|$)")
+
+
+def infer_transport(transport: Any) -> ClientTransport:
+    """The transport that a value means.
+
+    Args:
+        transport: a `ClientTransport` (itself), a server object (in process), an http(s) URL
+            (Streamable HTTP), the path of a `.py` script (a subprocess).
+    Raises:
+        ValueError: none of these, or a kind that is not supported yet.
+    """
+    if isinstance(transport, ClientTransport):
+        return transport
+    if isinstance(transport, InProcessServer):
+        return FastMCPTransport(transport)
+    if isinstance(transport, Path):
+        return _script_transport(transport)
+    if isinstance(transport, AnyUrl) or (
+        isinstance(transport, str) and transport.startswith("http")
+    ):
+        return _http_transport(str(transport))
+    if isinstance(transport, str):
+        path = Path(transport)
+        if path.suffix in (".py", ".js") and path.exists():
+            warnings.warn(
+                f"Write Client(Path({transport!r})) for a script: a plain string will mean a URL.",
+                FastMCPDeprecationWarning,
+                stacklevel=4,
+            )
+            return _script_transport(path)
+    if isinstance(transport, Mapping) or type(transport).__name__ == "MCPConfig":
+        raise ValueError(
+            "MCP configurations are not supported yet: give the client one server, by URL, path "
+            "or transport."
+        )
+    raise ValueError(f"Could not infer a valid transport from: {transport}")
+
+
+def _http_transport(url: str) -> ClientTransport:
+    if _SSE_PATH.search(urlsplit(url).path):
+        raise ValueError(
+            f"{url} looks like an HTTP+SSE endpoint of 2024, which is not supported yet. If it is "
+            "a Streamable HTTP endpoint, pass StreamableHttpTransport(url)."
+        )
+    return StreamableHttpTransport(url)
+
+
+def _script_transport(path: Path) -> ClientTransport:
+    if path.suffix == ".py":
+        return PythonStdioTransport(path)
+    if path.suffix == ".js":
+        raise ValueError(
+            "Node scripts are not inferred yet: pass StdioTransport('node', [path]) instead."
+        )
+    raise ValueError(f"Unsupported script type: {path}; .py is supported.")
