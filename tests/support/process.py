@@ -111,12 +111,14 @@ def serve(
         argv: makes the command line from the port.
         path: of the MCP endpoint, for `Server.url`.
         cwd: where the process runs.
-        env: the whole environment; None for that of the tests.
+        env: the whole environment; None for that of the tests. FASTMCP_HOME is a folder of this
+            server alone, unless set here.
         clean: assert at the end that the log holds no stack trace.
         seconds: until it must accept connections.
     """
     with tempfile.TemporaryDirectory(prefix="fastmcp-test-") as folder:
-        server = _start(argv, path, cwd, env, Path(folder) / "log", seconds)
+        whole = {"FASTMCP_HOME": str(Path(folder) / "home"), **(os.environ if env is None else env)}
+        server = _start(argv, path, cwd, whole, Path(folder) / "log", seconds)
         try:
             yield server
         finally:
@@ -129,7 +131,7 @@ def _start(
     argv: Callable[[int], Sequence[str | Path]],
     path: str,
     cwd: Path,
-    env: dict[str, str] | None,
+    env: dict[str, str],
     log_path: Path,
     seconds: float,
 ) -> Server:

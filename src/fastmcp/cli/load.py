@@ -30,6 +30,8 @@ __all__ = [
     "DEFAULT_NAMES",
     "RunnableServer",
     "Spec",
+    "checked",
+    "find",
     "has_server",
     "import_spec",
     "load",
@@ -173,6 +175,15 @@ async def resolve(found: Any, spec: Spec) -> RunnableServer:
         except Exception as error:
             file = None if spec.path is None else str(spec.path)
             raise CliError(f"{spec.object}() failed: {describe(error, file)}.") from error
+    return checked(found, spec)
+
+
+def checked(found: Any, spec: Spec) -> RunnableServer:
+    """`found`, if it is a server.
+
+    Raises:
+        CliError: it is something else.
+    """
     if not isinstance(found, RunnableServer):
         raise CliError(_not_a_server(found, spec))
     return found
@@ -201,7 +212,7 @@ def _put_first(folder: str) -> None:
 
 
 def _where(spec: Spec) -> str:
-    return spec.module if spec.path is None else spec.path.name
+    return spec.text if spec.path is None else spec.path.name
 
 
 def _nothing_found(module: ModuleType, spec: Spec) -> str:
@@ -213,7 +224,8 @@ def _nothing_found(module: ModuleType, spec: Spec) -> str:
         hint = f"it holds an ASGI application, which uvicorn runs: uvicorn {Path(where).stem}:app"
     else:
         hint = f"write mcp = FastMCP(...) at its top level, or name one: {spec.text}:object"
-    return f"{where} has no server named {', '.join(DEFAULT_NAMES[:-1])} or {DEFAULT_NAMES[-1]}; {hint}"
+    *most, last = DEFAULT_NAMES
+    return f"{where} has no server named {', '.join(most)} or {last}; {hint}"
 
 
 def _not_a_server(found: Any, spec: Spec) -> str:
@@ -227,6 +239,6 @@ def _not_a_server(found: Any, spec: Spec) -> str:
     )
 
 
-def _is_asgi(value: Any) -> bool:
-    module = cast("str", getattr(type(value), "__module__", "") or "")
-    return module.partition(".")[0] in ("starlette", "fastapi") or hasattr(value, "router")
+def _is_asgi(value: object) -> bool:
+    kinds = cast("tuple[type[Any], ...]", type(value).__mro__)
+    return any(kind.__module__.partition(".")[0] in ("starlette", "fastapi") for kind in kinds)

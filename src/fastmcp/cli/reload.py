@@ -28,8 +28,13 @@ _LOOK_MS = 200
 """How often the child's life is looked at while no file changes."""
 
 _SUFFIXES = frozenset(
-    ".py .pyi .pyx .json .jsonl .toml .yaml .yml .ini .cfg .env .txt .md .html .css .js .ts "
-    ".jinja .jinja2 .j2 .sql .csv .xml .svg".split()
+    f".{suffix}"
+    for suffixes in (
+        ("py", "pyi", "pyx"),
+        ("json", "jsonl", "toml", "yaml", "yml", "ini", "cfg", "env", "csv", "xml", "sql"),
+        ("txt", "md", "html", "css", "js", "ts", "svg", "jinja", "jinja2", "j2"),
+    )
+    for suffix in suffixes
 )
 
 
@@ -63,7 +68,7 @@ def supervise(words: Sequence[str], folders: Sequence[Path], banner: bool) -> in
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
-    child = _start(words if banner else [*_no_banner(words)])
+    child = _start(words if banner else _no_banner(words))
     reported = False
     try:
         for changes in watchfiles.watch(
@@ -104,7 +109,8 @@ def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
     }
     # -P: the child's own import path must not begin with the working directory.
     command = [sys.executable, "-P", "-m", "fastmcp", "run", "--no-reload", *words]
-    return subprocess.Popen(command, env=environment)
+    # Our own command line again, word by word, without a shell.
+    return subprocess.Popen(command, env=environment)  # noqa: S603
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

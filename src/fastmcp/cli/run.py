@@ -60,8 +60,8 @@ def run(
     """
     if server_spec is None:
         raise CliError("Name what to run: fastmcp run server.py", 2)
-    spec = load.Spec.parse(server_spec, module)
     options = _options(transport, host, port, path, log_level, stateless)
+    spec = load.Spec.parse(server_spec, module)
     if reload:
         words = _words(spec, options, server_args)
         return supervise(words, _folders(spec, reload_dir), banner=not no_banner)
@@ -78,10 +78,8 @@ def run(
     arguments = {key: value for key, value in options.items() if key != "transport"}
     if inspect.isawaitable(found):
         _run_loop(lambda: _serve(found, spec, options["transport"], show_banner, arguments))
-    elif isinstance(found, load.RunnableServer):
-        found.run(options["transport"], show_banner, **arguments)
     else:
-        asyncio.run(load.resolve(found, spec))
+        load.checked(found, spec).run(options["transport"], show_banner, **arguments)
     return 0
 
 

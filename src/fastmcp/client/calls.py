@@ -5,18 +5,20 @@ The session carries plain dicts; here they meet the models users hold (`mcp_type
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import mcp_types
 import pydantic
 from pydantic import AnyUrl
 
+from fastmcp.client.param_headers import header_map, mirrored
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import INVALID_REQUEST
+from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import dump
 from fastmcp.protocol.versions import Era
 
@@ -30,6 +32,8 @@ __all__ = [
     "paginate",
     "read_resource",
 ]
+
+logger = logging.getLogger("fastmcp.client")
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 P = TypeVar("P", bound=mcp_types.PaginatedResult)
@@ -56,9 +60,7 @@ def _meta(meta: dict[str, Any] | None, version: str | None) -> dict[str, Any] | 
     return {**(meta or {}), "fastmcp": {**(own or {}), "version": version}}
 
 
-async def list_page(
-    session: ClientSession, method: str, model: type[P], cursor: str | None
-) -> P:
+async def list_page(session: ClientSession, method: str, model: type[P], cursor: str | None) -> P:
     """One page of a listing."""
     result = await session.request(method, {} if cursor is None else {"cursor": cursor})
     return _read(model, method, {**_HINTS, **result})
@@ -67,9 +69,25 @@ async def list_page(
 async def list_tools(session: ClientSession, cursor: str | None) -> mcp_types.ListToolsResult:
     """One page of the tools; the session remembers their output schemas."""
     page = await list_page(session, "tools/list", mcp_types.ListToolsResult, cursor)
+    if session.mirrors_headers:
+        page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
         session.output_schemas[tool.name] = tool.output_schema
     return page
+
+
+def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
+    """Remember which arguments of a tool become headers; False for a tool that must be dropped."""
+    try:
+        headers = header_map(tool.input_schema)
+    except ValueError as exc:
+        logger.warning("The server's tool %r is left out: %s", tool.name, exc)
+        return False
+    if headers:
+        session.param_headers[tool.name] = headers
+    else:
+        session.param_headers.pop(tool.name, None)
+    return True
 
 
 async def paginate(
@@ -112,7 +130,25 @@ async def call_tool_mcp(
     meta = _meta(meta, version)
     if meta is not None:
         params["_meta"] = meta
-    result = await session.request("tools/call", params, timeout=timeout, progress=progress)
+
+    async def send() -> dict[str, Any]:
+        annotated = session.param_headers.get(name)
+        headers = mirrored(arguments, annotated) if annotated else None
+        return await session.request(
+            "tools/call", params, timeout=timeout, progress=progress, headers=headers
+        )
+
+    try:
+        result = await send()
+    except McpError as exc:
+        if exc.code != HEADER_MISMATCH:
+            raise
+        # The tool's annotations are not those seen last, or were never seen ("Client Behavior").
+        known = session.param_headers.get(name)
+        await _list_all_tools(session)
+        if session.param_headers.get(name) == known:
+            raise
+        result = await send()
     return _read(mcp_types.CallToolResult, "tools/call", result)
 
 
@@ -134,7 +170,7 @@ async def call_tool(
     if result.structured_content is not None and not result.is_error:
         data = parse_data(name, result, await _output_schema(session, name))
     return CallToolResult(
-        content=cast("list[mcp_types.ContentBlock]", result.content),
+        content=result.content,
         structured_content=result.structured_content,
         meta=result.meta,
         data=data,
@@ -142,12 +178,16 @@ async def call_tool(
     )
 
 
+async def _list_all_tools(session: ClientSession) -> None:
+    await paginate(lambda cursor: list_tools(session, cursor), lambda page: page.tools, 250)
+
+
 async def _output_schema(session: ClientSession, name: str) -> dict[str, Any] | None:
     """The output schema of a tool; the tools are listed once if it was never seen."""
     schemas = session.output_schemas
     if name not in schemas:
         try:
-            await paginate(lambda cursor: list_tools(session, cursor), lambda page: page.tools, 250)
+            await _list_all_tools(session)
         except (McpError, RuntimeError):
             return None
         schemas.setdefault(name, None)

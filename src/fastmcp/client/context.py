@@ -24,5 +24,5 @@ class RequestContext:
 
     session: Any
     request_id: RequestId | None = None
-    meta: dict[str, Any] = field(default_factory=lambda: {})
+    meta: dict[str, Any] = field(default_factory=dict[str, Any])
     lifespan_context: Any = None

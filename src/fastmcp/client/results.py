@@ -78,9 +78,7 @@ class _Readers:
 _readers: Final = _Readers(512)
 
 
-def parse_data(
-    name: str, result: mcp_types.CallToolResult, schema: dict[str, Any] | None
-) -> Any:
+def parse_data(name: str, result: mcp_types.CallToolResult, schema: dict[str, Any] | None) -> Any:
     """The `data` of a result; None where there is no structure, or it does not fit.
 
     Args:
@@ -88,18 +86,14 @@ def parse_data(
         result: of the call.
         schema: the tool's output schema, None where it has none.
     """
-    structured = result.structured_content
-    if structured is None:
+    value: Any = result.structured_content
+    if value is None:
         return None
-    wrapped = _is_wrapped(result.meta, schema) and isinstance(structured, dict)
-    value = cast("dict[str, Any]", structured).get("result") if wrapped else structured
+    if _is_wrapped(result.meta, schema):
+        value = _member(value, "result")
+        schema = None if schema is None else _schema_of_result(schema)
     if schema is None:
         return value
-    if wrapped:
-        inner = (schema.get("properties") or {}).get("result")
-        if not isinstance(inner, dict):
-            return value
-        schema = _with_definitions(cast("dict[str, Any]", inner), schema)
     try:
         return _readers.get(schema).validate_python(value)
     except Exception as exc:
@@ -114,6 +108,14 @@ def _is_wrapped(meta: dict[str, Any] | None, schema: dict[str, Any] | None) -> b
     return isinstance(own, dict) and bool(cast("dict[str, Any]", own).get("wrap_result"))
 
 
-def _with_definitions(inner: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: outer[key] for key in ("$defs", "definitions") if key in outer}
-    return {**kept, **inner} if kept else inner
+def _member(value: Any, name: str) -> Any:
+    return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
+
+
+def _schema_of_result(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of what is wrapped, with the definitions it may refer to."""
+    inner = _member(schema.get("properties"), "result")
+    if not isinstance(inner, dict):
+        return None
+    kept = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    return kept | cast("dict[str, Any]", inner)

@@ -45,7 +45,7 @@ async def list_roots(roots: RootsList | RootsHandler, context: RequestContext) -
     """The result of `roots/list`, ready for the wire."""
     if callable(roots):
         given = roots(context)
-        listed = cast("RootsList", await given if inspect.isawaitable(given) else given)
+        listed = await given if inspect.isawaitable(given) else given
     else:
         listed = roots
     return {

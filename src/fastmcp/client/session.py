@@ -28,6 +28,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.handlers import Handlers
+from fastmcp.client.param_headers import HeaderMap
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import meta
@@ -108,7 +109,8 @@ class ClientSession:
         self.discover_result: mcp_types.DiscoverResult | None = None
         self.output_schemas: dict[str, dict[str, Any] | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
-        self.param_headers: dict[str, dict[str, str]] = {}
+        self.param_headers: dict[str, HeaderMap] = {}
+        """Which arguments of a tool travel as headers too; only tools that have such."""
         self._channel = channel
         self._client_info = client_info.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._base_meta: dict[str, Any] | None = None
@@ -122,6 +124,11 @@ class ClientSession:
         channel.attach(self)
 
     # --- requests ------------------------------------------------------------------------------
+
+    @property
+    def mirrors_headers(self) -> bool:
+        """Whether requests say in HTTP headers what their body says."""
+        return self.era is Era.STATELESS and not self._channel.is_pipe
 
     @property
     def closed(self) -> Exception | None:
@@ -203,7 +210,8 @@ class ClientSession:
         channel.last_id = id = channel.last_id + 1
         base = self._base_meta
         if base is not None or progress is not None:
-            params_meta = {**(params.get("_meta") or {}), **(base or {})}
+            given: dict[str, Any] = params.get("_meta") or {}
+            params_meta = given.copy() if base is None else given | base
             if progress is not None:
                 params_meta[meta.PROGRESS_TOKEN] = id
                 self._progress[id] = progress
@@ -222,8 +230,9 @@ class ClientSession:
             if seconds is None:
                 response = await channel.request(outgoing)
             else:
+                deadline = asyncio.timeout(seconds)
                 try:
-                    async with asyncio.timeout(seconds) as deadline:
+                    async with deadline:
                         response = await channel.request(outgoing)
                 except TimeoutError as exc:
                     if not deadline.expired():
@@ -238,13 +247,14 @@ class ClientSession:
                 self._progress.pop(id, None)
         if response.error is not None:
             raise response.error
-        if not isinstance(response.result, dict):
+        result: object = response.result
+        if not isinstance(result, dict):
             raise McpError(
                 INVALID_REQUEST,
-                f"The server answered {method} with {type(response.result).__name__} instead of "
-                "an object as result.",
+                f"The server answered {method} with {type(result).__name__} instead of an object "
+                "as result.",
             )
-        return cast("dict[str, Any]", response.result)
+        return cast("dict[str, Any]", result)
 
     async def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Send a notification."""
@@ -315,10 +325,10 @@ class ClientSession:
     async def _give(self, asked: InputRequired) -> dict[str, Any]:
         """The answers to what a result asks, by the server's keys, all at once."""
 
-        async def one(question: Any) -> dict[str, Any]:
-            method = question.get("method") if isinstance(question, dict) else None
-            if not isinstance(method, str) or method == "ping":
-                raise method_not_found(str(method))
+        async def one(question: dict[str, Any]) -> dict[str, Any]:
+            method = str(question.get("method"))
+            if method == "ping":
+                raise method_not_found(method)
             params: dict[str, Any] = question.get("params") or {}
             context = RequestContext(self, None, params.get("_meta") or {})
             return await self.handlers.answer(method, params, context)
@@ -466,8 +476,9 @@ class ClientSession:
 
     async def _renew(self) -> None:
         logger.info("The server does not know the session any more; opening a new one")
+        deadline = asyncio.timeout(self.init_timeout)
         try:
-            async with asyncio.timeout(self.init_timeout) as deadline:
+            async with deadline:
                 await self._initialize_patiently()
                 if self._level_set is not None:
                     await self._exchange("logging/setLevel", {"level": self._level_set}, None)
@@ -518,5 +529,3 @@ class ClientSession:
                 await self._channel.send(body, self.protocol_version)
         except (McpError, TimeoutError) as exc:
             logger.debug("Could not be sent to the server: %s", exc)
-
-

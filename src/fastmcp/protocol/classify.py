@@ -27,7 +27,7 @@ from fastmcp.protocol.errors import (
 )
 from fastmcp.protocol.headers import Accepts, accepts, decode_value, is_json
 from fastmcp.protocol.jsonrpc import Malformed, Notification, Request, RequestId, Response
-from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.methods import METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import DEFAULT_HTTP_VERSION, Era, era_of
 
 __all__ = [
@@ -180,8 +180,7 @@ def _stateless(
     error = _check_mirrors(message, headers)
     if error is not None:
         return _reject(error, id)
-    row = METHODS.get(message.method)
-    if row is None or Era.STATELESS not in row.eras:
+    if message.method not in STATELESS_METHODS:
         return _reject(method_not_found(message.method), id)
     return Call(
         Era.STATELESS, cast("str", requested), id, message.method, message.params, params_meta

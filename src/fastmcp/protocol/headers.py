@@ -89,11 +89,19 @@ def is_json(content_type: bytes | None) -> bool:
     return media == "application/json" and charset in ("utf-8", "utf8", "us-ascii", "ascii")
 
 
+def _is_plain(text: str) -> bool:
+    """Visible ASCII, spaces and tabs: what a field value may hold (RFC 9110, section 5.5)."""
+    return text.isascii() and (text.isprintable() or text.replace("\t", "").isprintable())
+
+
 def encode_value(value: str) -> str:
     """A header value that carries any text ("Value Encoding")."""
-    plain = all(0x20 <= ord(c) <= 0x7E or c == "\t" for c in value)
     padded = value != value.strip(" \t")
-    if plain and not padded and not (value.startswith(_PREFIX) and value.endswith(_SUFFIX)):
+    if (
+        _is_plain(value)
+        and not padded
+        and not (value.startswith(_PREFIX) and value.endswith(_SUFFIX))
+    ):
         return value
     encoded = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")
     return f"{_PREFIX}{encoded}{_SUFFIX}"
@@ -105,7 +113,7 @@ def decode_value(value: bytes) -> str | None:
     A value with only the prefix or only the suffix of the sentinel is literal.
     """
     text = value.decode("latin-1").strip(" \t")
-    if not all(0x20 <= ord(c) <= 0x7E or c == "\t" for c in text):
+    if not _is_plain(text):
         return None
     if not (text.startswith(_PREFIX) and text.endswith(_SUFFIX)):
         return text

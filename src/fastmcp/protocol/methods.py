@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from fastmcp.protocol.versions import Era
 
-__all__ = ["METHODS", "NOTIFICATIONS", "Row", "row_of"]
+__all__ = ["HANDSHAKE_METHODS", "METHODS", "NOTIFICATIONS", "STATELESS_METHODS", "Row"]
 
 _HANDSHAKE: Final = frozenset({Era.HANDSHAKE})
 _STATELESS: Final = frozenset({Era.STATELESS})
@@ -63,7 +63,5 @@ NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {
 }
 
 
-def row_of(method: str, era: Era) -> Row | None:
-    """The row of a method where it exists in this era."""
-    row = METHODS.get(method)
-    return row if row is not None and era in row.eras else None
+STATELESS_METHODS: Final = {name: row for name, row in METHODS.items() if Era.STATELESS in row.eras}
+HANDSHAKE_METHODS: Final = {name: row for name, row in METHODS.items() if Era.HANDSHAKE in row.eras}

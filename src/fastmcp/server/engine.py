@@ -18,7 +18,7 @@ from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
-from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.completions import CompletionHandler
@@ -83,9 +83,8 @@ class Engine:
         self.cache_hint = cache_hint
         self.experimental_capabilities = experimental_capabilities
         self.completion_handler: CompletionHandler | None = None
-        self._handlers: dict[Era, dict[str, Handler]] = {
-            era: {m: h for m, h in handlers.items() if era in METHODS[m].eras} for era in Era
-        }
+        self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
+        self._stateless = {m: h for m, h in handlers.items() if m in STATELESS_METHODS}
         self._hints = {method: cache_hint for method, row in METHODS.items() if row.cacheable}
         self._notice_handler = notice_handler
         self._chains: dict[str, Chain] = {}
@@ -104,14 +103,15 @@ class Engine:
         """
         context = Context(self.facade, call, exchange)
         token = context.activate()
+        stateless = call.era is Era.STATELESS
         try:
-            handler = self._handlers[call.era].get(call.method)
+            handler = (self._stateless if stateless else self._handshake).get(call.method)
             if handler is None:
                 raise method_not_found(call.method)
             if self.middleware and METHODS[call.method].hook is None:
                 handler = self._around(call.method, handler)
             result = await handler(self, context, call.params)
-            if call.era is Era.STATELESS:
+            if stateless:
                 complete(result, self.server_info, self._hints.get(call.method))
             else:
                 result = suit(result, call.version)

@@ -32,16 +32,15 @@ class Exchange:
     """
 
     transport: ClassVar[TransportName | None] = None
-    __slots__ = ("asks", "cancelled", "scope", "session", "task")
+    task: asyncio.Task[Any] | None = None
+    cancelled = False
+    asks: set[asyncio.Future[Any]] | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
     ) -> None:
         self.session = session
         self.scope = scope
-        self.task: asyncio.Task[Any] | None = None
-        self.cancelled = False
-        self.asks: set[asyncio.Future[Any]] | None = None
 
     async def emit(self, message: bytes) -> bool:
         """Put one message on this request's own stream.

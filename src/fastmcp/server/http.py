@@ -12,16 +12,20 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from fastmcp.server.engine import Engine
 from fastmcp.server.session_keys import load_session_keys
 from fastmcp.server.sessions import SessionManager
+from fastmcp.server.transports.asgi import ASGIApp
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.security import (
     DEFAULT_HOSTS,
+    HostOriginGuard,
     HostOriginGuardMiddleware,
     guard_mode,
 )
@@ -40,7 +44,33 @@ _logger: Final = logging.getLogger("fastmcp.server.http")
 
 
 class StarletteWithLifespan(Starlette):
-    """A Starlette application whose lifespan a parent application can run."""
+    """A Starlette application whose lifespan a parent application can run.
+
+    Requests for the MCP endpoint take a short way: where no middleware stands around it, it is
+    called at once instead of through the router and Starlette's two error middlewares, which
+    have nothing to do there (the endpoint answers its own errors) and cost as much as a call.
+    """
+
+    _endpoint: ASGIApp | None = None
+    _endpoint_paths: frozenset[str] = frozenset()
+
+    def serve_endpoint(self, paths: Sequence[str], endpoint: ASGIApp) -> None:
+        """Name the endpoint and where it is; its routes come first."""
+        self._endpoint = endpoint
+        self._endpoint_paths = frozenset(paths)
+        self.router.routes[:0] = [Route(path, endpoint) for path in paths]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            self._endpoint is not None
+            and not self.user_middleware
+            and scope["type"] == "http"
+            and get_route_path(scope) in self._endpoint_paths
+        ):
+            scope["app"] = self
+            await self._endpoint(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
     @property
     def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
@@ -101,13 +131,16 @@ def create_streamable_http_app(
         after=settings.http_stream_after,
         keepalive=settings.http_keepalive_interval,
     )
-    lazy = _LazyLifespan(engine)
-    endpoint: Any = StreamableHTTP(
-        engine, sessions, policy, settings.http_max_body_bytes, lazy.start
-    )
     mode = guard_mode(host_origin_protection)
-    if mode is not None:
-        endpoint = HostOriginGuardMiddleware(endpoint, allowed_hosts, allowed_origins, mode)
+    guard = HostOriginGuard(allowed_hosts, allowed_origins, mode) if mode is not None else None
+    endpoint = StreamableHTTP(
+        engine,
+        sessions,
+        policy,
+        settings.http_max_body_bytes,
+        _LazyLifespan(engine).start,
+        guard,
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -120,12 +153,8 @@ def create_streamable_http_app(
                         if session.stream is not None:
                             session.stream.close()
 
-    app = create_base_app(
-        [*(Route(p, endpoint) for p in _both_spellings(path)), *routes],
-        middleware,
-        debug,
-        lifespan,
-    )
+    app = create_base_app(routes, middleware, debug, lifespan)
+    app.serve_endpoint(_both_spellings(path), endpoint)
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app

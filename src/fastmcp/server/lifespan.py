@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias, cast
 
+from fastmcp.utilities.injection import close_shared
+
 __all__ = ["ContextManagerLifespan", "Lifespan", "LifespanFunction", "RunningLifespan", "lifespan"]
 
 LifespanFunction: TypeAlias = Callable[[Any], Any]
@@ -138,4 +140,7 @@ class RunningLifespan:
                 raise
             if not started.done():
                 started.set_result(None)
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                await close_shared()

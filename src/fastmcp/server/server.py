@@ -52,7 +52,7 @@ from fastmcp.settings import get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities.banner import print_banner
-from fastmcp.utilities.decorating import decorate, decorate_uri
+from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
 from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec
@@ -316,7 +316,7 @@ class FastMCP:
 
     def _made_tool(self, fn: Any, facts: Any) -> Any:
         self.add_tool(tool_decoration.made(fn, facts))
-        return fn
+        return attach(fn, facts)
 
     def add_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
         """Add a tool, or a function that becomes one."""
@@ -384,7 +384,7 @@ class FastMCP:
 
     def _made_resource(self, fn: Any, facts: Any) -> Any:
         self.add_resource(resource_decoration.made(fn, facts))
-        return fn
+        return attach(fn, facts)
 
     def add_resource(
         self, resource: Resource | ResourceTemplate | Callable[..., Any]
@@ -453,7 +453,7 @@ class FastMCP:
 
     def _made_prompt(self, fn: Any, facts: PromptMeta) -> Any:
         self.add_prompt(prompt_decoration.made(fn, facts))
-        return fn
+        return attach(fn, facts)
 
     def add_prompt(self, prompt: Prompt | Callable[..., Any]) -> Prompt:
         """Add a prompt, or a function that becomes one."""

@@ -233,7 +233,10 @@ class Tool(FastMCPComponent):
     @property
     def header_params(self) -> tuple[HeaderParam, ...]:
         """The parameters that clients repeat in HTTP headers (`x-mcp-header`), mostly none."""
-        return self._derive("header_params", lambda: find_header_params(self.parameters))
+        # Of the schema that clients are shown: a reference hides what is behind it.
+        return self._derive(
+            "header_params", lambda: find_header_params(self._wire_schemas(dereference=True)[0])
+        )
 
     def display_title(self) -> str:
         """The title that is listed: the tool's, else its annotations', else made of the name."""

@@ -152,7 +152,7 @@ class FunctionTool(Tool):
                 f"Tool {name!r}: timeout cannot be enforced when run_in_thread=False on a sync"
                 " function: on the event loop nothing can interrupt it. Drop one of the two."
             )
-        check_header_params(function.schema)
+        check_header_params(dereference_refs(function.schema))
         output = read_output(function.returns)
         given = facts.output_schema
         schema = output.schema if isinstance(given, NotSetT) else given

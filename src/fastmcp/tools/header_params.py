@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
+from fastmcp.utilities.json_schema import subschemas
+
 __all__ = ["HEADER_KEYWORD", "HeaderParam", "check_header_params", "find_header_params"]
 
 HEADER_KEYWORD = "x-mcp-header"
@@ -59,6 +61,16 @@ def check_header_params(schema: dict[str, Any]) -> None:
         if problem is not None:
             raise ValueError(f"{HEADER_KEYWORD} {name!r} of parameter '{where}': {problem}")
         seen[name.lower()] = where
+    todo, carriers = [schema], 0
+    while todo:
+        current = todo.pop()
+        carriers += HEADER_KEYWORD in current
+        todo.extend(subschemas(current))
+    if carriers > len(seen):
+        raise ValueError(
+            f"{HEADER_KEYWORD} is only allowed on parameters, and on properties of objects that are"
+            " parameters: not inside of lists, optional objects or recursive models"
+        )
 
 
 def _reachable(

@@ -81,7 +81,7 @@ def read_output(hint: Any) -> Output:
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
         return Output(None, to_jsonable, plain=True)
     schema = inline_root_ref(drop_unused_defs(schema))
-    if _is_plain(bare):
+    if hint is bare and _is_plain(bare):
         return Output(_object_schema(schema), to_jsonable, plain=True)
     serialize = partial(adapter.serializer.to_python, mode="json", by_alias=False, warnings=False)
     return Output(_object_schema(schema), serialize, plain=False)

@@ -22,13 +22,14 @@ def print_banner(name: str, version: str, transport: str, url: str | None) -> No
         transport: as given to `run()`.
         url: of the endpoint; None where there is no network.
     """
-    title = one_line(f"{name} {version}".strip())
-    lines = [f"FastMCP server {title}"]
-    if url is None:
-        lines.append(f"  transport  {transport}")
-    else:
-        lines.append(f"  transport  {transport}")
+    lines = [f"FastMCP server {one_line(f'{name} {version}'.strip())}", f"  transport  {transport}"]
+    if url is not None:
         lines.append(f"  url        {url}")
-        lines.append(f"  try        fastmcp list {url}")
+        lines.append(f"  try        fastmcp list {_reachable(url)}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
+
+
+def _reachable(url: str) -> str:
+    """An address a client on this machine can use: "every interface" is none."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

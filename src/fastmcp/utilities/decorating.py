@@ -12,7 +12,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar, cast
 
 from fastmcp.utilities.hints import callable_label
@@ -103,7 +103,7 @@ def decorate(
         raise TypeError(
             f"First argument to @{noun} must be a function, string, or None, got {type(name_or_fn)}"
         )
-    facts = decoration.metadata(**given)
+    facts = _facts(decoration, given)
     if name_or_fn is not None and not isinstance(name_or_fn, str):
         return use(name_or_fn, facts)
     return _waiting(noun, facts, use)
@@ -125,7 +125,14 @@ def decorate_uri(
                 f" argument. Use @{noun}('uri') instead of @{noun}"
             )
         uri = str(uri)
-    return _waiting(noun, decoration.metadata(uri=uri, **given), use)
+    return _waiting(noun, _facts(decoration, {**given, "uri": uri}), use)
+
+
+def _facts(decoration: Decoration[Any, Any], given: dict[str, Any]) -> Any:
+    known = {field.name for field in fields(decoration.metadata)}
+    if unknown := sorted(set(given) - known):
+        raise TypeError(f"@{decoration.noun} got an unexpected keyword argument '{unknown[0]}'")
+    return decoration.metadata(**given)
 
 
 def _waiting(noun: str, facts: Any, use: Use) -> Callable[[Any], Any]:

@@ -48,6 +48,7 @@ def parse_docstring(fn: Callable[..., Any]) -> ParsedDocstring:
 
 def _parse(text: str, style: DocstringStyle) -> Docstring | None:
     try:
-        return parse(text, style=style)
+        # The parser dedents once more, and treats a first line apart: give it an empty one.
+        return parse(f"\n{text}", style=style)
     except ParseError:
         return None  # the text only looks like this style

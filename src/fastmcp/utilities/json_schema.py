@@ -19,6 +19,7 @@ __all__ = [
     "dereference_refs",
     "drop_unused_defs",
     "inline_root_ref",
+    "subschemas",
 ]
 
 Schema = dict[str, Any]
@@ -64,7 +65,7 @@ class SchemaGenerator(GenerateJsonSchema):
             current = todo.pop()
             if "enum" in current or "const" in current:
                 _without_title(current, self._enums.get(cast("str", current.get("title"))))
-            todo.extend(_subschemas(current))
+            todo.extend(subschemas(current))
         return result
 
     def enum_schema(self, schema: Any) -> Schema:
@@ -79,7 +80,7 @@ def _without_title(schema: Schema, invented: str | None) -> Schema:
     return schema
 
 
-def _subschemas(schema: Schema) -> Iterator[Schema]:
+def subschemas(schema: Schema) -> Iterator[Schema]:
     """The schemas directly inside `schema`, `$defs` included."""
     for keyword, value in schema.items():
         if keyword in _DATA:
@@ -112,7 +113,7 @@ def _names_used(schema: Schema, *, skip_defs: bool = False) -> set[str]:
         if first and skip_defs:
             current = {k: v for k, v in current.items() if k != "$defs"}
         first = False
-        todo.extend(_subschemas(current))
+        todo.extend(subschemas(current))
     return found
 
 
@@ -224,5 +225,5 @@ def compress_schema(
             del current["title"]
         if prune_additional_properties and current.get("additionalProperties") is False:
             del current["additionalProperties"]
-        todo.extend(_subschemas(current))
+        todo.extend(subschemas(current))
     return dereference_refs(result) if dereference else drop_unused_defs(result)

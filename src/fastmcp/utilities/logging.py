@@ -46,7 +46,7 @@ def get_logger(name: str) -> logging.Logger:
 
 
 def configure_logging(
-    level: LogLevel | int | str = "INFO",
+    level: LogLevel | int | str | None = None,
     logger: logging.Logger | None = None,
     enable_rich_tracebacks: bool | None = None,
     **rich_kwargs: Any,
@@ -56,13 +56,15 @@ def configure_logging(
     Does nothing but set the level when FASTMCP_LOG_ENABLED is false.
 
     Args:
-        level: least level that is written, a name or a number of `logging`.
+        level: least level that is written, a name or a number of `logging`; default is
+            FASTMCP_LOG_LEVEL.
         logger: which logger to set up; the package's own by default.
         enable_rich_tracebacks: on a terminal, draw tracebacks with rich; default is the setting.
         rich_kwargs: further arguments of `rich.console.Console`.
     """
     settings = get_settings()
     target = logging.getLogger(ROOT_NAME) if logger is None else logger
+    level = settings.log_level if level is None else level
     target.setLevel(level.upper() if isinstance(level, str) else level)
     for handler in list(target.handlers):
         if isinstance(handler, _StderrHandler):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from mcp_types import (
     CreateMessageRequestParams,
@@ -44,7 +44,7 @@ async def create_message(
     """The result of `sampling/createMessage`, ready for the wire."""
     asked = CreateMessageRequestParams.model_validate(params)
     given = handler(asked.messages, asked, context)
-    result = cast("SamplingHandlerResult", await given if inspect.isawaitable(given) else given)
+    result = await given if inspect.isawaitable(given) else given
     if isinstance(result, str):
         result = CreateMessageResult(
             role="assistant", model="fastmcp", content=TextContent(type="text", text=result)

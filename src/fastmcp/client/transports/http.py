@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import aiohttp
 from pydantic import AnyUrl
@@ -90,7 +90,7 @@ class StreamableHttpTransport(ClientTransport):
         return ssl.create_default_context(cafile=self.verify)
 
     @asynccontextmanager
-    async def open_channel(self) -> AsyncIterator[HttpChannel]:
+    async def open_channel(self) -> AsyncGenerator[HttpChannel]:
         """Open a connection; TCP is opened by the first request and used by all that follow."""
         url = URL(self.url)
         http = aiohttp.ClientSession(
@@ -133,7 +133,7 @@ StreamableHTTPTransport = StreamableHttpTransport
 
 def _proxy_for(url: URL) -> str | None:
     """The proxy that the environment names for this address, looked up once per connection."""
-    proxies = cast("dict[str, str]", urllib.request.getproxies())
+    proxies = urllib.request.getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     if proxy is None or not proxy.startswith("http"):
         return None

@@ -14,7 +14,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import aiohttp
 from yarl import URL
@@ -93,10 +93,10 @@ class HttpChannel:
         self._proxy = proxy
         self._limit = max_message_bytes
         self._session_id: str | None = None
+        self._version: str | None = None
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
         self._lingers = False
-        self._draining: set[asyncio.Task[None]] = set()
 
     def attach(self, receiver: Receiver | None) -> None:
         """Say who hears the server from now on."""
@@ -143,8 +143,8 @@ class HttpChannel:
         except (aiohttp.ClientError, OSError) as exc:
             raise self._broken(outgoing, exc) from exc
         try:
-            messages = (
-                decode_many(body) if body.lstrip()[:1] == b"[" else [cast("Message", decode(body))]
+            messages: list[Message | Malformed] = (
+                decode_many(body) if body.lstrip()[:1] == b"[" else [decode(body)]
             )
         except Malformed as exc:
             raise HttpStatusError(
@@ -300,6 +300,7 @@ class HttpChannel:
 
     async def opened(self, version: str) -> None:
         """Listen to what the server says unasked, unless it said that it never will."""
+        self._version = version
         if self._listener is not None:
             refused = self._listener.refused
             await self._listener.stop()
@@ -330,10 +331,9 @@ class HttpChannel:
         if self._listener is not None:
             await self._listener.stop()
         if self._session_id is not None:
-            version = None if self._receiver is None else _version_of(self._receiver)
             with suppress(McpError, TimeoutError, aiohttp.ClientError, OSError):
                 async with asyncio.timeout(seconds):
-                    headers = await self._headers_for(version, self._session_id)
+                    headers = await self._headers_for(self._version, self._session_id)
                     headers.pop("Content-Type", None)
                     response = await self._open("DELETE", headers, None)
                     response.release()
@@ -411,7 +411,3 @@ def _error_in(body: bytes) -> McpError | None:
     except Malformed:
         return None
     return message.error if isinstance(message, Response) else None
-
-
-def _version_of(receiver: Receiver) -> str | None:
-    return getattr(receiver, "protocol_version", None)

@@ -6,7 +6,7 @@ the server's side. Its lifespan runs while the outermost connection is open.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastmcp.client.transports.base import ClientTransport
@@ -30,7 +30,7 @@ class FastMCPTransport(ClientTransport):
         self.raise_exceptions = raise_exceptions
 
     @asynccontextmanager
-    async def open_channel(self) -> AsyncIterator[PipeChannel]:
+    async def open_channel(self) -> AsyncGenerator[PipeChannel]:
         """Open a connection to the server."""
         channel: PipeChannel | None = None
 

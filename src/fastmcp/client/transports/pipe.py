@@ -45,7 +45,7 @@ class PipeChannel:
     is_pipe = True
 
     def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
-        self.closed: ConnectionClosedError | None = None
+        self.closed: Exception | None = None
         self._why = ""
         self.last_id = 0
         self.handshaken: Handshaken | None = None

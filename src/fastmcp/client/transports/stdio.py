@@ -11,7 +11,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
@@ -211,7 +211,7 @@ class StdioTransport(ClientTransport):
         self._child: _Child | None = None
 
     @asynccontextmanager
-    async def open_channel(self) -> AsyncIterator[PipeChannel]:
+    async def open_channel(self) -> AsyncGenerator[PipeChannel]:
         """Start the child, or take the kept one."""
         child = self._child
         if child is None or not child.alive or child.in_use:

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import mcp_types
 
-from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, ResourceError
+from fastmcp.exceptions import (
+    FastMCPError,
+    McpError,
+    NotFoundError,
+    ResourceError,
+    ResourceSecurityError,
+)
 from fastmcp.protocol.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -92,7 +98,8 @@ async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise invalid_params("Invalid params: uri must be a string")
     try:
         result = await read(engine, context, uri)
-    except NotFoundError:
+    except (NotFoundError, ResourceSecurityError):
+        # A refused parameter looks like a missing resource: a prober learns nothing.
         # 2026-07-28 server/resources: -32602; earlier revisions: -32002.
         code = INVALID_PARAMS if context.call.era is Era.STATELESS else RESOURCE_NOT_FOUND_2025
         raise McpError(code, f"Resource not found: {uri!r}", {"uri": uri}) from None

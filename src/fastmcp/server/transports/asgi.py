@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
-__all__ = ["BodyTooLarge", "ClientGone", "Headers", "Receive", "Scope", "Send", "read_body", "send"]
+__all__ = [
+    "JSON_HEADERS",
+    "ASGIApp",
+    "BodyTooLarge",
+    "ClientGone",
+    "Headers",
+    "Receive",
+    "Scope",
+    "Send",
+    "read_body",
+    "respond",
+]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 JSON_HEADERS: Final[Headers] = [(b"content-type", b"application/json")]
@@ -60,7 +72,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
             return b"".join(chunks)
 
 
-async def send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:
     """One whole response."""
     await send(
         {

@@ -16,7 +16,7 @@ from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Receive, Scope, Send
-from fastmcp.server.transports.http_exchange import HttpExchange, StreamPolicy
+from fastmcp.server.transports.http_exchange import HttpExchange, Patience, StreamPolicy
 
 __all__ = ["BatchExchange"]
 
@@ -25,7 +25,6 @@ class _Member(Exchange):
     """One request of a batch: it speaks through the batch's own exchange."""
 
     transport = "streamable-http"
-    __slots__ = ("_whole",)
 
     def __init__(self, whole: HttpExchange) -> None:
         super().__init__(whole.session, whole.scope)
@@ -46,8 +45,11 @@ class BatchExchange(HttpExchange):
         session: Session | None,
         accepts: Accepts,
         policy: StreamPolicy,
+        patience: Patience,
     ) -> None:
-        super().__init__(receive, send, scope, session, accepts, policy, disconnect_cancels=False)
+        super().__init__(
+            receive, send, scope, session, accepts, policy, patience, disconnect_cancels=False
+        )
 
     async def serve(self, engine: Engine, batch: Batch) -> None:
         """Run everything in it and answer."""

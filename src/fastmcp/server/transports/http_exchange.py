@@ -47,6 +47,45 @@ class StreamPolicy(msgspec.Struct, frozen=True):
     keepalive: float = 15.0
 
 
+class Patience:
+    """Notices calls that suspend, at the cost of one set operation a call.
+
+    A timer for each call would cost more than the call. Instead the calls of the current and
+    of the previous interval are kept in two sets, and one timer a loop, running only while a
+    call does, looks after the older set: what is still in it has been running for one interval
+    at least and two at most.
+
+    Args:
+        interval: seconds.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._young: set[HttpExchange] = set()
+        self._old: set[HttpExchange] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self, exchange: HttpExchange) -> set[HttpExchange]:
+        """Take a call that begins. It leaves by being discarded from the set this returns."""
+        young = self._young
+        young.add(exchange)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_later(self._interval, self._look, self._loop)
+        return young
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        for exchange in self._old:
+            exchange.suspended()
+        self._old, self._young = self._young, set()
+        if self._old:
+            loop.call_later(self._interval, self._look, loop)
+        else:
+            self._loop = None
+
+
 class _Phase(Enum):
     OPEN = 0
     STREAM = 1
@@ -78,26 +117,20 @@ class HttpExchange(Exchange):
         session: the handshake-era session, or None.
         accepts: the response forms the client can read.
         policy: when to stream.
+        patience: notices when the call suspends.
         disconnect_cancels: whether a client that leaves takes its request back: it does in the
             stateless era (2026-07-28, streamable-http, "Cancellation"), and it does not in the
             handshake era (2025-11-25, basic/transports, "Sending Messages", 6).
     """
 
     transport: ClassVar[TransportName | None] = "streamable-http"
-    __slots__ = (
-        "_accepts",
-        "_disconnect_cancels",
-        "_headers",
-        "_lock",
-        "_may_stream",
-        "_phase",
-        "_policy",
-        "_receive",
-        "_send",
-        "_timer",
-        "_watcher",
-        "gone",
-    )
+    # Defaults of the class, not assignments per call: most calls change none of them.
+    gone = False
+    _phase = _Phase.OPEN
+    _headers: Headers | None = None
+    _lock: asyncio.Lock | None = None
+    _waited: set[HttpExchange] | None = None
+    _watcher: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -107,37 +140,37 @@ class HttpExchange(Exchange):
         session: Session | None,
         accepts: Accepts,
         policy: StreamPolicy,
+        patience: Patience,
         disconnect_cancels: bool,
     ) -> None:
         self.session = session
         self.scope = scope
-        self.task = None
-        self.cancelled = False
-        self.asks = None
-        self.gone = False
         self._receive = receive
         self._send = send
         self._accepts = accepts
         self._policy = policy
+        self._patience = patience
         self._disconnect_cancels = disconnect_cancels
-        self._may_stream = accepts.sse and not (policy.json_only and accepts.json)
-        self._phase = _Phase.OPEN
-        self._headers: Headers = []
-        self._lock: asyncio.Lock | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """The handler starts now, in the current task."""
         self.task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(self._policy.after, self._watch)
+        self._waited = self._patience.watch(self)
+
+    def suspended(self) -> None:
+        """The call has been running for a while and goes on."""
+        self._waited = None
+        self._watch()
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """A header of the response, while it has not begun."""
-        self._headers.append((name, value))
+        self._headers = [*(self._headers or ()), (name, value)]
+
+    def _may_stream(self) -> bool:
+        return self._accepts.sse and not (self._policy.json_only and self._accepts.json)
 
     async def emit(self, message: bytes) -> bool:
-        if not self._may_stream or self._phase is _Phase.DONE or self.gone:
+        if not self._may_stream() or self._phase is _Phase.DONE or self.gone:
             return False
         async with self._exclusive():
             await self._start_stream()
@@ -147,8 +180,8 @@ class HttpExchange(Exchange):
 
     async def finish(self, payload: bytes, status: int = 200) -> None:
         """Send the response and end the exchange."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._waited is not None:
+            self._waited.discard(self)
         if self._phase is _Phase.OPEN and self._watcher is None and self._accepts.json:
             self._phase = _Phase.DONE
             await self._send(
@@ -158,7 +191,7 @@ class HttpExchange(Exchange):
                     "headers": [
                         *JSON_HEADERS,
                         (b"content-length", b"%d" % len(payload)),
-                        *self._headers,
+                        *(self._headers or ()),
                     ],
                 }
             )
@@ -179,15 +212,15 @@ class HttpExchange(Exchange):
 
     async def abandon(self) -> None:
         """End a request that was taken back: nothing is said for it any more."""
-        if self._may_stream:
+        if self._may_stream():
             async with self._exclusive():
                 await self._start_stream()
         await self.accept()
 
     async def accept(self) -> None:
         """There was nothing to answer: 202 without a body."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._waited is not None:
+            self._waited.discard(self)
         async with self._exclusive():
             if self._phase is _Phase.OPEN:
                 self._phase = _Phase.DONE
@@ -210,7 +243,7 @@ class HttpExchange(Exchange):
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [*SSE_HEADERS, *self._headers],
+                "headers": [*SSE_HEADERS, *(self._headers or ())],
             }
         )
 
@@ -227,7 +260,7 @@ class HttpExchange(Exchange):
         headers = [
             *(JSON_HEADERS if body else []),
             (b"content-length", b"%d" % len(body)),
-            *self._headers,
+            *(self._headers or ()),
         ]
         await self._put({"type": "http.response.start", "status": status, "headers": headers})
         await self._put({"type": "http.response.body", "body": body})
@@ -247,7 +280,7 @@ class HttpExchange(Exchange):
             self._watcher = asyncio.get_running_loop().create_task(self._attend())
 
     async def _attend(self) -> None:
-        if self._may_stream and self._phase is _Phase.OPEN:
+        if self._may_stream() and self._phase is _Phase.OPEN:
             async with self._exclusive():
                 await self._start_stream()
                 await self._write(sse.KEEPALIVE)

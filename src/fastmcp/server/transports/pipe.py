@@ -36,8 +36,6 @@ _BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
 class PipeExchange(Exchange):
     """One request's way back through the pipe."""
 
-    __slots__ = ("_write",)
-
     def __init__(self, session: Session | None, write: Deliver) -> None:
         super().__init__(session)
         self._write = write
@@ -51,12 +49,10 @@ class PipeExchange(Exchange):
 
 class StdioExchange(PipeExchange):
     transport: ClassVar[TransportName | None] = "stdio"
-    __slots__ = ()
 
 
 class MemoryExchange(PipeExchange):
     transport: ClassVar[TransportName | None] = None
-    __slots__ = ()
 
 
 class PipeConnection:

@@ -11,7 +11,7 @@ proxy passes on carries a public `Host` and says so (`Forwarded`, `X-Forwarded-*
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -19,9 +19,23 @@ from urllib.parse import urlsplit
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import encode_error
-from fastmcp.server.transports.asgi import JSON_HEADERS, Receive, Scope, Send, send
+from fastmcp.server.transports.asgi import (
+    JSON_HEADERS,
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    respond,
+)
 
-__all__ = ["DEFAULT_HOSTS", "GuardMode", "HostOriginGuardMiddleware", "guard_mode"]
+__all__ = [
+    "DEFAULT_HOSTS",
+    "GuardMode",
+    "HostOriginGuard",
+    "HostOriginGuardMiddleware",
+    "guard_mode",
+    "refuse",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.security")
 
@@ -29,6 +43,7 @@ DEFAULT_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "::1", "testserver")
 """Hosts that are this machine; `testserver` is what Starlette's test client calls itself."""
 
 GuardMode: TypeAlias = Literal["auto", "strict"]
+_REMEMBERED: Final = 1024
 _FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
 
 
@@ -49,11 +64,10 @@ def guard_mode(protection: bool | str) -> GuardMode | None:
     raise ValueError(f'host_origin_protection must be True, False or "auto", not {protection!r}')
 
 
-class HostOriginGuardMiddleware:
-    """Refuses foreign hosts (421) and foreign origins (403).
+class HostOriginGuard:
+    """Decides who may pass.
 
     Args:
-        app: the guarded application.
         allowed_hosts: further host names, with or without a port; `*` matches any text.
         allowed_origins: further origins such as `https://app.example.com`; `*` as above.
         mode: "auto" or "strict", see `guard_mode`.
@@ -61,34 +75,31 @@ class HostOriginGuardMiddleware:
 
     def __init__(
         self,
-        app: object,
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] | None = None,
         mode: GuardMode = "auto",
     ) -> None:
-        self._app = app
-        self._hosts = tuple(h.lower() for h in (*DEFAULT_HOSTS, *(allowed_hosts or ())))
+        hosts = (*DEFAULT_HOSTS, *(allowed_hosts or ()))
+        # A bracket is an IPv6 address here, not a set of characters.
+        self._hosts = tuple(host.lower().replace("[", "[[]") for host in hosts)
         self._origins = tuple(o.lower().rstrip("/") for o in allowed_origins or ())
         self._listed = bool(allowed_hosts or allowed_origins)
         self._strict = mode == "strict"
-        self._known: set[tuple[bytes | None, bytes | None, bool]] = set()
+        self._passed: set[object] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send_: Send) -> None:
-        if scope["type"] == "http" and (
-            self._strict or self._listed or _on_loopback(scope.get("server"))
-        ):
-            headers: dict[bytes, bytes] = dict(scope["headers"])
-            host, origin = headers.get(b"host"), headers.get(b"origin")
-            forwarded = not self._strict and any(name in headers for name in _FORWARDED)
-            seen = (host, origin, forwarded)
-            if seen not in self._known:
-                refusal = self._refusal(host, origin, forwarded)
-                if refusal is not None:
-                    await _refuse(send_, *refusal)
-                    return
-                if len(self._known) < 1024:
-                    self._known.add(seen)
-        await self._app(scope, receive, send_)  # type: ignore[operator]  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
+    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
+        """The status and text to refuse a request with, or None where it may pass."""
+        host, origin = headers.get(b"host"), headers.get(b"origin")
+        seen = (scope.get("server"), host, origin)
+        if seen in self._passed:
+            return None
+        if not (self._strict or self._listed or _on_loopback(scope.get("server"))):
+            return None
+        forwarded = not self._strict and any(name in headers for name in _FORWARDED)
+        refusal = self._refusal(host, origin, forwarded)
+        if refusal is None and not forwarded and len(self._passed) < _REMEMBERED:
+            self._passed.add(seen)
+        return refusal
 
     def _refusal(
         self, host: bytes | None, origin: bytes | None, forwarded: bool
@@ -110,11 +121,8 @@ class HostOriginGuardMiddleware:
     def _host_allowed(self, host: str) -> bool:
         name = host.rsplit(":", 1)[0] if _has_port(host) else host
         return any(
-            fnmatchcase(host, pattern) or fnmatchcase(name, pattern) for pattern in self._escaped()
+            fnmatchcase(host, pattern) or fnmatchcase(name, pattern) for pattern in self._hosts
         )
-
-    def _escaped(self) -> list[str]:
-        return [pattern.replace("[", "[[]") for pattern in self._hosts]
 
     def _origin_allowed(self, origin: str) -> bool:
         if any(fnmatchcase(origin, pattern) for pattern in self._origins):
@@ -125,6 +133,35 @@ class HostOriginGuardMiddleware:
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and host is not None and self._host_allowed(host)
+
+
+class HostOriginGuardMiddleware:
+    """The guard in front of any ASGI application: foreign hosts get 421, foreign origins 403.
+
+    Args:
+        app: the guarded application.
+        allowed_hosts: as for `HostOriginGuard`, and so are the others.
+        allowed_origins: see there.
+        mode: see there.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Sequence[str] | None = None,
+        allowed_origins: Sequence[str] | None = None,
+        mode: GuardMode = "auto",
+    ) -> None:
+        self._app = app
+        self._guard = HostOriginGuard(allowed_hosts, allowed_origins, mode)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = self._guard.refusal(scope, dict(scope["headers"]))
+            if refusal is not None:
+                await refuse(send, *refusal)
+                return
+        await self._app(scope, receive, send)
 
 
 def _has_port(host: str) -> bool:
@@ -138,7 +175,8 @@ def _on_loopback(server: Sequence[object] | None) -> bool:
     return address.startswith("127.") or address in ("::1", "localhost")
 
 
-async def _refuse(send_: Send, status: int, message: str) -> None:
+async def refuse(send: Send, status: int, message: str) -> None:
+    """Answer a request that may not pass."""
     _logger.warning(message)
     body = encode_error(None, McpError(INVALID_REQUEST, message))
-    await send(send_, status, body, JSON_HEADERS)
+    await respond(send, status, body, JSON_HEADERS)

@@ -32,15 +32,17 @@ from fastmcp.server.transports.asgi import (
     Scope,
     Send,
     read_body,
-    send,
+    respond,
 )
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
     SSE_HEADERS,
     HttpExchange,
+    Patience,
     StreamPolicy,
     watch_disconnect,
 )
+from fastmcp.server.transports.security import HostOriginGuard, refuse
 
 __all__ = ["StreamableHTTP"]
 
@@ -57,6 +59,7 @@ class StreamableHTTP:
         policy: when an answer becomes a stream.
         max_body_bytes: the largest request body, 0 for no limit.
         ready: is awaited before the first request is served: the server's lifespan.
+        guard: who may talk to it from a browser; None lets everyone in.
     """
 
     def __init__(
@@ -66,31 +69,41 @@ class StreamableHTTP:
         policy: StreamPolicy,
         max_body_bytes: int,
         ready: Callable[[], Awaitable[None]],
+        guard: HostOriginGuard | None = None,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._policy = policy
         self._max_body_bytes = max_body_bytes
         self._ready = ready
+        self._guard = guard
+        self._patience = Patience(policy.after)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._engine.lifespan.running:
             await self._ready()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if self._guard is not None:
+            refusal = self._guard.refusal(scope, headers)
+            if refusal is not None:
+                await refuse(send, *refusal)
+                return
         method = scope["method"]
         if method == "POST":
-            await self._post(scope, receive, send)
+            await self._post(headers, scope, receive, send)
         elif method == "GET" and self._sessions is not None:
-            await self._get(scope, receive, send, self._sessions)
+            await self._get(headers, receive, send, self._sessions)
         elif method == "DELETE" and self._sessions is not None:
-            await self._delete(scope, send, self._sessions)
+            await self._delete(headers, send, self._sessions)
         else:
             allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
             await _refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
 
     # POST
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+    async def _post(
+        self, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         try:
             body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
         except BodyTooLarge:
@@ -139,6 +152,7 @@ class StreamableHTTP:
             session,
             accepts(headers.get(b"accept")),
             self._policy,
+            self._patience,
             disconnect_cancels=stateless,
         )
         if session is not None:
@@ -213,16 +227,21 @@ class StreamableHTTP:
                 return
             session = found
         accepted = accepts(headers.get(b"accept"))
-        exchange = BatchExchange(receive, send, scope, session, accepted, self._policy)
+        exchange = BatchExchange(
+            receive, send, scope, session, accepted, self._policy, self._patience
+        )
         await exchange.serve(self._engine, batch)
 
     # GET and DELETE
 
     async def _get(
-        self, scope: Scope, receive: Receive, send: Send, sessions: SessionManager
+        self,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        sessions: SessionManager,
     ) -> None:
         """The session's standalone stream ("Listening for Messages from the Server")."""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
         version = headers.get(b"mcp-protocol-version")
         if version is not None and era_of(version.decode("latin-1")) is Era.STATELESS:
             await _refuse(send, 405, "This revision has no GET", headers=[(b"allow", b"POST")])
@@ -247,13 +266,15 @@ class StreamableHTTP:
                 session.stream = None
                 unsubscribe()
 
-    async def _delete(self, scope: Scope, send: Send, sessions: SessionManager) -> None:
-        session = _find_session(dict(scope["headers"]), sessions)
+    async def _delete(
+        self, headers: Mapping[bytes, bytes], send: Send, sessions: SessionManager
+    ) -> None:
+        session = _find_session(headers, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
             return
         sessions.end(session)
-        await _answer(send, 200, b"", [])
+        await respond(send, 200, b"", [])
 
 
 class _Silent(Exchange):
@@ -319,16 +340,13 @@ def _find_session(headers: Mapping[bytes, bytes], sessions: SessionManager) -> S
 
 
 async def _accepted(send: Send) -> None:
-    await _answer(send, 202, b"", [])
+    await respond(send, 202, b"", [])
 
 
-async def _reject(send_: Send, reject: Reject) -> None:
-    await _answer(send_, reject.status, encode_error(reject.id, reject.error), JSON_HEADERS)
+async def _reject(send: Send, reject: Reject) -> None:
+    await respond(send, reject.status, encode_error(reject.id, reject.error), JSON_HEADERS)
 
 
-async def _refuse(send_: Send, status: int, message: str, headers: Headers | None = None) -> None:
+async def _refuse(send: Send, status: int, message: str, headers: Headers | None = None) -> None:
     body = encode_error(None, McpError(INVALID_REQUEST, message))
-    await _answer(send_, status, body, [*JSON_HEADERS, *(headers or [])])
-
-
-_answer = send
+    await respond(send, status, body, [*JSON_HEADERS, *(headers or [])])

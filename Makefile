@@ -1,0 +1,66 @@
+# Everything here runs as an ordinary user on a machine with Python 3.11 and the package
+# registries; `system-deps` alone wants root, and only for what no wheel or npm package ships.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.made
+PORT   ?= 8000
+WORKERS ?= 2
+
+# Debian's names of what the tests need and cannot install for themselves.
+# Nothing so far. A browser's shared libraries (libnss3, libnspr4) will stand here once pages are
+# tested in one.
+SYSTEM_PACKAGES :=
+
+INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
+
+.PHONY: venv serve test check format bench clean system-deps
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+serve: venv
+	@echo "serving at http://localhost:$(PORT)/mcp - try it from another terminal:"
+	@echo '  curl -s http://localhost:$(PORT)/mcp -H "Content-Type: application/json" -d '"'"'$(INITIALIZE)'"'"''
+	@$(BIN)/fastmcp run examples/quickstart.py --transport http --port $(PORT)
+
+# Unit tests, the official conformance suite, outsiders' clients and servers, the guide's listings.
+# What these need (Node, npm packages, other environments) they fetch once into .cache.
+# Coverage first, the runner's own closing line last.
+test: venv
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST)
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One run, interleaved, of this package, FastMCP 4, the official SDK and a bare echo.
+# `make bench BENCH="--only ours"` leaves the peers out.
+bench: venv
+	$(BIN)/python -m benchmarks $(BENCH)
+
+system-deps:
+	@missing=""; \
+	for package in $(SYSTEM_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then echo "system-deps: nothing to install"; \
+	elif [ "$$(id -u)" != 0 ]; then echo "system-deps: as root: apt-get install -y$$missing"; \
+	else apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
+
+clean:
+	rm -rf $(VENV) .cache .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis \
+	  build dist benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

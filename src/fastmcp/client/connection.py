@@ -1,0 +1,194 @@
+"""The life of a client's connection: opened by the first who enters, ended by the last to leave.
+
+A transport's context manager must be entered and left in one task, users' tasks come and go: so
+each connection has a task of its own that does both. Entering waits until that task has opened
+the session, leaving asks it to end and waits, for a bounded time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import mcp_types
+
+from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
+from fastmcp.client.session import ClientSession
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.negotiation import AUTO, LEGACY
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger("fastmcp.client")
+
+
+class Connection:
+    """Shared by everybody who entered one client.
+
+    Args:
+        transport: to connect through.
+        disconnect_timeout: seconds that leaving may take.
+    """
+
+    def __init__(self, transport: ClientTransport, disconnect_timeout: float) -> None:
+        self._transport = transport
+        self._disconnect_timeout = disconnect_timeout
+        self._session: ClientSession | None = None
+        self._entered = 0
+        self._lock = asyncio.Lock()
+        self._owner: asyncio.Task[None] | None = None
+        self._leave = asyncio.Event()
+
+    @property
+    def session(self) -> ClientSession | None:
+        """The session, None while there is none that can be used."""
+        session = self._session
+        return session if session is not None and session.closed is None else None
+
+    def require(self) -> ClientSession:
+        """The session.
+
+        Raises:
+            RuntimeError: nobody has entered.
+        """
+        if self._session is None:
+            raise RuntimeError(
+                "Client is not connected. Use the 'async with client:' context manager first."
+            )
+        return self._session
+
+    def refresh(self) -> None:
+        """The handlers changed: declare what they can do now."""
+        if self._session is not None:
+            self._session.refresh_capabilities()
+
+    async def enter(
+        self,
+        make: Callable[[Any], ClientSession],
+        negotiate: Callable[[ClientSession], Awaitable[None]],
+    ) -> None:
+        """Open the connection unless there is one that works.
+
+        Args:
+            make: the session of an open channel.
+            negotiate: opens the session.
+        """
+        async with self._lock:
+            if self.session is None:
+                await self._end()
+                await self._open(make, negotiate)
+            self._entered += 1
+
+    async def leave(self) -> None:
+        """End the connection if nobody else is in."""
+        async with self._lock:
+            self._entered = max(0, self._entered - 1)
+            if self._entered == 0:
+                await self._end()
+
+    async def shut(self) -> None:
+        """End the connection for everybody."""
+        async with self._lock:
+            self._entered = 0
+            await self._end()
+
+    async def _open(
+        self,
+        make: Callable[[Any], ClientSession],
+        negotiate: Callable[[ClientSession], Awaitable[None]],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[ClientSession] = loop.create_future()
+        leave = self._leave = asyncio.Event()
+
+        async def own() -> None:
+            try:
+                async with self._transport.open_channel() as channel:
+                    session = make(channel)
+                    try:
+                        await negotiate(session)
+                        if not ready.done():
+                            ready.set_result(session)
+                        await leave.wait()
+                    finally:
+                        await session.close(self._disconnect_timeout)
+            except asyncio.CancelledError:
+                ready.cancel()
+            except Exception as exc:
+                if ready.done():
+                    logger.debug("Disconnecting failed", exc_info=True)
+                else:
+                    ready.set_exception(exc)
+
+        self._owner = asyncio.create_task(own())
+        try:
+            self._session = await ready
+        except asyncio.CancelledError:
+            self._owner.cancel()
+            await self._end()
+            raise
+        except McpError as exc:
+            await self._end()
+            if isinstance(exc, ConnectionClosedError):
+                raise RuntimeError(f"Client failed to connect: {exc}") from exc
+            raise
+        except Exception as exc:
+            await self._end()
+            if isinstance(exc, RuntimeError) and str(exc).startswith("Failed to initialize"):
+                raise
+            raise RuntimeError(f"Client failed to connect: {exc}") from exc
+
+    async def _end(self) -> None:
+        owner, self._owner, self._session = self._owner, None, None
+        if owner is None or owner.get_loop() is not asyncio.get_running_loop():
+            return  # a loop that ended took its tasks with it
+        self._leave.set()
+        _, late = await asyncio.wait([owner], timeout=self._disconnect_timeout or None)
+        if late:
+            owner.cancel()
+            await asyncio.wait([owner], timeout=1.0)
+
+    async def negotiate(
+        self,
+        session: ClientSession,
+        mode: str,
+        seconds: float | None,
+        prior: mcp_types.DiscoverResult | None,
+    ) -> None:
+        """Open the session within a time.
+
+        Raises:
+            RuntimeError: it took longer.
+        """
+        transport = self._transport
+        if mode == AUTO and transport.legacy_only:
+            mode = LEGACY
+        try:
+            async with asyncio.timeout(seconds):
+                transport.remembered_era = await session.negotiate(
+                    mode, remembered=transport.remembered_era, prior=prior
+                )
+        except (TimeoutError, RequestTimeoutError) as exc:
+            raise RuntimeError("Failed to initialize server session") from exc
+
+    async def initialize(
+        self, mode: str, seconds: float | None, prior: mcp_types.DiscoverResult | None
+    ) -> mcp_types.InitializeResult:
+        """The server's answer to the handshake, which is made if it was not.
+
+        Raises:
+            RuntimeError: a stateless connection, which has none.
+        """
+        session = self.require()
+        if session.era is None:
+            await self.negotiate(session, mode, seconds, prior)
+        if session.initialize_result is None:
+            raise RuntimeError(
+                f"There is no InitializeResult: the server speaks {session.protocol_version}, "
+                "which has no handshake. Read client.server_info, client.server_capabilities and "
+                "client.instructions, or connect with mode='legacy'."
+            )
+        return session.initialize_result
