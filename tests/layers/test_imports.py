@@ -70,7 +70,7 @@ def test_floors(module: str, floor: int | None):
         ("fastmcp.client", "from fastmcp.server.state import x", "the client imports"),
         (
             "fastmcp.tools.base",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import fastmcp.server.context",
+            "if TYPE_CHECKING:\n    import fastmcp.server.context",
             "floor 2 imports",
         ),
         ("fastmcp.cli.run", "def f():\n    import fastmcp.settings", "inside f()"),

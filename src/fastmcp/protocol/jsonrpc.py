@@ -123,12 +123,12 @@ def decode(data: bytes | msgspec.Raw) -> Message:
         if id is None:
             raise Malformed(INVALID_REQUEST, "Invalid request: id must not be null")
         return Request(id, method, params)
-    if (envelope.result is UNSET) == (envelope.error is UNSET) or id is UNSET:
+    if envelope.error is not UNSET and envelope.result is UNSET:
+        return Response(None if id is UNSET else id, error=_read_error(envelope.error))
+    if envelope.error is not UNSET or envelope.result is UNSET or id is UNSET:
         raise Malformed(
             INVALID_REQUEST, "Invalid request: neither a request, a notification nor a response"
         )
-    if envelope.error is not UNSET:
-        return Response(id, error=_read_error(envelope.error))
     return Response(id, envelope.result)
 
 
@@ -201,8 +201,10 @@ def encode_result(id: RequestId, result: dict[str, Any]) -> bytes:
 
 
 def encode_error(id: RequestId | None, error: McpError) -> bytes:
-    """An error response. Where the id could not be read the member is left out or null by era;
-    null is what JSON-RPC 2.0 (section 5) asks for."""
+    """An error response; where the id could not be read it has none (basic/index, "Error
+    Responses": MCP's schema knows no null id)."""
+    if id is None:
+        return dump({"jsonrpc": "2.0", "error": error_object(error)})
     return dump({"jsonrpc": "2.0", "id": id, "error": error_object(error)})
 
 

@@ -44,16 +44,6 @@ from fastmcp.server.state import SessionState
 __all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
 
 _to_client: Final = logging.getLogger("fastmcp.server.context.to_client")
-_PYTHON_LEVELS: Final = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "notice": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-    "alert": logging.CRITICAL,
-    "emergency": logging.CRITICAL,
-}
 
 _current: ContextVar[Context | None] = ContextVar("fastmcp_context", default=None)
 
@@ -290,7 +280,7 @@ class Context:
             raise ValueError(
                 f"Unknown log level {level!r}: use one of {', '.join(meta.LOG_LEVELS)}"
             )
-        _to_client.log(_PYTHON_LEVELS[level], "%s", message)
+        _to_client.debug("%s to the client: %s", level, message)
         wanted = self._wanted_log_level()
         if wanted is None or rank < meta.LOG_LEVELS[wanted]:
             return

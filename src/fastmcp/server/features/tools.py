@@ -67,9 +67,8 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise invalid_params("Invalid params: arguments must be an object")
     try:
         result = await call(engine, context, name, arguments, _wanted_version(context))
-    except McpError as exc:
-        # Middleware speaks JSON-RPC; a tool's own McpError was folded before it came here.
-        raise exc
+    except McpError:
+        raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
         return _error(f"Unknown tool: {name!r}")
     except (ArgumentError, ValidationError, ToolError, FastMCPError) as exc:

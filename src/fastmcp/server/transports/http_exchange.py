@@ -235,6 +235,10 @@ class HttpExchange(Exchange):
             self._lock = asyncio.Lock()
         return self._lock
 
+    def withdraw_headers(self) -> None:
+        """The request failed: nothing it was to be given goes out, if it did not already."""
+        self._headers = None
+
     async def _start_stream(self) -> None:
         if self._phase is not _Phase.OPEN:
             return

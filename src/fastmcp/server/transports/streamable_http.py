@@ -171,6 +171,9 @@ class StreamableHTTP:
         finally:
             if session is not None:
                 session.end(call.id, exchange)
+        if code and call.method == "initialize" and session is not None:
+            exchange.withdraw_headers()
+            session.close()
         await exchange.finish(payload, http_status(code) if stateless and code else 200)
 
     def _session_of(
