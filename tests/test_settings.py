@@ -32,7 +32,7 @@ def test_defaults():
     assert settings.streamable_http_path == "/mcp"
     assert settings.http_host_origin_protection == "auto"
     assert settings.http_max_body_bytes == 4 * 1024 * 1024
-    assert (settings.http_keepalive_interval, settings.http_stream_after) == (15.0, 0.5)
+    assert (settings.http_keepalive_interval, settings.http_stream_after) == (15.0, 0.1)
     assert settings.session_keys == ()
     assert settings.client_disconnect_timeout == 5
     assert settings.home.name == "fastmcp"

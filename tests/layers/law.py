@@ -82,7 +82,11 @@ PROTOCOL_MAY_NOT = {
 
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "starlette": ("fastmcp.server.auth", "fastmcp.server.http", "fastmcp.server.dependencies"),
-    "aiohttp": ("fastmcp.client.transports", "fastmcp.client.auth"),
+    "aiohttp": (
+        "fastmcp.client.transports",
+        "fastmcp.client.auth",
+        "fastmcp.resources.types",
+    ),
     "redis": ("fastmcp.server.backplane.redis",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),

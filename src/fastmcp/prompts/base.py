@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import mcp_types
 from mcp_types import PromptMessage
@@ -11,9 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_text
-
-if TYPE_CHECKING:
-    from fastmcp.prompts.function_prompt import FunctionPrompt
 
 __all__ = ["Message", "Prompt", "PromptArgument", "PromptMessage", "PromptResult"]
 
@@ -153,7 +150,7 @@ class Prompt(FastMCPComponent):
 
     KEY_PREFIX: ClassVar[str] = "prompt"
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
-    FUNCTION_PROMPT: ClassVar[type[FunctionPrompt]]
+    FUNCTION_PROMPT: ClassVar[type[Prompt]]
 
     arguments: list[PromptArgument] = Field(default_factory=list[PromptArgument])
 
@@ -227,7 +224,7 @@ class Prompt(FastMCPComponent):
         tags: set[str] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
-    ) -> FunctionPrompt:
+    ) -> Prompt:
         """A prompt that calls `fn`; see `FunctionPrompt.from_function`."""
         return Prompt.FUNCTION_PROMPT.from_function(
             fn,

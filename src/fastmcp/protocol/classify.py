@@ -37,10 +37,12 @@ __all__ = [
     "Notice",
     "Reject",
     "Reply",
+    "batch_items",
     "call_of",
     "check_meta",
     "classify",
     "classify_message",
+    "no_batches",
 ]
 
 
@@ -233,25 +235,40 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
 
 def _batch(declared: str | None, body: bytes) -> Incoming:
     if (declared or DEFAULT_HTTP_VERSION) != _BATCH_VERSION:
-        return Reject(
-            400,
-            McpError(
-                INVALID_REQUEST,
-                f"Invalid request: JSON-RPC batches exist in {_BATCH_VERSION} alone; "
-                "send one message per request",
-            ),
-        )
+        return Reject(400, no_batches())
     try:
-        messages = jsonrpc.decode_many(body)
+        return Batch(_BATCH_VERSION, batch_items(body))
     except Malformed as exc:
         return Reject(400, exc, exc.id)
-    return Batch(
-        _BATCH_VERSION,
-        [
-            item if isinstance(item, Malformed) else classify_message(item, _BATCH_VERSION)
-            for item in messages
-        ],
+
+
+def no_batches() -> McpError:
+    """What a batch in any other revision is answered with."""
+    return McpError(
+        INVALID_REQUEST,
+        f"Invalid request: JSON-RPC batches exist in {_BATCH_VERSION} alone; "
+        "send one message at a time",
     )
+
+
+def batch_items(body: bytes) -> list[Call | Notice | Reply | Malformed]:
+    """The messages of a batch. `initialize` MUST NOT be one of them (2025-03-26,
+    basic/lifecycle, "Initialization").
+
+    Raises:
+        Malformed: not JSON, or empty.
+    """
+    items: list[Call | Notice | Reply | Malformed] = []
+    for message in jsonrpc.decode_many(body):
+        item = message
+        if not isinstance(item, Malformed):
+            item = classify_message(item, _BATCH_VERSION)
+        if isinstance(item, Call) and item.method == "initialize":
+            item = Malformed(
+                INVALID_REQUEST, "Invalid request: initialize must not be in a batch", item.id
+            )
+        items.append(item)
+    return items
 
 
 def classify_message(message: jsonrpc.Message, version: str) -> Call | Notice | Reply | Malformed:

@@ -78,7 +78,7 @@ class _Envelope(msgspec.Struct):
     jsonrpc: Literal["2.0"]
     id: int | str | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
-    params: dict[str, Any] | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType | None = UNSET
     result: Any = UNSET
     error: dict[str, Any] | UnsetType = UNSET
 
@@ -117,7 +117,8 @@ def decode(data: bytes | msgspec.Raw) -> Message:
         raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
     method, id = envelope.method, envelope.id
     if method is not UNSET:
-        params = {} if envelope.params is UNSET else envelope.params
+        # Several clients write a parameter object they do not have as null.
+        params = envelope.params or {}
         if id is UNSET:
             return Notification(method, params)
         if id is None:

@@ -9,16 +9,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import mcp_types
 from pydantic import field_validator, model_validator
 
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_jsonable
-
-if TYPE_CHECKING:
-    from fastmcp.resources.function_resource import FunctionResource
 
 __all__ = ["DEFAULT_MIME_TYPE", "Resource", "ResourceContent", "ResourceResult", "to_result"]
 
@@ -180,7 +177,7 @@ class Resource(FastMCPComponent):
 
     KEY_PREFIX: ClassVar[str] = "resource"
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
-    FUNCTION_RESOURCE: ClassVar[type[FunctionResource]]
+    FUNCTION_RESOURCE: ClassVar[type[Resource]]
 
     name: str = ""
     uri: str
@@ -250,7 +247,7 @@ class Resource(FastMCPComponent):
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
-    ) -> FunctionResource:
+    ) -> Resource:
         """A resource that calls `fn`; see `FunctionResource.from_function`."""
         return Resource.FUNCTION_RESOURCE.from_function(
             fn,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 import mcp_types
 from pydantic import Field, field_validator
@@ -32,9 +32,6 @@ from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.uri_template import UriTemplate
 
-if TYPE_CHECKING:
-    from fastmcp.resources.function_resource import FunctionResourceTemplate
-
 __all__ = ["ResourceTemplate", "accepts_list", "is_list_only"]
 
 
@@ -52,7 +49,7 @@ class ResourceTemplate(FastMCPComponent):
 
     KEY_PREFIX: ClassVar[str] = "template"
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
-    FUNCTION_TEMPLATE: ClassVar[type[FunctionResourceTemplate]]
+    FUNCTION_TEMPLATE: ClassVar[type[ResourceTemplate]]
 
     name: str
     uri_template: str
@@ -148,7 +145,7 @@ class ResourceTemplate(FastMCPComponent):
         meta: dict[str, Any] | None = None,
         auth: Any = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
-    ) -> FunctionResourceTemplate:
+    ) -> ResourceTemplate:
         """A template that calls `fn`; see `FunctionResourceTemplate.from_function`."""
         return ResourceTemplate.FUNCTION_TEMPLATE.from_function(
             fn,

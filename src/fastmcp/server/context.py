@@ -38,8 +38,15 @@ from fastmcp.server.elicitation import (
     parse_elicit_response_type,
 )
 from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.registry import (
+    LIST_CHANGES,
+    ComponentKind,
+    SessionVisibility,
+    VisibilityRule,
+)
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState
+from fastmcp.utilities.versions import VersionSpec
 
 __all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
 
@@ -553,6 +560,82 @@ class Context:
         if self._request_state is not None:
             self._request_state.pop(key, None)
         await self._server.session_state.delete(self.session_id, key)
+
+    # what this session sees
+
+    async def enable_components(
+        self,
+        *,
+        names: set[str] | None = None,
+        keys: set[str] | None = None,
+        version: VersionSpec | None = None,
+        tags: set[str] | None = None,
+        components: set[ComponentKind] | None = None,
+        match_all: bool = False,
+    ) -> None:
+        """Show components to this session alone, whatever the server shows to others.
+
+        Args:
+            names: tool and prompt names, resource URIs.
+            keys: component keys such as "tool:add@".
+            version: a range of versions.
+            tags: any of these.
+            components: kinds.
+            match_all: all components; then nothing else is given.
+        Raises:
+            ValueError: nothing says which components, and `match_all` is not set.
+            ToolError: the request has no session.
+        """
+        await self._change_visibility(True, names, keys, version, tags, components, match_all)
+
+    async def disable_components(
+        self,
+        *,
+        names: set[str] | None = None,
+        keys: set[str] | None = None,
+        version: VersionSpec | None = None,
+        tags: set[str] | None = None,
+        components: set[ComponentKind] | None = None,
+        match_all: bool = False,
+    ) -> None:
+        """Hide components from this session alone; arguments as for `enable_components`."""
+        await self._change_visibility(False, names, keys, version, tags, components, match_all)
+
+    async def reset_visibility(self) -> None:
+        """Show this session what the server shows to everyone."""
+        session = self._exchange.session
+        if session is not None and session.visibility is not None:
+            session.visibility = None
+            await self._tell_changed(None)
+
+    async def _change_visibility(
+        self,
+        enable: bool,
+        names: set[str] | None,
+        keys: set[str] | None,
+        version: VersionSpec | None,
+        tags: set[str] | None,
+        components: set[ComponentKind] | None,
+        match_all: bool,
+    ) -> None:
+        given = (names, keys, version, tags, components)
+        if not match_all and all(part is None for part in given):
+            raise ValueError("Say which components, or pass match_all=True for all of them")
+        session = self._exchange.session
+        if session is None:
+            raise ToolError("This request has no session whose components could be changed")
+        if session.visibility is None:
+            session.visibility = SessionVisibility()
+        session.visibility.add([VisibilityRule.of(enable, *given)])
+        await self._tell_changed(components)
+
+    async def _tell_changed(self, components: set[ComponentKind] | None) -> None:
+        """Tell this session which of its lists to look at again."""
+        changes = dict.fromkeys(
+            change for kind, change in LIST_CHANGES.items() if not components or kind in components
+        )
+        for change in changes:
+            await self._exchange.emit(jsonrpc.encode_notification(change.method))
 
     # background tasks come with the tasks extension; a call is never one yet
 

@@ -22,17 +22,18 @@ from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHO
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.completions import CompletionHandler
-from fastmcp.server.context import Context, Server
+from fastmcp.server.context import Context, Server, get_context
 from fastmcp.server.exchange import Detached, Exchange
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
-from fastmcp.server.registry import Registry
+from fastmcp.server.registry import Registry, View
 from fastmcp.server.state import SessionState
 
 __all__ = ["Engine", "Handler"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
+_NOTIFICATION: Final = "notifications/"
 Chain: TypeAlias = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 
 Handler: TypeAlias = "Callable[[Engine, Context, dict[str, Any]], Awaitable[dict[str, Any]]]"
@@ -90,6 +91,13 @@ class Engine:
         self._chains: dict[str, Chain] = {}
         self._composed_from: list[Middleware] = []
         registry.on_change = backplane.publish
+
+    def view(self, context: Context) -> View:
+        """The components that the client of a call sees."""
+        session = context.exchange.session
+        if session is None or session.visibility is None:
+            return self.registry.view
+        return session.visibility.view(self.registry)
 
     # the wire
 
@@ -160,17 +168,23 @@ class Engine:
         handler: Callable[[Engine, Context, Any], Awaitable[Any]],
         type: str = "request",
     ) -> Any:
-        """Call `handler` through the middleware chain of its method."""
+        """Call `handler` through the middleware chain of its method.
+
+        A method has one handler, so its chain is composed once. All notifications share one
+        chain: their methods are the client's words, and must neither fill the memory nor pass
+        for a request's.
+        """
+        key = _NOTIFICATION if type == "notification" else method
         if self._composed_from != self.middleware:
             self._composed_from = list(self.middleware)
             self._chains.clear()
-        chain = self._chains.get(method)
+        chain = self._chains.get(key)
         if chain is None:
 
             async def innermost(inner: MiddlewareContext[Any]) -> Any:
-                return await handler(self, inner.fastmcp_context or context, inner.message)
+                return await handler(self, inner.fastmcp_context or get_context(), inner.message)
 
-            chain = self._chains[method] = compose(self.middleware, method, hook, innermost)
+            chain = self._chains[key] = compose(self.middleware, key, hook, innermost)
         return await chain(
             MiddlewareContext(
                 message=message,

@@ -54,7 +54,12 @@ class Exchange:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""
 
     def cancel(self) -> None:
-        """The client takes the request back: stop the handler, send nothing more."""
+        """The client takes the request back: stop the handler, send nothing more.
+
+        Once: a second cancellation would break into the handler's own cleaning up.
+        """
+        if self.cancelled:
+            return
         self.cancelled = True
         if self.task is not None:
             self.task.cancel()

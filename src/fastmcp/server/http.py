@@ -8,14 +8,17 @@ a trailing slash, without a redirect.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.middleware import Middleware as ASGIMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as CustomRoute
 from starlette.types import Receive, Scope, Send
 
 from fastmcp.server.engine import Engine
@@ -34,11 +37,17 @@ from fastmcp.settings import get_settings
 
 __all__ = [
     "DEFAULT_HOSTS",
+    "ASGIMiddleware",
+    "CustomRoute",
     "HostOriginGuardMiddleware",
+    "HttpHandler",
     "StarletteWithLifespan",
     "create_base_app",
     "create_streamable_http_app",
 ]
+
+HttpHandler: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Serves a custom route."""
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
 
@@ -58,7 +67,7 @@ class StarletteWithLifespan(Starlette):
         """Name the endpoint and where it is; its routes come first."""
         self._endpoint = endpoint
         self._endpoint_paths = frozenset(paths)
-        self.router.routes[:0] = [Route(path, endpoint) for path in paths]
+        self.router.routes[:0] = [CustomRoute(path, endpoint) for path in paths]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -80,7 +89,7 @@ class StarletteWithLifespan(Starlette):
 
 def create_base_app(
     routes: Sequence[BaseRoute],
-    middleware: Sequence[Middleware],
+    middleware: Sequence[ASGIMiddleware],
     debug: bool = False,
     lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
 ) -> StarletteWithLifespan:
@@ -95,7 +104,7 @@ def create_streamable_http_app(
     *,
     path: str,
     routes: Sequence[BaseRoute] = (),
-    middleware: Sequence[Middleware] = (),
+    middleware: Sequence[ASGIMiddleware] = (),
     json_response: bool = False,
     stateless_http: bool = False,
     debug: bool = False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,13 +26,30 @@ from fastmcp.tools.base import Tool
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec, version_sort_key
 
-__all__ = ["ComponentKind", "DuplicatePolicy", "Registry", "Shelf", "VisibilityRule"]
+__all__ = [
+    "LIST_CHANGES",
+    "ComponentKind",
+    "DuplicatePolicy",
+    "Registry",
+    "SessionVisibility",
+    "Shelf",
+    "View",
+    "VisibilityRule",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.registry")
 
 ComponentKind: TypeAlias = Literal["tool", "resource", "template", "prompt"]
 DuplicatePolicy: TypeAlias = Literal["warn", "error", "replace", "ignore"]
 C = TypeVar("C", bound=FastMCPComponent)
+
+LIST_CHANGES: Final[dict[ComponentKind, type[Change]]] = {
+    "tool": ToolsChanged,
+    "resource": ResourcesChanged,
+    "template": ResourcesChanged,
+    "prompt": PromptsChanged,
+}
+"""Which list a kind of component is in."""
 
 
 class VisibilityRule(msgspec.Struct, frozen=True):
@@ -45,6 +62,26 @@ class VisibilityRule(msgspec.Struct, frozen=True):
     tags: frozenset[str] | None = None
     components: frozenset[str] | None = None
 
+    @classmethod
+    def of(
+        cls,
+        enable: bool,
+        names: Iterable[str] | None,
+        keys: Iterable[str] | None,
+        version: VersionSpec | None,
+        tags: Iterable[str] | None,
+        components: Iterable[str] | None,
+    ) -> VisibilityRule:
+        """A rule from what `enable` and `disable` are given."""
+        return cls(
+            enable,
+            frozenset(names) if names is not None else None,
+            frozenset(keys) if keys is not None else None,
+            version,
+            frozenset(tags) if tags is not None else None,
+            frozenset(components) if components is not None else None,
+        )
+
     def matches(self, kind: ComponentKind, name: str, component: FastMCPComponent) -> bool:
         return (
             (self.components is None or kind in self.components)
@@ -56,119 +93,82 @@ class VisibilityRule(msgspec.Struct, frozen=True):
 
 
 class Shelf(Generic[C]):
-    """The components of one kind.
+    """The enabled components of one kind.
 
     Attributes:
-        current: by name or URI, the highest enabled version: what a call without a version
-            means, and what lists show.
+        versions: by name or URI, all enabled versions, highest first.
+        current: by name or URI, the highest: what a call without a version means, and what
+            lists show.
+        entries: of a list result, made when first asked for.
     """
 
-    def __init__(self, kind: ComponentKind, identify: Callable[[C], str]) -> None:
-        self.kind: ComponentKind = kind
-        self.identify = identify
-        self.all: dict[str, C] = {}
-        self.enabled: dict[str, list[C]] = {}
-        self.current: dict[str, C] = {}
+    __slots__ = ("current", "entries", "versions")
 
-    def build(self, rules: Sequence[VisibilityRule]) -> None:
-        enabled: dict[str, list[C]] = {}
-        for component in self.all.values():
-            name = self.identify(component)
+    def __init__(self, kind: ComponentKind, all: Iterable[C], rules: Sequence[VisibilityRule]):
+        versions: dict[str, list[C]] = {}
+        for component in all:
+            name = component.identifier
             visible = True
             for rule in rules:
-                if rule.matches(self.kind, name, component):
+                if rule.matches(kind, name, component):
                     visible = rule.enable
             if visible:
-                enabled.setdefault(name, []).append(component)
-        for versions in enabled.values():
-            versions.sort(key=version_sort_key, reverse=True)
-        self.enabled = enabled
-        self.current = {name: versions[0] for name, versions in enabled.items()}
+                versions.setdefault(name, []).append(component)
+        for same_name in versions.values():
+            same_name.sort(key=version_sort_key, reverse=True)
+        self.versions = versions
+        self.entries: list[dict[str, Any]] | None = None
+        self.current = {name: same_name[0] for name, same_name in versions.items()}
 
     def find(self, name: str, version: str | VersionSpec | None = None) -> C | None:
         """The enabled component of a name: the highest version, or the highest that fits."""
         if version is None:
             return self.current.get(name)
         spec = VersionSpec(eq=version) if isinstance(version, str) else version
-        return next(
-            (c for c in self.enabled.get(name, ()) if spec.matches(c.version, match_none=False)),
-            None,
+        fitting = (
+            c for c in self.versions.get(name, ()) if spec.matches(c.version, match_none=False)
         )
+        return next(fitting, None)
 
 
-class Registry:
-    """Everything a server offers.
+class View:
+    """What a client sees of a registry: the components that its rules leave enabled."""
 
-    Args:
-        on_duplicate: what happens when a component with the same key is added again.
-        dereference_schemas: list tools with the `$ref`s of their schemas written out.
-
-    Attributes:
-        on_change: is told which list changed; nothing is told before a listener is set.
-    """
+    __slots__ = ("_dereference", "prompts", "resources", "templates", "tools")
 
     def __init__(
-        self, on_duplicate: DuplicatePolicy = "warn", dereference_schemas: bool = True
+        self,
+        components: dict[ComponentKind, dict[str, Any]],
+        rules: Sequence[VisibilityRule],
+        dereference: bool,
     ) -> None:
-        self.on_duplicate: DuplicatePolicy = on_duplicate
-        self._dereference = dereference_schemas
-        self.on_change: Callable[[Change], None] | None = None
-        self._tools: Shelf[Tool] = Shelf("tool", lambda c: c.name)
-        self._resources: Shelf[Resource] = Shelf("resource", lambda c: str(c.uri))
-        self._templates: Shelf[ResourceTemplate] = Shelf("template", lambda c: c.uri_template)
-        self._prompts: Shelf[Prompt] = Shelf("prompt", lambda c: c.name)
-        self._rules: list[VisibilityRule] = []
-        self._stale = False
-        self._wire: dict[ComponentKind, list[dict[str, Any]]] = {}
-
-    # reading
-
-    @property
-    def tools(self) -> Shelf[Tool]:
-        if self._stale:
-            self._build()
-        return self._tools
-
-    @property
-    def resources(self) -> Shelf[Resource]:
-        if self._stale:
-            self._build()
-        return self._resources
-
-    @property
-    def templates(self) -> Shelf[ResourceTemplate]:
-        if self._stale:
-            self._build()
-        return self._templates
-
-    @property
-    def prompts(self) -> Shelf[Prompt]:
-        if self._stale:
-            self._build()
-        return self._prompts
+        self.tools: Shelf[Tool] = Shelf("tool", components["tool"].values(), rules)
+        self.resources: Shelf[Resource] = Shelf("resource", components["resource"].values(), rules)
+        self.templates: Shelf[ResourceTemplate] = Shelf(
+            "template", components["template"].values(), rules
+        )
+        self.prompts: Shelf[Prompt] = Shelf("prompt", components["prompt"].values(), rules)
+        self._dereference = dereference
 
     def match_template(
         self, uri: str, version: str | VersionSpec | None = None
     ) -> tuple[ResourceTemplate, dict[str, Any]] | None:
         """The first template that a URI fits, and its parameters."""
-        shelf = self.templates
-        for name in shelf.current:
-            template = shelf.find(name, version)
+        for name in self.templates.current:
+            template = self.templates.find(name, version)
             params = template.matches(uri) if template is not None else None
             if template is not None and params is not None:
                 return template, params
         return None
 
-    def wire(self, kind: ComponentKind) -> list[dict[str, Any]]:
+    def wire(self, shelf: Shelf[Any]) -> list[dict[str, Any]]:
         """The entries of a list result, in the order the components were added."""
-        shelf = cast("Shelf[Any]", getattr(self, _ATTRIBUTES[kind]))
-        entries = self._wire.get(kind)
-        if entries is None:
-            entries = self._wire[kind] = [
-                self._entry(component, shelf.enabled[name])
+        if shelf.entries is None:
+            shelf.entries = [
+                self._entry(component, shelf.versions[name])
                 for name, component in shelf.current.items()
             ]
-        return entries
+        return shelf.entries
 
     def wire_of(self, components: Iterable[FastMCPComponent]) -> list[dict[str, Any]]:
         """The entries of a list that middleware chose."""
@@ -187,7 +187,61 @@ class Registry:
         meta["fastmcp"] = {**meta.get("fastmcp", {}), "versions": [c.version for c in versions]}
         return {**entry, "_meta": meta}
 
-    # changing
+
+class SessionVisibility:
+    """The visibility rules of one session, and the view they make."""
+
+    def __init__(self) -> None:
+        self.rules: list[VisibilityRule] = []
+        self._view: View | None = None
+        self._generation = -1
+
+    def add(self, rules: Iterable[VisibilityRule]) -> None:
+        self.rules.extend(rules)
+        self._view = None
+
+    def view(self, registry: Registry) -> View:
+        """What this session sees; built again after a change of either side."""
+        if self._view is None or self._generation != registry.generation:
+            self._generation = registry.generation
+            self._view = registry.view_with(self.rules)
+        return self._view
+
+
+class Registry:
+    """Everything a server offers.
+
+    Args:
+        on_duplicate: what happens when a component with the same key is added again.
+        dereference_schemas: list tools with the `$ref`s of their schemas written out.
+
+    Attributes:
+        on_change: is told which list changed; nothing is told before a listener is set.
+        generation: grows with every change; what was derived from an older one is stale.
+    """
+
+    def __init__(
+        self, on_duplicate: DuplicatePolicy = "warn", dereference_schemas: bool = True
+    ) -> None:
+        self.on_duplicate: DuplicatePolicy = on_duplicate
+        self.on_change: Callable[[Change], None] | None = None
+        self.generation = 0
+        self._dereference = dereference_schemas
+        self._components: dict[ComponentKind, dict[str, Any]] = {kind: {} for kind in LIST_CHANGES}
+        self._rules: list[VisibilityRule] = []
+        self._view: View | None = None
+
+    @property
+    def view(self) -> View:
+        """What every client sees that has no rules of its own."""
+        view = self._view
+        if view is None:
+            view = self._view = View(self._components, self._rules, self._dereference)
+        return view
+
+    def view_with(self, rules: Sequence[VisibilityRule]) -> View:
+        """What a client sees whose session has rules of its own; they come last and win."""
+        return View(self._components, [*self._rules, *rules], self._dereference)
 
     def add(self, component: Tool | Resource | ResourceTemplate | Prompt) -> Any:
         """Add a component by the duplicates policy. Returns the one that is there afterwards.
@@ -196,9 +250,10 @@ class Registry:
             ValueError: it is there already and the policy is "error"; or one name would have
                 versioned and unversioned components.
         """
-        shelf = self._shelf_of(component)
+        kind = _kind_of(component)
+        components = self._components[kind]
         key = component.key
-        existing = shelf.all.get(key)
+        existing = components.get(key)
         if existing is not None:
             if self.on_duplicate == "error":
                 raise ValueError(f"Component already exists: {key}")
@@ -207,17 +262,17 @@ class Registry:
             if self.on_duplicate == "warn":
                 _logger.warning("Component already exists: %s; it is replaced", key)
         else:
-            name = shelf.identify(component)
-            for other in shelf.all.values():
-                if shelf.identify(other) == name and (other.version is None) != (
+            name = component.identifier
+            for other in components.values():
+                if other.identifier == name and (other.version is None) != (
                     component.version is None
                 ):
                     raise ValueError(
-                        f"{shelf.kind} {name!r} cannot have versioned and unversioned "
+                        f"{kind} {name!r} cannot have versioned and unversioned "
                         "components at once: give each a version, or none"
                     )
-        shelf.all[key] = component
-        self._changed(shelf.kind)
+        components[key] = component
+        self._changed(kind)
         return component
 
     def remove(self, kind: ComponentKind, name: str, version: str | None = None) -> None:
@@ -226,63 +281,40 @@ class Registry:
         Raises:
             KeyError: there is none.
         """
-        shelf = self._shelf(kind)
+        components = self._components[kind]
         keys = [
             key
-            for key, component in shelf.all.items()
-            if shelf.identify(component) == name
-            and (version is None or component.version == version)
+            for key, component in components.items()
+            if component.identifier == name and (version is None or component.version == version)
         ]
         if not keys:
             raise KeyError(f"No {kind} {name!r}" + (f" of version {version!r}" if version else ""))
         for key in keys:
-            del shelf.all[key]
+            del components[key]
         self._changed(kind)
 
     def show(self, rules: Iterable[VisibilityRule]) -> None:
         """Append visibility rules; the last one that matches a component decides."""
         added = list(rules)
         self._rules.extend(added)
-        kinds = {kind for rule in added for kind in (rule.components or _ATTRIBUTES)}
-        for kind in _ATTRIBUTES:
-            if kind in kinds:
+        for kind in LIST_CHANGES:
+            if any(rule.components is None or kind in rule.components for rule in added):
                 self._changed(kind)
 
     def _changed(self, kind: ComponentKind) -> None:
-        self._stale = True
-        self._wire.clear()
+        self._view = None
+        self.generation += 1
         if self.on_change is not None:
-            self.on_change(_CHANGES[kind]())
-
-    def _build(self) -> None:
-        self._stale = False
-        for kind in _ATTRIBUTES:
-            self._shelf(kind).build(self._rules)
-
-    def _shelf(self, kind: ComponentKind) -> Shelf[Any]:
-        return cast("Shelf[Any]", getattr(self, f"_{_ATTRIBUTES[kind]}"))
-
-    def _shelf_of(self, component: FastMCPComponent) -> Shelf[Any]:
-        if isinstance(component, Tool):
-            return self._tools
-        if isinstance(component, ResourceTemplate):
-            return self._templates
-        if isinstance(component, Resource):
-            return self._resources
-        if isinstance(component, Prompt):
-            return self._prompts
-        raise TypeError(f"Not a tool, resource, template or prompt: {component!r}")
+            self.on_change(LIST_CHANGES[kind]())
 
 
-_ATTRIBUTES: Final[dict[ComponentKind, str]] = {
-    "tool": "tools",
-    "resource": "resources",
-    "template": "templates",
-    "prompt": "prompts",
-}
-_CHANGES: Final[dict[ComponentKind, type[Change]]] = {
-    "tool": ToolsChanged,
-    "resource": ResourcesChanged,
-    "template": ResourcesChanged,
-    "prompt": PromptsChanged,
-}
+def _kind_of(component: FastMCPComponent) -> ComponentKind:
+    if isinstance(component, Tool):
+        return "tool"
+    if isinstance(component, ResourceTemplate):
+        return "template"
+    if isinstance(component, Resource):
+        return "resource"
+    if isinstance(component, Prompt):
+        return "prompt"
+    raise TypeError(f"Not a tool, resource, template or prompt: {component!r}")

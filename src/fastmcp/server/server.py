@@ -11,16 +11,12 @@ import importlib.metadata
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
 import uvicorn
-from starlette.middleware import Middleware as ASGIMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
@@ -41,7 +37,13 @@ from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
 from fastmcp.server.features import HANDLERS, lifecycle, prompts, resources, tools
-from fastmcp.server.http import StarletteWithLifespan, create_streamable_http_app
+from fastmcp.server.http import (
+    ASGIMiddleware,
+    CustomRoute,
+    HttpHandler,
+    StarletteWithLifespan,
+    create_streamable_http_app,
+)
 from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
@@ -162,7 +164,7 @@ class FastMCP:
         )
         self._resource_security = resource_security
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
-        self._custom_routes: list[BaseRoute] = []
+        self._custom_routes: list[CustomRoute] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.middleware: list[Middleware] = list(middleware or ())
         self.icons = icons or []
@@ -483,9 +485,7 @@ class FastMCP:
         methods: list[str],
         name: str | None = None,
         include_in_schema: bool = True,
-    ) -> Callable[
-        [Callable[[Request], Awaitable[Response]]], Callable[[Request], Awaitable[Response]]
-    ]:
+    ) -> Callable[[HttpHandler], HttpHandler]:
         """Serve an HTTP route beside the endpoint, for health checks and the like.
 
         It is neither authenticated nor guarded.
@@ -497,11 +497,11 @@ class FastMCP:
             include_in_schema: whether Starlette's schema shows it.
         """
 
-        def decorator(
-            fn: Callable[[Request], Awaitable[Response]],
-        ) -> Callable[[Request], Awaitable[Response]]:
+        def decorator(fn: HttpHandler) -> HttpHandler:
             self._custom_routes.append(
-                Route(path, fn, methods=methods, name=name, include_in_schema=include_in_schema)
+                CustomRoute(
+                    path, fn, methods=methods, name=name, include_in_schema=include_in_schema
+                )
             )
             return fn
 
@@ -529,7 +529,7 @@ class FastMCP:
             components: kinds.
             only: hide everything else.
         """
-        rule = _rule(True, names, keys, version, tags, components)
+        rule = VisibilityRule.of(True, names, keys, version, tags, components)
         self._registry.show([VisibilityRule(False), rule] if only else [rule])
         return self
 
@@ -543,7 +543,7 @@ class FastMCP:
         components: set[ComponentKind] | None = None,
     ) -> FastMCP:
         """Hide the components that match all of what is given; to clients they do not exist."""
-        self._registry.show([_rule(False, names, keys, version, tags, components)])
+        self._registry.show([VisibilityRule.of(False, names, keys, version, tags, components)])
         return self
 
     # from the program
@@ -568,29 +568,29 @@ class FastMCP:
 
     async def get_tool(self, name: str, version: str | VersionSpec | None = None) -> Tool | None:
         """An enabled tool, the highest version that fits; None where there is none."""
-        return self._registry.tools.find(name, version)
+        return self._registry.view.tools.find(name, version)
 
     async def get_resource(
         self, uri: str, version: str | VersionSpec | None = None
     ) -> Resource | None:
         """An enabled resource; None where there is none."""
-        return self._registry.resources.find(str(uri), version)
+        return self._registry.view.resources.find(str(uri), version)
 
     async def get_resource_template(
         self, uri: str, version: str | VersionSpec | None = None
     ) -> ResourceTemplate | None:
         """The enabled template with this URI template, or that this URI fits; None otherwise."""
-        exact = self._registry.templates.find(uri, version)
+        exact = self._registry.view.templates.find(uri, version)
         if exact is not None:
             return exact
-        matched = self._registry.match_template(uri, version)
+        matched = self._registry.view.match_template(uri, version)
         return matched[0] if matched is not None else None
 
     async def get_prompt(
         self, name: str, version: str | VersionSpec | None = None
     ) -> Prompt | None:
         """An enabled prompt; None where there is none."""
-        return self._registry.prompts.find(name, version)
+        return self._registry.view.prompts.find(name, version)
 
     async def call_tool(
         self,
@@ -885,24 +885,6 @@ def _refuse_unknown(others: dict[str, Any]) -> None:
             raise TypeError(f"FastMCP() no longer accepts `{name}`. {_REMOVED[name]}")
         else:
             raise TypeError(f"FastMCP() got unexpected keyword argument(s): {name!r}")
-
-
-def _rule(
-    enable: bool,
-    names: set[str] | None,
-    keys: set[str] | None,
-    version: VersionSpec | None,
-    tags: set[str] | None,
-    components: set[ComponentKind] | None,
-) -> VisibilityRule:
-    return VisibilityRule(
-        enable,
-        frozenset(names) if names is not None else None,
-        frozenset(keys) if keys is not None else None,
-        version,
-        frozenset(tags) if tags is not None else None,
-        frozenset(components) if components is not None else None,
-    )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -12,12 +12,14 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from fastmcp.protocol import jsonrpc, session_token
 from fastmcp.protocol.jsonrpc import RequestId, Response
 from fastmcp.protocol.session_token import Claims
 from fastmcp.server.backplane.base import Change
+from fastmcp.server.registry import SessionVisibility
 from fastmcp.server.session_keys import SessionKeys
 
 __all__ = ["Running", "Session", "SessionManager", "Stream"]
@@ -59,11 +61,21 @@ class Stream:
         self.closed = True
         self._ready.set()
 
-    async def take(self) -> list[bytes]:
-        """Everything that waits; an empty list once the stream is closed."""
-        while not self._backlog and not self.closed:
+    async def take(self, patience: float = 0) -> list[bytes] | None:
+        """Everything that waits.
+
+        Args:
+            patience: seconds to wait for something, 0 for no limit.
+        Returns:
+            The messages; an empty list when the time is over, None when the stream is closed.
+        """
+        if not self._backlog and not self.closed:
             self._ready.clear()
-            await self._ready.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience or None):
+                    await self._ready.wait()
+        if not self._backlog and self.closed:
+            return None
         taken, self._backlog = self._backlog, []
         return taken
 
@@ -79,6 +91,7 @@ class Session:
         owner: hash of the principal it belongs to, "" for nobody in particular.
         log_level: the least severe level the client wants, or None where it did not say.
         subscriptions: resource URIs whose updates the client wants.
+        visibility: what `ctx.enable_components` changed for it, or None.
         stream: the open standalone stream, or None.
     """
 
@@ -95,6 +108,7 @@ class Session:
         "stream",
         "subscriptions",
         "version",
+        "visibility",
     )
 
     def __init__(
@@ -112,6 +126,7 @@ class Session:
         self.owner = owner
         self.log_level: str | None = None
         self.subscriptions: set[str] = set()
+        self.visibility: SessionVisibility | None = None
         self.stream: Stream | None = None
         self.inflight: dict[RequestId, list[Running]] = {}
         self.asks: dict[RequestId, asyncio.Future[Any]] = {}
@@ -134,6 +149,7 @@ class Session:
             running.remove(exchange)
             if not running:
                 del self.inflight[id]
+                self.last_used = time.monotonic()  # idle is counted from here, not from the start
 
     def cancel(self, id: object) -> bool:
         """Cancel the newest running request with this id; ids may repeat (basic/cancellation)."""
@@ -251,6 +267,8 @@ class SessionManager:
         elif self._idled_out(session):
             self.end(session)
             return None
+        else:
+            self._records.move_to_end(token)
         if session.owner != owner:
             return None
         if self._idle_timeout is not None:

@@ -10,7 +10,7 @@ makes the protocol's models only for those who ask for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import mcp_types
 from pydantic import Field, field_validator
@@ -21,9 +21,6 @@ from fastmcp.tools.header_params import HeaderParam, find_header_params
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.types import NotSet, NotSetT
-
-if TYPE_CHECKING:
-    from fastmcp.tools.function_tool import FunctionTool
 
 __all__ = ["WRAP_KEYWORD", "WRAP_META", "Tool", "ToolResult", "derive_title"]
 
@@ -162,7 +159,7 @@ class Tool(FastMCPComponent):
 
     KEY_PREFIX: ClassVar[str] = "tool"
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
-    FUNCTION_TOOL: ClassVar[type[FunctionTool]]
+    FUNCTION_TOOL: ClassVar[type[Tool]]
 
     parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
     output_schema: dict[str, Any] | None = None
@@ -296,7 +293,7 @@ class Tool(FastMCPComponent):
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,
-    ) -> FunctionTool:
+    ) -> Tool:
         """A tool that calls `fn`; see `FunctionTool.from_function`."""
         return Tool.FUNCTION_TOOL.from_function(
             fn,

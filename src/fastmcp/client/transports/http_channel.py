@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -57,6 +58,7 @@ _RESUME_PAUSE: Final = 1.0
 """Seconds before a broken stream is asked for again, unless the server said `retry`."""
 _RESUME_FAILURES: Final = 3
 _ERROR_TEXT: Final = 64 * 1024
+_LARGE_BODY: Final = 512 * 1024
 
 
 class HttpChannel:
@@ -368,7 +370,7 @@ class HttpChannel:
                 response = await self._http.request(
                     method,
                     url,
-                    data=body,
+                    data=_payload(body),
                     headers=headers,
                     allow_redirects=False,
                     proxy=self._proxy,
@@ -403,6 +405,11 @@ class HttpChannel:
             if len(body) > limit:
                 raise ResponseTooLargeError(limit)
         return bytes(body)
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp wants it: a large one as a file, which is written piece by piece."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
 def _error_in(body: bytes) -> McpError | None:

@@ -22,9 +22,10 @@ _logger: Final = logging.getLogger("fastmcp.server.prompts")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    entries = engine.registry.wire("prompt")
+    view = engine.view(context)
+    entries = view.wire(view.prompts)
     if engine.middleware:
-        entries = engine.registry.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context))
     entries, cursor = page(entries, params, engine.page_size)
     return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
 
@@ -38,11 +39,11 @@ async def components(
         return await engine.through(
             context, "prompts/list", "on_list_prompts", request, _components
         )
-    return list(engine.registry.prompts.current.values())
+    return list(engine.view(context).prompts.current.values())
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Prompt]:
-    return list(engine.registry.prompts.current.values())
+    return list(engine.view(context).prompts.current.values())
 
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -79,17 +80,21 @@ async def get(
     if engine.middleware and run_middleware:
         message = mcp_types.GetPromptRequestParams(name=name, arguments=arguments)
         return await engine.through(context, "prompts/get", "on_get_prompt", message, _get_message)
-    return await _run(engine, name, arguments, version)
+    return await _run(engine, context, name, arguments, version)
 
 
 async def _get_message(engine: Engine, context: Context, message: Any) -> PromptResult:
-    return await _run(engine, message.name, message.arguments, None)
+    return await _run(engine, context, message.name, message.arguments, None)
 
 
 async def _run(
-    engine: Engine, name: str, arguments: dict[str, Any] | None, version: str | None
+    engine: Engine,
+    context: Context,
+    name: str,
+    arguments: dict[str, Any] | None,
+    version: str | None,
 ) -> PromptResult:
-    prompt = engine.registry.prompts.find(name, version)
+    prompt = engine.view(context).prompts.find(name, version)
     if prompt is None:
         raise NotFoundError(f"Unknown prompt: {name!r}")
     try:

@@ -35,9 +35,10 @@ _logger: Final = logging.getLogger("fastmcp.server.resources")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    entries = engine.registry.wire("resource")
+    view = engine.view(context)
+    entries = view.wire(view.resources)
     if engine.middleware:
-        entries = engine.registry.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context))
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resources": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -46,9 +47,10 @@ async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dic
 async def _list_templates(
     engine: Engine, context: Context, params: dict[str, Any]
 ) -> dict[str, Any]:
-    entries = engine.registry.wire("template")
+    view = engine.view(context)
+    entries = view.wire(view.templates)
     if engine.middleware:
-        entries = engine.registry.wire_of(await template_components(engine, context))
+        entries = view.wire_of(await template_components(engine, context))
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resourceTemplates": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -63,11 +65,11 @@ async def components(
         return await engine.through(
             context, "resources/list", "on_list_resources", request, _components
         )
-    return list(engine.registry.resources.current.values())
+    return list(engine.view(context).resources.current.values())
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Resource]:
-    return list(engine.registry.resources.current.values())
+    return list(engine.view(context).resources.current.values())
 
 
 async def template_components(
@@ -83,13 +85,13 @@ async def template_components(
             request,
             _template_components,
         )
-    return list(engine.registry.templates.current.values())
+    return list(engine.view(context).templates.current.values())
 
 
 async def _template_components(
     engine: Engine, context: Context, message: Any
 ) -> Sequence[ResourceTemplate]:
-    return list(engine.registry.templates.current.values())
+    return list(engine.view(context).templates.current.values())
 
 
 async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -126,19 +128,20 @@ async def read(
         return await engine.through(
             context, "resources/read", "on_read_resource", message, _read_message
         )
-    return await _run(engine, uri, version)
+    return await _run(engine, context, uri, version)
 
 
 async def _read_message(engine: Engine, context: Context, message: Any) -> ResourceResult:
-    return await _run(engine, str(message.uri), None)
+    return await _run(engine, context, str(message.uri), None)
 
 
-async def _run(engine: Engine, uri: str, version: str | None) -> ResourceResult:
-    resource = engine.registry.resources.find(uri, version)
+async def _run(engine: Engine, context: Context, uri: str, version: str | None) -> ResourceResult:
+    view = engine.view(context)
+    resource = view.resources.find(uri, version)
     try:
         if resource is not None:
             return await resource.read()
-        matched = engine.registry.match_template(uri, version)
+        matched = view.match_template(uri, version)
         if matched is not None:
             template, parameters = matched
             return await template.read(uri, parameters)

@@ -30,9 +30,10 @@ _logger: Final = logging.getLogger("fastmcp.server.tools")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    entries = engine.registry.wire("tool")
+    view = engine.view(context)
+    entries = view.wire(view.tools)
     if engine.middleware:
-        entries = engine.registry.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context))
     entries, cursor = page(entries, params, engine.page_size)
     return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
 
@@ -44,11 +45,11 @@ async def components(
     if engine.middleware and run_middleware:
         request = mcp_types.ListToolsRequest()
         return await engine.through(context, "tools/list", "on_list_tools", request, _components)
-    return list(engine.registry.tools.current.values())
+    return list(engine.view(context).tools.current.values())
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Tool]:
-    return list(engine.registry.tools.current.values())
+    return list(engine.view(context).tools.current.values())
 
 
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -103,17 +104,19 @@ async def call(
     if engine.middleware and run_middleware:
         message = mcp_types.CallToolRequestParams(name=name, arguments=arguments)
         return await engine.through(context, "tools/call", "on_call_tool", message, _call_message)
-    return await _run(engine, name, arguments, version)
+    return await _run(engine, context, name, arguments, version)
 
 
 async def _call_message(engine: Engine, context: Context, message: Any) -> ToolResult:
-    return await _run(engine, message.name, message.arguments or {}, _wanted_version(context))
+    return await _run(
+        engine, context, message.name, message.arguments or {}, _wanted_version(context)
+    )
 
 
 async def _run(
-    engine: Engine, name: str, arguments: dict[str, Any], version: str | None
+    engine: Engine, context: Context, name: str, arguments: dict[str, Any], version: str | None
 ) -> ToolResult:
-    tool = engine.registry.tools.find(name, version)
+    tool = engine.view(context).tools.find(name, version)
     if tool is None:
         raise NotFoundError(f"Unknown tool: {name!r}")
     try:

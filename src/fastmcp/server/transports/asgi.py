@@ -24,6 +24,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
+_MOST_DIGITS: Final = 18
 JSON_HEADERS: Final[Headers] = [(b"content-type", b"application/json")]
 
 
@@ -46,8 +47,13 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         BodyTooLarge: over the limit.
         ClientGone: the client left.
     """
-    declared = declared_length is not None and declared_length.isdigit()
-    if limit and declared and int(declared_length or 0) > limit:
+    # Nobody sends so much, and Python refuses to read a number of thousands of digits.
+    if (
+        limit
+        and declared_length is not None
+        and declared_length.isdigit()
+        and (len(declared_length) > _MOST_DIGITS or int(declared_length) > limit)
+    ):
         raise BodyTooLarge
     message = await receive()
     if message["type"] == "http.disconnect":

@@ -29,9 +29,10 @@ class _Member(Exchange):
     def __init__(self, whole: HttpExchange) -> None:
         super().__init__(whole.session, whole.scope)
         self._whole = whole
+        self.asks = whole.asks  # when the stream is lost, so is every member's question
 
     async def emit(self, message: bytes) -> bool:
-        return await self._whole.emit(message)
+        return not self.cancelled and await self._whole.emit(message)
 
 
 class BatchExchange(HttpExchange):
@@ -54,6 +55,7 @@ class BatchExchange(HttpExchange):
     async def serve(self, engine: Engine, batch: Batch) -> None:
         """Run everything in it and answer."""
         self.begin()
+        self.asks = set()
         loop = asyncio.get_running_loop()
         running: list[asyncio.Task[bytes | None]] = []
         responses: list[bytes] = []

@@ -67,11 +67,13 @@ class Patience:
 
     def watch(self, exchange: HttpExchange) -> set[HttpExchange]:
         """Take a call that begins. It leaves by being discarded from the set this returns."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # the first call, or the loop of earlier ones is gone
+            self._loop = loop
+            self._young, self._old = set(), set()
+            loop.call_later(self._interval, self._look, loop)
         young = self._young
         young.add(exchange)
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._loop.call_later(self._interval, self._look, self._loop)
         return young
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -170,7 +172,7 @@ class HttpExchange(Exchange):
         return self._accepts.sse and not (self._policy.json_only and self._accepts.json)
 
     async def emit(self, message: bytes) -> bool:
-        if not self._may_stream() or self._phase is _Phase.DONE or self.gone:
+        if not self._may_stream() or self._phase is _Phase.DONE or self.gone or self.cancelled:
             return False
         async with self._exclusive():
             await self._start_stream()
@@ -182,36 +184,46 @@ class HttpExchange(Exchange):
         """Send the response and end the exchange."""
         if self._waited is not None:
             self._waited.discard(self)
+        self.task = None  # the handler is done: a client that leaves now cancels nothing
         if self._phase is _Phase.OPEN and self._watcher is None and self._accepts.json:
             self._phase = _Phase.DONE
-            await self._send(
-                {
-                    "type": "http.response.start",
-                    "status": status,
-                    "headers": [
-                        *JSON_HEADERS,
-                        (b"content-length", b"%d" % len(payload)),
-                        *(self._headers or ()),
-                    ],
-                }
-            )
-            await self._send({"type": "http.response.body", "body": payload})
+            headers = [
+                *JSON_HEADERS,
+                (b"content-length", b"%d" % len(payload)),
+                *(self._headers or ()),
+            ]
+            try:
+                await self._send(
+                    {"type": "http.response.start", "status": status, "headers": headers}
+                )
+                await self._send({"type": "http.response.body", "body": payload})
+            except OSError:  # see _put
+                self.gone = True
             return
         await self._finish_late(payload, status)
 
     async def _finish_late(self, payload: bytes, status: int) -> None:
-        async with self._exclusive():
-            if self._phase is _Phase.OPEN and (self._accepts.json or status != 200):
-                self._phase = _Phase.DONE
-                await self._plain(status, payload)
-            else:
-                await self._start_stream()
-                await self._write(sse.encode(payload))
-                await self._end()
+        try:
+            async with self._exclusive():
+                if self._phase is _Phase.OPEN and (self._accepts.json or status != 200):
+                    self._phase = _Phase.DONE
+                    await self._plain(status, payload)
+                else:
+                    await self._start_stream()
+                    await self._write(sse.encode(payload))
+                    await self._end()
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Forget the exchange: nothing of it may live longer than its request."""
+        if self._waited is not None:
+            self._waited.discard(self)
         self._stop_watching()
 
     async def abandon(self) -> None:
         """End a request that was taken back: nothing is said for it any more."""
+        self.task = None
         if self._may_stream():
             async with self._exclusive():
                 await self._start_stream()
@@ -219,15 +231,15 @@ class HttpExchange(Exchange):
 
     async def accept(self) -> None:
         """There was nothing to answer: 202 without a body."""
-        if self._waited is not None:
-            self._waited.discard(self)
-        async with self._exclusive():
-            if self._phase is _Phase.OPEN:
-                self._phase = _Phase.DONE
-                await self._plain(202, b"")
-            else:
-                await self._end()
-        self._stop_watching()
+        try:
+            async with self._exclusive():
+                if self._phase is _Phase.OPEN:
+                    self._phase = _Phase.DONE
+                    await self._plain(202, b"")
+                else:
+                    await self._end()
+        finally:
+            self.drop()
 
     def _exclusive(self) -> asyncio.Lock:
         """Handler, its concurrent parts and the watcher write one at a time."""

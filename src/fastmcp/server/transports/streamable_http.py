@@ -10,13 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
-from fastmcp.protocol.classify import Batch, Call, Notice, Reject, Reply, classify
+from fastmcp.protocol.classify import (
+    Batch,
+    Call,
+    Notice,
+    Reject,
+    Reply,
+    classify,
+    no_batches,
+)
 from fastmcp.protocol.era2025 import read_initialize
-from fastmcp.protocol.errors import INVALID_REQUEST, http_status
+from fastmcp.protocol.errors import INVALID_REQUEST, http_status, unsupported_version
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import encode_error
 from fastmcp.protocol.versions import Era, era_of
@@ -160,20 +168,23 @@ class StreamableHTTP:
                 exchange.add_header(b"mcp-session-id", session.id.encode())
             session.begin(call.id, exchange)
         exchange.begin()
+        payload, code = b"", 0
         try:
             payload, code = await self._engine.handle(call, exchange)
         except asyncio.CancelledError:
             if not exchange.cancelled:
+                exchange.drop()
                 raise
-            _uncancel(exchange)
-            await exchange.abandon()
-            return
         finally:
             if session is not None:
                 session.end(call.id, exchange)
-        if code and call.method == "initialize" and session is not None:
+        if exchange.cancelled:  # whether or not the handler let itself be stopped
+            _uncancel(exchange)
+            await exchange.abandon()
+            return
+        if code and session is not None and call.method == "initialize":
             exchange.withdraw_headers()
-            session.close()
+            cast("SessionManager", self._sessions).end(session)
         await exchange.finish(payload, http_status(code) if stateless and code else 200)
 
     def _session_of(
@@ -229,6 +240,9 @@ class StreamableHTTP:
                 await _reject(send, found)
                 return
             session = found
+            if session.version != batch.version:
+                await _reject(send, Reject(400, no_batches()))
+                return
         accepted = accepts(headers.get(b"accept"))
         exchange = BatchExchange(
             receive, send, scope, session, accepted, self._policy, self._patience
@@ -245,9 +259,7 @@ class StreamableHTTP:
         sessions: SessionManager,
     ) -> None:
         """The session's standalone stream ("Listening for Messages from the Server")."""
-        version = headers.get(b"mcp-protocol-version")
-        if version is not None and era_of(version.decode("latin-1")) is Era.STATELESS:
-            await _refuse(send, 405, "This revision has no GET", headers=[(b"allow", b"POST")])
+        if await _refused_version(headers, send):
             return
         if not accepts(headers.get(b"accept")).sse:
             await _refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
@@ -272,6 +284,8 @@ class StreamableHTTP:
     async def _delete(
         self, headers: Mapping[bytes, bytes], send: Send, sessions: SessionManager
     ) -> None:
+        if await _refused_version(headers, send):
+            return
         session = _find_session(headers, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
@@ -290,40 +304,41 @@ class _Silent(Exchange):
 
 
 async def _serve_stream(stream: Stream, receive: Receive, send: Send, keepalive: float) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-    await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
-    writing = asyncio.get_running_loop().create_task(_write_stream(stream, send))
+    """Write what is put into the stream until it is closed; the client's leaving closes it."""
+    watcher = asyncio.get_running_loop().create_task(_close_when_gone(stream, receive))
     try:
-        while not await watch_disconnect_or(writing, receive, keepalive):
-            await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
-        if not writing.done():
-            return
+        await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
+        await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
+        while (messages := await stream.take(keepalive)) is not None:
+            frames = b"".join(map(sse.encode, messages)) or sse.KEEPALIVE
+            await send({"type": "http.response.body", "body": frames, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-    except OSError:
+    except OSError:  # some servers fail a send to a client that left
         return
     finally:
         stream.close()
-        writing.cancel()
+        watcher.cancel()
 
 
-async def watch_disconnect_or(
-    writing: asyncio.Task[None], receive: Receive, keepalive: float
-) -> bool:
-    """Wait for the client to leave or for the stream's end; False when the time is over."""
-    watching = asyncio.ensure_future(watch_disconnect(receive, keepalive))
-    try:
-        done, _ = await asyncio.wait({watching, writing}, return_when=asyncio.FIRST_COMPLETED)
-        return writing in done or watching.result()
-    finally:
-        watching.cancel()
+async def _close_when_gone(stream: Stream, receive: Receive) -> None:
+    await watch_disconnect(receive, 0)
+    stream.close()
 
 
-async def _write_stream(stream: Stream, send: Send) -> None:
-    while messages := await stream.take():
-        for message in messages:
-            await send(
-                {"type": "http.response.body", "body": sse.encode(message), "more_body": True}
-            )
+async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
+    """GET and DELETE exist in the handshake era alone, and an unknown version is a 400
+    (2025-11-25, basic/transports, "Protocol Version Header")."""
+    raw = headers.get(b"mcp-protocol-version")
+    if raw is None:
+        return False
+    version = raw.decode("latin-1").strip()
+    era = era_of(version)
+    if era is Era.STATELESS:
+        message = f"Method not allowed: {version} has POST alone"
+        await _refuse(send, 405, message, headers=[(b"allow", b"POST")])
+    elif era is None:
+        await _reject(send, Reject(400, unsupported_version(version)))
+    return era is not Era.HANDSHAKE
 
 
 def _uncancel(exchange: Exchange) -> None:
