@@ -16,7 +16,11 @@ Importing the package loads nothing; each name is loaded when it is first used.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from fastmcp.aliases import install
 
 if TYPE_CHECKING:
     from fastmcp.client.client import Client as Client
@@ -27,6 +31,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "Context", "FastMCP", "FastMCPDeprecationWarning", "settings"]
 
+install()
+
+
+class _Package(ModuleType):
+    """`fastmcp.settings` is the instance, although `fastmcp/settings.py` is its class's module.
+
+    Users read `fastmcp.settings.port`. Importing the submodule would put the module itself
+    under that name, so the name is a property that the import system cannot overwrite.
+    """
+
+    @property
+    def settings(self) -> Any:
+        return importlib.import_module("fastmcp.settings").get_settings()
+
+    @settings.setter
+    def settings(self, value: object) -> None:
+        """Ignores the import system."""
+
+
+sys.modules[__name__].__class__ = _Package
+
 _WHERE = {
     "Client": "fastmcp.client.client",
     "Context": "fastmcp.server.context",
@@ -36,10 +61,6 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    # `fastmcp.settings` is the instance, although `fastmcp/settings.py` is the class's module:
-    # users read `fastmcp.settings.port`.
-    if name == "settings":
-        return importlib.import_module("fastmcp.settings").get_settings()
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("fastmcp-streamline")
     if name in _WHERE:

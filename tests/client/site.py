@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +26,14 @@ class Site:
     connections: set[Any] = field(default_factory=set)
     gets: list[dict[str, str]] = field(default_factory=list)
     deletes: int = 0
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits until `condition` holds, which is looked at whenever something arrived."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self._arrived.clear()
+                await self._arrived.wait()
 
     def count(self, method: str) -> int:
         """How many messages of a method were posted."""
@@ -46,10 +55,12 @@ async def site(
         seen.posts.append(message)
         seen.headers.append({name.lower(): value for name, value in request.headers.items()})
         seen.connections.add(request.transport)
+        seen._arrived.set()
         return await post(request, message)
 
     async def on_get(request: web.Request) -> web.StreamResponse:
         seen.gets.append({name.lower(): value for name, value in request.headers.items()})
+        seen._arrived.set()
         return web.Response(status=405) if get is None else await get(request)
 
     async def on_delete(request: web.Request) -> web.StreamResponse:

@@ -368,10 +368,8 @@ async def test_pings_do_not_keep_a_call_alive() -> None:
     async with site(handshake(call)) as seen, Client(seen.url, mode="legacy") as client:
         with pytest.raises(RequestTimeoutError):
             await client.call_tool("x", timeout=0.2)
+        await seen.until(lambda: seen.count("notifications/cancelled"))
         cancelled = [p for p in seen.posts if p.get("method") == "notifications/cancelled"]
-        while not cancelled:
-            await asyncio.sleep(0.01)
-            cancelled = [p for p in seen.posts if p.get("method") == "notifications/cancelled"]
         call_id = next(p["id"] for p in seen.posts if p.get("method") == "tools/call")
         assert cancelled[0]["params"]["requestId"] == call_id
 
@@ -533,9 +531,9 @@ async def test_405_on_the_standing_stream_is_final() -> None:
     async with site(handshake(said, SESSION)) as seen, Client(seen.url, mode="legacy") as client:
         for _ in range(3):
             await client.call_tool("x")
-        while not seen.gets:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5):
+            while any("_listen" in task for task in tasks_of_the_client()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
         assert len(seen.gets) == 1
 
 
@@ -547,9 +545,8 @@ async def test_a_standing_stream_that_closes_is_not_stormed() -> None:
 
     async with site(handshake(said), get=get) as seen, Client(seen.url, mode="legacy") as client:
         began = time.monotonic()
-        while len(seen.gets) < 2:
-            await client.call_tool("x")
-            await asyncio.sleep(0.02)
+        await client.call_tool("x")
+        await seen.until(lambda: len(seen.gets) == 2)
         assert time.monotonic() - began > 0.7
 
 

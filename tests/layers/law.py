@@ -18,6 +18,7 @@ FLOORS: dict[str, int] = {
     # 0: leaves
     "fastmcp.exceptions": 0,
     "fastmcp.settings": 0,
+    "fastmcp.aliases": 0,
     "fastmcp.utilities": 0,
     # 1: the protocol, without I/O
     "fastmcp.protocol": 1,
@@ -38,6 +39,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.server.http": 5,
     "fastmcp.server.dependencies": 5,
     "fastmcp.client.client": 5,
+    "fastmcp.client.connection": 5,
     # 6: faces and the command line
     "fastmcp": 6,
     "fastmcp.server": 6,

@@ -8,10 +8,12 @@ a trailing slash, without a redirect.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
+import uvicorn
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as ASGIMiddleware
@@ -42,6 +44,7 @@ __all__ = [
     "HostOriginGuardMiddleware",
     "HttpHandler",
     "StarletteWithLifespan",
+    "StreamAwareServer",
     "create_base_app",
     "create_streamable_http_app",
 ]
@@ -60,6 +63,7 @@ class StarletteWithLifespan(Starlette):
     have nothing to do there (the endpoint answers its own errors) and cost as much as a call.
     """
 
+    sessions: SessionManager | None = None
     _endpoint: ASGIApp | None = None
     _endpoint_paths: frozenset[str] = frozenset()
 
@@ -68,6 +72,13 @@ class StarletteWithLifespan(Starlette):
         self._endpoint = endpoint
         self._endpoint_paths = frozenset(paths)
         self.router.routes[:0] = [CustomRoute(path, endpoint) for path in paths]
+
+    def close_streams(self) -> None:
+        """End the streams that have no end of their own, so that a server can stop."""
+        if self.sessions is not None:
+            for session in self.sessions.open_sessions():
+                if session.stream is not None:
+                    session.stream.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -152,21 +163,31 @@ def create_streamable_http_app(
     )
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         async with engine.lifespan.use():
             try:
                 yield
             finally:
-                if sessions is not None:
-                    for session in sessions.open_sessions():
-                        if session.stream is not None:
-                            session.stream.close()
+                app.close_streams()
 
     app = create_base_app(routes, middleware, debug, lifespan)
+    app.sessions = sessions
     app.serve_endpoint(_both_spellings(path), endpoint)
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app
+
+
+class StreamAwareServer(uvicorn.Server):
+    """uvicorn, but a stop does not wait for clients to hang up their standalone streams."""
+
+    def __init__(self, config: uvicorn.Config, app: StarletteWithLifespan) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.close_streams()
+        await super().shutdown(sockets)
 
 
 def _both_spellings(path: str) -> list[str]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from typing import Any, TypeAlias, cast
-
-from fastmcp.utilities.injection import close_shared
 
 __all__ = ["ContextManagerLifespan", "Lifespan", "LifespanFunction", "RunningLifespan", "lifespan"]
 
@@ -66,27 +69,37 @@ def lifespan(function: LifespanFunction) -> Lifespan:
 class RunningLifespan:
     """Enters a lifespan with its first user and leaves it with its last.
 
+    Users on different event loops (a server in a thread, an in-memory client in a test) get one
+    lifespan each, because what an author opens in it belongs to the loop it was opened on.
+
     Args:
         enter: opens the lifespan; its value is what handlers see as `ctx.lifespan_context`.
     """
 
     def __init__(self, enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]]) -> None:
         self._enter = enter
-        self._users = 0
-        self._task: asyncio.Task[None] | None = None
-        self._started: asyncio.Future[None] | None = None
-        self._stop: asyncio.Event | None = None
-        self.value: dict[str, Any] = {}
+        self._held: dict[asyncio.AbstractEventLoop, _Holding] = {}
+        self._last: _Holding | None = None
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What it yielded: on the loop that asks, or to the latest user where no loop does
+        (a synchronous tool asks from a thread)."""
+        try:
+            holding = self._held.get(asyncio.get_running_loop())
+        except RuntimeError:
+            holding = None
+        holding = holding or self._last
+        return holding.value if holding is not None else {}
 
     @property
     def running(self) -> bool:
         """Whether it is entered, on the loop that asks."""
-        started = self._started
-        return (
-            started is not None
-            and started.done()
-            and started.get_loop() is asyncio.get_running_loop()
-        )
+        loop = asyncio.get_running_loop()
+        holding = self._last
+        if holding is None or holding.loop is not loop:  # every call of a server asks this
+            holding = self._held.get(loop)
+        return holding is not None and holding.entered
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[dict[str, Any]]:
@@ -104,43 +117,88 @@ class RunningLifespan:
             Exception: whatever the author's lifespan raised on the way in.
         """
         loop = asyncio.get_running_loop()
-        if self._started is None or self._started.get_loop() is not loop:
-            # A loop that is gone took its lifespan task with it; a new one starts afresh.
-            self._users = 0
-            self._started = loop.create_future()
-            self._stop = asyncio.Event()
-            self._task = loop.create_task(self._hold(self._started, self._stop))
-        self._users += 1
+        holding = self._held.get(loop)
+        if holding is None or holding.left:
+            for gone in [known for known in self._held if known.is_closed()]:
+                del self._held[gone]
+            holding = self._held[loop] = _Holding(self._enter, after=holding)
+        holding.users += 1
         try:
-            await asyncio.shield(self._started)
+            await asyncio.shield(holding.started)
         except BaseException:
-            self._users -= 1
-            if self._users == 0:
-                self._started = None
+            self._leave(loop, holding)
             raise
+        self._last = holding
 
     async def release(self) -> None:
-        """Leave it where nobody else holds it."""
-        self._users -= 1
-        if self._users > 0 or self._task is None or self._stop is None:
-            return
-        task, self._task, self._started = self._task, None, None
-        self._stop.set()
-        await task
+        """Leave it where nobody else holds it.
 
-    async def _hold(self, started: asyncio.Future[None], stop: asyncio.Event) -> None:
+        Raises:
+            Exception: whatever the author's lifespan raised on the way out.
+        """
+        loop = asyncio.get_running_loop()
+        holding = self._held.get(loop)
+        if holding is not None and not holding.left and self._leave(loop, holding):
+            # Whoever waits here may be cancelled; the author's cleaning up goes on.
+            await asyncio.shield(holding.task)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, holding: _Holding) -> bool:
+        holding.users -= 1
+        if holding.users > 0:
+            return False
+        holding.leave()
+        return True
+
+
+class _Holding:
+    """One lifespan on one loop, entered and left in a task of its own.
+
+    Args:
+        enter: opens it.
+        after: an earlier one that is on its way out: the two never overlap.
+    """
+
+    def __init__(
+        self,
+        enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]],
+        after: _Holding | None,
+    ) -> None:
+        self.loop = loop = asyncio.get_running_loop()
+        self.users = 0
+        self.entered = False
+        self.left = False
+        self.value: dict[str, Any] = {}
+        self.started: asyncio.Future[None] = loop.create_future()
+        self._stop = asyncio.Event()
+        self.task = loop.create_task(self._hold(enter, after.task if after is not None else None))
+
+    def leave(self) -> None:
+        """Begin to leave it."""
+        self.left = True
+        self.entered = False
+        self._stop.set()
+
+    async def _hold(
+        self,
+        enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]],
+        earlier: asyncio.Task[None] | None,
+    ) -> None:
+        if earlier is not None:
+            await asyncio.wait([earlier])
         async with AsyncExitStack() as stack:
             try:
-                self.value = await stack.enter_async_context(self._enter())
+                self.value = await stack.enter_async_context(enter())
             except BaseException as exc:
-                if not started.done():
-                    started.set_exception(exc)
+                if not self.started.cancelled():
+                    self.started.set_exception(exc)
+                    self.started.exception()  # whoever waited may be gone
                 if isinstance(exc, Exception):
                     return
                 raise
-            if not started.done():
-                started.set_result(None)
-            try:
-                await stop.wait()
-            finally:
-                await close_shared()
+            self.entered = not self.left
+            self.started.set_result(None)
+            # A loop that ends cancels this task; the author's code after `yield` runs all the
+            # same, as it would at any other end.
+            with suppress(asyncio.CancelledError):
+                await self._stop.wait()
+            self.left = True

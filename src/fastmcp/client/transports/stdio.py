@@ -27,6 +27,8 @@ _CLOSE_SECONDS: Final = 2.0
 _TERMINATE_SECONDS: Final = 1.0
 """And after SIGTERM."""
 
+_OTHER_HALF_SECONDS: Final = 0.2
+
 _INHERITED: Final = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT",
      "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE")
@@ -56,6 +58,7 @@ class _Wire(asyncio.SubprocessProtocol):
         self._limit = max_message_bytes
         self._buffer = bytearray()
         self._scanned = 0
+        self._stdout_ended = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.SubprocessTransport | None = None
@@ -98,14 +101,22 @@ class _Wire(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         if fd == 1:
-            self._gone()
+            self._stdout_ended = True
+            self._going()
         self._writable.set()
 
     def process_exited(self) -> None:
         self.exited.set()
         self._writable.set()
-        # stdout may still hold an answer; its own end follows, unless a grandchild keeps it open.
-        asyncio.get_running_loop().call_later(0.2, self._gone)
+        self._going()
+
+    def _going(self) -> None:
+        """The end has two halves: stdout may still hold an answer when the process is gone, and
+        the exit code comes after stdout's end. A grandchild may keep stdout open for good."""
+        if self._stdout_ended and self.exited.is_set():
+            self._gone()
+        else:
+            asyncio.get_running_loop().call_later(_OTHER_HALF_SECONDS, self._gone)
 
     def _gone(self) -> None:
         assert self._transport is not None

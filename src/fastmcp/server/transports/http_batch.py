@@ -69,7 +69,11 @@ class BatchExchange(HttpExchange):
                     self.session.answer(item.response)
             else:
                 responses.append(_malformed(item))
-        responses.extend(r for r in await asyncio.gather(*running) if r is not None)
+        try:
+            responses.extend(r for r in await asyncio.gather(*running) if r is not None)
+        except asyncio.CancelledError:
+            self.drop()
+            raise
         if not responses:
             await self.accept()
             return
@@ -82,16 +86,16 @@ class BatchExchange(HttpExchange):
         if session is not None:
             call.version = session.version
             session.begin(call.id, member)
+        payload = None
         try:
             payload, _ = await engine.handle(call, member)
         except asyncio.CancelledError:
             if not member.cancelled:
                 raise
-            return None
         finally:
             if session is not None:
                 session.end(call.id, member)
-        return payload
+        return None if member.cancelled else payload
 
 
 def _malformed(item: Malformed) -> bytes:

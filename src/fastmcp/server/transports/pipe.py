@@ -16,10 +16,19 @@ from typing import Any, ClassVar, Final, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc, meta
-from fastmcp.protocol.classify import Call, Notice, Reply, call_of, check_meta, classify_message
+from fastmcp.protocol.classify import (
+    Call,
+    Notice,
+    Reply,
+    batch_items,
+    call_of,
+    check_meta,
+    classify_message,
+    no_batches,
+)
 from fastmcp.protocol.era2025 import read_initialize
 from fastmcp.protocol.errors import INVALID_REQUEST
-from fastmcp.protocol.jsonrpc import Malformed, Request, encode_error
+from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.server.backplane.base import Change
@@ -72,7 +81,7 @@ class PipeConnection:
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stateless: dict[Any, PipeExchange] = {}
+        self._stateless: dict[RequestId, PipeExchange] = {}
 
     async def receive(self, data: bytes) -> None:
         """Take one message; it returns before the message is answered."""
@@ -93,11 +102,13 @@ class PipeConnection:
         """The client is gone: stop everything that still runs for it."""
         if self._unsubscribe is not None:
             self._unsubscribe()
-        if self._session is not None:
-            self._session.close()
+        session, self._session = self._session, None  # a change on its way finds nobody
+        if session is not None:
+            session.close()
         tasks = list(self._tasks)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # twice would break into a handler's cleaning up
+                task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
@@ -124,15 +135,10 @@ class PipeConnection:
     async def _batch(self, data: bytes) -> None:
         """Batches exist in 2025-03-26 alone; elsewhere they are one malformed message."""
         if self._session is None or self._session.version != "2025-03-26":
-            raise Malformed(
-                INVALID_REQUEST,
-                "Invalid request: JSON-RPC batches exist in 2025-03-26 alone; send one a line",
-            )
-        for message in jsonrpc.decode_many(data):
-            if isinstance(message, Malformed):
-                await self._write(encode_error(message.id, message))
-            else:
-                await self._message(message)
+            error = no_batches()
+            raise Malformed(error.code, error.message)
+        for item in batch_items(data):
+            await self._handshake(item)
 
     async def _handshake(self, incoming: Call | Notice | Reply | Malformed) -> None:
         if isinstance(incoming, Malformed):
@@ -142,7 +148,8 @@ class PipeConnection:
                 _logger.debug("an answer to %r that nobody waits for", incoming.response.id)
         elif isinstance(incoming, Notice):
             if incoming.method == "notifications/cancelled":
-                exchange = self._stateless.get(incoming.params.get("requestId"))
+                id = incoming.params.get("requestId")
+                exchange = self._stateless.get(id) if isinstance(id, (int, str)) else None
                 if exchange is not None:
                     exchange.cancel()
                     return
@@ -184,11 +191,13 @@ class PipeConnection:
 
     def _start(self, call: Call, session: Session | None) -> None:
         exchange = self._exchange(session, self._write)
-        exchange.task = self._spawn(self._serve(call, exchange))
         if session is not None:
             session.begin(call.id, exchange)
         else:
             self._stateless[call.id] = exchange
+        exchange.task = self._spawn(self._serve(call, exchange))
+        # Not in `_serve`: a task that is cancelled before its first step runs none of it.
+        exchange.task.add_done_callback(lambda _: self._ended(call, exchange))
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
@@ -203,9 +212,12 @@ class PipeConnection:
             if not exchange.cancelled:
                 raise
             return
-        finally:
-            if exchange.session is not None:
-                exchange.session.end(call.id, exchange)
-            elif self._stateless.get(call.id) is exchange:
-                del self._stateless[call.id]
-        await self._write(payload)
+        exchange.task = None  # from here on there is nothing to cancel but the answer itself
+        if not exchange.cancelled:
+            await self._write(payload)
+
+    def _ended(self, call: Call, exchange: PipeExchange) -> None:
+        if exchange.session is not None:
+            exchange.session.end(call.id, exchange)
+        elif self._stateless.get(call.id) is exchange:
+            del self._stateless[call.id]
