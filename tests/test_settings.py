@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pydantic
@@ -116,9 +117,15 @@ def test_bad_value_is_not_shown(monkeypatch: pytest.MonkeyPatch):
 
 def test_one_instance():
     assert get_settings() is get_settings()
-    assert fastmcp.settings.__getattr__("settings") is get_settings()
+    module = importlib.import_module("fastmcp.settings")
+    assert module.settings is get_settings()
     with pytest.raises(AttributeError):
-        fastmcp.settings.__getattr__("nonsense")
+        _ = module.nonsense
+
+
+def test_the_package_attribute_is_the_instance_whatever_was_imported():
+    importlib.import_module("fastmcp.settings")
+    assert fastmcp.settings is get_settings()
 
 
 def test_get_and_set_by_name():

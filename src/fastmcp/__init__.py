@@ -43,7 +43,7 @@ class _Package(ModuleType):
 
     @property
     def settings(self) -> Any:
-        return importlib.import_module("fastmcp.settings").get_settings()
+        return __getattr__("settings")
 
     @settings.setter
     def settings(self, value: object) -> None:
@@ -61,6 +61,8 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "settings":
+        return importlib.import_module("fastmcp.settings").get_settings()
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("fastmcp-streamline")
     if name in _WHERE:

@@ -11,11 +11,12 @@ import datetime
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Literal, TypeAlias, cast
 
 import mcp_types
 from mcp_types import Implementation
 from pydantic import AnyUrl
+from typing_extensions import TypeVar
 
 from fastmcp.client import calls
 from fastmcp.client.auth.bearer import BearerAuth
@@ -36,7 +37,7 @@ from fastmcp.settings import get_settings
 
 __all__ = ["CallToolResult", "Client"]
 
-TransportT = TypeVar("TransportT", bound=ClientTransport)
+TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
 CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"
 

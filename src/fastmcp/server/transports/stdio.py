@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
 from fastmcp.server.engine import Engine
@@ -36,15 +36,16 @@ async def serve_stdio(engine: Engine) -> None:
     with _own_stdout() as stdout, ThreadPoolExecutor(1, "fastmcp-stdout") as writer:
 
         def put(data: bytes) -> None:
-            stdout.write(data + b"\n")
-            stdout.flush()
+            # A client that reads no more is about to end the input too: that is the end, and
+            # until then there is nobody to tell.
+            with suppress(OSError, ValueError):
+                stdout.write(data + b"\n")
+                stdout.flush()
 
         async def write(data: bytes) -> None:
             await loop.run_in_executor(writer, put, data)
 
-        threading.Thread(
-            target=_read_lines, args=(sys.stdin.buffer, loop, lines), daemon=True
-        ).start()
+        threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
         async with engine.lifespan.use():
             connection = PipeConnection(engine, write, StdioExchange)
             try:
@@ -52,16 +53,13 @@ async def serve_stdio(engine: Engine) -> None:
                     if line.strip():
                         await connection.receive(line)
                 await connection.drain(_GRACE)
-            except BrokenPipeError:
-                return
             finally:
                 await connection.close()
 
 
-def _read_lines(
-    stdin: BinaryIO, loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[bytes]
-) -> None:
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[bytes]) -> None:
     """A thread of its own: any kind of standard input can be read by it, on any system."""
+    stdin = _own_stdin()
     while True:
         try:
             line = stdin.readline()
@@ -73,6 +71,18 @@ def _read_lines(
             return
         if not line:
             return
+
+
+def _own_stdin() -> BinaryIO:
+    """Standard input, read by an object that only the reading thread has.
+
+    The interpreter closes `sys.stdin` when it ends, and dies of it while another thread waits
+    inside of it: after Ctrl-C that thread still does.
+    """
+    try:
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    except (OSError, ValueError):  # replaced by an object without a descriptor
+        return sys.stdin.buffer
 
 
 @contextmanager
