@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import datetime
+import functools
+import importlib.metadata
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, cast
+from typing import Any, Generic, Literal, Self, TypeAlias, cast
 
 import mcp_types
 from mcp_types import Implementation
@@ -41,7 +43,11 @@ TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTranspor
 CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"
 
-_VERSION = "0.1.0"
+
+@functools.cache
+def _this_client() -> Implementation:
+    """What a client is called that was given no `client_info`."""
+    return Implementation(name="fastmcp", version=importlib.metadata.version("fastmcp-streamline"))
 
 
 def _seconds(value: Seconds) -> float | None:
@@ -121,7 +127,7 @@ class Client(Generic[TransportT]):
             self.transport.set_auth(auth)
         self.auto_initialize = auto_initialize
         self.input_required_max_rounds = input_required_max_rounds
-        self.client_info = client_info or Implementation(name="fastmcp", version=_VERSION)
+        self.client_info = client_info or _this_client()
         settings = get_settings()
         self._timeout = _seconds(timeout)
         self._init_timeout = _seconds(
@@ -155,7 +161,7 @@ class Client(Generic[TransportT]):
 
     # --- connecting ----------------------------------------------------------------------------
 
-    async def __aenter__(self) -> Client[TransportT]:
+    async def __aenter__(self) -> Self:
         """Connect, or share the connection there is.
 
         Raises:
@@ -191,7 +197,7 @@ class Client(Generic[TransportT]):
         await self._connection.shut()
         await self.transport.close()
 
-    def new(self) -> Client[TransportT]:
+    def new(self) -> Self:
         """A client with the same transport and handlers and a connection of its own."""
         other = copy.copy(self)
         other.name = f"{self.name}:{secrets.token_hex(2)}"

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import mcp_types
+import pydantic
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams
 from pydantic_core import to_jsonable_python
 
@@ -65,7 +66,12 @@ async def elicit(
     if answer.meta is not None:
         result["_meta"] = answer.meta
     if answer.action == "accept" and asked.mode == "form":
-        result["content"] = _content(answer.content, properties, required)
+        content = answer.content
+        if response_type is not None and isinstance(content, response_type):
+            # Only the type knows the names that are no identifiers in Python.
+            adapter = pydantic.TypeAdapter[Any](response_type)
+            content = adapter.dump_python(content, mode="json", by_alias=True)
+        result["content"] = _content(content, properties, required)
     return result
 
 

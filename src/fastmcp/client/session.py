@@ -402,10 +402,15 @@ class ClientSession:
 
     async def _probe(self, version: str, *, retried: bool) -> Verdict:
         self._speak_stateless(version)
-        silence = PROBE_SECONDS if self._channel.is_pipe else None
+        silence = min(PROBE_SECONDS, self.timeout or PROBE_SECONDS)
+        on_pipe = self._channel.is_pipe
         try:
-            result = await self._exchange("server/discover", {}, silence)
+            result = await self._exchange(
+                "server/discover", {}, silence if on_pipe else self.timeout
+            )
         except RequestTimeoutError:
+            if not on_pipe:
+                raise
             return Handshake()
         except ConnectionClosedError:
             raise
@@ -442,7 +447,7 @@ class ClientSession:
                 "capabilities": capabilities,
                 "clientInfo": self._client_info,
             },
-            None,
+            self.timeout,
         )
         self._handshaken(result)
         channel.handshaken = Handshaken(capabilities, result)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
@@ -343,12 +344,12 @@ class HttpChannel:
 
     # --- HTTP ----------------------------------------------------------------------------------
 
-    async def _headers_for(self, version: str | None, session_id: str | None) -> dict[str, str]:
+    async def _headers_for(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
         given = self._headers
         if callable(given):
             made = given()
             given = await made if inspect.isawaitable(made) else made
-        headers = {"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"}
+        headers = CIMultiDict({"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"})
         if self._authorization is not None:
             headers["Authorization"] = self._authorization()
         if given:
@@ -360,7 +361,7 @@ class HttpChannel:
         return headers
 
     async def _open(
-        self, method: str, headers: dict[str, str], body: bytes | None
+        self, method: str, headers: CIMultiDict[str], body: bytes | None
     ) -> aiohttp.ClientResponse:
         """One HTTP exchange up to the response's headers; 307 and 308 are followed with method
         and body kept (RFC 9110, 15.4.8 and 15.4.9)."""
@@ -383,13 +384,11 @@ class HttpChannel:
                 return response
             response.release()
             target = url.join(URL(location))
-            if target.origin() != url.origin():
+            if not _same_server(url, target):
                 # What is meant for one server is not another's to see (RFC 9110, 15.4).
-                headers = {
-                    name: value
-                    for name, value in headers.items()
-                    if name.lower() not in ("authorization", "cookie", "mcp-session-id")
-                }
+                headers = headers.copy()
+                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
+                    headers.popall(name, None)
             elif target.path.rstrip("/") == url.path.rstrip("/"):
                 self._url = target  # only a slash: the address meant is the one redirected to
             url = target
@@ -405,6 +404,14 @@ class HttpChannel:
             if len(body) > limit:
                 raise ResponseTooLargeError(limit)
         return bytes(body)
+
+
+def _same_server(url: URL, target: URL) -> bool:
+    """Whether a redirect stays with the server, or only moves it from http to https."""
+    if target.origin() == url.origin():
+        return True
+    upgraded = url.scheme == "http" and target.scheme == "https"
+    return upgraded and url.host == target.host and url.is_default_port()
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -181,8 +181,8 @@ class _Child:
         await self.wire.stop()
 
     async def stop(self) -> None:
-        self._leave.set()
-        if self.loop is asyncio.get_running_loop():
+        if self.loop is asyncio.get_running_loop():  # one that ended has ended the child
+            self._leave.set()
             await asyncio.wait([self._keeper])
 
 

@@ -12,7 +12,6 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params
-from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 
@@ -21,13 +20,14 @@ __all__ = ["HANDLERS", "capabilities", "notice"]
 _logger: Final = logging.getLogger("fastmcp.server")
 
 
-def capabilities(engine: Engine, era: Era) -> dict[str, Any]:
-    """What this server offers in an era (ServerCapabilities).
+def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
+    """What this server offers to this client (ServerCapabilities).
 
-    List changes are pushed on a session's own stream; the stateless era's way to hear them
-    (`subscriptions/listen`) is not served yet, so they are not announced there.
+    Changes are pushed on a session's own stream, so without a session (stateless HTTP) they
+    are not announced. Nor in the stateless era, whose way to hear them
+    (`subscriptions/listen`) is not served yet.
     """
-    pushed = era is Era.HANDSHAKE
+    pushed = context.session is not None
     declared: dict[str, Any] = {
         "logging": {},
         "prompts": {"listChanged": pushed},
@@ -45,7 +45,7 @@ async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) 
     version, _, _ = read_initialize(params)
     if not engine.middleware:
         return initialize_result(
-            version, capabilities(engine, Era.HANDSHAKE), engine.server_info, engine.instructions
+            version, capabilities(engine, context), engine.server_info, engine.instructions
         )
     message = mcp_types.InitializeRequest.model_validate({"method": "initialize", "params": params})
     result = await engine.through(context, "initialize", "on_initialize", message, _initialized)
@@ -57,20 +57,20 @@ async def _initialized(engine: Engine, context: Context, message: Any) -> Any:
     version, _, _ = read_initialize(context.call.params)
     return mcp_types.InitializeResult.model_validate(
         initialize_result(
-            version, capabilities(engine, Era.HANDSHAKE), engine.server_info, engine.instructions
+            version, capabilities(engine, context), engine.server_info, engine.instructions
         )
     )
 
 
 async def _discover(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     if not engine.middleware:
-        return discover_result(capabilities(engine, Era.STATELESS), engine.instructions)
+        return discover_result(capabilities(engine, context), engine.instructions)
     result = await engine.through(context, "server/discover", "on_discover", params, _discovered)
     return _plain(result)
 
 
 async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
-    return discover_result(capabilities(engine, Era.STATELESS), engine.instructions)
+    return discover_result(capabilities(engine, context), engine.instructions)
 
 
 def _plain(result: Any) -> dict[str, Any]:

@@ -65,9 +65,11 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[bytes]) ->
             line = stdin.readline()
         except (OSError, ValueError):
             line = b""
+        put = lines.put(line)
         try:
-            asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
+            asyncio.run_coroutine_threadsafe(put, loop).result()
         except (RuntimeError, CancelledError):  # the loop ended meanwhile
+            put.close()
             return
         if not line:
             return
@@ -94,9 +96,11 @@ def _own_stdout() -> Generator[BinaryIO]:
     except (OSError, ValueError):  # replaced by an object without a descriptor
         yield sys.stdout.buffer
         return
-    with os.fdopen(own, "wb") as stdout:
-        try:
-            yield stdout
-        finally:
-            sys.stdout.flush()
-            os.dup2(own, 1)
+    stdout = os.fdopen(own, "wb")
+    try:
+        yield stdout
+    finally:
+        sys.stdout.flush()
+        os.dup2(own, 1)
+        with suppress(OSError):  # nobody reads it any more
+            stdout.close()

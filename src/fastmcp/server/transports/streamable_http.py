@@ -88,8 +88,8 @@ class StreamableHTTP:
         self._patience = Patience(policy.after)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._engine.lifespan.running:
-            await self._ready()
+        if not self._engine.lifespan.running and not await self._started(send):
+            return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._guard is not None:
             refusal = self._guard.refusal(scope, headers)
@@ -106,6 +106,15 @@ class StreamableHTTP:
         else:
             allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
             await _refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
+
+    async def _started(self, send: Send) -> bool:
+        try:
+            await self._ready()
+        except Exception:
+            _logger.exception("The server's lifespan failed to start; requests are refused")
+            await _refuse(send, 503, "The server could not start; its log says why")
+            return False
+        return True
 
     # POST
 
