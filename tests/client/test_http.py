@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -34,12 +37,25 @@ from tests.client.site import (
     stateless,
     text,
 )
-from tests.support.process import Server, script, serve
+from tests.support.locks import ROOT
+from tests.support.process import Server, eventually, listening, script, serve
 
 
 def tasks_of_the_client() -> list[str]:
     """What the client left running."""
     return [repr(task) for task in asyncio.all_tasks() if "fastmcp/client" in repr(task)]
+
+
+@contextmanager
+def served_on(port: int) -> Iterator[None]:
+    """`served.py` on a port that another server had. The event loop stands still meanwhile."""
+    process = subprocess.Popen(script(SERVED)(port), cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: listening(port), 30, "the server is back")
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
@@ -252,6 +268,16 @@ async def test_any_refusal_without_a_modern_error_means_handshake(status: int) -
         assert client.protocol_version == "2025-11-25"
 
 
+async def test_a_discover_result_that_does_not_fit_means_handshake() -> None:
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "server/discover":
+            return answer(message, {"supportedVersions": ["2026-07-28"]})
+        return await handshake(said)(request, message)
+
+    async with site(post) as seen, Client(seen.url) as client:
+        assert client.protocol_version == "2025-11-25"
+
+
 async def test_an_unsupported_version_is_retried_with_a_supported_one() -> None:
     async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         if len(seen.posts) == 1:
@@ -440,6 +466,16 @@ async def test_leaving_is_prompt_beside_a_server_that_hangs() -> None:
         assert time.monotonic() - began < 2
 
 
+async def test_the_server_was_replaced_while_the_client_idled() -> None:
+    """A pooled connection that died meanwhile is not used, so nothing is lost on it."""
+    with serve(script(SERVED), clean=False) as server:
+        async with Client(server.url) as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 1})).data == 2
+            server.stop(signal.SIGKILL)
+            with served_on(server.port):
+                assert (await client.call_tool("add", {"a": 1, "b": 1})).data == 2
+
+
 # --- sessions that are lost ---------------------------------------------------------------------
 
 
@@ -450,6 +486,7 @@ class Restarting:
         self.epoch = 1
         self.served = 0
         self.refuse = 0
+        self.unknown = (404, "Session not found")
 
     async def __call__(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         if self.refuse:
@@ -458,16 +495,26 @@ class Restarting:
         if message["method"] == "initialize":
             return answer(message, initialized(), **{"Mcp-Session-Id": f"s-{self.epoch}"})
         if request.headers.get("Mcp-Session-Id") != f"s-{self.epoch}":
-            return error(message, -32600, "Session not found", 404)
+            status, words = self.unknown
+            return error(message, -32000, words, status)
         if "id" not in message:
             return web.Response(status=202)
         self.served += 1
         return answer(message, text(str(self.served)))
 
 
-async def test_a_lost_session_is_opened_anew_once() -> None:
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        (404, "Session not found"),
+        (400, "Bad Request: No valid session ID provided"),
+        (400, "Bad Request: Server not initialized"),
+    ],
+)
+async def test_a_lost_session_is_opened_anew_once(unknown: tuple[int, str]) -> None:
     """Pain 2: ten calls find the session lost; one initialize, every call served once."""
     server = Restarting()
+    server.unknown = unknown
     async with site(server) as seen, Client(seen.url, mode="legacy") as client:
         await client.call_tool("x")
         server.epoch = 2

@@ -16,10 +16,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, cast
 
-import mcp_types
 from mcp_types import Implementation
 
-from fastmcp.client.channel import Channel, Handshaken, Outgoing
+from fastmcp.client.channel import Channel, Outgoing
 from fastmcp.client.context import RequestContext
 from fastmcp.client.errors import (
     ConnectionClosedError,
@@ -28,6 +27,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.handlers import Handlers
+from fastmcp.client.opening import Opening
 from fastmcp.client.param_headers import HeaderMap
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.exceptions import McpError
@@ -44,22 +44,11 @@ from fastmcp.protocol.jsonrpc import (
 )
 from fastmcp.protocol.methods import METHODS
 from fastmcp.protocol.negotiation import (
-    AUTO,
-    LEGACY,
-    PROBE_SECONDS,
-    Again,
-    Handshake,
     InputRequired,
-    Refuse,
-    Stateless,
-    Verdict,
     input_required,
-    judge_error,
-    judge_initialize,
-    judge_result,
     retry_params,
 )
-from fastmcp.protocol.versions import LATEST_HANDSHAKE, LATEST_STATELESS, Era
+from fastmcp.protocol.versions import Era
 
 __all__ = ["ClientSession"]
 
@@ -74,7 +63,7 @@ _QUIET_SECONDS: Final = 5.0
 """How long a notification that nobody waits for may take."""
 
 
-class ClientSession:
+class ClientSession(Opening):
     """One session with a server.
 
     Args:
@@ -96,25 +85,13 @@ class ClientSession:
         init_timeout: float | None = None,
         max_rounds: int = 10,
     ) -> None:
+        super().__init__(channel, handlers, client_info, timeout)
         self.init_timeout = init_timeout
-        self.handlers = handlers
-        self.timeout = timeout
         self.max_rounds = max_rounds
-        self.era: Era | None = None
-        self.protocol_version: str | None = None
-        self.server_capabilities: mcp_types.ServerCapabilities | None = None
-        self.server_info: Implementation | None = None
-        self.instructions: str | None = None
-        self.initialize_result: mcp_types.InitializeResult | None = None
-        self.discover_result: mcp_types.DiscoverResult | None = None
         self.output_schemas: dict[str, dict[str, Any] | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
         self.param_headers: dict[str, HeaderMap] = {}
         """Which arguments of a tool travel as headers too; only tools that have such."""
-        self._channel = channel
-        self._client_info = client_info.model_dump(mode="json", by_alias=True, exclude_none=True)
-        self._base_meta: dict[str, Any] | None = None
-        self._log_level = "debug"
         self._progress: dict[RequestId, ProgressHandler] = {}
         self._answering: dict[RequestId, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -128,12 +105,12 @@ class ClientSession:
     @property
     def mirrors_headers(self) -> bool:
         """Whether requests say in HTTP headers what their body says."""
-        return self.era is Era.STATELESS and not self._channel.is_pipe
+        return self.era is Era.STATELESS and not self.channel.is_pipe
 
     @property
     def closed(self) -> Exception | None:
         """Why the connection ended; None while it is usable."""
-        return self._channel.closed
+        return self.channel.closed
 
     async def request(
         self,
@@ -192,12 +169,12 @@ class ClientSession:
         seconds = self.timeout if timeout is None else timeout or None
         epoch = self._epoch
         try:
-            return await self._exchange(method, params, seconds, progress, headers)
+            return await self.exchange(method, params, seconds, progress, headers)
         except SessionLostError:
             await self._renewed(epoch)
-        return await self._exchange(method, params, seconds, progress, headers)
+        return await self.exchange(method, params, seconds, progress, headers)
 
-    async def _exchange(
+    async def exchange(
         self,
         method: str,
         params: dict[str, Any],
@@ -206,9 +183,9 @@ class ClientSession:
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request, one response."""
-        channel = self._channel
+        channel = self.channel
         channel.last_id = id = channel.last_id + 1
-        base = self._base_meta
+        base = self.base_meta
         if base is not None or progress is not None:
             given: dict[str, Any] = params.get("_meta") or {}
             params_meta = given.copy() if base is None else given | base
@@ -258,7 +235,7 @@ class ClientSession:
 
     async def notify(self, method: str, params: dict[str, Any] | None = None) -> None:
         """Send a notification."""
-        await self._channel.send(encode_notification(method, params), self.protocol_version)
+        await self.channel.send(encode_notification(method, params), self.protocol_version)
 
     async def set_logging_level(self, level: str) -> None:
         """Ask for log messages from this level up; kept when the session is opened anew."""
@@ -273,7 +250,7 @@ class ClientSession:
         """
         if outgoing.method in ("initialize", "server/discover"):
             return
-        if outgoing.stateless and not self._channel.is_pipe:
+        if outgoing.stateless and not self.channel.is_pipe:
             return
         self._spawn(
             self._send_quietly(
@@ -336,133 +313,7 @@ class ClientSession:
         answers = await asyncio.gather(*(one(question) for question in asked.requests.values()))
         return dict(zip(asked.requests, answers, strict=True))
 
-    # --- opening -------------------------------------------------------------------------------
-
-    async def negotiate(
-        self,
-        mode: str,
-        *,
-        remembered: Era | None = None,
-        prior: mcp_types.DiscoverResult | None = None,
-    ) -> Era:
-        """Find out which era the server speaks, and open the session in it.
-
-        Args:
-            mode: "auto", "legacy" or a stateless revision, which is taken without asking.
-            remembered: what the server of this transport spoke last time; saves the probe.
-            prior: a discover result to take over where `mode` names a revision.
-        Returns:
-            the era.
-        """
-        if mode == LEGACY:
-            await self._initialize()
-        elif mode != AUTO:
-            self._speak_stateless(mode)
-            if prior is not None:
-                self._adopt(prior.model_dump(mode="json", by_alias=True, exclude_none=True))
-        elif remembered is Era.HANDSHAKE:
-            try:
-                await self._initialize()
-            except ConnectionClosedError:
-                raise
-            except McpError:
-                await self._discover()  # the server is another one by now
-        else:
-            await self._discover()
-        assert self.era is not None
-        return self.era
-
-    def _speak_stateless(self, version: str) -> None:
-        self.era, self.protocol_version = Era.STATELESS, version
-        self.refresh_capabilities()
-
-    def refresh_capabilities(self) -> None:
-        """Declare what the handlers can do now; a handshake was made once and stays."""
-        if self.era is Era.STATELESS:
-            self._base_meta = {
-                meta.PROTOCOL_VERSION: self.protocol_version,
-                meta.CLIENT_INFO: self._client_info,
-                meta.CLIENT_CAPABILITIES: self.handlers.capabilities(),
-                meta.LOG_LEVEL: self._log_level,
-            }
-
-    async def _discover(self) -> None:
-        verdict = await self._probe(LATEST_STATELESS, retried=False)
-        if isinstance(verdict, Again):
-            verdict = await self._probe(verdict.version, retried=True)
-        if isinstance(verdict, Stateless):
-            self._speak_stateless(verdict.version)
-        elif isinstance(verdict, Handshake):
-            self.era = self.protocol_version = self._base_meta = None
-            await self._initialize()
-        else:
-            self.era = self.protocol_version = self._base_meta = None
-            assert isinstance(verdict, Refuse)
-            raise verdict.error
-
-    async def _probe(self, version: str, *, retried: bool) -> Verdict:
-        self._speak_stateless(version)
-        silence = min(PROBE_SECONDS, self.timeout or PROBE_SECONDS)
-        on_pipe = self._channel.is_pipe
-        try:
-            result = await self._exchange(
-                "server/discover", {}, silence if on_pipe else self.timeout
-            )
-        except RequestTimeoutError:
-            if not on_pipe:
-                raise
-            return Handshake()
-        except ConnectionClosedError:
-            raise
-        except HttpStatusError as exc:
-            return judge_error(exc, status=exc.status, retried=retried)
-        except McpError as exc:
-            return judge_error(exc, retried=retried)
-        verdict = judge_result(result)
-        if isinstance(verdict, Stateless):
-            self._adopt(result)
-        return verdict
-
-    def _adopt(self, result: dict[str, Any]) -> None:
-        """Take over what a discover result says."""
-        said = {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **result}
-        discovered = mcp_types.DiscoverResult.model_validate(said)
-        self.discover_result = discovered
-        self.server_capabilities = discovered.capabilities
-        self.instructions = discovered.instructions
-        info = (discovered.meta or {}).get(meta.SERVER_INFO)
-        self.server_info = Implementation.model_validate(info) if info else None
-
-    async def _initialize(self) -> None:
-        channel = self._channel
-        capabilities = self.handlers.capabilities()
-        kept = channel.handshaken
-        if kept is not None and kept.capabilities == capabilities:
-            self._handshaken(kept.result)
-            return
-        result = await self._exchange(
-            "initialize",
-            {
-                "protocolVersion": LATEST_HANDSHAKE,
-                "capabilities": capabilities,
-                "clientInfo": self._client_info,
-            },
-            self.timeout,
-        )
-        self._handshaken(result)
-        channel.handshaken = Handshaken(capabilities, result)
-        assert self.protocol_version is not None
-        await self.notify("notifications/initialized")
-        await channel.opened(self.protocol_version)
-
-    def _handshaken(self, result: dict[str, Any]) -> None:
-        self.protocol_version = judge_initialize(result)
-        self.era, self._base_meta = Era.HANDSHAKE, None
-        initialized = mcp_types.InitializeResult.model_validate(result)
-        self.initialize_result = initialized
-        self.server_capabilities = initialized.capabilities
-        self.server_info = initialized.server_info
-        self.instructions = initialized.instructions
+    # --- a session that was lost ---------------------------------------------------------------
 
     async def _renewed(self, epoch: int) -> None:
         """Return when the session that was current at `epoch` has been replaced; once for all
@@ -486,7 +337,7 @@ class ClientSession:
             async with deadline:
                 await self._initialize_patiently()
                 if self._level_set is not None:
-                    await self._exchange("logging/setLevel", {"level": self._level_set}, None)
+                    await self.exchange("logging/setLevel", {"level": self._level_set}, None)
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
@@ -494,10 +345,10 @@ class ClientSession:
         self._epoch += 1
 
     async def _initialize_patiently(self) -> None:
-        self._channel.handshaken = None
+        self.channel.handshaken = None
         for attempt in range(_RENEWALS):
             try:
-                await self._initialize()
+                await self.initialize()
                 return
             except (ConnectionClosedError, HttpStatusError):
                 if attempt + 1 == _RENEWALS:
@@ -520,7 +371,7 @@ class ClientSession:
             task.cancel()
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
-        self._channel.attach(None)
+        self.channel.attach(None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -531,6 +382,6 @@ class ClientSession:
     async def _send_quietly(self, body: bytes) -> None:
         try:
             async with asyncio.timeout(_QUIET_SECONDS):
-                await self._channel.send(body, self.protocol_version)
+                await self.channel.send(body, self.protocol_version)
         except (McpError, TimeoutError) as exc:
             logger.debug("Could not be sent to the server: %s", exc)

@@ -204,7 +204,7 @@ def check_meta(params_meta: dict[str, Any]) -> McpError | None:
     if info is not None and not isinstance(info, dict):
         return invalid_params(f"Invalid params: {meta.CLIENT_INFO} must be an object")
     level = params_meta.get(meta.LOG_LEVEL)
-    if level is not None and level not in meta.LOG_LEVELS:
+    if level is not None and not (isinstance(level, str) and level in meta.LOG_LEVELS):
         return invalid_params(f"Invalid params: {meta.LOG_LEVEL} must be a log level")
     return None
 

@@ -344,7 +344,7 @@ class Context:
             message: one line for a person.
         """
         token = self._call.meta.get(meta.PROGRESS_TOKEN)
-        if token is None:
+        if not isinstance(token, (str, int)) or isinstance(token, bool):
             return
         params: dict[str, Any] = {"progressToken": token, "progress": progress}
         if total is not None:

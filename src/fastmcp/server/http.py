@@ -71,7 +71,8 @@ class StarletteWithLifespan(Starlette):
         """Name the endpoint and where it is; its routes come first."""
         self._endpoint = endpoint
         self._endpoint_paths = frozenset(paths)
-        self.router.routes[:0] = [CustomRoute(path, endpoint) for path in paths]
+        # The empty path exists only as the rest of a mount's own path; Starlette routes no such.
+        self.router.routes[:0] = [CustomRoute(path, endpoint) for path in paths if path]
 
     def close_streams(self) -> None:
         """End the streams that have no end of their own, so that a server can stop."""

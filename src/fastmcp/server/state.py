@@ -7,9 +7,9 @@ across workers. A value lives for a day after it was set.
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
-from key_value.aio.stores.memory import MemoryStore
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 __all__ = ["SessionState", "StateBackend"]
@@ -39,7 +39,15 @@ class SessionState:
     """State by session id and key."""
 
     def __init__(self, backend: StateBackend | None = None) -> None:
-        self._backend = backend if backend is not None else cast("StateBackend", MemoryStore())
+        self._given = backend
+
+    @cached_property
+    def _backend(self) -> StateBackend:
+        if self._given is not None:
+            return self._given
+        from key_value.aio.stores.memory import MemoryStore  # 0.2 s that most servers never need
+
+        return cast("StateBackend", MemoryStore())
 
     async def get(self, session_id: str, key: str) -> Any:
         stored = await self._backend.get(_name(session_id, key), collection=_COLLECTION)

@@ -14,7 +14,8 @@ from yarl import URL
 
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.http_channel import HeaderSource, HttpChannel
+from fastmcp.client.transports.http_channel import HttpChannel
+from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
 from fastmcp.settings import get_settings
 
 __all__ = ["StreamableHTTPTransport", "StreamableHttpTransport"]
@@ -102,12 +103,14 @@ class StreamableHttpTransport(ClientTransport):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
         )
         channel = HttpChannel(
-            http,
-            url,
-            headers=self.headers,
-            authorization=None if self.auth is None else self.auth.header,
-            proxy=_proxy_for(url),
-            max_message_bytes=self.max_message_bytes,
+            HttpSender(
+                http,
+                url,
+                headers=self.headers,
+                authorization=None if self.auth is None else self.auth.header,
+                proxy=_proxy_for(url),
+                limit=self.max_message_bytes,
+            )
         )
         self._channel = channel
         try:

@@ -10,16 +10,11 @@ basic/transports/streamable-http.
 from __future__ import annotations
 
 import asyncio
-import inspect
-import io
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final
 
 import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import (
@@ -29,6 +24,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.transports.http_listener import Listener
+from fastmcp.client.transports.http_sender import HttpSender
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -43,15 +39,10 @@ from fastmcp.protocol.jsonrpc import (
     decode_many,
 )
 
-__all__ = ["HeaderSource", "HttpChannel"]
+__all__ = ["HttpChannel"]
 
 logger = logging.getLogger("fastmcp.client")
 
-Headers: TypeAlias = Mapping[str, str]
-HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
-
-_ACCEPT_BOTH: Final = "application/json, text/event-stream"
-_REDIRECTS: Final = 5
 _LINGER_SECONDS: Final = 0.05
 """How long the end of a stream may stay away after its answer. Reading to the end is what lets
 the connection be used again; a server that never ends its streams must not cost a call more."""
@@ -59,7 +50,6 @@ _RESUME_PAUSE: Final = 1.0
 """Seconds before a broken stream is asked for again, unless the server said `retry`."""
 _RESUME_FAILURES: Final = 3
 _ERROR_TEXT: Final = 64 * 1024
-_LARGE_BODY: Final = 512 * 1024
 
 
 class HttpChannel:
@@ -67,34 +57,15 @@ class HttpChannel:
 
     Args:
         http: carries the requests; closed with the channel.
-        url: of the endpoint.
-        headers: the user's, or a function that gives them for each request.
-        authorization: gives the value of the Authorization header, None for no such header.
-        proxy: the URL of an HTTP proxy.
-        max_message_bytes: the largest message accepted from the server.
     """
 
     is_pipe = False
 
-    def __init__(
-        self,
-        http: aiohttp.ClientSession,
-        url: URL,
-        *,
-        headers: HeaderSource,
-        authorization: Callable[[], str] | None,
-        proxy: str | None,
-        max_message_bytes: int,
-    ) -> None:
+    def __init__(self, http: HttpSender) -> None:
         self.closed: Exception | None = None
         self.last_id = 0
         self.handshaken: Handshaken | None = None
         self._http = http
-        self._url = url
-        self._headers = headers
-        self._authorization = authorization
-        self._proxy = proxy
-        self._limit = max_message_bytes
         self._session_id: str | None = None
         self._version: str | None = None
         self._receiver: Receiver | None = None
@@ -114,14 +85,14 @@ class HttpChannel:
     async def request(self, outgoing: Outgoing) -> Response:
         """Send a request and wait for its response."""
         session_id = None if outgoing.method == "initialize" else self._session_id
-        headers = await self._headers_for(outgoing.version, session_id)
+        headers = await self._http.headers(outgoing.version, session_id)
         if outgoing.stateless:
             headers["Mcp-Method"] = outgoing.method
             if outgoing.name is not None:
                 headers["Mcp-Name"] = names.encode_value(outgoing.name)
         if outgoing.headers is not None:
             headers.update(outgoing.headers)
-        response = await self._open("POST", headers, outgoing.body)
+        response = await self._http.open("POST", headers, outgoing.body)
         try:
             if response.status >= 400:
                 return await self._refused(response, outgoing, session_id)
@@ -135,14 +106,15 @@ class HttpChannel:
             raise HttpStatusError(
                 response.status,
                 f"The server answered {outgoing.method} with HTTP {response.status} and content "
-                f"type {content_type!r} instead of an MCP message. Is {self._url} an MCP endpoint?",
+                f"type {content_type!r} instead of an MCP message. Is {self._http.url} an MCP "
+                "endpoint?",
             )
         finally:
             response.release()  # closes the connection where the body was not read to its end
 
     async def _one_body(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
         try:
-            body = await self._read(response, self._limit)
+            body = await self._http.read(response)
         except (aiohttp.ClientError, OSError) as exc:
             raise self._broken(outgoing, exc) from exc
         try:
@@ -167,19 +139,19 @@ class HttpChannel:
         """An HTTP error: the JSON-RPC error in it, or what the status means."""
         status = response.status
         with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-            body = await self._read(response, _ERROR_TEXT)
+            body = await self._http.read(response, _ERROR_TEXT)
             error = _error_in(body)
-            lost = status == 404 and session_id is not None
+            lost = session_id is not None and (status == 404 or _names_the_session(status, error))
             if error is not None and not lost and status not in (401, 403):
                 return Response(outgoing.id, error=error)
             text = error.message if error is not None else body.decode("utf-8", "replace").strip()
-            message = f"HTTP {status} for {outgoing.method} from {self._url}" + (
+            message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
                 f": {text[:500]}" if text else ""
             )
             if lost:
                 raise SessionLostError(status, message)
             raise HttpStatusError(status, message)
-        raise HttpStatusError(status, f"HTTP {status} for {outgoing.method} from {self._url}")
+        raise HttpStatusError(status, f"HTTP {status} for {outgoing.method} from {self._http.url}")
 
     async def _stream(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
         """An SSE response: its messages up to the answer, or the stream that continues it."""
@@ -212,8 +184,8 @@ class HttpChannel:
                 if answer is not None:
                     await self._drain(response)
                     return answer
-            if decoder.buffered > self._limit:
-                raise ResponseTooLargeError(self._limit)
+            if decoder.buffered > self._http.limit:
+                raise ResponseTooLargeError(self._http.limit)
         return None
 
     async def _hear(self, message: Message | Malformed, id: RequestId | None) -> Response | None:
@@ -280,24 +252,24 @@ class HttpChannel:
         raise self._broken(outgoing, why)
 
     def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
-        return ConnectionClosedError(
-            f"the server's response to {outgoing.method} ended before the answer"
-            + (f" ({why or type(why).__name__})" if why is not None else "")
-        )
+        text = f"the server's response to {outgoing.method} ended before the answer"
+        if why is not None and not isinstance(why, aiohttp.ClientPayloadError):
+            text += f" ({why or type(why).__name__})"
+        return ConnectionClosedError(text)
 
     # --- messages without an answer ------------------------------------------------------------
 
     async def send(self, body: bytes, version: str | None) -> None:
         """Send a notification, or a response to one of the server's requests."""
-        headers = await self._headers_for(version, self._session_id)
-        response = await self._open("POST", headers, body)
+        headers = await self._http.headers(version, self._session_id)
+        response = await self._http.open("POST", headers, body)
         try:
             if response.status >= 400:
                 raise HttpStatusError(
                     response.status, f"HTTP {response.status} for a notification or response"
                 )
             with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-                await self._read(response, _ERROR_TEXT)
+                await self._http.read(response, _ERROR_TEXT)
         finally:
             response.release()
 
@@ -317,12 +289,12 @@ class HttpChannel:
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""
-        headers = await self._headers_for(version, self._session_id)
+        headers = await self._http.headers(version, self._session_id)
         headers["Accept"] = "text/event-stream"
         headers.pop("Content-Type", None)
         if last_id is not None:
             headers["Last-Event-ID"] = last_id
-        return await self._open("GET", headers, None)
+        return await self._http.open("GET", headers, None)
 
     async def close(self, seconds: float) -> None:
         """End the session and the connection. Never raises: the server may be gone.
@@ -336,87 +308,20 @@ class HttpChannel:
         if self._session_id is not None:
             with suppress(McpError, TimeoutError, aiohttp.ClientError, OSError):
                 async with asyncio.timeout(seconds):
-                    headers = await self._headers_for(self._version, self._session_id)
+                    headers = await self._http.headers(self._version, self._session_id)
                     headers.pop("Content-Type", None)
-                    response = await self._open("DELETE", headers, None)
+                    response = await self._http.open("DELETE", headers, None)
                     response.release()
         await self._http.close()
 
-    # --- HTTP ----------------------------------------------------------------------------------
 
-    async def _headers_for(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
-        given = self._headers
-        if callable(given):
-            made = given()
-            given = await made if inspect.isawaitable(made) else made
-        headers = CIMultiDict({"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"})
-        if self._authorization is not None:
-            headers["Authorization"] = self._authorization()
-        if given:
-            headers.update(given)
-        if version is not None:
-            headers["MCP-Protocol-Version"] = version
-        if session_id is not None:
-            headers["Mcp-Session-Id"] = session_id
-        return headers
-
-    async def _open(
-        self, method: str, headers: CIMultiDict[str], body: bytes | None
-    ) -> aiohttp.ClientResponse:
-        """One HTTP exchange up to the response's headers; 307 and 308 are followed with method
-        and body kept (RFC 9110, 15.4.8 and 15.4.9)."""
-        url = self._url
-        for _ in range(_REDIRECTS):
-            try:
-                response = await self._http.request(
-                    method,
-                    url,
-                    data=_payload(body),
-                    headers=headers,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                )
-            except (aiohttp.ClientError, OSError) as exc:
-                reason = str(exc) or type(exc).__name__
-                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
-            location = response.headers.get("Location")
-            if response.status not in (307, 308) or location is None:
-                return response
-            response.release()
-            target = url.join(URL(location))
-            if not _same_server(url, target):
-                # What is meant for one server is not another's to see (RFC 9110, 15.4).
-                headers = headers.copy()
-                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
-                    headers.popall(name, None)
-            elif target.path.rstrip("/") == url.path.rstrip("/"):
-                self._url = target  # only a slash: the address meant is the one redirected to
-            url = target
-        raise HttpStatusError(310, f"{self._url} redirects without end")
-
-    async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
-        length = response.content_length
-        if length is not None and length <= limit and "Content-Encoding" not in response.headers:
-            return await response.read()
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise ResponseTooLargeError(limit)
-        return bytes(body)
-
-
-def _same_server(url: URL, target: URL) -> bool:
-    """Whether a redirect stays with the server, or only moves it from http to https."""
-    if target.origin() == url.origin():
-        return True
-    upgraded = url.scheme == "http" and target.scheme == "https"
-    return upgraded and url.host == target.host and url.is_default_port()
-
-
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """A body as aiohttp wants it: a large one as a file, which is written piece by piece."""
-    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
+def _names_the_session(status: int, error: McpError | None) -> bool:
+    """Whether a 400 says what 404 should: servers made after the TypeScript SDK's examples answer
+    a session they do not know with "No valid session ID provided" or "Server not initialized"."""
+    if status != 400 or error is None:
+        return False
+    text = error.message.lower()
+    return "valid session id" in text or "not initialized" in text
 
 
 def _error_in(body: bytes) -> McpError | None:

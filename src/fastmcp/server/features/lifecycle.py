@@ -7,6 +7,7 @@ import logging
 from typing import Any, Final, cast
 
 import mcp_types
+from pydantic import ValidationError
 
 from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
@@ -47,7 +48,12 @@ async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) 
         return initialize_result(
             version, capabilities(engine, context), engine.server_info, engine.instructions
         )
-    message = mcp_types.InitializeRequest.model_validate({"method": "initialize", "params": params})
+    try:
+        message = mcp_types.InitializeRequest.model_validate(
+            {"method": "initialize", "params": params}
+        )
+    except ValidationError as exc:
+        raise invalid_params(f"Invalid params: {exc}") from None
     result = await engine.through(context, "initialize", "on_initialize", message, _initialized)
     return _plain(result)
 
@@ -85,7 +91,7 @@ async def _ping(engine: Engine, context: Context, params: dict[str, Any]) -> dic
 
 async def _set_level(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     level = params.get("level")
-    if level not in meta.LOG_LEVELS:
+    if not isinstance(level, str) or level not in meta.LOG_LEVELS:
         raise invalid_params(f"Invalid params: level must be one of {', '.join(meta.LOG_LEVELS)}")
     session = context.session
     if session is not None:

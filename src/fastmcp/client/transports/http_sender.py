@@ -1,0 +1,174 @@
+"""HTTP as the transport needs it: one request up to its response's headers.
+
+What is HTTP's and not MCP's: the user's headers, redirects, the proxy, limits on what is read,
+and pooled connections that the server has closed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
+
+__all__ = ["HeaderSource", "HttpSender"]
+
+Headers: TypeAlias = Mapping[str, str]
+HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
+
+_ACCEPT_BOTH: Final = "application/json, text/event-stream"
+_REDIRECTS: Final = 5
+_LARGE_BODY: Final = 512 * 1024
+_IDLE_SECONDS: Final = 0.05
+"""After this long without a response a pooled connection is looked at before it is used."""
+
+
+class HttpSender:
+    """Sends requests to one endpoint.
+
+    Args:
+        http: pools the connections.
+        url: of the endpoint.
+        headers: the user's, or a function that gives them for each request.
+        authorization: gives the value of the Authorization header, None for no such header.
+        proxy: the URL of an HTTP proxy.
+        limit: the largest body accepted from the server, in bytes.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        url: URL,
+        *,
+        headers: HeaderSource,
+        authorization: Callable[[], str] | None,
+        proxy: str | None,
+        limit: int,
+    ) -> None:
+        self.url = url
+        self.limit = limit
+        self._http = http
+        self._headers = headers
+        self._authorization = authorization
+        self._proxy = proxy
+        self._last = 0.0
+
+    async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
+        """The headers every request has; what the protocol says goes before what users say."""
+        headers = CIMultiDict({"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"})
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization()
+        given = self._headers
+        if callable(given):
+            made = given()
+            given = await made if inspect.isawaitable(made) else made
+        if given:
+            headers.update(given)
+        if version is not None:
+            headers["MCP-Protocol-Version"] = version
+        if session_id is not None:
+            headers["Mcp-Session-Id"] = session_id
+        return headers
+
+    async def open(
+        self, method: str, headers: CIMultiDict[str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        """One exchange up to the response's headers; the caller releases the response.
+
+        307 and 308 are followed with method and body kept (RFC 9110, 15.4.8 and 15.4.9).
+
+        Raises:
+            ConnectionClosedError: there was no response.
+        """
+        url = self.url
+        for _ in range(_REDIRECTS):
+            response = await self._request(method, url, headers, body)
+            location = response.headers.get("Location")
+            if response.status not in (307, 308) or location is None:
+                return response
+            response.release()
+            target = url.join(URL(location))
+            if not _same_server(url, target):
+                # What is meant for one server is not another's to see (RFC 9110, 15.4).
+                headers = headers.copy()
+                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
+                    headers.popall(name, None)
+            elif target.path.rstrip("/") == url.path.rstrip("/"):
+                self.url = target  # only a slash: the address meant is the one redirected to
+            url = target
+        raise HttpStatusError(310, f"{self.url} redirects without end")
+
+    async def _request(
+        self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        if time.monotonic() - self._last > _IDLE_SECONDS:
+            # Twice around the loop: what closed a pooled connection meanwhile is noticed, and
+            # the connection is not used. A request lost on it could not be sent again safely.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        for again in (True, False):
+            try:
+                response = await self._http.request(
+                    method,
+                    url,
+                    data=_payload(body),
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                )
+            except (aiohttp.ClientError, OSError) as exc:
+                if again and _was_not_sent(exc):
+                    continue
+                reason = str(exc) or type(exc).__name__
+                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
+            self._last = time.monotonic()
+            return response
+        raise AssertionError
+
+    async def read(self, response: aiohttp.ClientResponse, limit: int | None = None) -> bytes:
+        """A response's body.
+
+        Raises:
+            ResponseTooLargeError: longer than `limit` (by default that of the sender).
+        """
+        limit = self.limit if limit is None else limit
+        length = response.content_length
+        if length is not None and length <= limit and "Content-Encoding" not in response.headers:
+            return await response.read()
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise ResponseTooLargeError(limit)
+        return bytes(body)
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._http.close()
+
+
+def _was_not_sent(exc: Exception) -> bool:
+    """Whether the connection was closed before the whole request was written, so that no server
+    can have acted on it."""
+    return isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+
+
+def _same_server(url: URL, target: URL) -> bool:
+    """Whether a redirect stays with the server, or only moves it from http to https."""
+    if target.origin() == url.origin():
+        return True
+    upgraded = url.scheme == "http" and target.scheme == "https"
+    return upgraded and url.host == target.host and url.is_default_port()
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp wants it: a large one as a file, which is written piece by piece."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
