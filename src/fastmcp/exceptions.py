@@ -103,7 +103,7 @@ class _ErrorFields:
         return f"ErrorData(code={self.code}, message={self.message!r}, data={self.data!r})"
 
 
-class McpError(Exception):
+class MCPError(Exception):
     """A JSON-RPC error object, sent by us or received from the peer.
 
     Both spellings users have are taken: `McpError(code=..., message=..., data=...)` and
@@ -134,4 +134,4 @@ class McpError(Exception):
         return self.error.data
 
 
-MCPError = McpError
+McpError = MCPError
