@@ -31,7 +31,7 @@ class TestRawSchema:
         assert made.to_wire()["title"] == "Raw"
         assert (await made.run({"at": 1})).structured_content == {"at": 1}
 
-    def test_header_params_of_nested_objects(self) -> None:
+    def test_param_headers_of_nested_objects(self) -> None:
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {
@@ -39,11 +39,15 @@ class TestRawSchema:
                     "type": "object",
                     "properties": {"zone": {"type": "integer", "x-mcp-header": "Zone"}},
                 },
-                "bad": {"type": "number", "x-mcp-header": "Bad"},
             },
         }
         made = RawTool(name="raw", parameters=schema)
-        assert made.header_params == (("mcp-param-zone", ("where", "zone"), "integer"),)
+        assert made.param_headers == (("Zone", ("where", "zone"), "integer"),)
+
+    def test_param_headers_that_clients_would_refuse(self) -> None:
+        bad = {"type": "number", "x-mcp-header": "Bad"}
+        with pytest.raises(ValueError, match="x-mcp-header 'Bad' of parameter 'bad'"):
+            RawTool(name="raw", parameters={"type": "object", "properties": {"bad": bad}})
 
     async def test_run_is_the_subclasss_business(self) -> None:
         with pytest.raises(NotImplementedError, match="Tool must override run"):

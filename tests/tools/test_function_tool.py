@@ -762,7 +762,7 @@ class TestDecorator:
             FunctionTool.from_function(add, metadata=tool_decoration.metadata(), name="x")
 
 
-class TestHeaderParams:
+class TestParamHeaders:
     def test_from_a_field(self) -> None:
         def fn(
             region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})],
@@ -772,10 +772,10 @@ class TestHeaderParams:
         made = Tool.from_function(fn)
         listed = made.to_wire()["inputSchema"]["properties"]["region"]
         assert listed == {"type": "string", "x-mcp-header": "Region"}
-        assert made.header_params == (("mcp-param-region", ("region",), "string"),)
+        assert made.param_headers == (("Region", ("region",), "string"),)
 
     def test_mostly_none(self) -> None:
-        assert Tool.from_function(add).header_params == ()
+        assert Tool.from_function(add).param_headers == ()
 
     @pytest.mark.parametrize(
         ("hint", "name"), [(float, "N"), (str, ""), (str, "a b"), (str, "a\r\nb"), (list[str], "L")]
@@ -794,8 +794,8 @@ class TestHeaderParams:
         def fn(where: Where) -> None: ...
         def many(where: list[Where]) -> None: ...
 
-        found = Tool.from_function(fn).header_params
-        assert found == (("mcp-param-zone", ("where", "zone"), "integer"),)
+        found = Tool.from_function(fn).param_headers
+        assert found == (("Zone", ("where", "zone"), "integer"),)
         with pytest.raises(ValueError, match="only allowed on parameters"):
             Tool.from_function(many)
 

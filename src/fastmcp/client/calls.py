@@ -13,13 +13,13 @@ import mcp_types
 import pydantic
 from pydantic import AnyUrl
 
-from fastmcp.client.param_headers import header_map, mirrored
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.param_headers import mirror, param_headers
 from fastmcp.protocol.versions import Era
 
 __all__ = [
@@ -79,7 +79,7 @@ async def list_tools(session: ClientSession, cursor: str | None) -> mcp_types.Li
 def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
     """Remember which arguments of a tool become headers; False for a tool that must be dropped."""
     try:
-        headers = header_map(tool.input_schema)
+        headers = param_headers(tool.input_schema)
     except ValueError as exc:
         logger.warning("The server's tool %r is left out: %s", tool.name, exc)
         return False
@@ -133,7 +133,7 @@ async def call_tool_mcp(
 
     async def send() -> dict[str, Any]:
         annotated = session.param_headers.get(name)
-        headers = mirrored(arguments, annotated) if annotated else None
+        headers = mirror(arguments, annotated) if annotated else None
         return await session.request(
             "tools/call", params, timeout=timeout, progress=progress, headers=headers
         )

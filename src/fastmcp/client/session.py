@@ -28,7 +28,6 @@ from fastmcp.client.errors import (
 )
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.opening import Opening
-from fastmcp.client.param_headers import HeaderMap
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import meta
@@ -48,6 +47,7 @@ from fastmcp.protocol.negotiation import (
     input_required,
     retry_params,
 )
+from fastmcp.protocol.param_headers import ParamHeader
 from fastmcp.protocol.versions import Era
 
 __all__ = ["ClientSession"]
@@ -90,7 +90,7 @@ class ClientSession(Opening):
         self.max_rounds = max_rounds
         self.output_schemas: dict[str, dict[str, Any] | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
-        self.param_headers: dict[str, HeaderMap] = {}
+        self.param_headers: dict[str, tuple[ParamHeader, ...]] = {}
         """Which arguments of a tool travel as headers too; only tools that have such."""
         self._progress: dict[RequestId, ProgressHandler] = {}
         self._answering: dict[RequestId, asyncio.Task[None]] = {}

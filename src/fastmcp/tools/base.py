@@ -16,8 +16,8 @@ import mcp_types
 from pydantic import Field, field_validator
 
 from fastmcp.exceptions import ToolError
+from fastmcp.protocol.param_headers import ParamHeader, param_headers
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
-from fastmcp.tools.header_params import HeaderParam, find_header_params
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.types import NotSet, NotSetT
@@ -170,6 +170,12 @@ class Tool(FastMCPComponent):
     task_config: Any = Field(default=None, exclude=True, repr=False)
     return_type: Any = Field(default=None, exclude=True, repr=False)
 
+    @field_validator("parameters")
+    @classmethod
+    def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        param_headers(schema)  # clients would drop the whole tool
+        return schema
+
     @field_validator("output_schema")
     @classmethod
     def _output_is_object(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -228,11 +234,11 @@ class Tool(FastMCPComponent):
         return to_jsonable(value)
 
     @property
-    def header_params(self) -> tuple[HeaderParam, ...]:
+    def param_headers(self) -> tuple[ParamHeader, ...]:
         """The parameters that clients repeat in HTTP headers (`x-mcp-header`), mostly none."""
         # Of the schema that clients are shown: a reference hides what is behind it.
         return self._derive(
-            "header_params", lambda: find_header_params(self._wire_schemas(dereference=True)[0])
+            "param_headers", lambda: param_headers(self._wire_schemas(dereference=True)[0])
         )
 
     def display_title(self) -> str:

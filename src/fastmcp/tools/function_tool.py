@@ -18,8 +18,8 @@ import pydantic_core
 from pydantic import Field, SkipValidation
 
 from fastmcp.exceptions import ToolError
+from fastmcp.protocol.param_headers import param_headers
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult, check_output_schema
-from fastmcp.tools.header_params import check_header_params
 from fastmcp.tools.output import Output, read_output
 from fastmcp.utilities.decorating import Decoration, attach, decorate
 from fastmcp.utilities.json_schema import dereference_refs
@@ -152,7 +152,7 @@ class FunctionTool(Tool):
                 f"Tool {name!r}: timeout cannot be enforced when run_in_thread=False on a sync"
                 " function: on the event loop nothing can interrupt it. Drop one of the two."
             )
-        check_header_params(dereference_refs(function.schema))
+        param_headers(dereference_refs(function.schema))  # refuses what clients would drop
         output = read_output(function.returns)
         given = facts.output_schema
         schema = output.schema if isinstance(given, NotSetT) else given

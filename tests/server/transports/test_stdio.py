@@ -115,8 +115,8 @@ class Process:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path)
+def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
+    process = Process(tmp_path, *getattr(request, "param", ()))
     yield process
     if process.process.poll() is None:
         process.process.kill()
@@ -230,10 +230,9 @@ def test_many_requests_at_once(server: Process):
     assert server.wait() == 0
 
 
-def test_the_banner_goes_to_stderr(tmp_path: Path):
-    process = Process(tmp_path, "banner")
-    process.initialize()
-    process.end_input()
-    assert process.wait() == 0
-    assert process.lines.get(timeout=SECONDS) is None
-    assert "stdio" in process.stderr
+@pytest.mark.parametrize("started", [["banner"]], indirect=True)
+def test_the_banner_goes_to_stderr(server: Process):
+    server.end_input()
+    assert server.wait() == 0
+    assert server.lines.get(timeout=SECONDS) is None
+    assert "stdio" in server.stderr
