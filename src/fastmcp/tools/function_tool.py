@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar, cast, overload
 
 import mcp_types
 import pydantic_core
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, field_validator
 
 from fastmcp.exceptions import ToolError
 from fastmcp.protocol.param_headers import param_headers
@@ -75,6 +75,12 @@ class FunctionTool(Tool):
     function: SkipValidation[FunctionCall] = Field(exclude=True, repr=False)
     output: SkipValidation[Output] = Field(exclude=True, repr=False)
     run_in_thread: bool = Field(default=True, exclude=True, repr=False)
+
+    @field_validator("parameters")
+    @classmethod
+    def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        param_headers(dereference_refs(schema))  # clients are shown it without references
+        return schema
 
     @classmethod
     def from_function(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -152,7 +158,6 @@ class FunctionTool(Tool):
                 f"Tool {name!r}: timeout cannot be enforced when run_in_thread=False on a sync"
                 " function: on the event loop nothing can interrupt it. Drop one of the two."
             )
-        param_headers(dereference_refs(function.schema))  # refuses what clients would drop
         output = read_output(function.returns)
         given = facts.output_schema
         schema = output.schema if isinstance(given, NotSetT) else given
