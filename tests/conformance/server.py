@@ -170,6 +170,7 @@ async def test_tool_with_progress(ctx: Context) -> str:
 @mcp.tool
 async def test_reconnection(ctx: Context) -> str:
     """Closes its stream in the middle; the result comes to whoever resumes it."""
+    await ctx.info("reconnection begins")  # so that the answer is a stream in any case
     await ctx.close_sse_stream()
     await asyncio.sleep(0.15)
     return "Reconnection test completed successfully"

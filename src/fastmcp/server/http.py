@@ -8,12 +8,10 @@ a trailing slash, without a redirect.
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-import uvicorn
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as ASGIMiddleware
@@ -44,7 +42,6 @@ __all__ = [
     "HostOriginGuardMiddleware",
     "HttpHandler",
     "StarletteWithLifespan",
-    "StreamAwareServer",
     "create_base_app",
     "create_streamable_http_app",
 ]
@@ -177,18 +174,6 @@ def create_streamable_http_app(
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app
-
-
-class StreamAwareServer(uvicorn.Server):
-    """uvicorn, but a stop does not wait for clients to hang up their standalone streams."""
-
-    def __init__(self, config: uvicorn.Config, app: StarletteWithLifespan) -> None:
-        super().__init__(config)
-        self._app = app
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.close_streams()
-        await super().shutdown(sockets)
 
 
 def _both_spellings(path: str) -> list[str]:

@@ -106,7 +106,7 @@ class Shelf(Generic[C]):
 
     def __init__(self, kind: ComponentKind, all: Iterable[C], rules: Sequence[VisibilityRule]):
         versions: dict[str, list[C]] = {}
-        for component in all:
+        for component in list(all):  # a tool on a thread may add one meanwhile
             name = component.identifier
             visible = True
             for rule in rules:
@@ -230,12 +230,15 @@ class Registry:
         self._components: dict[ComponentKind, dict[str, Any]] = {kind: {} for kind in LIST_CHANGES}
         self._rules: list[VisibilityRule] = []
         self._view: View | None = None
+        self._viewed = 0
 
     @property
     def view(self) -> View:
         """What every client sees that has no rules of its own."""
         view = self._view
-        if view is None:
+        if view is None or self._viewed != self.generation:
+            # Read first: what another thread changes while the view is built makes it stale.
+            self._viewed = self.generation
             view = self._view = View(self._components, self._rules, self._dereference)
         return view
 

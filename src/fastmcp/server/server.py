@@ -42,7 +42,6 @@ from fastmcp.server.http import (
     CustomRoute,
     HttpHandler,
     StarletteWithLifespan,
-    StreamAwareServer,
     create_streamable_http_app,
 )
 from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
@@ -759,7 +758,7 @@ class FastMCP:
         with temporary_log_level(log_level):
             shown = f"[{host}]" if ":" in host else host
             self._banner(show_banner, "http", f"http://{shown}:{port}{app.state.path}")
-            await StreamAwareServer(uvicorn.Config(app, **config), app).serve(sockets)
+            await uvicorn.Server(uvicorn.Config(app, **config)).serve(sockets)
 
     def http_app(
         self,

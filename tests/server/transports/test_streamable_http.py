@@ -313,16 +313,17 @@ async def test_a_client_that_leaves_while_the_answer_is_written(stage: Stage):
     await live.done()
 
 
-async def test_the_program_may_cancel_a_request_task(stage: Stage):
-    """A server that stops cancels its request tasks; nothing of them is left."""
+async def test_a_server_that_stops_tells_the_client(stage: Stage):
+    """It cancels its request tasks: the client gets an error, and nothing of them is left."""
     peer = Peer(stage.mcp.http_app(), STATELESS)
     for tool in ("wait", "speak_then_wait"):
         stage.started.clear()
         live = peer.start_call(tool)
         await stage.started.wait()
         live.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await live.task
+        await live.done()
+        assert live.messages[-1]["error"]["code"] == -32603
+        assert "The server stopped" in live.messages[-1]["error"]["message"]
         await settled()
 
 

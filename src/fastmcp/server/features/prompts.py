@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import mcp_types
+from pydantic import ValidationError
 
 from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, PromptError
 from fastmcp.prompts.base import Prompt, PromptResult
@@ -15,6 +16,7 @@ from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
+from fastmcp.server.features.versions import meta_of, wanted_version
 
 __all__ = ["HANDLERS", "components", "get"]
 
@@ -55,7 +57,7 @@ async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict
     if given is not None and arguments is None:
         raise invalid_params("Invalid params: arguments must be an object")
     try:
-        result = await get(engine, context, name, arguments)
+        result = await get(engine, context, name, arguments, wanted_version(context.call.meta))
     except NotFoundError:
         raise invalid_params(f"Unknown prompt: {name!r}") from None
     except FastMCPError as exc:
@@ -78,13 +80,20 @@ async def get(
         PromptError: it could not be rendered.
     """
     if engine.middleware and run_middleware:
-        message = mcp_types.GetPromptRequestParams(name=name, arguments=arguments)
+        try:
+            message = mcp_types.GetPromptRequestParams(
+                name=name, arguments=arguments, _meta=meta_of(version)
+            )
+        except ValidationError as exc:  # an argument that is no string
+            raise invalid_params(f"Invalid params: {exc}") from None
         return await engine.through(context, "prompts/get", "on_get_prompt", message, _get_message)
     return await _run(engine, context, name, arguments, version)
 
 
 async def _get_message(engine: Engine, context: Context, message: Any) -> PromptResult:
-    return await _run(engine, context, message.name, message.arguments, None)
+    return await _run(
+        engine, context, message.name, message.arguments, wanted_version(message.meta)
+    )
 
 
 async def _run(

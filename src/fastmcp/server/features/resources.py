@@ -28,6 +28,7 @@ from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
+from fastmcp.server.features.versions import meta_of, wanted_version
 
 __all__ = ["HANDLERS", "components", "read", "template_components"]
 
@@ -99,7 +100,7 @@ async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     if not isinstance(uri, str):
         raise invalid_params("Invalid params: uri must be a string")
     try:
-        result = await read(engine, context, uri)
+        result = await read(engine, context, uri, wanted_version(context.call.meta))
     except (NotFoundError, ResourceSecurityError):
         # A refused parameter looks like a missing resource: a prober learns nothing.
         # 2026-07-28 server/resources: -32602; earlier revisions: -32002.
@@ -124,7 +125,7 @@ async def read(
         ResourceError: it could not be read.
     """
     if engine.middleware and run_middleware:
-        message = mcp_types.ReadResourceRequestParams(uri=uri)
+        message = mcp_types.ReadResourceRequestParams(uri=uri, _meta=meta_of(version))
         return await engine.through(
             context, "resources/read", "on_read_resource", message, _read_message
         )
@@ -132,7 +133,7 @@ async def read(
 
 
 async def _read_message(engine: Engine, context: Context, message: Any) -> ResourceResult:
-    return await _run(engine, context, str(message.uri), None)
+    return await _run(engine, context, str(message.uri), wanted_version(message.meta))
 
 
 async def _run(engine: Engine, context: Context, uri: str, version: str | None) -> ResourceResult:

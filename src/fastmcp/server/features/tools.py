@@ -22,6 +22,7 @@ from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
+from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.tools.base import Tool, ToolResult
 
 __all__ = ["HANDLERS", "call", "components"]
@@ -67,7 +68,7 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     if arguments is None:
         raise invalid_params("Invalid params: arguments must be an object")
     try:
-        result = await call(engine, context, name, arguments, _wanted_version(context))
+        result = await call(engine, context, name, arguments, wanted_version(context.call.meta))
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
@@ -78,12 +79,6 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         _logger.exception("Error calling tool %r", name)
         return _error(_told(engine, name, exc))
     return result.to_wire()
-
-
-def _wanted_version(context: Context) -> str | None:
-    extra = as_object(context.call.meta.get("fastmcp"))
-    version = extra.get("version") if extra is not None else None
-    return version if isinstance(version, str) else None
 
 
 async def call(
@@ -102,14 +97,16 @@ async def call(
         pydantic.ValidationError: the arguments do not fit.
     """
     if engine.middleware and run_middleware:
-        message = mcp_types.CallToolRequestParams(name=name, arguments=arguments)
+        message = mcp_types.CallToolRequestParams(
+            name=name, arguments=arguments, _meta=meta_of(version)
+        )
         return await engine.through(context, "tools/call", "on_call_tool", message, _call_message)
     return await _run(engine, context, name, arguments, version)
 
 
 async def _call_message(engine: Engine, context: Context, message: Any) -> ToolResult:
     return await _run(
-        engine, context, message.name, message.arguments or {}, _wanted_version(context)
+        engine, context, message.name, message.arguments or {}, wanted_version(message.meta)
     )
 
 

@@ -90,10 +90,11 @@ class HostOriginGuard:
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
         """The status and text to refuse a request with, or None where it may pass."""
         host, origin = headers.get(b"host"), headers.get(b"origin")
-        seen = (scope.get("server"), host, origin)
+        server = scope.get("server")  # a tuple or, with some servers, a list
+        seen = (server[0] if server else None, host, origin)
         if seen in self._passed:
             return None
-        if not (self._strict or self._listed or _on_loopback(scope.get("server"))):
+        if not (self._strict or self._listed or _on_loopback(server)):
             return None
         forwarded = not self._strict and any(name in headers for name in _FORWARDED)
         refusal = self._refusal(host, origin, forwarded)

@@ -24,7 +24,12 @@ from fastmcp.protocol.classify import (
     no_batches,
 )
 from fastmcp.protocol.era2025 import read_initialize
-from fastmcp.protocol.errors import INVALID_REQUEST, http_status, unsupported_version
+from fastmcp.protocol.errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    http_status,
+    unsupported_version,
+)
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import encode_error
 from fastmcp.protocol.versions import Era, era_of
@@ -51,6 +56,7 @@ from fastmcp.server.transports.http_exchange import (
     watch_disconnect,
 )
 from fastmcp.server.transports.security import HostOriginGuard, refuse
+from fastmcp.server.transports.shutdown import on_stop
 
 __all__ = ["StreamableHTTP"]
 
@@ -182,8 +188,10 @@ class StreamableHTTP:
             payload, code = await self._engine.handle(call, exchange)
         except asyncio.CancelledError:
             if not exchange.cancelled:
-                exchange.drop()
-                raise
+                # Not the client's wish: the server stops and its patience is over. The client
+                # is told, and the server gets an end instead of a stack trace.
+                _uncancel(exchange)
+                payload, code = encode_error(call.id, _stopped()), INTERNAL_ERROR
         finally:
             if session is not None:
                 session.end(call.id, exchange)
@@ -283,9 +291,11 @@ class StreamableHTTP:
             session.stream.close()
         session.stream = stream
         unsubscribe = self._engine.backplane.subscribe(session.deliver)
+        forget = on_stop(stream.close)
         try:
             await _serve_stream(stream, receive, send, self._policy.keepalive)
         finally:
+            forget()
             if session.stream is stream:
                 session.stream = None
                 unsubscribe()
@@ -322,6 +332,8 @@ async def _serve_stream(stream: Stream, receive: Receive, send: Send, keepalive:
             frames = b"".join(map(sse.encode, messages)) or sse.KEEPALIVE
             await send({"type": "http.response.body", "body": frames, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+    except asyncio.CancelledError:  # the server stops
+        await send({"type": "http.response.body", "body": b""})
     except OSError:  # some servers fail a send to a client that left
         return
     finally:
@@ -354,6 +366,13 @@ def _uncancel(exchange: Exchange) -> None:
     """The cancellation was ours and ends here; the task still has its response to finish."""
     if exchange.task is not None:
         exchange.task.uncancel()
+
+
+def _stopped() -> McpError:
+    return McpError(
+        INTERNAL_ERROR,
+        "The server stopped before the call was done; what it had begun may be half done",
+    )
 
 
 def _find_session(headers: Mapping[bytes, bytes], sessions: SessionManager) -> Session | Reject:

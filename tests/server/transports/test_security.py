@@ -1,0 +1,183 @@
+"""The guard against DNS rebinding: who is let through, and what the others are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastmcp.server.transports.security import (
+    HostOriginGuard,
+    HostOriginGuardMiddleware,
+    guard_mode,
+)
+from tests.server.transports.conftest import Stage
+from tests.support.asgi import Live, Peer, http_scope
+
+LOOPBACK = ("127.0.0.1", 8000)
+PUBLIC = ("0.0.0.0", 8000)
+
+
+def refusal(
+    headers: dict[str, str], server: Any = LOOPBACK, repeat: int = 1, **options: Any
+) -> int | None:
+    guard = HostOriginGuard(**options)
+    scope = http_scope("POST", "/mcp", [], server=server)
+    raw = {k.encode(): v.encode() for k, v in headers.items()}
+    answers = {guard.refusal(scope, raw) for _ in range(repeat)}
+    assert len(answers) == 1
+    [answer] = answers
+    return answer[0] if answer is not None else None
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", None),
+        ("localhost", None),
+        ("LOCALHOST:1", None),
+        ("[::1]:8000", None),
+        ("[::1]", None),
+        ("::1", None),
+        ("evil.example", 421),
+        ("evil.example:8000", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost:80:evil", 421),
+        ("[::1", 421),
+        ("*", 421),
+        ("", 421),
+    ],
+)
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+def test_hosts_on_loopback(host: str, status: int | None, mode: Any):
+    assert refusal({"host": host}, repeat=2, mode=mode) == status
+
+
+def test_no_host_at_all():
+    assert refusal({}) == 421
+
+
+@pytest.mark.parametrize("server", [LOOPBACK, ["127.0.0.1", 1], ("::1", 1), ("localhost", 1)])
+def test_loopback_in_every_spelling(server: Any):
+    assert refusal({"host": "evil.example"}, server) == 421
+
+
+@pytest.mark.parametrize(
+    "server", [PUBLIC, ("10.0.0.1", 1), ("testserver", 80), None, ("/s", None)]
+)
+def test_elsewhere_it_acts_only_when_told(server: Any):
+    assert refusal({"host": "any.example"}, server) is None
+    assert refusal({"host": "any.example"}, server, mode="strict") == 421
+    assert refusal({"host": "any.example"}, server, allowed_hosts=["my.example"]) == 421
+    assert refusal({"host": "my.example:1"}, server, allowed_hosts=["my.example"]) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:6274", None),
+        ("http://127.0.0.1", None),
+        ("https://[::1]:1", None),
+        ("null", 403),
+        ("", 403),
+        ("http://evil.example", 403),
+        ("http://localhost.evil.example", 403),
+        ("http://localhost@evil.example", 403),
+        ("file://localhost", 403),
+        ("http://[", 403),
+        ("localhost", 403),
+    ],
+)
+def test_origins(origin: str, status: int | None):
+    assert refusal({"host": "localhost", "origin": origin}, repeat=2) == status
+
+
+def test_lists_and_wildcards():
+    options: dict[str, Any] = {
+        "allowed_hosts": ["*.my.example", "one.example:8443"],
+        "allowed_origins": ["https://app.example/", "https://*.my.example"],
+    }
+    for host, status in [
+        ("a.my.example", None),
+        ("a.my.example:1", None),
+        ("my.example", 421),
+        ("one.example:8443", None),
+        ("one.example", 421),
+    ]:
+        assert refusal({"host": host}, **options) == status
+    for origin, status in [
+        ("https://app.example", None),
+        ("HTTPS://APP.EXAMPLE", None),
+        ("http://app.example", 403),
+        ("https://b.my.example", None),
+        ("https://evil.example", 403),
+    ]:
+        assert refusal({"host": "localhost", "origin": origin}, **options) == status
+    assert refusal({"host": "any", "origin": "http://any"}, allowed_hosts=["*"]) is None
+
+
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-forwarded-host"])
+def test_a_proxy_on_this_machine(header: str):
+    proxied = {"host": "public.example", header: "x"}
+    assert refusal(proxied) is None
+    assert refusal({**proxied, "origin": "http://evil.example"}) == 403
+    assert refusal({**proxied, "origin": "http://localhost"}) == 421
+    assert refusal(proxied, mode="strict") == 421
+
+
+def test_a_proxied_request_opens_no_door_for_others():
+    guard = HostOriginGuard()
+    scope = http_scope("POST", "/mcp", [])
+    assert guard.refusal(scope, {b"host": b"evil.example", b"forwarded": b"x"}) is None
+    assert guard.refusal(scope, {b"host": b"evil.example"}) is not None
+
+
+def test_what_it_remembers_is_bounded():
+    guard = HostOriginGuard(allowed_hosts=["*.my.example"])
+    scope = http_scope("POST", "/mcp", [])
+    for number in range(5000):
+        assert guard.refusal(scope, {b"host": b"%d.my.example" % number}) is None
+    assert len(guard._passed) <= 1024
+
+
+def test_modes():
+    assert guard_mode(True) == "strict"
+    assert guard_mode(False) is None
+    assert guard_mode("auto") == "auto"
+    with pytest.raises(ValueError, match="'sometimes'"):
+        guard_mode("sometimes")
+
+
+# through the application
+
+
+async def post(app: Any, **headers: str) -> Live:
+    peer = Peer(app, "2026-07-28", headers=headers)
+    return await peer.call("add", {"a": 1, "b": 2}, valid=False)
+
+
+async def test_the_endpoint_is_guarded(stage: Stage):
+    app = stage.mcp.http_app()
+    live = await post(app, host="evil.example")
+    assert live.status == 421
+    assert live.error["code"] == -32600
+    assert "id" not in live.response
+    assert "FASTMCP_HTTP_ALLOWED_HOSTS" in live.error["message"]
+    live = await post(app, origin="https://evil.example")
+    assert live.status == 403
+    assert "FASTMCP_HTTP_ALLOWED_ORIGINS" in live.error["message"]
+    assert (await post(app)).text == "3"
+
+
+async def test_it_can_be_switched_off(stage: Stage):
+    app = stage.mcp.http_app(host_origin_protection=False)
+    assert (await post(app, host="evil.example", origin="http://evil.example")).text == "3"
+
+
+async def test_as_middleware_of_another_application(stage: Stage):
+    app = HostOriginGuardMiddleware(
+        stage.mcp.http_app(host_origin_protection=False), allowed_hosts=["my.example"]
+    )
+    assert (await post(app, host="my.example")).text == "3"
+    assert (await post(app, host="evil.example")).status == 421
