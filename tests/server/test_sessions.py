@@ -142,7 +142,7 @@ def test_a_flood_pushes_out_the_least_recently_used_and_no_busy_one():
         sessions.create("2025-11-25", INFO, {})
     assert len(sessions) == 3
     assert sessions.get(busy.id) is busy
-    assert [s for s in sessions.open_sessions()] == [busy]
+    assert sessions.open_sessions() == [busy]
     rebuilt = sessions.get(unused.id)  # still valid; only what was set is forgotten
     assert rebuilt is not None
     assert rebuilt.log_level is None

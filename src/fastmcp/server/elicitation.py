@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
-from typing import Any, Final, Generic, Literal, TypeVar, cast, is_typeddict
+from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from typing_extensions import is_typeddict  # also knows the TypedDict pydantic wants on 3.11
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
@@ -94,7 +96,10 @@ def parse_elicit_response_type(
         return ElicitConfig(
             get_elicitation_schema(response_type), TypeAdapter(response_type), False
         )
-    adapter = TypeAdapter[Any](response_type)
+    try:
+        adapter = TypeAdapter[Any](response_type)
+    except PydanticUserError as exc:
+        raise TypeError(f"ctx.elicit() cannot ask for {response_type!r}: {exc}") from None
     field = _flatten(dereference_refs(adapter.json_schema()))
     _check_field(_VALUE, field)
     return ElicitConfig(_wrap(field, response_title, response_description), adapter, True)
@@ -154,19 +159,19 @@ def _is_object_type(response_type: Any) -> bool:
 
 def _choices(response_type: Any) -> dict[str, Any] | None:
     """The field of choices given as data, or None where it is a type."""
-    if isinstance(response_type, Mapping):
+    if isinstance(response_type, Mapping) and response_type:
         return {"type": "string", "oneOf": _titled(cast("Mapping[str, Any]", response_type))}
-    if not isinstance(response_type, Sequence) or isinstance(response_type, str):
+    if not isinstance(response_type, (Sequence, Mapping)) or isinstance(response_type, str):
         return None
-    items = cast("Sequence[Any]", response_type)
+    items = list(cast("Sequence[Any]", response_type))
     if items and all(isinstance(item, str) for item in items):
         return {"type": "string", "enum": list(items)}
     if len(items) == 1:
         inner: Any = items[0]
-        if isinstance(inner, Mapping):
+        if isinstance(inner, Mapping) and inner:
             titled = _titled(cast("Mapping[str, Any]", inner))
             return {"type": "array", "items": {"anyOf": titled}}
-        if isinstance(inner, Sequence) and not isinstance(inner, str):
+        if isinstance(inner, Sequence) and not isinstance(inner, str) and inner:
             return {
                 "type": "array",
                 "items": {"type": "string", "enum": list(cast("Sequence[str]", inner))},

@@ -249,7 +249,7 @@ async def test_patience_rests_and_wakes():
         patience.watch(slow)
         async with asyncio.timeout(5):
             await slow.found.wait()
-        while patience._loop is not None:  # its timer runs out
+        while patience._loop is not None:  # noqa: ASYNC110  (its timer runs out)
             await asyncio.sleep(0)
 
 

@@ -1,0 +1,177 @@
+"""What an author of a server holds: construction, decorators, lists, the program's own calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from fastmcp import FastMCP
+from fastmcp.exceptions import NotFoundError
+from tests.support.asgi import STATELESS, Peer
+
+ERAS = ("2025-11-25", STATELESS)
+
+
+def test_names_and_info():
+    assert FastMCP().name.startswith("FastMCP-")
+    mcp = FastMCP("n", "use it", version=2, website_url="https://w.example")
+    assert (mcp.name, mcp.version, mcp.website_url) == ("n", "2", "https://w.example")
+    assert repr(mcp) == "FastMCP('n')"
+    assert mcp.instructions == "use it"
+    mcp.instructions = "or not"
+    assert mcp.instructions == "or not"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"host": "x"}, TypeError, "no longer accepts `host`"),
+        ({"sampling_handler": 1}, TypeError, "no longer accepts"),
+        ({"nonsense": 1}, TypeError, "unexpected keyword argument"),
+        ({"list_page_size": 0}, ValueError, "positive"),
+        ({"cache_ttl": -1}, ValueError, "cache_ttl"),
+        ({"client_log_level": "loud"}, ValueError, "client_log_level"),
+    ],
+)
+def test_what_it_does_not_take(options: dict[str, Any], error: type[Exception], match: str):
+    with pytest.raises(error, match=match):
+        FastMCP("x", **options)
+
+
+def test_decorators_return_the_function():
+    mcp = FastMCP("d")
+
+    def f() -> str:
+        return "f"
+
+    assert mcp.tool(f) is f
+    assert mcp.tool()(f) is f
+    assert mcp.tool("g")(f) is f
+    assert mcp.tool(name="h")(f) is f
+    assert mcp.tool(f, name="i") is f
+    assert mcp.prompt(f) is f
+    assert mcp.resource("r://f")(f) is f
+    with pytest.raises(TypeError):
+        mcp.tool("a", name="b")
+    with pytest.raises(TypeError):
+        mcp.resource(f)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+async def test_pagination(version: str, size: int):
+    mcp = FastMCP("pages", list_page_size=size)
+    for number in range(7):
+        mcp.tool(lambda: 1, name=f"t{number}")
+    peer = await Peer(mcp.http_app(), version).open()
+    names: list[str] = []
+    pages, cursor = 0, None
+    while pages == 0 or cursor is not None:
+        params = {} if cursor is None else {"cursor": cursor}
+        result = (await peer.request("tools/list", params)).result
+        assert len(result["tools"]) <= size
+        names += [tool["name"] for tool in result["tools"]]
+        cursor = result.get("nextCursor")
+        pages += 1
+    assert names == [f"t{number}" for number in range(7)]
+    assert pages == -(-7 // size)
+
+
+async def test_a_list_that_changed_between_pages_is_noticed():
+    mcp = FastMCP("pages", list_page_size=2)
+    for number in range(5):
+        mcp.tool(lambda: 1, name=f"t{number}")
+    peer = await Peer(mcp.http_app()).open()
+    cursor = (await peer.request("tools/list")).result["nextCursor"]
+    mcp.remove_tool("t0")
+    live = await peer.request("tools/list", {"cursor": cursor})
+    assert live.error["code"] == -32602
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_enable_and_disable(version: str):
+    mcp = FastMCP("v")
+    for name, tags in (("a", {"x"}), ("b", {"y"}), ("c", set())):
+        mcp.tool(lambda: 1, name=name, tags=tags)
+    peer = await Peer(mcp.http_app(), version).open()
+
+    async def names() -> list[str]:
+        return [tool["name"] for tool in (await peer.request("tools/list")).result["tools"]]
+
+    assert await names() == ["a", "b", "c"]
+    assert mcp.disable(tags={"x"}) is mcp
+    assert await names() == ["b", "c"]
+    live = await peer.call("a")
+    assert live.result["isError"]
+    assert live.text == "Unknown tool: 'a'"
+    mcp.enable(tags={"x"}, only=True)
+    assert await names() == ["a"]
+    assert (await peer.call("a")).text == "1"
+
+
+async def test_the_program_calls():
+    mcp = FastMCP("p")
+
+    @mcp.tool
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    assert (await mcp.call_tool("add", {"a": 1, "b": 2})).structured_content == {"result": 3}
+    with pytest.raises(NotFoundError):
+        await mcp.call_tool("nobody")
+    with pytest.raises(ValidationError):
+        await mcp.call_tool("add", {"a": "x"})
+    with pytest.raises(NotFoundError):
+        await mcp.read_resource("r://none")
+    with pytest.raises(NotFoundError):
+        await mcp.render_prompt("nobody")
+    assert await mcp.get_tool("add") is not None
+    assert await mcp.get_tool("nobody") is None
+
+
+async def test_strict_validation():
+    for strict in (False, True):
+        mcp = FastMCP("s", strict_input_validation=strict)
+
+        @mcp.tool
+        async def double(n: int) -> int:
+            return 2 * n
+
+        peer = await Peer(mcp.http_app()).open()
+        assert (await peer.call("double", {"n": "5"})).result.get("isError", False) is strict
+
+
+async def test_cache_hints():
+    mcp = FastMCP("c", cache_ttl=5000, cache_scope="public")
+    mcp.tool(lambda: 1, name="t")
+    peer = Peer(mcp.http_app(), STATELESS)
+    for method in ("tools/list", "prompts/list", "resources/list", "server/discover"):
+        result = (await peer.request(method)).result
+        assert (result["ttlMs"], result["cacheScope"]) == (5000, "public")
+    assert "ttlMs" not in (await peer.call("t")).result
+
+
+async def test_instructions_and_capabilities():
+    mcp = FastMCP("i", "use it", experimental_capabilities={"x": {}})
+    for version in ERAS:
+        peer = Peer(mcp.http_app(), version)
+        if peer.stateless:
+            result = (await peer.request("server/discover")).result
+        else:
+            params = {
+                "protocolVersion": version,
+                "capabilities": {},
+                "clientInfo": {"name": "c", "version": "1"},
+            }
+            result = (await peer.request("initialize", params)).result
+        assert result["instructions"] == "use it"
+        assert result["capabilities"]["experimental"] == {"x": {}}
+        assert result["capabilities"]["tools"]["listChanged"] is not peer.stateless
+        assert "completions" not in result["capabilities"]
+
+
+def test_unknown_transport():
+    with pytest.raises(ValueError, match="Unknown transport"):
+        FastMCP("x").run("pigeon")  # type: ignore[arg-type]
