@@ -155,3 +155,8 @@ def test_malformed_error_objects_are_errors_still(error: dict[str, Any]):
     assert isinstance(answer, Response)
     assert answer.error is not None
     assert answer.error.code == -32600
+
+
+def test_dump_of_what_json_cannot_carry_all_at_once():
+    text = jsonrpc.dump({"nan": float("nan"), "big": 10**30, "half": "\ud800"})
+    assert json.loads(text) == {"nan": None, "big": 10**30, "half": "\ud800"}

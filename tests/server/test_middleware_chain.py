@@ -230,6 +230,17 @@ async def test_an_error_of_a_notification_harms_nobody():
     assert (await peer.call("add", {"a": 1, "b": 2})).text == "3"
 
 
+async def test_replaced_whole_it_counts():
+    mcp = FastMCP("m")
+    mcp.tool(lambda: "x", name="x")
+    first, second = Record(), Record()
+    mcp.middleware = [first]
+    await mcp.call_tool("x")
+    mcp.middleware = [second]
+    await mcp.call_tool("x")
+    assert first.book == second.book != []
+
+
 async def test_added_later_it_counts():
     mcp = build()
     peer = await Peer(mcp.http_app()).open()

@@ -181,7 +181,9 @@ def _read_error(error: Any) -> McpError:
 
 
 def _jsonable(value: Any) -> Any:
-    return to_jsonable_python(value, by_alias=True, exclude_none=True, serialize_unknown=True)
+    return to_jsonable_python(
+        value, by_alias=True, exclude_none=True, serialize_unknown=True, inf_nan_mode="null"
+    )
 
 
 _encode: Final = msgspec.json.Encoder(enc_hook=_jsonable).encode

@@ -228,6 +228,7 @@ class Registry:
         self.generation = 0
         self._dereference = dereference_schemas
         self._components: dict[ComponentKind, dict[str, Any]] = {kind: {} for kind in LIST_CHANGES}
+        self._keys: dict[ComponentKind, dict[str, list[str]]] = {kind: {} for kind in LIST_CHANGES}
         self._rules: list[VisibilityRule] = []
         self._view: View | None = None
         self._viewed = 0
@@ -266,14 +267,13 @@ class Registry:
                 _logger.warning("Component already exists: %s; it is replaced", key)
         else:
             name = component.identifier
-            for other in components.values():
-                if other.identifier == name and (other.version is None) != (
-                    component.version is None
-                ):
-                    raise ValueError(
-                        f"{kind} {name!r} cannot have versioned and unversioned "
-                        "components at once: give each a version, or none"
-                    )
+            keys = self._keys[kind].setdefault(name, [])
+            if any((components[k].version is None) != (component.version is None) for k in keys):
+                raise ValueError(
+                    f"{kind} {name!r} cannot have versioned and unversioned "
+                    "components at once: give each a version, or none"
+                )
+            keys.append(key)
         components[key] = component
         self._changed(kind)
         return component
@@ -285,15 +285,13 @@ class Registry:
             KeyError: there is none.
         """
         components = self._components[kind]
-        keys = [
-            key
-            for key, component in components.items()
-            if component.identifier == name and (version is None or component.version == version)
-        ]
+        known = self._keys[kind].get(name, [])
+        keys = [key for key in known if version is None or components[key].version == version]
         if not keys:
             raise KeyError(f"No {kind} {name!r}" + (f" of version {version!r}" if version else ""))
         for key in keys:
             del components[key]
+            known.remove(key)
         self._changed(kind)
 
     def show(self, rules: Iterable[VisibilityRule]) -> None:

@@ -166,7 +166,6 @@ class FastMCP:
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
         self._custom_routes: list[CustomRoute] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
-        self.middleware: list[Middleware] = list(middleware or ())
         self.icons = icons or []
         self.auth = None
         self._engine = Engine(
@@ -176,7 +175,7 @@ class FastMCP:
             registry=Registry(on_duplicate or "warn", dereference_schemas),
             server_info=self._server_info,
             instructions=instructions,
-            middleware=self.middleware,
+            middleware=list(middleware or ()),
             lifespan=RunningLifespan(self._enter_lifespan),
             backplane=MemoryBackplane(),
             session_state=SessionState(session_state_store),
@@ -225,6 +224,15 @@ class FastMCP:
     @instructions.setter
     def instructions(self, value: str | None) -> None:
         self._engine.instructions = value
+
+    @property
+    def middleware(self) -> list[Middleware]:
+        """Code around every message, outermost first; may be changed, and be replaced whole."""
+        return self._engine.middleware
+
+    @middleware.setter
+    def middleware(self, value: Sequence[Middleware]) -> None:
+        self._engine.middleware = list(value)
 
     @property
     def strict_input_validation(self) -> bool:
