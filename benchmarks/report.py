@@ -121,7 +121,7 @@ def plot(rows: list[dict[str, Any]]) -> str:
     rows = [row for row in rows if row["target"] != FLOOR]
     groups = list(dict.fromkeys((row["title"], row["concurrency"]) for row in rows))
     targets = list(dict.fromkeys(row["target"] for row in rows))
-    bar, gap, left, top, height = 30, 34, 60, 56, 260
+    bar, gap, left, top, height = 30, 60, 60, 56, 260
     group_width = bar * len(targets) + gap
     width = left + group_width * len(groups) + 20
     base = top + height

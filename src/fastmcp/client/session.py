@@ -278,7 +278,8 @@ class ClientSession(Opening):
             if progress is None and self.handlers.message is None:
                 return None
         elif method == "notifications/cancelled":
-            task = self._answering.get(cast("RequestId", params.get("requestId")))
+            asked = params.get("requestId")
+            task = self._answering.get(asked) if isinstance(asked, (int, str)) else None
             if task is not None:
                 task.cancel()
         elif method == "notifications/tools/list_changed":

@@ -94,13 +94,12 @@ class PipeChannel:
 
     def feed(self, data: bytes) -> None:
         """Take one message of the server (or a batch, which 2025-03-26 has)."""
-        if data[:1] == b"[":
-            messages = decode_many(data)
-        else:
-            try:
-                messages: list[Message | Malformed] = [decode(data)]
-            except Malformed as exc:
-                messages = [exc]
+        try:
+            messages: list[Message | Malformed] = (
+                decode_many(data) if data[:1] == b"[" else [decode(data)]
+            )
+        except Malformed as exc:  # a word of the server's to people, such as "[INFO] ready"
+            messages = [exc]
         for message in messages:
             self._take(message, data)
 
