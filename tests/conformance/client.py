@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from fastmcp.client.elicitation import ElicitResult
-
 from fastmcp import Client
+from fastmcp.client.elicitation import ElicitResult
 from fastmcp.exceptions import McpError, ToolError
 
 try:

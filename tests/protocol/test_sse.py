@@ -46,7 +46,7 @@ def test_what_is_written_is_read(payloads: list[tuple[str, str | None]], cuts: l
 )
 def test_line_ends_and_pieces(events: list[list[str]], end: str, cuts: list[int], bom: bool):
     text = "".join("".join(f"data: {line}{end}" for line in lines) + end for lines in events)
-    data = (b"\xef\xbb\xbf" if bom else b"") + text.encode() + b":\n"  # ends a waiting CR
+    data = (b"\xef\xbb\xbf" if bom else b"") + text.encode()
     assert [event.data for event in decode(data, cuts)] == ["\n".join(lines) for lines in events]
 
 
@@ -80,4 +80,23 @@ def test_a_priming_event():
 def test_what_waits_is_counted():
     decoder = Decoder()
     decoder.feed(b"data: 12345\ndata: 6")
-    assert decoder.buffered == 5 + len(b"data: 6")
+    assert decoder.buffered == len(b"12345\n") + len(b"data: 6")
+
+
+def test_empty_lines_are_counted_as_well():
+    decoder = Decoder()
+    decoder.feed(b"data:\n" * 1000)
+    assert decoder.buffered == 1000
+
+
+def test_an_absurd_retry_time_is_no_retry_time():
+    decoder = Decoder()
+    assert decoder.feed(b"retry: " + b"9" * 5000 + b"\ndata: 1\n\n") == [Event("1")]
+    assert decoder.retry is None
+
+
+def test_a_frame_ends_with_its_last_carriage_return():
+    decoder = Decoder()
+    assert decoder.feed(b"data: 1\r\r") == [Event("1")]
+    assert decoder.feed(b"\ndata: 2\r\n\r") == [Event("2")]
+    assert decoder.feed(b"\n") == []

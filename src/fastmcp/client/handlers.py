@@ -6,10 +6,13 @@ JSON-RPC requests (handshake era) or inside an `input_required` result (stateles
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import mcp_types
 import pydantic
@@ -27,6 +30,24 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params, method_not_f
 __all__ = ["Handlers"]
 
 logger = logging.getLogger("fastmcp.client")
+
+T = TypeVar("T")
+
+
+async def _of_user(work: Awaitable[T]) -> T:
+    """What a handler returns. One that was cancelled from inside has failed like any other:
+    its `CancelledError` must not end the task that hears the server, nor the caller's.
+
+    Raises:
+        RuntimeError: the handler was cancelled, and the task it runs in was not.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RuntimeError("the handler was cancelled") from exc
 
 
 @dataclass
@@ -68,11 +89,11 @@ class Handlers:
             if method == "ping":
                 return {}
             if method == "sampling/createMessage" and self.sampling is not None:
-                return await create_message(self.sampling, params, context)
+                return await _of_user(create_message(self.sampling, params, context))
             if method == "elicitation/create" and self.elicitation is not None:
-                return await elicit(self.elicitation, params, context)
+                return await _of_user(elicit(self.elicitation, params, context))
             if method == "roots/list" and self.roots is not None:
-                return await list_roots(self.roots, context)
+                return await _of_user(list_roots(self.roots, context))
         except McpError:
             raise
         except pydantic.ValidationError as exc:
@@ -87,10 +108,13 @@ class Handlers:
     ) -> None:
         """Hands one notification to the handlers it concerns. Their failures are logged."""
         try:
-            if method == "notifications/message":
-                await self.log(LogMessage.model_validate(params))
-            elif method == "notifications/progress" and progress is not None:
-                await progress(params["progress"], params.get("total"), params.get("message"))
+            heard = self._read(method, params, progress)
+        except (KeyError, pydantic.ValidationError) as exc:
+            logger.warning("The server's %s does not fit the protocol: %r", method, exc)
+            return
+        try:
+            if heard is not None:
+                await _of_user(heard())
         except Exception:
             logger.exception("The client's handler of %s failed", method)
         if self.message is None:
@@ -101,6 +125,16 @@ class Handlers:
             return
         await self.tell(notification)
 
+    def _read(
+        self, method: str, params: dict[str, Any], progress: ProgressHandler | None
+    ) -> Callable[[], Awaitable[Any]] | None:
+        """The call of the handler that a kind of notification has of its own, ready to be made."""
+        if method == "notifications/message":
+            return partial(self.log, LogMessage.model_validate(params))
+        if method == "notifications/progress" and progress is not None:
+            return partial(progress, params["progress"], params.get("total"), params.get("message"))
+        return None
+
     async def tell(self, message: Any) -> None:
         """Hands a message or an exception to the message handler."""
         if self.message is None:
@@ -108,6 +142,6 @@ class Handlers:
         try:
             returned = self.message(message)
             if inspect.isawaitable(returned):
-                await returned
+                await _of_user(returned)
         except Exception:
             logger.exception("The client's message handler failed")

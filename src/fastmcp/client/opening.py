@@ -138,9 +138,13 @@ class Opening(ABC):
         self.era = self.protocol_version = self.base_meta = None
 
     async def _discover(self) -> None:
-        verdict = await self._probe(LATEST_STATELESS, retried=False)
-        if isinstance(verdict, Again):
-            verdict = await self._probe(verdict.version, retried=True)
+        try:
+            verdict = await self._probe(LATEST_STATELESS, retried=False)
+            if isinstance(verdict, Again):
+                verdict = await self._probe(verdict.version, retried=True)
+        except BaseException:
+            self._unlearn()  # nothing was learnt: the next attempt begins anew
+            raise
         if isinstance(verdict, Stateless):
             self._speak_stateless(verdict.version)
         elif isinstance(verdict, Handshake):

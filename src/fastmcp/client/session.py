@@ -36,6 +36,7 @@ from fastmcp.protocol.jsonrpc import (
     Notification,
     Request,
     RequestId,
+    as_object,
     encode_error,
     encode_notification,
     encode_request,
@@ -303,15 +304,20 @@ class ClientSession(Opening):
     async def _give(self, asked: InputRequired) -> dict[str, Any]:
         """The answers to what a result asks, by the server's keys, all at once."""
 
-        async def one(question: dict[str, Any]) -> dict[str, Any]:
-            method = str(question.get("method"))
+        async def one(question: object) -> dict[str, Any]:
+            request = as_object(question) or {}
+            method, params = str(request.get("method")), as_object(request.get("params")) or {}
             if method == "ping":
                 raise method_not_found(method)
-            params: dict[str, Any] = question.get("params") or {}
             context = RequestContext(self, None, params.get("_meta") or {})
             return await self.handlers.answer(method, params, context)
 
-        answers = await asyncio.gather(*(one(question) for question in asked.requests.values()))
+        tasks = [asyncio.create_task(one(question)) for question in asked.requests.values()]
+        try:
+            answers = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # one that failed ends the call: nobody waits for the others
+                task.cancel()
         return dict(zip(asked.requests, answers, strict=True))
 
     # --- a session that was lost ---------------------------------------------------------------

@@ -42,7 +42,7 @@ HEADER_MISMATCH: Final = -32020
 MISSING_CLIENT_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 RESOURCE_NOT_FOUND_2025: Final = -32002
-"""Sent by servers of 2025-11-25 and earlier for a missing resource; accepted, never sent."""
+"""A missing resource, in the handshake era; the stateless era says -32602 (server/resources)."""
 
 _HTTP_STATUS: Final[dict[int, int]] = {
     PARSE_ERROR: 400,

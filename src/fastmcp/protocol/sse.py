@@ -15,6 +15,10 @@ __all__ = ["KEEPALIVE", "Decoder", "Event", "encode"]
 KEEPALIVE: Final = b": keep-alive\r\n\r\n"
 """A comment: life for proxies and clients, no event (2026-07-28, streamable-http)."""
 
+_BOM: Final = b"\xef\xbb\xbf"
+_RETRY_DIGITS: Final = 9
+"""More is over eleven days, which nobody waits; `int()` refuses thousands of digits."""
+
 
 class Event(msgspec.Struct):
     """One dispatched event. `id` is None where the frame had none."""
@@ -53,8 +57,10 @@ class Decoder:
         self.last_event_id: str | None = None
         self.retry: int | None = None
         self._buffer = bytearray()
+        self._scanned = 0
         self._started = False
-        self._data: list[bytes] = []
+        self._after_return = False
+        self._data = bytearray()
         self._event = "message"
         self._id: str | None = None
         self._retry: int | None = None
@@ -62,35 +68,42 @@ class Decoder:
     @property
     def buffered(self) -> int:
         """Bytes held of an event that is not complete: what a caller's limit looks at."""
-        return len(self._buffer) + sum(map(len, self._data))
+        return len(self._buffer) + len(self._data)
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes."""
         buffer = self._buffer
+        if self._after_return and chunk:
+            self._after_return = False
+            chunk = chunk.removeprefix(b"\n")  # the other half of a CRLF
         buffer += chunk
-        if not self._started and len(buffer) >= 3:
+        if not self._started:
+            if len(buffer) < len(_BOM) and _BOM.startswith(bytes(buffer)):
+                return []
             self._started = True
-            if buffer.startswith(b"\xef\xbb\xbf"):
-                del buffer[:3]
+            if buffer.startswith(_BOM):
+                del buffer[: len(_BOM)]
         events: list[Event] = []
         start = 0
-        while True:
-            line_feed = buffer.find(b"\n", start)
-            carriage = buffer.find(b"\r", start, line_feed if line_feed >= 0 else len(buffer))
-            if carriage >= 0:
-                if carriage + 1 == len(buffer):
-                    break  # the other half of a CRLF may still come
-                end = carriage
-                following = carriage + (2 if buffer[carriage + 1] == 0x0A else 1)
-            elif line_feed >= 0:
+        # Each byte is looked at once, however long the lines and whichever their ends.
+        line_feed, carriage = buffer.find(b"\n", self._scanned), buffer.find(b"\r", self._scanned)
+        while line_feed >= 0 or carriage >= 0:
+            if carriage < 0 or 0 <= line_feed < carriage:
                 end, following = line_feed, line_feed + 1
             else:
-                break
+                end = carriage
+                following = carriage + (2 if line_feed == carriage + 1 else 1)
+                self._after_return = following == len(buffer) and line_feed < 0
             event = self._line(bytes(buffer[start:end]))
             if event is not None:
                 events.append(event)
             start = following
+            if 0 <= line_feed < start:
+                line_feed = buffer.find(b"\n", start)
+            if 0 <= carriage < start:
+                carriage = buffer.find(b"\r", start)
         del buffer[:start]
+        self._scanned = len(buffer)
         return events
 
     def _line(self, line: bytes) -> Event | None:
@@ -100,23 +113,23 @@ class Decoder:
         if value.startswith(b" "):
             value = value[1:]
         if name == b"data":
-            self._data.append(value)
+            self._data += value + b"\n"
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
         elif name == b"id":
             if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and value.isdigit() and len(value) <= _RETRY_DIGITS:
             self._retry = int(value)
         return None
 
     def _dispatch(self) -> Event | None:
         data, event, id, retry = self._data, self._event, self._id, self._retry
-        self._data, self._event, self._id, self._retry = [], "message", None, None
+        self._data, self._event, self._id, self._retry = bytearray(), "message", None, None
         if id is not None:
             self.last_event_id = id
         if retry is not None:
             self.retry = retry
         if not data:
             return None
-        return Event(b"\n".join(data).decode("utf-8", "replace"), id, event, retry)
+        return Event(data[:-1].decode("utf-8", "replace"), id, event, retry)

@@ -22,6 +22,7 @@ from starlette.routing import Route as CustomRoute
 from starlette.types import Receive, Scope, Send
 
 from fastmcp.server.engine import Engine
+from fastmcp.server.event_store import EventStore
 from fastmcp.server.session_keys import load_session_keys
 from fastmcp.server.sessions import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
@@ -121,6 +122,8 @@ def create_streamable_http_app(
     allowed_hosts: Sequence[str] | None = None,
     allowed_origins: Sequence[str] | None = None,
     session_idle_timeout: float | None = None,
+    event_store: EventStore | None = None,
+    retry_interval: int | None = None,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -136,6 +139,8 @@ def create_streamable_http_app(
         allowed_hosts: hosts it lets through.
         allowed_origins: origins it lets through.
         session_idle_timeout: seconds after which an unused session ends, or None.
+        event_store: keeps the streams of calls, so that clients can resume them.
+        retry_interval: milliseconds after which a client shall come back to a broken stream.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -158,6 +163,8 @@ def create_streamable_http_app(
         settings.http_max_body_bytes,
         _LazyLifespan(engine).start,
         guard,
+        event_store,
+        retry_interval,
     )
 
     @asynccontextmanager

@@ -36,6 +36,7 @@ from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
+from fastmcp.server.event_store import EventStore
 from fastmcp.server.features import HANDLERS, lifecycle, prompts, resources, tools
 from fastmcp.server.http import (
     ASGIMiddleware,
@@ -775,7 +776,7 @@ class FastMCP:
         json_response: bool | None = None,
         stateless_http: bool | None = None,
         transport: Transport = "http",
-        event_store: Any = None,
+        event_store: EventStore | None = None,
         retry_interval: int | None = None,
         host_origin_protection: bool | Literal["auto"] | None = None,
         allowed_hosts: list[str] | None = None,
@@ -790,8 +791,9 @@ class FastMCP:
             json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE.
             stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP.
             transport: "http" or "streamable-http".
-            event_store: comes with resumable streams.
-            retry_interval: comes with resumable streams.
+            event_store: keeps the streams of calls, so that clients can resume them
+                (`fastmcp.server.event_store.EventStore`).
+            retry_interval: milliseconds after which a client shall come back to a broken stream.
             host_origin_protection: the guard against DNS rebinding: "auto" (the default: where
                 a loopback address is served), True (every request) or False.
             allowed_hosts: hosts that the guard lets through.
@@ -810,11 +812,8 @@ class FastMCP:
             )
         if transport not in ("http", "streamable-http"):
             raise ValueError(f"Unknown transport: {transport}")
-        if event_store is not None or retry_interval is not None:
-            raise NotImplementedError(
-                "event_store and retry_interval come with resumable streams in a later release; "
-                "leave them out: long calls are kept alive on their stream without them"
-            )
+        if retry_interval is not None and event_store is None:
+            raise ValueError("retry_interval needs an event_store: without one nothing is resumed")
         settings = get_settings()
         app = create_streamable_http_app(
             self._engine,
@@ -838,6 +837,8 @@ class FastMCP:
                 if session_idle_timeout is None
                 else session_idle_timeout
             ),
+            event_store=event_store,
+            retry_interval=retry_interval,
         )
         app.state.fastmcp_server = self
         return app

@@ -86,6 +86,9 @@ class Listener:
                 response.close()
         except (McpError, aiohttp.ClientError, OSError) as exc:
             logger.debug("The server's stream ended: %s", exc)
+        except Exception:
+            # The user's function of headers, which may do better next time.
+            logger.exception("The server's stream could not be asked for")
         finally:
             self._last_id = decoder.last_event_id or self._last_id
             self._retry = self._retry if decoder.retry is None else decoder.retry

@@ -95,7 +95,12 @@ class HttpSender:
             if response.status not in (307, 308) or location is None:
                 return response
             response.release()
-            target = url.join(URL(location))
+            try:
+                target = url.join(URL(location))
+            except ValueError as exc:
+                raise HttpStatusError(
+                    response.status, f"{url} redirects to {location!r}, which is no URL"
+                ) from exc
             if not _same_server(url, target):
                 # What is meant for one server is not another's to see (RFC 9110, 15.4).
                 headers = headers.copy()

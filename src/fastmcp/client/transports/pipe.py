@@ -3,7 +3,8 @@
 Responses find their caller by id. What the server says of its own accord is handled in order by
 one worker task, so that a slow handler delays later notifications and nothing else; a response
 is given to its caller only when the notifications that came before it have been handled, so
-that progress and log messages of a call are heard before it returns.
+that progress and log messages of a call are heard before it returns. Of a server that says more
+than its client hears, no more is read until the client has caught up.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from typing import Final
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError
@@ -34,22 +36,33 @@ logger = logging.getLogger("fastmcp.client")
 _in_handler: ContextVar[bool] = ContextVar("fastmcp_client_in_handler", default=False)
 """Set in the worker: a call that a notification handler makes must not wait for that handler."""
 
+_MANY: Final = 1000
+"""Notifications that wait to be heard before reading pauses; at half of it reading goes on."""
+
 
 class PipeChannel:
     """One open connection over a pair of pipes.
 
     Args:
         write: sends one message; it returns when the message was taken.
+        read: False pauses reading, True goes on; None where that is not possible.
     """
 
     is_pipe = True
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], Awaitable[None]],
+        read: Callable[[bool], None] | None = None,
+    ) -> None:
         self.closed: Exception | None = None
         self._why = ""
         self.last_id = 0
         self.handshaken: Handshaken | None = None
         self._write = write
+        self._read = read
+        self._reading = True
+        self._asked_in_handlers = 0
         self._receiver: Receiver | None = None
         self._pending: dict[RequestId, asyncio.Future[tuple[Response, int]]] = {}
         self._unheard: deque[Awaitable[None]] = deque()
@@ -59,8 +72,10 @@ class PipeChannel:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def attach(self, receiver: Receiver | None) -> None:
-        """Say who hears the server from now on."""
+        """Say who hears the server from now on; None cancels the handlers that still run."""
         self._receiver = receiver
+        if receiver is None:
+            self._hear_no_more()
 
     async def opened(self, version: str) -> None:
         """Nothing to open: the server may speak at any time."""
@@ -75,12 +90,16 @@ class PipeChannel:
             raise ConnectionClosedError(self._why)
         future: asyncio.Future[tuple[Response, int]] = asyncio.get_running_loop().create_future()
         self._pending[outgoing.id] = future
+        in_handler = _in_handler.get()
+        self._asked_in_handlers += in_handler
+        self._pace()
         try:
             await self._write(outgoing.body)
             response, mark = await future
         finally:
             self._pending.pop(outgoing.id, None)
-        if self._heard < mark and not _in_handler.get():
+            self._asked_in_handlers -= in_handler
+        if self._heard < mark and not in_handler:
             caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((mark, caught_up))
             await caught_up
@@ -131,6 +150,7 @@ class PipeChannel:
     def _hear_later(self, work: Awaitable[None]) -> None:
         self._unheard.append(work)
         self._queued += 1
+        self._pace()
         if self._worker is None:
             self._worker = asyncio.create_task(self._hear())
 
@@ -140,9 +160,21 @@ class PipeChannel:
             try:
                 await self._unheard.popleft()
             finally:
-                self._heard += 1
-                self._wake()
+                if self._worker is asyncio.current_task():
+                    self._heard += 1
+                    self._wake()
+                    self._pace()
         self._worker = None
+
+    def _pace(self) -> None:
+        """Pause reading, or go on: what a handler asks must be read, however much waits."""
+        if self._read is None:
+            return
+        limit = _MANY if self._reading else _MANY // 2
+        reading = len(self._unheard) < limit or self._asked_in_handlers > 0
+        if reading != self._reading:
+            self._reading = reading
+            self._read(reading)
 
     def _wake(self) -> None:
         if not self._waiting:
@@ -168,10 +200,15 @@ class PipeChannel:
     async def finish(self) -> None:
         """End the worker. Handlers that still run are cancelled."""
         self.end("the client left")
+        worker = self._hear_no_more()
+        if worker is not None:
+            await asyncio.wait([worker])
+
+    def _hear_no_more(self) -> asyncio.Task[None] | None:
+        """Forget what was not heard. Returns the worker, cancelled, where it was at work."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.cancel()
-            await asyncio.wait([worker])
         while self._unheard:
             work = self._unheard.popleft()
             close = getattr(work, "close", None)
@@ -179,3 +216,5 @@ class PipeChannel:
                 close()
         self._heard = self._queued
         self._wake()
+        self._pace()
+        return worker

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +27,8 @@ _CLOSE_SECONDS: Final = 2.0
 """How long a child may take to end after its stdin was closed."""
 _TERMINATE_SECONDS: Final = 1.0
 """And after SIGTERM."""
+
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way only
 
 _OTHER_HALF_SECONDS: Final = 0.2
 
@@ -53,7 +56,7 @@ class _Wire(asyncio.SubprocessProtocol):
     """The child's pipes: lines out of its stdout, messages into its stdin."""
 
     def __init__(self, max_message_bytes: int) -> None:
-        self.channel = PipeChannel(self._write)
+        self.channel = PipeChannel(self._write, self._read)
         self.exited = asyncio.Event()
         self._limit = max_message_bytes
         self._buffer = bytearray()
@@ -78,6 +81,16 @@ class _Wire(asyncio.SubprocessProtocol):
             raise ConnectionClosedError("the server's stdin is closed")
         stdin.write(message + b"\n")
         await self._writable.wait()
+
+    def _read(self, reading: bool) -> None:
+        assert self._transport is not None
+        stdout = cast("asyncio.ReadTransport | None", self._transport.get_pipe_transport(1))
+        if stdout is None or stdout.is_closing():
+            return
+        if reading:
+            stdout.resume_reading()
+        else:
+            stdout.pause_reading()
 
     def _stdin(self) -> asyncio.WriteTransport | None:
         assert self._transport is not None
@@ -140,14 +153,22 @@ class _Wire(asyncio.SubprocessProtocol):
         transport = self._transport
         assert transport is not None
         self.close_stdin()
-        with suppress(ProcessLookupError):
-            if not await self._ends_within(_CLOSE_SECONDS):
-                transport.terminate()
-                if not await self._ends_within(_TERMINATE_SECONDS):
-                    transport.kill()
-                    await self._ends_within(_TERMINATE_SECONDS)
+        if not await self._ends_within(_CLOSE_SECONDS):
+            self._signal(signal.SIGTERM)
+            if not await self._ends_within(_TERMINATE_SECONDS):
+                self._signal(_KILL)
+                await self._ends_within(_TERMINATE_SECONDS)
         transport.close()
         await self.channel.finish()
+
+    def _signal(self, number: int) -> None:
+        """Signal the child and what it started: a wrapper (`sh -c`, `npx`) passes nothing on."""
+        assert self._transport is not None
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._transport.get_pid(), number)
+            else:  # pragma: no cover  (Windows)
+                self._transport.send_signal(number)
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
@@ -269,6 +290,8 @@ class StdioTransport(ClientTransport):
                 stderr=stderr,
                 env=env,
                 cwd=self.cwd,
+                # A group of its own: Ctrl-C is the client's, which ends the child in its own way.
+                start_new_session=True,
             )
         finally:
             if opened is not None:

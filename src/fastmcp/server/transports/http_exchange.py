@@ -24,7 +24,14 @@ from fastmcp.server.exchange import Exchange, TransportName
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send
 
-__all__ = ["SSE_HEADERS", "HttpExchange", "StreamPolicy", "watch_disconnect"]
+__all__ = [
+    "SSE_HEADERS",
+    "HttpExchange",
+    "Patience",
+    "Phase",
+    "StreamPolicy",
+    "watch_disconnect",
+]
 
 SSE_HEADERS: Final[Headers] = [
     (b"content-type", b"text/event-stream"),
@@ -88,7 +95,9 @@ class Patience:
             self._loop = None
 
 
-class _Phase(Enum):
+class Phase(Enum):
+    """How far an answer is."""
+
     OPEN = 0
     STREAM = 1
     DONE = 2
@@ -128,7 +137,7 @@ class HttpExchange(Exchange):
     transport: ClassVar[TransportName | None] = "streamable-http"
     # Defaults of the class, not assignments per call: most calls change none of them.
     gone = False
-    _phase = _Phase.OPEN
+    _phase = Phase.OPEN
     _headers: Headers | None = None
     _lock: asyncio.Lock | None = None
     _waited: set[HttpExchange] | None = None
@@ -172,21 +181,30 @@ class HttpExchange(Exchange):
         return self._accepts.sse and not (self._policy.json_only and self._accepts.json)
 
     async def emit(self, message: bytes) -> bool:
-        if not self._may_stream() or self._phase is _Phase.DONE or self.gone or self.cancelled:
+        if not self._may_stream() or self._phase is Phase.DONE or self.cancelled or self._unheard:
             return False
         async with self._exclusive():
             await self._start_stream()
-            await self._write(sse.encode(message))
+            await self._write(await self._frame(message, final=False))
         self._watch()
-        return not self.gone
+        return not self._unheard
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether nobody will ever hear what is said now."""
+        return self.gone
+
+    async def _frame(self, message: bytes, final: bool) -> bytes:
+        """One message as an event."""
+        return sse.encode(message)
 
     async def finish(self, payload: bytes, status: int = 200) -> None:
         """Send the response and end the exchange."""
         if self._waited is not None:
             self._waited.discard(self)
         self.task = None  # the handler is done: a client that leaves now cancels nothing
-        if self._phase is _Phase.OPEN and self._watcher is None and self._accepts.json:
-            self._phase = _Phase.DONE
+        if self._phase is Phase.OPEN and self._watcher is None and self._accepts.json:
+            self._phase = Phase.DONE
             headers = [
                 *JSON_HEADERS,
                 (b"content-length", b"%d" % len(payload)),
@@ -205,12 +223,12 @@ class HttpExchange(Exchange):
     async def _finish_late(self, payload: bytes, status: int) -> None:
         try:
             async with self._exclusive():
-                if self._phase is _Phase.OPEN and (self._accepts.json or status != 200):
-                    self._phase = _Phase.DONE
+                if self._phase is Phase.OPEN and (self._accepts.json or status != 200):
+                    self._phase = Phase.DONE
                     await self._plain(status, payload)
                 else:
                     await self._start_stream()
-                    await self._write(sse.encode(payload))
+                    await self._write(await self._frame(payload, final=True))
                     await self._end()
         finally:
             self.drop()
@@ -233,8 +251,8 @@ class HttpExchange(Exchange):
         """There was nothing to answer: 202 without a body."""
         try:
             async with self._exclusive():
-                if self._phase is _Phase.OPEN:
-                    self._phase = _Phase.DONE
+                if self._phase is Phase.OPEN:
+                    self._phase = Phase.DONE
                     await self._plain(202, b"")
                 else:
                     await self._end()
@@ -252,9 +270,9 @@ class HttpExchange(Exchange):
         self._headers = None
 
     async def _start_stream(self) -> None:
-        if self._phase is not _Phase.OPEN:
+        if self._phase is not Phase.OPEN:
             return
-        self._phase = _Phase.STREAM
+        self._phase = Phase.STREAM
         await self._put(
             {
                 "type": "http.response.start",
@@ -264,12 +282,12 @@ class HttpExchange(Exchange):
         )
 
     async def _write(self, frame: bytes) -> None:
-        if self._phase is _Phase.STREAM:
+        if self._phase is Phase.STREAM:
             await self._put({"type": "http.response.body", "body": frame, "more_body": True})
 
     async def _end(self) -> None:
-        if self._phase is _Phase.STREAM:
-            self._phase = _Phase.DONE
+        if self._phase is Phase.STREAM:
+            self._phase = Phase.DONE
             await self._put({"type": "http.response.body", "body": b""})
 
     async def _plain(self, status: int, body: bytes) -> None:
@@ -292,28 +310,32 @@ class HttpExchange(Exchange):
 
     def _watch(self) -> None:
         """Arm the second task: the call suspends, or its stream has begun."""
-        if self._watcher is None and self._phase is not _Phase.DONE:
+        if self._watcher is None and self._phase is not Phase.DONE and not self.gone:
             self._watcher = asyncio.get_running_loop().create_task(self._attend())
 
     async def _attend(self) -> None:
-        if self._may_stream() and self._phase is _Phase.OPEN:
+        if self._may_stream() and self._phase is Phase.OPEN:
             async with self._exclusive():
                 await self._start_stream()
                 await self._write(sse.KEEPALIVE)
         while not await watch_disconnect(self._receive, self._policy.keepalive):
-            if self._phase is _Phase.STREAM:
+            if self._phase is Phase.STREAM:
                 async with self._exclusive():
                     await self._write(sse.KEEPALIVE)
         self._lost()
 
     def _lost(self) -> None:
-        if self.gone or self._phase is _Phase.DONE:
+        if self.gone or self._phase is Phase.DONE:
             return
         self.gone = True
         if self._disconnect_cancels:
             self.cancel()
         else:
-            self.lose("The client closed the stream that this question was asked on")
+            self._left()
+
+    def _left(self) -> None:
+        """The client is gone and did not take its request back: the handler goes on."""
+        self.lose("The client closed the stream that this question was asked on")
 
     def _stop_watching(self) -> None:
         if self._watcher is not None:

@@ -30,10 +30,12 @@ from fastmcp.protocol.errors import (
     http_status,
     unsupported_version,
 )
+from fastmcp.protocol.events import read_event_id
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import encode_error
 from fastmcp.protocol.versions import Era, era_of
 from fastmcp.server.engine import Engine
+from fastmcp.server.event_store import EventStore, UnknownEvent
 from fastmcp.server.exchange import Exchange
 from fastmcp.server.sessions import Session, SessionManager, Stream
 from fastmcp.server.transports.asgi import (
@@ -55,6 +57,7 @@ from fastmcp.server.transports.http_exchange import (
     StreamPolicy,
     watch_disconnect,
 )
+from fastmcp.server.transports.resumable import ResumableExchange, resume
 from fastmcp.server.transports.security import HostOriginGuard, refuse
 from fastmcp.server.transports.shutdown import on_stop
 
@@ -74,6 +77,8 @@ class StreamableHTTP:
         max_body_bytes: the largest request body, 0 for no limit.
         ready: is awaited before the first request is served: the server's lifespan.
         guard: who may talk to it from a browser; None lets everyone in.
+        log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
+        retry: milliseconds after which a client shall come back to a broken stream.
     """
 
     def __init__(
@@ -84,6 +89,8 @@ class StreamableHTTP:
         max_body_bytes: int,
         ready: Callable[[], Awaitable[None]],
         guard: HostOriginGuard | None = None,
+        log: EventStore | None = None,
+        retry: int | None = None,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
@@ -91,6 +98,8 @@ class StreamableHTTP:
         self._max_body_bytes = max_body_bytes
         self._ready = ready
         self._guard = guard
+        self._log = log
+        self._retry = retry
         self._patience = Patience(policy.after)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,16 +177,30 @@ class StreamableHTTP:
                 await _reject(send, found)
                 return
             session = found
-        exchange = HttpExchange(
-            receive,
-            send,
-            scope,
-            session,
-            accepts(headers.get(b"accept")),
-            self._policy,
-            self._patience,
-            disconnect_cancels=stateless,
-        )
+        accepted = accepts(headers.get(b"accept"))
+        if session is not None and self._log is not None:
+            exchange = ResumableExchange(
+                receive,
+                send,
+                scope,
+                session,
+                accepted,
+                self._policy,
+                self._patience,
+                self._log,
+                self._retry,
+            )
+        else:
+            exchange = HttpExchange(
+                receive,
+                send,
+                scope,
+                session,
+                accepted,
+                self._policy,
+                self._patience,
+                disconnect_cancels=stateless,
+            )
         if session is not None:
             if call.method == "initialize":
                 exchange.add_header(b"mcp-session-id", session.id.encode())
@@ -285,6 +308,10 @@ class StreamableHTTP:
         if isinstance(session, Reject):
             await _reject(send, session)
             return
+        last_event_id = headers.get(b"last-event-id")
+        if last_event_id is not None and self._log is not None:
+            await self._resume(last_event_id, session, receive, send, self._log)
+            return
         stream = Stream()
         if session.stream is not None:
             # The older connection may be dead without anyone having noticed: the newer wins.
@@ -299,6 +326,19 @@ class StreamableHTTP:
             if session.stream is stream:
                 session.stream = None
                 unsubscribe()
+
+    async def _resume(
+        self, last_event_id: bytes, session: Session, receive: Receive, send: Send, log: EventStore
+    ) -> None:
+        """The rest of a call's stream ("Resumability and Redelivery")."""
+        cursor = read_event_id(last_event_id.decode("latin-1"))
+        try:
+            if cursor is None:
+                raise UnknownEvent
+            await resume(log, session, cursor, receive, send, self._policy.keepalive)
+        except UnknownEvent:
+            message = "Bad Request: unknown Last-Event-ID; what followed it is not kept any more"
+            await _refuse(send, 400, message)
 
     async def _delete(
         self, headers: Mapping[bytes, bytes], send: Send, sessions: SessionManager

@@ -1,0 +1,254 @@
+"""What a server says may be wrong, endless or malicious: the client goes on, or says in one error
+what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from fastmcp import Client
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import sse
+from tests.client.site import site
+
+INITIALIZED = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "serverInfo": {"name": "hostile", "version": "1"},
+}
+
+# --- over stdio ----------------------------------------------------------------------------------
+
+SERVER = """
+import json, sys
+INITIALIZED = {initialized!r}
+def say(message):
+    text = message if isinstance(message, str) else json.dumps({{"jsonrpc": "2.0", **message}})
+    sys.stdout.write(text + "\\n")
+    sys.stdout.flush()
+def tell(method, **params):
+    say({{"method": method, "params": params}})
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "initialize":
+        say({{"id": message["id"], "result": INITIALIZED}})
+    elif message["method"] == "ping":
+        {at_ping}
+        say({{"id": message["id"], "result": {{}}}})
+"""
+
+
+def hostile(at_ping: str, *, keep_alive: bool = False) -> StdioTransport:
+    """A server that does `at_ping` before it answers a ping."""
+    code = SERVER.format(initialized=INITIALIZED, at_ping=at_ping)
+    return StdioTransport(sys.executable, ["-c", code], keep_alive=keep_alive)
+
+
+@pytest.mark.parametrize(
+    "at_ping",
+    [
+        'say("[INFO] ready")',
+        'say("[]")',
+        'say("[[[")',
+        'tell("notifications/cancelled", requestId=[])',
+        'tell("notifications/progress", progressToken={}, progress="much")',
+        'tell("notifications/message", level="shouting", data=1)',
+    ],
+)
+async def test_what_is_said_beside_the_answer_harms_nothing(at_ping: str) -> None:
+    async with Client(hostile(at_ping), mode="legacy", timeout=10) as client:
+        assert await client.ping()
+        assert await client.ping()
+
+
+async def test_a_handler_cancelled_from_inside_fails_alone() -> None:
+    heard: list[Any] = []
+
+    async def log(message: Any) -> None:
+        heard.append(message.data)
+        raise asyncio.CancelledError
+
+    transport = hostile('tell("notifications/message", level="info", data=1)')
+    async with Client(transport, mode="legacy", timeout=10, log_handler=log) as client:
+        assert await client.ping()
+        assert await client.ping()
+    assert heard == [1, 1]
+
+
+async def test_no_more_is_read_than_is_heard() -> None:
+    reading, release = asyncio.Event(), asyncio.Event()
+    heard = 0
+
+    async def log(message: Any) -> None:
+        nonlocal heard
+        heard += 1
+        reading.set()
+        await release.wait()
+
+    many = 'for i in range(20000): tell("notifications/message", level="info", data="x" * 100)'
+    async with Client(hostile(many), mode="legacy", timeout=30, log_handler=log) as client:
+        ping = asyncio.create_task(client.ping())
+        await reading.wait()
+        channel: Any = client.session.channel
+        while channel._reading:
+            await asyncio.sleep(0)
+        # What one read of the pipe holds is all that can come on top of the limit.
+        assert len(channel._unheard) < 5000
+        release.set()
+        await ping
+        assert heard == 20000
+
+
+async def test_a_handler_that_asks_is_answered_however_much_waits() -> None:
+    asked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    client: Client[StdioTransport]
+
+    async def log(message: Any) -> None:
+        if message.data == "first":
+            asked.set_result(await client.ping())
+
+    many = (
+        'for i in range(3000): tell("notifications/message", level="info",'
+        ' data=i or "first") if message["id"] < 3 else None'
+    )
+    client = Client(hostile(many), mode="legacy", timeout=30, log_handler=log)
+    async with client:
+        await client.ping()
+        assert await asked
+
+
+async def test_a_handler_that_hangs_ends_with_the_stay() -> None:
+    begun = asyncio.Event()
+
+    async def log(message: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    kept = hostile('tell("notifications/message", level="info", data=1)', keep_alive=True)
+    async with Client(kept, mode="legacy", log_handler=log) as client:
+        ping = asyncio.create_task(client.ping())
+        await begun.wait()
+        ping.cancel()
+    async with Client(kept, mode="legacy", timeout=10) as client:
+        assert await client.ping()
+    await kept.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
+async def test_what_a_wrapper_started_ends_with_it(tmp_path: Path) -> None:
+    """`sh -c` waits for its child, which reads no stdin and ignores its end."""
+    note = tmp_path / "pid"
+    script = f"{sys.executable} -c 'import signal; signal.pause()' & echo $! > {note}; wait"
+    with pytest.raises(RuntimeError, match="initialize"):
+        async with Client(StdioTransport("sh", ["-c", script], keep_alive=False), init_timeout=0.5):
+            pass
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), signal.SIGCONT)
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
+
+
+def result(message: dict[str, Any], value: dict[str, Any]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": value}).encode()
+
+
+def handshaken(answer: Answer) -> Answer:
+    """A server of the handshake era that gives `answer` to all that follows."""
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "initialize":
+            body = result(message, INITIALIZED)
+            return web.Response(body=body, content_type="application/json")
+        if "id" not in message:
+            return web.Response(status=202)
+        return await answer(request, message)
+
+    return post
+
+
+def events(*frames: bytes) -> web.Response:
+    return web.Response(body=b"".join(frames), content_type="text/event-stream")
+
+
+async def test_a_redirect_to_what_is_no_url() -> None:
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": "http://[nowhere"})
+
+    async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
+        with pytest.raises(HttpStatusError, match="no URL"):
+            await client.ping()
+
+
+async def test_a_retry_time_beyond_all_numbers() -> None:
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return events(b"retry: " + b"9" * 5000 + b"\n\n", sse.encode(result(message, {})))
+
+    async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
+        assert await client.ping()
+
+
+@pytest.mark.parametrize(
+    "requests", [{"a": "what"}, {"a": None}, {"a": {"method": "ping", "params": [1]}}]
+)
+async def test_an_input_request_that_is_none(requests: dict[str, Any]) -> None:
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        asked = {"resultType": "input_required", "inputRequests": requests}
+        return web.Response(body=result(message, asked), content_type="application/json")
+
+    async with site(post) as seen, Client(seen.url, mode="2026-07-28") as client:
+        with pytest.raises(McpError, match="Method not found"):
+            await client.call_tool_mcp("any", {})
+
+
+async def test_a_probe_that_failed_taught_nothing() -> None:
+    """A server that comes back later is asked anew which era it speaks."""
+    there = False
+
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        error = {"code": -32601, "message": "Method not found"}
+        return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if not there:
+            assert request.transport is not None
+            request.transport.abort()
+        return await handshaken(answer)(request, message)
+
+    async with site(post) as seen, Client(seen.url, auto_initialize=False) as client:
+        with pytest.raises(ConnectionClosedError):
+            await client.initialize()
+        there = True
+        assert (await client.initialize()).protocol_version == "2025-11-25"
+
+
+async def test_the_standing_stream_survives_the_users_function_of_headers() -> None:
+    """A token that could not be fetched once is fetched the next time."""
+    asked = 0
+
+    def headers() -> dict[str, str]:
+        nonlocal asked
+        asked += 1
+        if asked == 3:  # initialize, initialized, then the stream
+            raise ValueError("no token today")
+        return {}
+
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(body=result(message, {}), content_type="application/json")
+
+    async with site(handshaken(answer)) as seen:
+        async with Client(StreamableHttpTransport(seen.url, headers), mode="legacy"):
+            await seen.until(lambda: seen.gets)
