@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,8 +17,10 @@ from aiohttp import web
 from fastmcp import Client
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
+from fastmcp.protocol.jsonrpc import Notification, Request
 from tests.client.site import site
 
 INITIALIZED = {
@@ -87,26 +88,47 @@ async def test_a_handler_cancelled_from_inside_fails_alone() -> None:
 
 
 async def test_no_more_is_read_than_is_heard() -> None:
-    reading, release = asyncio.Event(), asyncio.Event()
+    """Reading stops while too much waits, and goes on when it was heard."""
+    paces: list[bool] = []
+    release, finished = asyncio.Event(), asyncio.Event()
+    fed = heard = 0
+
+    class Slow:
+        def on_request(self, request: Request) -> None:
+            raise AssertionError
+
+        async def on_notification(self, notification: Notification) -> None:
+            nonlocal heard
+            await release.wait()
+            heard += 1
+            if heard == fed:
+                finished.set()
+
+    async def write(message: bytes) -> None:
+        raise AssertionError
+
+    channel = PipeChannel(write, paces.append)
+    channel.attach(Slow())
+    while not paces and fed < 100_000:
+        channel.feed(b'{"jsonrpc": "2.0", "method": "notifications/progress"}')
+        fed += 1
+    assert paces == [False]
+    release.set()
+    await finished.wait()
+    assert paces == [False, True]
+
+
+async def test_a_flood_is_heard_to_its_end() -> None:
     heard = 0
 
     async def log(message: Any) -> None:
         nonlocal heard
+        await asyncio.sleep(0)
         heard += 1
-        reading.set()
-        await release.wait()
 
-    many = 'for i in range(20000): tell("notifications/message", level="info", data="x" * 100)'
+    many = 'for i in range(20000): tell("notifications/message", level="info", data=i)'
     async with Client(hostile(many), mode="legacy", timeout=30, log_handler=log) as client:
-        ping = asyncio.create_task(client.ping())
-        await reading.wait()
-        channel: Any = client.session.channel
-        while channel._reading:
-            await asyncio.sleep(0)
-        # What one read of the pipe holds is all that can come on top of the limit.
-        assert len(channel._unheard) < 5000
-        release.set()
-        await ping
+        await client.ping()
         assert heard == 20000
 
 
@@ -147,14 +169,18 @@ async def test_a_handler_that_hangs_ends_with_the_stay() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
 async def test_what_a_wrapper_started_ends_with_it(tmp_path: Path) -> None:
-    """`sh -c` waits for its child, which reads no stdin and ignores its end."""
-    note = tmp_path / "pid"
-    script = f"{sys.executable} -c 'import signal; signal.pause()' & echo $! > {note}; wait"
+    """`sh -c` passes no signal on to what it waits for, and that does not look at its stdin."""
+    lives = tmp_path / "lives"
+    os.mkfifo(lives)
+    code = "import signal; signal.pause()"
+    script = f"{sys.executable} -c '{code}' 3>{lives}; true"
+    # The reader sees the end of the pipe when the last who holds it is gone.
+    gone = asyncio.create_task(asyncio.to_thread(lives.read_bytes))
     with pytest.raises(RuntimeError, match="initialize"):
         async with Client(StdioTransport("sh", ["-c", script], keep_alive=False), init_timeout=0.5):
             pass
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(note.read_text()), signal.SIGCONT)
+    async with asyncio.timeout(10):
+        await gone
 
 
 # --- over HTTP -----------------------------------------------------------------------------------
@@ -249,6 +275,8 @@ async def test_the_standing_stream_survives_the_users_function_of_headers() -> N
     async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         return web.Response(body=result(message, {}), content_type="application/json")
 
-    async with site(handshaken(answer)) as seen:
-        async with Client(StreamableHttpTransport(seen.url, headers), mode="legacy"):
-            await seen.until(lambda: seen.gets)
+    async with (
+        site(handshaken(answer)) as seen,
+        Client(StreamableHttpTransport(seen.url, headers), mode="legacy"),
+    ):
+        await seen.until(lambda: seen.gets)

