@@ -11,9 +11,11 @@ import mcp_types
 import pytest
 
 from fastmcp import Client, Context, FastMCP
+from fastmcp.client.context import RequestContext
 from fastmcp.client.elicitation import ElicitResult
+from fastmcp.client.handlers import Handlers
 from fastmcp.client.messages import MessageHandler
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import McpError, ToolError
 from tests.client.served import mcp as served
 from tests.client.site import answer, data, events, handshake, initialized, site, text
 
@@ -213,6 +215,22 @@ async def test_sampling_with_a_whole_result() -> None:
 
     async with Client(asking(), mode="legacy", sampling_handler=handler) as client:
         assert (await client.call_tool("complete")).data == "four"
+
+
+async def test_sampling_with_tools_needs_the_capability() -> None:
+    def handler(messages: Any, params: Any, context: Any) -> str:
+        return str(len(params.tools))
+
+    tool = {"name": "add", "inputSchema": {"type": "object"}}
+    params = {"messages": [], "maxTokens": 1, "tools": [tool]}
+    context = RequestContext(None)
+    without = Handlers(sampling=handler)
+    with pytest.raises(McpError, match=r"sampling\.tools"):
+        await without.answer("sampling/createMessage", params, context)
+    declared = mcp_types.SamplingCapability.model_validate({"tools": {}})
+    able = Handlers(sampling=handler, sampling_capabilities=declared)
+    answer = await able.answer("sampling/createMessage", params, context)
+    assert answer["content"]["text"] == "1"
 
 
 async def test_roots_as_a_list_and_as_a_function() -> None:

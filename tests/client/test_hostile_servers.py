@@ -240,6 +240,21 @@ async def test_an_input_request_that_is_none(requests: dict[str, Any]) -> None:
             await client.call_tool_mcp("any", {})
 
 
+async def test_a_listing_that_hangs_takes_the_calls_own_time() -> None:
+    """The result is there; only the schema that would shape its `data` never comes."""
+
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "tools/list":
+            await asyncio.Event().wait()
+        body = result(message, {"content": [], "structuredContent": {"a": 1}})
+        return web.Response(body=body, content_type="application/json")
+
+    async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
+        async with asyncio.timeout(10):
+            got = await client.call_tool("any", timeout=0.2)
+        assert got.structured_content == {"a": 1}
+
+
 async def test_a_probe_that_failed_taught_nothing() -> None:
     """A server that comes back later is asked anew which era it speaks."""
     there = False

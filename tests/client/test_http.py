@@ -98,7 +98,7 @@ async def test_a_time_out_is_exact_and_the_client_lives_on(served: Server, mode:
 
 
 async def test_the_server_dies_in_a_call(mode: str) -> None:
-    """Pain 5: a typed error at once, a quiet and prompt exit, no task left over."""
+    """A typed error at once, a quiet and prompt exit, no task left over."""
     before = asyncio.all_tasks()
     with serve(script(SERVED), clean=False) as server:
         async with Client(server.url, mode=mode) as client:
@@ -155,7 +155,7 @@ async def test_headers_of_the_handshake_era() -> None:
 
 
 async def test_one_connection_for_a_hundred_calls() -> None:
-    """Pain 35, for answers of both forms."""
+    """For answers of both forms."""
 
     async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         if message["id"] % 2:
@@ -381,7 +381,7 @@ async def test_a_stream_that_never_ends_after_the_answer() -> None:
 
 
 async def test_pings_do_not_keep_a_call_alive() -> None:
-    """Pain 22: only an answer stops the clock."""
+    """Only an answer stops the clock."""
 
     async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -512,7 +512,7 @@ class Restarting:
     ],
 )
 async def test_a_lost_session_is_opened_anew_once(unknown: tuple[int, str]) -> None:
-    """Pain 2: ten calls find the session lost; one initialize, every call served once."""
+    """Ten calls find the session lost; one initialize, every call served once."""
     server = Restarting()
     server.unknown = unknown
     async with site(server) as seen, Client(seen.url, mode="legacy") as client:
@@ -585,7 +585,7 @@ async def test_405_on_the_standing_stream_is_final() -> None:
 
 
 async def test_a_standing_stream_that_closes_is_not_stormed() -> None:
-    """Pain 23."""
+    """It is asked for again, after a pause."""
 
     async def get(request: web.Request) -> web.StreamResponse:
         return await events(request, ": closing\n\n")

@@ -179,3 +179,19 @@ def test_all_of_puts_objects_together() -> None:
 def test_simple_limits_hold(schema: Any, wrong: Any) -> None:
     with pytest.raises(pydantic.ValidationError):
         read(schema, wrong)
+
+
+def test_a_short_schema_that_describes_an_endless_type():
+    """Each definition holds the next one twice: thirty of them are a thousand million parts."""
+    defs: dict[str, Any] = {
+        f"d{i}": {
+            "anyOf": [
+                {"$ref": f"#/$defs/d{i + 1}"},
+                {"type": "array", "items": {"$ref": f"#/$defs/d{i + 1}"}},
+            ]
+        }
+        for i in range(30)
+    }
+    defs["d30"] = {"type": "string"}
+    made = json_schema_to_type({"$ref": "#/$defs/d0", "$defs": defs})
+    assert TypeAdapter(made).validate_python("x") == "x"

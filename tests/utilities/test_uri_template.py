@@ -108,3 +108,11 @@ def test_match_is_the_inverse_of_expand(x: str, path: str, q: str, items: list[s
     values = {"x": x, "path": path, "q": q, "items": items}
     if "/-/" not in path:
         assert template.match(template.expand(values)) == values
+
+
+def test_a_long_uri_does_not_meet_two_wildcards():
+    """Matching two of them takes time that grows with the square of the length."""
+    template = UriTemplate("x://{a*}/{b*}/end")
+    assert template.match("x://" + "a/" * 1000 + "end") is not None
+    assert template.match("x://" + "a/" * 1_000_000 + "end") is None
+    assert UriTemplate("x://{a*}/end").match("x://" + "a/" * 1_000_000 + "end") is not None

@@ -60,15 +60,24 @@ def _meta(meta: dict[str, Any] | None, version: str | None) -> dict[str, Any] | 
     return {**(meta or {}), "fastmcp": {**(own or {}), "version": version}}
 
 
-async def list_page(session: ClientSession, method: str, model: type[P], cursor: str | None) -> P:
+async def list_page(
+    session: ClientSession,
+    method: str,
+    model: type[P],
+    cursor: str | None,
+    timeout: float | None = None,
+) -> P:
     """One page of a listing."""
-    result = await session.request(method, {} if cursor is None else {"cursor": cursor})
+    params = {} if cursor is None else {"cursor": cursor}
+    result = await session.request(method, params, timeout=timeout)
     return _read(model, method, {**_HINTS, **result})
 
 
-async def list_tools(session: ClientSession, cursor: str | None) -> mcp_types.ListToolsResult:
+async def list_tools(
+    session: ClientSession, cursor: str | None, timeout: float | None = None
+) -> mcp_types.ListToolsResult:
     """One page of the tools; the session remembers their output schemas."""
-    page = await list_page(session, "tools/list", mcp_types.ListToolsResult, cursor)
+    page = await list_page(session, "tools/list", mcp_types.ListToolsResult, cursor, timeout)
     if session.mirrors_headers:
         page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
@@ -80,7 +89,7 @@ def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
     """Remember which arguments of a tool become headers; False for a tool that must be dropped."""
     try:
         headers = param_headers(tool.input_schema)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         logger.warning("The server's tool %r is left out: %s", tool.name, exc)
         return False
     if headers:
@@ -145,7 +154,7 @@ async def call_tool_mcp(
             raise
         # The tool's annotations are not those seen last, or were never seen ("Client Behavior").
         known = session.param_headers.get(name)
-        await _list_all_tools(session)
+        await _list_all_tools(session, timeout)
         if session.param_headers.get(name) == known:
             raise
         result = await send()
@@ -168,7 +177,7 @@ async def call_tool(
         raise_tool_error(name, result)
     data: Any = None
     if result.structured_content is not None and not result.is_error:
-        data = parse_data(name, result, await _output_schema(session, name))
+        data = parse_data(name, result, await _output_schema(session, name, timeout))
     return CallToolResult(
         content=result.content,
         structured_content=result.structured_content,
@@ -178,16 +187,21 @@ async def call_tool(
     )
 
 
-async def _list_all_tools(session: ClientSession) -> None:
-    await paginate(lambda cursor: list_tools(session, cursor), lambda page: page.tools, 250)
+async def _list_all_tools(session: ClientSession, timeout: float | None) -> None:
+    """List the tools on behalf of a call, each page within the call's own time-out."""
+    await paginate(
+        lambda cursor: list_tools(session, cursor, timeout), lambda page: page.tools, 250
+    )
 
 
-async def _output_schema(session: ClientSession, name: str) -> dict[str, Any] | None:
+async def _output_schema(
+    session: ClientSession, name: str, timeout: float | None
+) -> dict[str, Any] | None:
     """The output schema of a tool; the tools are listed once if it was never seen."""
     schemas = session.output_schemas
     if name not in schemas:
         try:
-            await _list_all_tools(session)
+            await _list_all_tools(session, timeout)
         except (McpError, RuntimeError):
             return None
         schemas.setdefault(name, None)

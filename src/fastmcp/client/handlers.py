@@ -89,6 +89,7 @@ class Handlers:
             if method == "ping":
                 return {}
             if method == "sampling/createMessage" and self.sampling is not None:
+                self._check_sampling(params)
                 return await _of_user(create_message(self.sampling, params, context))
             if method == "elicitation/create" and self.elicitation is not None:
                 return await _of_user(elicit(self.elicitation, params, context))
@@ -102,6 +103,18 @@ class Handlers:
             logger.debug("The client's handler of %s failed", method, exc_info=True)
             raise McpError(INTERNAL_ERROR, str(exc) or type(exc).__name__) from exc
         raise method_not_found(method)
+
+    def _check_sampling(self, params: dict[str, Any]) -> None:
+        """Tools only where they were declared (2025-11-25, schema, `CreateMessageRequestParams`)."""
+        declared = self.sampling_capabilities
+        if declared is not None and declared.tools is not None:
+            return
+        for field in ("tools", "toolChoice"):
+            if params.get(field) is not None:
+                raise invalid_params(
+                    f"Invalid params: {field} needs the capability sampling.tools, which this "
+                    "client did not declare"
+                )
 
     async def hear(
         self, method: str, params: dict[str, Any], progress: ProgressHandler | None

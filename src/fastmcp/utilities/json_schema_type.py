@@ -43,6 +43,8 @@ _LIMITS: Final = {
     "maxItems": "max_length",
 }
 _MISSING: Final = object()
+_MOST_PARTS: Final = 5000
+"""Parts of one schema that are read. References let a short text describe a type of any size."""
 
 
 def json_schema_to_type(schema: Mapping[str, Any] | bool, name: str | None = None) -> Any:
@@ -66,9 +68,11 @@ class _Builder:
         self._document = document
         self._made: dict[int, Any] = {}
         self._making: set[int] = set()
+        self._parts = 0
 
     def build(self, schema: Any, name: str | None = None) -> Any:
-        if not isinstance(schema, Mapping):
+        self._parts += 1
+        if not isinstance(schema, Mapping) or self._parts > _MOST_PARTS:
             return Any
         schema = cast("Mapping[str, Any]", schema)
         if "$ref" in schema:
@@ -140,8 +144,10 @@ class _Builder:
             self._making.add(key)
             title = name or (reference.rpartition("/")[2] if reference != "#" else None)
             made = self.build(target, target.get("title") or title)
-            self._made.setdefault(key, made)
             self._making.discard(key)
+            if not isinstance(made, type):
+                return made  # pydantic repeats it at every place, so it is counted at every place
+            self._made.setdefault(key, made)
         return self._made[key]
 
     def _all_of(self, schema: Mapping[str, Any], name: str | None) -> Any:

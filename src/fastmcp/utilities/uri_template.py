@@ -18,6 +18,9 @@ __all__ = ["UriTemplate", "is_template"]
 _EXPRESSION = re.compile(r"\{(\?[^{}]*|[^{}?]+)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_LONGEST_FOR_MANY = 8192
+"""Characters of a URI that is matched with two or more `{x*}`, where the time grows with a power of
+the length. RFC 9110, 4.1, asks for 8000."""
 _RESERVED = ":/?#[]@!$&'()*+,;="
 
 
@@ -43,7 +46,7 @@ class UriTemplate:
         ValueError: a parameter's name is no identifier, or two parameters have one name.
     """
 
-    __slots__ = ("_query_names", "_regex", "exploded", "path", "query", "text")
+    __slots__ = ("_longest", "_query_names", "_regex", "exploded", "path", "query", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -53,7 +56,7 @@ class UriTemplate:
         self._query_names: dict[str, str] = {}  # name in the URI -> parameter
         written: dict[str, str] = {}
         pattern = ""
-        position = 0
+        position = wildcards = 0
         for match in _EXPRESSION.finditer(text):
             pattern += _literal(text[position : match.start()])
             position = match.end()
@@ -63,9 +66,11 @@ class UriTemplate:
                     self._add_query(name, written)
                 continue
             many = body.endswith("*")
+            wildcards += many
             parameter = self._claim(body.removesuffix("*"), written)
             self.path.append(parameter)
             pattern += f"(?P<{parameter}>{'.+' if many else '[^/]+'})"
+        self._longest = _LONGEST_FOR_MANY if wildcards > 1 else None
         self._regex = re.compile(pattern + _literal(text[position:]), re.DOTALL)
 
     def _add_query(self, name: str, written: dict[str, str]) -> None:
@@ -109,6 +114,8 @@ class UriTemplate:
         if "#" not in self.text:
             uri = uri.partition("#")[0]
         path, _, query = uri.partition("?")
+        if self._longest is not None and len(path) > self._longest:
+            return None
         found = self._regex.fullmatch(path)
         if found is None:
             return None

@@ -693,6 +693,7 @@ _headers = st.fixed_dictionaries(
 _SANE = {200, 202, 400, 404, 405, 406, 413, 415}
 
 
+@pytest.mark.timeout(300)  # nine seconds alone; under coverage on a busy machine over a minute
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_fuzz(data: st.DataObject):
