@@ -26,6 +26,7 @@ __all__ = [
     "ResourceSecurityError",
     "ToolError",
     "ValidationError",
+    "to_mcp_error",
 ]
 
 
@@ -135,3 +136,19 @@ class MCPError(Exception):
 
 
 McpError = MCPError
+
+_INVALID_PARAMS = -32602
+_INTERNAL_ERROR = -32603
+
+
+def to_mcp_error(exc: Exception, *, default_code: int = _INTERNAL_ERROR) -> MCPError:
+    """An exception as the JSON-RPC error that says the same.
+
+    Args:
+        exc: any exception; an `MCPError` is returned as it is.
+        default_code: for exceptions that say nothing about the request.
+    """
+    if isinstance(exc, MCPError):
+        return exc
+    wrong = isinstance(exc, NotFoundError | DisabledError | ValidationError)
+    return MCPError(_INVALID_PARAMS if wrong else default_code, str(exc))

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """Colours on a terminal; elsewhere lines are plain anyway."""
     enable_rich_tracebacks: bool = True
     deprecation_warnings: bool = True
+    mcp_camelcase_compat: bool = True
+    """Old spellings of the protocol's fields (`tool.inputSchema`) can be read."""
     debug: bool = False
 
     # --- running a server ------------------------------------------------------------------

@@ -201,7 +201,7 @@ async def test_a_time_out_cancels_the_tool(mode: str) -> None:
         return ""
 
     async with Client(server, mode=mode) as client:
-        with pytest.raises(McpError, match="Timed out") as caught:
+        with pytest.raises(McpError, match="timed out") as caught:
             await client.call_tool("wait", timeout=0.05)
         assert caught.value.code == -32001
         async with asyncio.timeout(5):

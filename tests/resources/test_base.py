@@ -13,7 +13,7 @@ from fastmcp.resources import Resource, ResourceContent, ResourceResult, Resourc
     [
         ("x", {"mimeType": "text/plain", "text": "x"}),
         (b"x", {"mimeType": "application/octet-stream", "blob": "eA=="}),
-        ({"a": 1}, {"mimeType": "application/json", "text": '{"a": 1}'}),
+        ({"a": 1}, {"mimeType": "application/json", "text": '{"a":1}'}),
     ],
 )
 def test_content(content: Any, wire: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ def test_result() -> None:
     assert result == ResourceResult([ResourceContent("x", "a/b", {"k": 1})], meta={"m": 2})
     assert "ResourceResult(" in repr(result)
     assert ResourceResult([]).to_wire("")["contents"] == []
-    assert ResourceResult({"a": 1}).contents[0].content == '{"a": 1}'
+    assert ResourceResult({"a": 1}).contents[0].content == '{"a":1}'
 
 
 def test_mixed_list() -> None:

@@ -81,7 +81,7 @@ class TestResource:
             ([1, "a"], {"mimeType": "text/csv", "text": '[1, "a"]'}),
             (None, {"mimeType": "text/csv", "text": "null"}),
             (True, {"mimeType": "text/csv", "text": "true"}),
-            (ResourceContent({"a": 1}), {"mimeType": "application/json", "text": '{"a": 1}'}),
+            (ResourceContent({"a": 1}), {"mimeType": "application/json", "text": '{"a":1}'}),
             (ResourceResult("x"), {"mimeType": "text/plain", "text": "x"}),
         ],
     )

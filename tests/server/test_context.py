@@ -146,4 +146,7 @@ async def test_a_session_may_hide_components_from_itself():
     assert (await one.call("say", {"level": "info"})).text == "Unknown tool: 'say'"
     await one.call("show")
     assert "say" in await names(one)
-    assert (await Peer(app, STATELESS).call("hide")).result["isError"]
+    # A request without a session has only itself.
+    peer = Peer(app, STATELESS)
+    assert not (await peer.call("hide")).result["isError"]
+    assert "say" in await names(peer)

@@ -301,7 +301,6 @@ def test_the_application_says_what_it_is():
     [
         ({"transport": "sse"}, NotImplementedError, "later release"),
         ({"transport": "carrier-pigeon"}, ValueError, "Unknown transport"),
-        ({"event_store": object()}, NotImplementedError, "resumable"),
         ({"host_origin_protection": "maybe"}, ValueError, "host_origin_protection"),
     ],
 )

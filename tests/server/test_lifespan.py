@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fastmcp import Client, FastMCP
+from fastmcp.dependencies import Shared
 from fastmcp.server.lifespan import (
     ContextManagerLifespan,
     Lifespan,
@@ -226,3 +228,30 @@ async def test_composition():
     async with (part("a") | part("b") | part("c"))("srv") as value:
         assert value == {"a": 1, "b": 1, "c": 1, "last": "c"}
     assert order == ["+a", "+b", "+c", "-c", "-b", "-a"]
+
+
+async def test_shared_dependencies_are_closed_with_the_last_server_of_the_loop():
+    book: list[str] = []
+
+    @asynccontextmanager
+    async def pool() -> AsyncIterator[str]:
+        book.append("open")
+        yield "pool"
+        book.append("closed")
+
+    def server(name: str) -> FastMCP:
+        mcp = FastMCP(name)
+
+        @mcp.tool
+        async def use(shared: str = Shared(pool)) -> str:
+            return shared
+
+        return mcp
+
+    async with Client(server("outer")) as outer:
+        assert (await outer.call_tool("use")).data == "pool"
+        async with Client(server("inner")) as inner:
+            assert (await inner.call_tool("use")).data == "pool"
+        assert (await outer.call_tool("use")).data == "pool"
+        assert book == ["open"]
+    assert book == ["open", "closed"]

@@ -57,7 +57,7 @@ def test_versions():
     [entry] = registry.view.wire(shelf)
     assert entry["_meta"]["fastmcp"]["version"] == "1.10"
     assert entry["_meta"]["fastmcp"]["versions"] == ["1.10", "1.9", "1.0"]
-    with pytest.raises(ValueError, match="versioned and unversioned"):
+    with pytest.raises(ValueError, match="Cannot add unversioned tool 'a'"):
         registry.add(tool("a"))
     registry.remove("tool", "a", "1.10")
     assert registry.view.tools.find("a").version == "1.9"  # type: ignore[union-attr]

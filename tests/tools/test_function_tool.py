@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.tools import FunctionTool, Tool, ToolResult, tool
-from fastmcp.tools.function_tool import ToolBodyError, tool_decoration
+from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities.types import Audio, File, Image
 
 WRAP = {"fastmcp": {"wrap_result": True}}
@@ -150,7 +150,7 @@ class TestListing:
     def test_model_of_the_protocol(self) -> None:
         model = Tool.from_function(add).to_mcp_tool(name="plus")
         assert isinstance(model, mcp_types.Tool)
-        assert (model.name, model.title) == ("plus", "Add")
+        assert (model.name, model.title) == ("plus", "Plus")
 
 
 class TestInputSchema:
@@ -391,7 +391,7 @@ class TestArguments:
         ],
     )
     async def test_error_text(self, arguments: dict[str, Any], line: str) -> None:
-        with pytest.raises(pydantic.ValidationError) as caught:
+        with pytest.raises(ValidationError) as caught:
             await Tool.from_function(add, name="other").run(arguments)
         assert str(caught.value).startswith(f"1 validation error for call[add]\n{line}")
         assert "For further information visit https://errors.pydantic.dev/" in str(caught.value)
@@ -399,7 +399,7 @@ class TestArguments:
     async def test_json_text_is_not_decoded(self) -> None:
         def fn(xs: list[int]) -> None: ...
 
-        with pytest.raises(pydantic.ValidationError, match="Input should be a valid list"):
+        with pytest.raises(ValidationError, match="Input should be a valid list"):
             await Tool.from_function(fn).run({"xs": "[1]"})
 
     async def test_models_arrive_as_models(self) -> None:
@@ -424,7 +424,7 @@ class TestArguments:
         made = Tool.from_function(fn)
         made.strict = True
         for refused in ({"n": "5"}, {"n": 2.0}, {"n": True}):
-            with pytest.raises(pydantic.ValidationError, match=r"for call\[fn\]"):
+            with pytest.raises(ValidationError, match=r"for call\[fn\]"):
                 await made.run(refused)
         assert (await made.run({"n": 5, "day": "2021-02-03"})).to_wire()["content"] == [
             text("5 2021-02-03")
@@ -435,7 +435,7 @@ class TestArguments:
             Point.__init__  # noqa: B018
             Address.model_validate({})
 
-        with pytest.raises(ToolBodyError, match="1 validation error for Address"):
+        with pytest.raises(pydantic.ValidationError, match="1 validation error for Address"):
             await Tool.from_function(fn).run({})
 
     @given(a=st.integers(-(2**53), 2**53), b=st.integers(-(2**53), 2**53))

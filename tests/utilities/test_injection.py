@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any, Optional
 
-import pydantic
 import pytest
 
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.prompts import Prompt
 from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.tools import Tool
@@ -17,8 +16,8 @@ from fastmcp.utilities.injection import (
     Dependency,
     Depends,
     Shared,
-    close_shared,
     find_injection,
+    hold_shared,
 )
 
 current: ContextVar[str] = ContextVar("current")
@@ -69,7 +68,7 @@ class TestMarker:
         assert list(made.parameters["properties"]) == ["n"]
         current.set("a")
         assert await text(fn, n=1) == "1 a"
-        with pytest.raises(pydantic.ValidationError, match="Unexpected keyword argument"):
+        with pytest.raises(ValidationError, match="Unexpected keyword argument"):
             await made.run({"n": 1, "ctx": "mine"})
 
     async def test_outside_of_a_call(self) -> None:
@@ -230,7 +229,7 @@ class TestDepends:
         def fn(a: str = Depends(str)) -> str:
             return a
 
-        with pytest.raises(pydantic.ValidationError, match="Unexpected keyword argument"):
+        with pytest.raises(ValidationError, match="Unexpected keyword argument"):
             await text(fn, a="mine")
 
     def test_needs_a_function(self) -> None:
@@ -285,12 +284,14 @@ class TestShared:
         async def fn(p: int = Shared(pool), i: int = Shared(inner)) -> str:
             return f"{p}{i}"
 
-        assert await asyncio.gather(*(text(fn) for _ in range(5))) == ["21"] * 5
-        assert sorted(made) == [1, 2]
-        assert closed == []
-        await close_shared()
+        async with hold_shared():
+            assert await asyncio.gather(*(text(fn) for _ in range(5))) == ["21"] * 5
+            assert sorted(made) == [1, 2]
+            async with hold_shared():  # another user of the same loop
+                await text(fn)
+            assert closed == []
         assert closed == [1]
-        await text(fn)
-        assert sorted(made) == [1, 1, 2, 2]
-        await close_shared()
-        await close_shared()
+        async with hold_shared():
+            await text(fn)
+            assert sorted(made) == [1, 1, 2, 2]
+        assert closed == [1, 1]

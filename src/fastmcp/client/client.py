@@ -22,6 +22,7 @@ from typing_extensions import TypeVar
 
 from fastmcp.client import calls
 from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
 from fastmcp.client.handlers import Handlers
@@ -176,7 +177,7 @@ class Client(Generic[TransportT]):
         """Leave; the last to leave disconnects. Never raises because the server is gone."""
         await self._connection.leave()
 
-    def _make_session(self, channel: Any) -> ClientSession:
+    def _make_session(self, channel: Channel) -> ClientSession:
         return ClientSession(
             channel,
             self._handlers,

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import mcp_types
 
+from fastmcp.client.channel import Channel
 from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
@@ -67,7 +67,7 @@ class Connection:
 
     async def enter(
         self,
-        make: Callable[[Any], ClientSession],
+        make: Callable[[Channel], ClientSession],
         negotiate: Callable[[ClientSession], Awaitable[None]],
     ) -> None:
         """Open the connection unless there is one that works.
@@ -97,7 +97,7 @@ class Connection:
 
     async def _open(
         self,
-        make: Callable[[Any], ClientSession],
+        make: Callable[[Channel], ClientSession],
         negotiate: Callable[[ClientSession], Awaitable[None]],
     ) -> None:
         loop = asyncio.get_running_loop()

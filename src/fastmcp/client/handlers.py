@@ -105,7 +105,7 @@ class Handlers:
         raise method_not_found(method)
 
     def _check_sampling(self, params: dict[str, Any]) -> None:
-        """Tools only where they were declared (2025-11-25, schema, `CreateMessageRequestParams`)."""
+        """Tools only where they were declared (schema, `CreateMessageRequestParams`)."""
         declared = self.sampling_capabilities
         if declared is not None and declared.tools is not None:
             return

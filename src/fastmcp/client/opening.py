@@ -101,7 +101,7 @@ class Opening(ABC):
             await self.initialize()
         elif mode != AUTO:
             self._speak_stateless(mode)
-            self.server_info = Implementation(name="", version="")  # nobody was asked
+            self.server_info = None  # nobody was asked
             self.server_capabilities = mcp_types.ServerCapabilities()
             if prior is not None:
                 self._adopt(prior.model_dump(mode="json", by_alias=True, exclude_none=True))

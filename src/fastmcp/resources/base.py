@@ -15,7 +15,7 @@ import mcp_types
 from pydantic import field_validator, model_validator
 
 from fastmcp.utilities.components import FastMCPComponent, dump_model
-from fastmcp.utilities.serialization import to_jsonable
+from fastmcp.utilities.serialization import to_jsonable, to_text
 
 __all__ = ["DEFAULT_MIME_TYPE", "Resource", "ResourceContent", "ResourceResult", "to_result"]
 
@@ -43,7 +43,7 @@ class ResourceContent:
         elif isinstance(content, bytes | bytearray):
             self.content, default = bytes(content), "application/octet-stream"
         else:
-            self.content, default = json_text(content), "application/json"
+            self.content, default = to_text(content), "application/json"
         self.mime_type = mime_type or default
         self.meta = meta
 

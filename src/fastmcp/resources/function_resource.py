@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
 import mcp_types
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, model_validator
 
 from fastmcp.resources.base import DEFAULT_MIME_TYPE, Resource, ResourceResult
 from fastmcp.resources.security import (
@@ -91,6 +91,15 @@ class FunctionResource(Resource):
 
     fn: SkipValidation[Callable[..., Any]] = Field(exclude=True, repr=False)
     function: SkipValidation[FunctionCall] = Field(exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_fn(cls, given: Any) -> Any:
+        """Let `FunctionResource(fn=..., uri=...)` do without the rest."""
+        if not isinstance(given, dict) or "function" in given or "fn" not in given:
+            return cast("Any", given)
+        fields = cast("dict[str, Any]", given)
+        return {**fields, "function": read_function(fields["fn"], noun="resources")}
 
     @classmethod
     def from_function(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -16,7 +16,13 @@ from typing import Any, Final, cast
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["DEFAULT_RESOURCE_SECURITY", "INHERIT", "InheritSecurity", "ResourceSecurity"]
+__all__ = [
+    "DEFAULT_RESOURCE_SECURITY",
+    "INHERIT",
+    "INHERIT_SECURITY",
+    "InheritSecurity",
+    "ResourceSecurity",
+]
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -40,6 +46,8 @@ class InheritSecurity:
 
 INHERIT: Final = InheritSecurity()
 """The template has no policy of its own: the server's applies. (None is a policy: no checks.)"""
+INHERIT_SECURITY: Final = INHERIT
+"""FastMCP's name for it."""
 
 
 @dataclass(frozen=True)

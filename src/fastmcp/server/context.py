@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, Protocol, cast
+from typing import Any, ClassVar, Final, Literal, Protocol, Self, cast
 
 import mcp_types
 
@@ -20,7 +20,7 @@ from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol import jsonrpc, meta
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import missing_capability
-from fastmcp.protocol.versions import Era
+from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.resources.base import ResourceResult
 from fastmcp.server.backplane.base import (
     Backplane,
@@ -37,7 +37,7 @@ from fastmcp.server.elicitation import (
     handle_elicit_accept,
     parse_elicit_response_type,
 )
-from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.exchange import Detached, Exchange, TransportName
 from fastmcp.server.registry import (
     LIST_CHANGES,
     ComponentKind,
@@ -134,16 +134,34 @@ class Context:
     """One call, as its handler sees it.
 
     Ask for it by annotation (`ctx: Context`), by `CurrentContext()` or with `get_context()`.
+    A program that calls its own functions makes one: `async with Context(fastmcp=mcp) as ctx`.
+
+    Args:
+        fastmcp: the server.
+        call: the request; by default there is none, and nobody to answer to.
+        exchange: the way back to the client.
     """
 
-    __slots__ = ("_call", "_detached_id", "_exchange", "_request_state", "_server")
+    __slots__ = (
+        "_call",
+        "_detached_id",
+        "_exchange",
+        "_request_state",
+        "_server",
+        "_tokens",
+        "_visibility",
+    )
 
-    def __init__(self, server: Server, call: Call, exchange: Exchange) -> None:
-        self._server = server
-        self._call = call
-        self._exchange = exchange
+    def __init__(
+        self, fastmcp: Server, call: Call | None = None, exchange: Exchange | None = None
+    ) -> None:
+        self._server = fastmcp
+        self._call = call or Call(Era.HANDSHAKE, LATEST_HANDSHAKE, "detached", "", {}, {})
+        self._exchange = exchange or Detached()
         self._detached_id: str | None = None
         self._request_state: dict[str, Any] | None = None
+        self._tokens: list[Token[Context | None]] | None = None
+        self._visibility: SessionVisibility | None = None
 
     @staticmethod
     def __fastmcp_inject__() -> Context:
@@ -160,6 +178,14 @@ class Context:
         return _current.set(self)
 
     deactivate: ClassVar = staticmethod(_current.reset)
+
+    async def __aenter__(self) -> Self:
+        self._tokens = [*(self._tokens or ()), self.activate()]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._tokens:
+            _current.reset(self._tokens.pop())
 
     # who and what
 
@@ -299,11 +325,16 @@ class Context:
     def _wanted_log_level(self) -> str | None:
         """The least severe level to send, or None for nothing at all.
 
-        Stateless era: only a request that names a level gets messages (server/utilities/logging).
+        Stateless era: only a request that names a level gets messages (server/utilities/logging),
+        and none below what the server chooses to send.
         Handshake era: a client that named none gets what the server chooses, by default all.
         """
         if self._call.era is Era.STATELESS:
-            return self._call.meta.get(meta.LOG_LEVEL)
+            wanted = self._call.meta.get(meta.LOG_LEVEL)
+            least = self._server.client_log_level
+            if wanted is None or least is None:
+                return wanted
+            return max(wanted, least, key=meta.LOG_LEVELS.__getitem__)
         session = self._exchange.session
         if session is not None and session.log_level is not None:
             return session.log_level
@@ -563,6 +594,12 @@ class Context:
 
     # what this session sees
 
+    @property
+    def visibility(self) -> SessionVisibility | None:
+        """The rules of this session, or of this request alone; None for those of the server."""
+        session = self._exchange.session
+        return self._visibility if session is None else session.visibility
+
     async def enable_components(
         self,
         *,
@@ -575,6 +612,9 @@ class Context:
     ) -> None:
         """Show components to this session alone, whatever the server shows to others.
 
+        A request without a session (the stateless era, stateless HTTP) has only itself: what is
+        shown or hidden there ends with it.
+
         Args:
             names: tool and prompt names, resource URIs.
             keys: component keys such as "tool:add@".
@@ -584,7 +624,6 @@ class Context:
             match_all: all components; then nothing else is given.
         Raises:
             ValueError: nothing says which components, and `match_all` is not set.
-            ToolError: the request has no session.
         """
         await self._change_visibility(True, names, keys, version, tags, components, match_all)
 
@@ -603,6 +642,7 @@ class Context:
 
     async def reset_visibility(self) -> None:
         """Show this session what the server shows to everyone."""
+        self._visibility = None
         session = self._exchange.session
         if session is not None and session.visibility is not None:
             session.visibility = None
@@ -622,11 +662,12 @@ class Context:
         if not match_all and all(part is None for part in given):
             raise ValueError("Say which components, or pass match_all=True for all of them")
         session = self._exchange.session
+        visibility = self.visibility or SessionVisibility()
+        visibility.add([VisibilityRule.of(enable, *given)])
         if session is None:
-            raise ToolError("This request has no session whose components could be changed")
-        if session.visibility is None:
-            session.visibility = SessionVisibility()
-        session.visibility.add([VisibilityRule.of(enable, *given)])
+            self._visibility = visibility
+            return
+        session.visibility = visibility
         await self._tell_changed(components)
 
     async def _tell_changed(self, components: set[ComponentKind] | None) -> None:

@@ -209,6 +209,8 @@ def _flatten(field: dict[str, Any]) -> dict[str, Any]:
     variants = field.get("anyOf")
     if isinstance(variants, list) and field.get("type") != "array":
         kept = [v for v in cast("list[dict[str, Any]]", variants) if v.get("type") != "null"]
+        if len(kept) > 1:
+            kept = _merged(kept)
         if len(kept) == 1:  # Optional[X] is X that may be left out
             field = {**{k: v for k, v in field.items() if k != "anyOf"}, **kept[0]}
             if field.get("default", ...) is None:
@@ -224,6 +226,17 @@ def _flatten(field: dict[str, Any]) -> dict[str, Any]:
         items.pop("title", None) if "enum" in items else None
         field = {**field, "items": items}
     return field
+
+
+def _merged(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A union as one field, where the protocol knows one that means the same."""
+    types = {variant.get("type") for variant in variants}
+    if types == {"integer", "number"}:
+        return [variant for variant in variants if variant["type"] == "number"]
+    variants = [_flatten(variant) for variant in variants]
+    if types == {"string"} and all("enum" in variant for variant in variants):
+        return [{"type": "string", "enum": [word for v in variants for word in v["enum"]]}]
+    return variants
 
 
 def _check_field(name: str, field: dict[str, Any]) -> None:

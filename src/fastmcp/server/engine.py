@@ -19,11 +19,11 @@ from fastmcp.protocol.era2026 import CacheHint, complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
-from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
+from fastmcp.protocol.versions import Era
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.context import Context, Server, get_context
-from fastmcp.server.exchange import Detached, Exchange
+from fastmcp.server.exchange import Exchange
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
@@ -94,10 +94,8 @@ class Engine:
 
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""
-        session = context.exchange.session
-        if session is None or session.visibility is None:
-            return self.registry.view
-        return session.visibility.view(self.registry)
+        visibility = context.visibility
+        return self.registry.view if visibility is None else visibility.view(self.registry)
 
     # the wire
 
@@ -208,10 +206,5 @@ class Engine:
         context = Context.current()
         if context is not None and context.fastmcp is self.facade:
             return await function(self, context, *arguments)
-        call = Call(Era.HANDSHAKE, LATEST_HANDSHAKE, "detached", "", {}, {})
-        context = Context(self.facade, call, Detached())
-        token = context.activate()
-        try:
+        async with Context(self.facade) as context:
             return await function(self, context, *arguments)
-        finally:
-            context.deactivate(token)

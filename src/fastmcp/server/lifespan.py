@@ -17,6 +17,8 @@ from contextlib import (
 )
 from typing import Any, TypeAlias, cast
 
+from fastmcp.utilities.injection import hold_shared
+
 __all__ = ["ContextManagerLifespan", "Lifespan", "LifespanFunction", "RunningLifespan", "lifespan"]
 
 LifespanFunction: TypeAlias = Callable[[Any], Any]
@@ -47,6 +49,8 @@ class Lifespan:
             yield dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
 
     def __or__(self, other: LifespanFunction) -> Lifespan:
+        if not callable(other):
+            raise TypeError(f"A lifespan composes with another lifespan, not with {other!r}")
         second = other if isinstance(other, Lifespan) else Lifespan(other)
 
         @asynccontextmanager
@@ -198,7 +202,9 @@ class _Holding:
             self.entered = not self.left
             self.started.set_result(None)
             # A loop that ends cancels this task; the author's code after `yield` runs all the
-            # same, as it would at any other end.
-            with suppress(asyncio.CancelledError):
-                await self._stop.wait()
-            self.left = True
+            # same, as it would at any other end. What `Shared` dependencies opened goes first:
+            # it may use what the lifespan opened.
+            async with hold_shared():
+                with suppress(asyncio.CancelledError):
+                    await self._stop.wait()
+                self.left = True

@@ -8,6 +8,7 @@ components, versions and visibility rules.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -73,6 +74,13 @@ class VisibilityRule(msgspec.Struct, frozen=True):
         components: Iterable[str] | None,
     ) -> VisibilityRule:
         """A rule from what `enable` and `disable` are given."""
+        if malformed := sorted(key for key in keys or () if "@" not in key):
+            warnings.warn(
+                f"No component has the keys {malformed}: a key ends with '@' and the version, if"
+                " there is one, as in 'tool:add@'. Names go into names=.",
+                UserWarning,
+                stacklevel=3,
+            )
         return cls(
             enable,
             frozenset(names) if names is not None else None,
@@ -120,14 +128,19 @@ class Shelf(Generic[C]):
         self.entries: list[dict[str, Any]] | None = None
         self.current = {name: same_name[0] for name, same_name in versions.items()}
 
+    def all(self) -> list[C]:
+        """Every version of every component, the lowest of a name first."""
+        return [c for same_name in self.versions.values() for c in reversed(same_name)]
+
     def find(self, name: str, version: str | VersionSpec | None = None) -> C | None:
-        """The enabled component of a name: the highest version, or the highest that fits."""
+        """The enabled component of a name: the highest version, or the highest that fits.
+
+        A component without a version fits whatever version is asked for.
+        """
         if version is None:
             return self.current.get(name)
         spec = VersionSpec(eq=version) if isinstance(version, str) else version
-        fitting = (
-            c for c in self.versions.get(name, ()) if spec.matches(c.version, match_none=False)
-        )
+        fitting = (c for c in self.versions.get(name, ()) if spec.matches(c.version))
         return next(fitting, None)
 
 
@@ -171,8 +184,13 @@ class View:
         return shelf.entries
 
     def wire_of(self, components: Iterable[FastMCPComponent]) -> list[dict[str, Any]]:
-        """The entries of a list that middleware chose."""
-        return [self._entry(component, ()) for component in components]
+        """The entries of a list that middleware chose, one a name: its highest version."""
+        versions: dict[str, list[FastMCPComponent]] = {}
+        for component in components:
+            versions.setdefault(component.identifier, []).append(component)
+        for same_name in versions.values():
+            same_name.sort(key=version_sort_key, reverse=True)
+        return [self._entry(same_name[0], same_name) for same_name in versions.values()]
 
     def _entry(
         self, component: FastMCPComponent, versions: Sequence[FastMCPComponent]
@@ -184,7 +202,8 @@ class View:
         if component.version is None or len(versions) < 2:
             return entry
         meta = dict(entry.get("_meta") or {})
-        meta["fastmcp"] = {**meta.get("fastmcp", {}), "versions": [c.version for c in versions]}
+        known = [c.version for c in versions if c.version is not None]
+        meta["fastmcp"] = {**meta.get("fastmcp", {}), "versions": known}
         return {**entry, "_meta": meta}
 
 
@@ -269,10 +288,7 @@ class Registry:
             name = component.identifier
             keys = self._keys[kind].setdefault(name, [])
             if any((components[k].version is None) != (component.version is None) for k in keys):
-                raise ValueError(
-                    f"{kind} {name!r} cannot have versioned and unversioned "
-                    "components at once: give each a version, or none"
-                )
+                raise ValueError(_mixed(kind, name, component.version))
             keys.append(key)
         components[key] = component
         self._changed(kind)
@@ -307,6 +323,14 @@ class Registry:
         self.generation += 1
         if self.on_change is not None:
             self.on_change(LIST_CHANGES[kind]())
+
+
+def _mixed(kind: str, name: str, version: str | None) -> str:
+    there, new = ("versioned", "unversioned") if version is None else ("unversioned", "versioned")
+    return (
+        f"Cannot add {new} {kind} {name!r}: there is {there} one of this name already; give each"
+        " a version, or none"
+    )
 
 
 def _kind_of(component: FastMCPComponent) -> ComponentKind:

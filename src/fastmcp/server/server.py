@@ -46,6 +46,7 @@ from fastmcp.server.http import (
     create_streamable_http_app,
 )
 from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
+from fastmcp.server.local_provider import LocalProvider
 from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.state import SessionState, StateBackend
@@ -54,13 +55,16 @@ from fastmcp.server.transports.stdio import serve_stdio
 from fastmcp.settings import get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
+from fastmcp.utilities import camelcase
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
 from fastmcp.utilities.types import NotSet, NotSetT
-from fastmcp.utilities.versions import VersionSpec
+from fastmcp.utilities.versions import VersionSpec, coerce_version
 
 __all__ = ["FastMCP", "Transport"]
+
+camelcase.install()
 
 F = TypeVar("F", bound=Callable[..., Any])
 Transport = Literal["stdio", "http", "sse", "streamable-http"]
@@ -115,7 +119,7 @@ class FastMCP:
         strict_input_validation: take arguments without coercion ("5" is no integer).
         list_page_size: entries a page of a list; all on one page by default.
         resource_security: what template parameters are refused; None for none.
-        cache_ttl: milliseconds that clients may cache lists and resources, 0 by default.
+        cache_ttl: milliseconds that clients may cache lists and resources; none by default.
         cache_scope: who may share them, "private" by default.
         session_state_store: where `ctx.set_state` keeps values; this process's memory by default.
         client_log_level: the least severe level that `ctx.log` sends unless a client says.
@@ -152,8 +156,10 @@ class FastMCP:
         _refuse_unknown(others)
         if list_page_size is not None and list_page_size <= 0:
             raise ValueError("list_page_size must be a positive integer or None")
-        if cache_ttl is not None and cache_ttl < 0:
-            raise ValueError("cache_ttl must be 0 or more milliseconds")
+        if cache_ttl is not None and cache_ttl <= 0:
+            raise ValueError("cache_ttl must be a positive integer (milliseconds) or None")
+        if cache_scope is not None and cache_ttl is None:
+            raise ValueError("cache_scope needs cache_ttl: without it nothing may be cached")
         settings = get_settings()
         level = client_log_level or settings.client_log_level
         if level is not None and level not in LOG_LEVELS:
@@ -335,6 +341,11 @@ class FastMCP:
         if self._strict and not added.strict:
             added = added.model_copy(update={"strict": True})
         return self._registry.add(added)
+
+    @property
+    def local_provider(self) -> LocalProvider:
+        """The server's own components, to take some away: `mcp.local_provider.remove_prompt(n)`."""
+        return LocalProvider(self._registry)
 
     def remove_tool(self, name: str, version: str | None = None) -> None:
         """Remove a tool, or one version of it.
@@ -614,7 +625,7 @@ class FastMCP:
         Raises:
             NotFoundError: no such tool, or it is disabled.
             ToolError: it failed.
-            pydantic.ValidationError: the arguments do not fit.
+            ValidationError: the arguments do not fit.
         """
         return await self._engine.inside(tools.call, name, arguments or {}, version, run_middleware)
 
@@ -662,7 +673,7 @@ class FastMCP:
         """
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             try:
-                runner.run(self.run_async(transport, show_banner, **transport_kwargs))
+                runner.run(self.run_async(transport, show_banner=show_banner, **transport_kwargs))
             except KeyboardInterrupt:
                 return
 
@@ -679,9 +690,11 @@ class FastMCP:
         """
         transport = transport or get_settings().transport
         if transport == "stdio":
-            await self.run_stdio_async(show_banner, **transport_kwargs)
+            await self.run_stdio_async(show_banner=show_banner, **transport_kwargs)
         elif transport in ("http", "streamable-http", "sse"):
-            await self.run_http_async(show_banner, transport, **transport_kwargs)
+            await self.run_http_async(
+                show_banner=show_banner, transport=transport, **transport_kwargs
+            )
         else:
             raise ValueError(f"Unknown transport: {transport}")
 
@@ -870,9 +883,7 @@ def _server_info(
 ) -> dict[str, Any]:
     info: dict[str, Any] = {
         "name": name,
-        "version": importlib.metadata.version("fastmcp-streamline")
-        if version is None
-        else str(version),
+        "version": coerce_version(version) or importlib.metadata.version("fastmcp-streamline"),
     }
     if website_url is not None:
         info["websiteUrl"] = website_url

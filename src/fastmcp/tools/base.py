@@ -189,7 +189,7 @@ class Tool(FastMCPComponent):
             arguments: as the client sent them, not yet checked.
 
         Raises:
-            pydantic.ValidationError: the arguments do not fit.
+            ValidationError: the arguments do not fit.
             ToolError: the tool says no.
         """
         raise NotImplementedError(f"{type(self).__name__} must override run()")
@@ -243,11 +243,16 @@ class Tool(FastMCPComponent):
 
     def display_title(self) -> str:
         """The title that is listed: the tool's, else its annotations', else made of the name."""
+        return self._title_of(self.name, self.annotations)
+
+    def _title_of(self, name: str, annotations: Any) -> str:
         if self.title is not None:
             return self.title
-        if self.annotations is not None and self.annotations.title is not None:
-            return self.annotations.title
-        return derive_title(self.name)
+        if isinstance(annotations, dict):
+            title = cast("dict[str, Any]", annotations).get("title")
+        else:
+            title = getattr(annotations, "title", None)
+        return derive_title(name) if title is None else str(title)
 
     def to_wire(self, *, dereference: bool = True) -> dict[str, Any]:
         """The JSON-ready entry of tools/list. Not to be changed: it is kept and shared.
@@ -280,7 +285,13 @@ class Tool(FastMCPComponent):
             overrides: fields of `mcp_types.Tool` to set instead, by their Python names.
         """
         model = mcp_types.Tool.model_validate(self.to_wire(dereference=False))
-        return model.model_copy(update=overrides) if overrides else model
+        if not overrides:
+            return model
+        if "title" not in overrides and self.title is None:
+            overrides["title"] = self._title_of(
+                overrides.get("name", self.name), overrides.get("annotations", self.annotations)
+            )
+        return model.model_copy(update=overrides)
 
     @staticmethod
     def from_function(

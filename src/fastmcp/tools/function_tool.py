@@ -15,27 +15,20 @@ from typing import Any, Self, TypeVar, cast, overload
 
 import mcp_types
 import pydantic_core
-from pydantic import Field, SkipValidation, field_validator
+from pydantic import Field, SkipValidation, field_validator, model_validator
 
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.protocol.param_headers import param_headers
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult, check_output_schema
 from fastmcp.tools.output import Output, read_output
-from fastmcp.utilities.decorating import Decoration, attach, decorate
+from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
 from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function
 from fastmcp.utilities.types import NotSet, NotSetT
 
-__all__ = ["FunctionTool", "ToolBodyError", "ToolMeta", "tool", "tool_decoration"]
+__all__ = ["FunctionTool", "ToolMeta", "tool", "tool_decoration"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class ToolBodyError(Exception):
-    """The function itself failed pydantic validation: not the client's arguments.
-
-    The text is that of the cause, so that it reads as the author's own error.
-    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +69,17 @@ class FunctionTool(Tool):
     output: SkipValidation[Output] = Field(exclude=True, repr=False)
     run_in_thread: bool = Field(default=True, exclude=True, repr=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_fn(cls, given: Any) -> Any:
+        """Let `FunctionTool(fn=..., name=..., parameters=...)` do without the rest."""
+        if not isinstance(given, dict) or "function" in given or "fn" not in given:
+            return cast("Any", given)
+        fields = cast("dict[str, Any]", given)
+        in_thread = fields.get("run_in_thread") is not False
+        function = read_function(fields["fn"], noun="tools", in_thread=in_thread)
+        return {"output": read_output(function.returns), **fields, "function": function}
+
     @field_validator("parameters")
     @classmethod
     def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +110,8 @@ class FunctionTool(Tool):
 
         Args:
             fn: a function, a bound method, a partial or an object with `__call__`.
-            metadata: what `@tool` said of it; then nothing else may be given.
+            metadata: what `@tool` said of it; then nothing else may be given. Where nothing is
+                given at all, what `@tool` left on `fn` counts.
             name: the function's by default.
             version: any; PEP 440 for a defined order.
             title: made of the name by default.
@@ -146,6 +151,8 @@ class FunctionTool(Tool):
             raise TypeError(
                 "Cannot pass both 'metadata' and individual parameters to from_function()."
             )
+        if given == ToolMeta():
+            metadata = metadata or metadata_of(fn, ToolMeta)
         return cls._make(fn, metadata or given)
 
     @classmethod
@@ -189,20 +196,20 @@ class FunctionTool(Tool):
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         function = self.function
-        if self.strict:
-            kwargs = function.validate_strict(arguments)
-        else:
-            kwargs = function.validate(arguments)
-        value: Any
         try:
-            if function.direct and self.timeout is None:
-                value = await function.fn(**kwargs)
-            elif self.timeout is None:
-                value = await function.invoke(kwargs)
+            if self.strict:
+                kwargs = function.validate_strict(arguments)
             else:
-                value = await self._run_timed(kwargs)
+                kwargs = function.validate(arguments)
         except pydantic_core.ValidationError as error:
-            raise ToolBodyError(str(error)) from error
+            raise ValidationError(str(error)) from error
+        value: Any
+        if function.direct and self.timeout is None:
+            value = await function.fn(**kwargs)
+        elif self.timeout is None:
+            value = await function.invoke(kwargs)
+        else:
+            value = await self._run_timed(kwargs)
         # The plain cases, in this frame: text and numbers whose JSON form is known.
         kind = value.__class__
         if self.output.plain and (kind is str or kind is int or kind is bool):

@@ -75,15 +75,13 @@ def read_output(hint: Any) -> Output:
         return Output(None, to_jsonable, plain=True)
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint, config=_config_for(bare))
-        schema = adapter.json_schema(
-            mode="serialization", by_alias=False, schema_generator=SchemaGenerator
-        )
+        schema = adapter.json_schema(mode="serialization", schema_generator=SchemaGenerator)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
         return Output(None, to_jsonable, plain=True)
     schema = inline_root_ref(drop_unused_defs(schema))
     if hint is bare and _is_plain(bare):
         return Output(_object_schema(schema), to_jsonable, plain=True)
-    serialize = partial(adapter.serializer.to_python, mode="json", by_alias=False, warnings=False)
+    serialize = partial(adapter.serializer.to_python, mode="json", warnings=False)
     return Output(_object_schema(schema), serialize, plain=False)
 
 

@@ -65,7 +65,12 @@ class FastMCPComponent(BaseModel):
     @property
     def key(self) -> str:
         """The registry's key: `tool:name@version`, the `@` also without a version."""
-        return f"{self.KEY_PREFIX}:{self.identifier}@{self.version or ''}"
+        return f"{self.make_key(self.identifier)}@{self.version or ''}"
+
+    @classmethod
+    def make_key(cls, identifier: str) -> str:
+        """The part of the key that all versions share: `tool:name`."""
+        return f"{cls.KEY_PREFIX}:{identifier}" if cls.KEY_PREFIX else identifier
 
     def get_meta(self) -> dict[str, Any]:
         """The `_meta` of a listing: the author's, with `fastmcp` facts added."""
@@ -148,5 +153,8 @@ def dump_model(model: BaseModel) -> dict[str, Any]:
 
 def get_fastmcp_metadata(meta: dict[str, Any] | None) -> dict[str, Any]:
     """The `fastmcp` facts in a `_meta`, wherever it comes from; empty if there are none."""
-    found = (meta or {}).get("fastmcp") or (meta or {}).get("_fastmcp")
-    return dict(cast("dict[str, Any]", found)) if isinstance(found, dict) else {}
+    for key in ("fastmcp", "_fastmcp"):
+        found = (meta or {}).get(key)
+        if found and isinstance(found, dict):
+            return dict(cast("dict[str, Any]", found))
+    return {}

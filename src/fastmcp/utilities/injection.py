@@ -31,7 +31,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_
 from fastmcp.exceptions import FastMCPError
 from fastmcp.utilities.hints import EMPTY, callable_label, resolve_hints
 
-__all__ = ["Dependency", "Depends", "Injection", "Shared", "close_shared", "find_injection"]
+__all__ = ["Dependency", "Depends", "Injection", "Shared", "find_injection", "hold_shared"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -137,6 +137,7 @@ class _SharedValues:
     """What `Shared` factories made, for as long as their event loop lives."""
 
     def __init__(self) -> None:
+        self.users = 0
         self.scope = Scope(AsyncExitStack())
         self.lock = asyncio.Lock()
 
@@ -180,11 +181,21 @@ def _shared_of_loop() -> _SharedValues:
     return values
 
 
-async def close_shared() -> None:
-    """Close and forget what `Shared` factories made in this event loop, for the end of a run."""
-    values = _shared.pop(asyncio.get_running_loop(), None)
-    if values is not None:
-        await values.scope.stack.aclose()
+@asynccontextmanager
+async def hold_shared() -> AsyncGenerator[None]:
+    """Keep what `Shared` factories make in this event loop, for the length of a run.
+
+    Several servers may run in one loop; what they share is closed when the last one ends.
+    """
+    values = _shared_of_loop()
+    values.users += 1
+    try:
+        yield
+    finally:
+        values.users -= 1
+        if values.users == 0:
+            _shared.pop(asyncio.get_running_loop(), None)
+            await values.scope.stack.aclose()
 
 
 class Injection:

@@ -46,6 +46,13 @@ class SchemaGenerator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def _get_alias_name(self, field: Any, name: str) -> str:
+        # pydantic writes a field's alias only where its model asks for that; its schema of what
+        # it writes would name the alias always.
+        if self.mode == "serialization" and not self._config.serialize_by_alias:
+            return name
+        return super()._get_alias_name(field, name)
+
     def model_schema(self, schema: Any) -> Schema:
         return _without_title(super().model_schema(schema), schema["cls"].__name__)
 

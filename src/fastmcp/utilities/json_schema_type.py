@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Final, Literal, Union, cast
 from uuid import UUID
@@ -31,17 +31,15 @@ _FORMATS: Final[dict[str, Any]] = {
     "json": Json,
 }
 _SIMPLE: Final = (str, int, float, bool, datetime, date, time, timedelta, AnyUrl, UUID)
-_LIMITS: Final = {
+_OF_NUMBERS: Final = {
     "minimum": "ge",
     "maximum": "le",
     "exclusiveMinimum": "gt",
     "exclusiveMaximum": "lt",
     "multipleOf": "multiple_of",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_length",
-    "maxItems": "max_length",
 }
+_OF_TEXT: Final = {"minLength": "min_length", "maxLength": "max_length"}
+_OF_ARRAYS: Final = {"minItems": "min_length", "maxItems": "max_length"}
 _MISSING: Final = object()
 _MOST_PARTS: Final = 5000
 """Parts of one schema that are read. References let a short text describe a type of any size."""
@@ -98,11 +96,11 @@ class _Builder:
         match kind:
             case "string":
                 made = _FORMATS.get(str(schema.get("format")), str)
-                return _limited(made, schema) if made is str else made
+                return _limited(made, schema, _OF_TEXT) if made is str else made
             case "integer":
-                return _limited(int, schema)
+                return _limited(int, schema, _OF_NUMBERS)
             case "number":
-                return _limited(float, schema)
+                return _limited(float, schema, _OF_NUMBERS)
             case "boolean":
                 return bool
             case "null":
@@ -115,10 +113,12 @@ class _Builder:
                 return Any
 
     def _array(self, schema: Mapping[str, Any]) -> Any:
+        if (parts := schema.get("prefixItems")) and schema.get("maxItems") == len(parts):
+            return tuple[tuple(self.build(part) for part in parts)]
         item = self.build(schema.get("items"))
         if schema.get("uniqueItems") and item in _SIMPLE:
             return set[item]
-        return _limited(list[item], schema)
+        return _limited(list[item], schema, _OF_ARRAYS)
 
     def _find(self, reference: str) -> Mapping[str, Any] | None:
         """What a reference names, inside this document."""
@@ -181,9 +181,10 @@ class _Builder:
         self._made[key] = later = _Later()
         self._making.add(key)
         required: list[str] = schema.get("required") or []
+        attributes = _attributes(properties)
         fields = [
-            self._field(property_name, part, property_name in required)
-            for property_name, part in properties.items()
+            self._field(attribute, property_name, part, property_name in required)
+            for attribute, (property_name, part) in zip(attributes, properties.items(), strict=True)
         ]
         made = _dataclass(title, fields) if extra is not True else _open_model(title, fields)
         later.type = made
@@ -191,7 +192,9 @@ class _Builder:
         self._making.discard(key)
         return made
 
-    def _field(self, name: str, schema: Any, required: bool) -> tuple[str, Any, Any, str]:
+    def _field(
+        self, attribute: str, name: str, schema: Any, required: bool
+    ) -> tuple[str, Any, Any, str]:
         """(attribute, type, default or _MISSING, name on the wire)."""
         kind = self.build(schema)
         default: Any = _MISSING
@@ -201,7 +204,7 @@ class _Builder:
                 kind = kind | None
         elif not required:
             default, kind = None, kind | None
-        return _identifier(name), kind, default, name
+        return attribute, kind, default, name
 
 
 class _Later:
@@ -237,10 +240,11 @@ def _literal(values: Any) -> Any:
     return Literal[tuple(given)]
 
 
-def _limited(kind: Any, schema: Mapping[str, Any]) -> Any:
+def _limited(kind: Any, schema: Mapping[str, Any], words: Mapping[str, str]) -> Any:
+    """The type with its limits. A schema of several types has those of all of them."""
     limits: dict[str, Any] = {
         word: schema[name]
-        for name, word in _LIMITS.items()
+        for name, word in words.items()
         if isinstance(schema.get(name), (int, float)) and not isinstance(schema[name], bool)
     }
     return Annotated[kind, Field(**limits)] if limits else kind
@@ -251,6 +255,19 @@ def _identifier(name: str) -> str:
     if not cleaned or cleaned[0].isdigit() or cleaned.startswith("_"):
         cleaned = "field" + (cleaned if cleaned.startswith("_") else f"_{cleaned}")
     return cleaned + "_" if keyword.iskeyword(cleaned) else cleaned
+
+
+def _attributes(names: Iterable[str]) -> list[str]:
+    """A Python name for each property, all different: `a-b` beside `a_b` becomes `a_b_2`."""
+    found: list[str] = []
+    for name in names:
+        attribute = wanted = _identifier(name)
+        count = 1
+        while attribute in found:
+            count += 1
+            attribute = f"{wanted}_{count}"
+        found.append(attribute)
+    return found
 
 
 def _aliased(kind: Any, attribute: str, name: str) -> Any:

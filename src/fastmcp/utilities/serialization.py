@@ -1,8 +1,9 @@
 """Values of authors on their way to JSON: the two forms a result needs, made in C.
 
 `to_jsonable` gives the structured form (dicts, lists, strings, numbers), `to_text` the text
-form. Both take models, dataclasses, dates, enums, sets and bytes (UTF-8), and use field names
-rather than aliases, because that is what the inferred output schemas speak of.
+form. Both take models, dataclasses, dates, enums, sets and bytes (UTF-8). Fields go by their
+names, or by their aliases in a model that asks for it (`ConfigDict(serialize_by_alias=True)`):
+that is what the inferred output schemas speak of.
 """
 
 from __future__ import annotations
@@ -12,25 +13,30 @@ from functools import partial
 from typing import Any
 
 import pydantic_core
+from pydantic_core import core_schema
 
 __all__ = ["SerializationError", "bytes_to_text", "to_jsonable", "to_text"]
 
 SerializationError = (pydantic_core.PydanticSerializationError, UnicodeDecodeError)
 """What `to_jsonable` raises for a value that has no JSON form."""
 
-to_jsonable = partial(pydantic_core.to_jsonable_python, by_alias=False, inf_nan_mode="null")
+_ANY = core_schema.any_schema()
+# Unlike pydantic_core's functions, serializers leave aliases to each model's own config.
+_plain = pydantic_core.SchemaSerializer(_ANY, core_schema.CoreConfig(ser_json_inf_nan="null"))
+_binary = pydantic_core.SchemaSerializer(
+    _ANY, core_schema.CoreConfig(ser_json_inf_nan="null", ser_json_bytes="base64")
+)
+
+to_jsonable = partial(_plain.to_python, mode="json", warnings=False)
 """`to_jsonable(value)`: the JSON form of any value. Raises one of `SerializationError`."""
-
-
-_dump = partial(pydantic_core.to_json, by_alias=False, inf_nan_mode="null", fallback=str)
 
 
 def to_text(value: Any) -> str:
     """Compact JSON of any value; what has no JSON form is written as its `str()`."""
     try:
-        return _dump(value).decode()
+        return _plain.to_json(value, fallback=str, warnings=False).decode()
     except pydantic_core.PydanticSerializationError:
-        return _dump(value, bytes_mode="base64").decode()  # bytes that are no UTF-8
+        return _binary.to_json(value, fallback=str, warnings=False).decode()  # no UTF-8
 
 
 def bytes_to_text(data: bytes) -> str:

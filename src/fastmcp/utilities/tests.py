@@ -16,8 +16,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, Protocol
 
 from fastmcp.settings import get_settings
+from fastmcp.utilities.http import find_available_port
 
-__all__ = ["find_available_port", "run_server_async", "run_server_in_process", "temporary_settings"]
+__all__ = ["run_server_async", "run_server_in_process", "temporary_settings"]
 
 _STOP_SECONDS: Final = 5.0
 _START_SECONDS: Final = 10.0
@@ -50,13 +51,6 @@ def temporary_settings(**values: Any) -> Generator[None]:
     finally:
         for name, value in before.items():
             settings.set_setting(name, value)
-
-
-def find_available_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 @asynccontextmanager

@@ -71,12 +71,20 @@ async def _initialized(engine: Engine, context: Context, message: Any) -> Any:
 async def _discover(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     if not engine.middleware:
         return discover_result(capabilities(engine, context), engine.instructions)
-    result = await engine.through(context, "server/discover", "on_discover", params, _discovered)
+    try:
+        message = mcp_types.DiscoverRequest.model_validate(
+            {"method": "server/discover", "params": params}
+        )
+    except ValidationError as exc:
+        raise invalid_params(f"Invalid params: {exc}") from None
+    result = await engine.through(context, "server/discover", "on_discover", message, _discovered)
     return _plain(result)
 
 
 async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
-    return discover_result(capabilities(engine, context), engine.instructions)
+    return mcp_types.DiscoverResult.model_validate(
+        discover_result(capabilities(engine, context), engine.instructions)
+    )
 
 
 def _plain(result: Any) -> dict[str, Any]:

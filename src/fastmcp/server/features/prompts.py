@@ -35,17 +35,17 @@ async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dic
 async def components(
     engine: Engine, context: Context, run_middleware: bool = True
 ) -> Sequence[Prompt]:
-    """The prompts a client sees."""
+    """The prompts a client sees, in all their versions."""
     if engine.middleware and run_middleware:
         request = mcp_types.ListPromptsRequest()
         return await engine.through(
             context, "prompts/list", "on_list_prompts", request, _components
         )
-    return list(engine.view(context).prompts.current.values())
+    return engine.view(context).prompts.all()
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Prompt]:
-    return list(engine.view(context).prompts.current.values())
+    return engine.view(context).prompts.all()
 
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -107,8 +107,12 @@ async def _run(
     if prompt is None:
         raise NotFoundError(f"Unknown prompt: {name!r}")
     try:
-        return await prompt.render(arguments)
-    except (FastMCPError, McpError):
+        found: Any = await prompt.render(arguments)  # an author's own class may return texts
+        return prompt.convert_result(found)
+    except McpError:
+        raise
+    except FastMCPError as exc:
+        _logger.log(exc.log_level, "Error rendering prompt %r", name)
         raise
     except Exception as exc:
         _logger.exception("Error rendering prompt %r", name)

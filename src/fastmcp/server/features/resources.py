@@ -60,23 +60,23 @@ async def _list_templates(
 async def components(
     engine: Engine, context: Context, run_middleware: bool = True
 ) -> Sequence[Resource]:
-    """The resources a client sees."""
+    """The resources a client sees, in all their versions."""
     if engine.middleware and run_middleware:
         request = mcp_types.ListResourcesRequest()
         return await engine.through(
             context, "resources/list", "on_list_resources", request, _components
         )
-    return list(engine.view(context).resources.current.values())
+    return engine.view(context).resources.all()
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Resource]:
-    return list(engine.view(context).resources.current.values())
+    return engine.view(context).resources.all()
 
 
 async def template_components(
     engine: Engine, context: Context, run_middleware: bool = True
 ) -> Sequence[ResourceTemplate]:
-    """The resource templates a client sees."""
+    """The resource templates a client sees, in all their versions."""
     if engine.middleware and run_middleware:
         request = mcp_types.ListResourceTemplatesRequest()
         return await engine.through(
@@ -86,13 +86,13 @@ async def template_components(
             request,
             _template_components,
         )
-    return list(engine.view(context).templates.current.values())
+    return engine.view(context).templates.all()
 
 
 async def _template_components(
     engine: Engine, context: Context, message: Any
 ) -> Sequence[ResourceTemplate]:
-    return list(engine.view(context).templates.current.values())
+    return engine.view(context).templates.all()
 
 
 async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -141,12 +141,17 @@ async def _run(engine: Engine, context: Context, uri: str, version: str | None) 
     resource = view.resources.find(uri, version)
     try:
         if resource is not None:
-            return await resource.read()
+            found: Any = await resource.read()  # an author's own class may return plain text
+            return resource.convert_result(found)
         matched = view.match_template(uri, version)
         if matched is not None:
             template, parameters = matched
-            return await template.read(uri, parameters)
-    except (FastMCPError, McpError, NotFoundError):
+            found = await template.read(uri, parameters)
+            return template.convert_result(found)
+    except (McpError, NotFoundError):
+        raise
+    except FastMCPError as exc:
+        _logger.log(exc.log_level, "Error reading resource %r", uri)
         raise
     except Exception as exc:
         _logger.exception("Error reading resource %r", uri)

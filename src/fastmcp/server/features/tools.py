@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import mcp_types
-from pydantic import ValidationError as ArgumentError
+from pydantic import ValidationError as PydanticError
 
 from fastmcp.exceptions import (
     DisabledError,
@@ -42,15 +42,15 @@ async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dic
 async def components(
     engine: Engine, context: Context, run_middleware: bool = True
 ) -> Sequence[Tool]:
-    """The tools a client sees."""
+    """The tools a client sees, in all their versions; a client is listed the highest."""
     if engine.middleware and run_middleware:
         request = mcp_types.ListToolsRequest()
         return await engine.through(context, "tools/list", "on_list_tools", request, _components)
-    return list(engine.view(context).tools.current.values())
+    return engine.view(context).tools.all()
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Tool]:
-    return list(engine.view(context).tools.current.values())
+    return engine.view(context).tools.all()
 
 
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
         return _error(f"Unknown tool: {name!r}")
-    except (ArgumentError, ValidationError, ToolError, FastMCPError) as exc:
+    except FastMCPError as exc:
         return _error(str(exc))
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
@@ -94,7 +94,7 @@ async def call(
     Raises:
         NotFoundError: no such tool, or it is disabled.
         ToolError: the tool failed.
-        pydantic.ValidationError: the arguments do not fit.
+        ValidationError: the arguments do not fit.
     """
     if engine.middleware and run_middleware:
         message = mcp_types.CallToolRequestParams(
@@ -118,17 +118,29 @@ async def _run(
         raise NotFoundError(f"Unknown tool: {name!r}")
     try:
         return await tool.run(arguments)
-    except (ToolError, ArgumentError, NotFoundError, DisabledError):
+    except ValidationError as exc:
+        _logger.warning("Invalid arguments for tool %r%s", name, _kinds(exc.__cause__))
+        raise
+    except (NotFoundError, DisabledError):
         raise
     except McpError as exc:
         if exc.code == MISSING_CLIENT_CAPABILITY:
             raise
         raise ToolError(_told(engine, name, exc)) from exc
     except FastMCPError as exc:
-        raise ToolError(str(exc)) from exc
+        _logger.log(exc.log_level, "Error calling tool %r", name)
+        raise exc if isinstance(exc, ToolError) else ToolError(str(exc)) from exc
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         raise ToolError(_told(engine, name, exc)) from exc
+
+
+def _kinds(error: BaseException | None) -> str:
+    """The kinds of pydantic's complaints; their texts quote what the client sent."""
+    if not isinstance(error, PydanticError):
+        return ""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return ": " + ", ".join(sorted({detail["type"] for detail in details}))
 
 
 def _told(engine: Engine, name: str, exc: Exception) -> str:

@@ -1,0 +1,284 @@
+"""What FastMCP's users write: the names they import, and the arguments they give.
+
+Two tables. A name that a later release brings is not in them; one that is in them stays.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+from fastmcp import FastMCP
+
+NAMES: dict[str, str] = {
+    "fastmcp": (
+        "Client Context FastMCP FastMCPDeprecationWarning __version__ client server settings"
+    ),
+    "fastmcp.client": "Client BearerAuth StreamableHttpTransport StdioTransport FastMCPTransport",
+    "fastmcp.client.auth": "BearerAuth",
+    "fastmcp.client.client": "Client CallToolResult",
+    "fastmcp.client.elicitation": "ElicitResult ElicitationHandler ElicitRequestParams",
+    "fastmcp.client.logging": "LogMessage LogHandler",
+    "fastmcp.client.messages": "MessageHandler MessageHandlerT",
+    "fastmcp.client.progress": "ProgressHandler",
+    "fastmcp.client.roots": "RootsHandler RootsList",
+    "fastmcp.client.sampling": "SamplingHandler SamplingMessage SamplingParams RequestContext",
+    "fastmcp.client.transports": (
+        "ClientTransport FastMCPStdioTransport FastMCPTransport PythonStdioTransport"
+        " StdioTransport StreamableHTTPTransport StreamableHttpTransport infer_transport"
+    ),
+    "fastmcp.dependencies": (
+        "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest"
+        " Dependency Depends Progress ProgressLike Shared"
+    ),
+    "fastmcp.exceptions": (
+        "AuthorizationError ClientError DisabledError FastMCPDeprecationWarning FastMCPError"
+        " InsufficientScopeError InvalidSignature MCPError McpError NotFoundError PromptError"
+        " ResourceError ResourceSecurityError ToolError ValidationError to_mcp_error"
+    ),
+    "fastmcp.prompts": (
+        "FunctionPrompt Message Prompt PromptArgument PromptMessage PromptResult prompt"
+    ),
+    "fastmcp.prompts.base": "Message Prompt PromptArgument PromptResult",
+    "fastmcp.prompts.function_prompt": "FunctionPrompt prompt",
+    "fastmcp.prompts.prompt": "Message Prompt PromptMessage",
+    "fastmcp.resources": (
+        "BinaryResource DirectoryResource FileResource FunctionResource HttpResource Resource"
+        " ResourceContent ResourceResult ResourceSecurity ResourceTemplate TextResource resource"
+    ),
+    "fastmcp.resources.base": "Resource ResourceContent ResourceResult",
+    "fastmcp.resources.function_resource": "FunctionResource resource",
+    "fastmcp.resources.resource": "FunctionResource Resource",
+    "fastmcp.resources.security": "DEFAULT_RESOURCE_SECURITY INHERIT_SECURITY ResourceSecurity",
+    "fastmcp.resources.template": "ResourceTemplate",
+    "fastmcp.resources.types": (
+        "BinaryResource DirectoryResource FileResource HttpResource TextResource"
+    ),
+    "fastmcp.server": "Context FastMCP",
+    "fastmcp.server.context": "Context LogData",
+    "fastmcp.server.dependencies": (
+        "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends"
+        " Progress get_access_token get_context get_http_headers get_http_request get_server"
+    ),
+    "fastmcp.server.elicitation": (
+        "AcceptedElicitation CancelledElicitation DeclinedElicitation ElicitConfig"
+        " get_elicitation_schema handle_elicit_accept parse_elicit_response_type"
+    ),
+    "fastmcp.server.http": "StarletteWithLifespan create_streamable_http_app",
+    "fastmcp.server.lifespan": "ContextManagerLifespan Lifespan lifespan",
+    "fastmcp.server.middleware": "CallNext Middleware MiddlewareContext",
+    "fastmcp.server.middleware.error_handling": "ErrorHandlingMiddleware RetryMiddleware",
+    "fastmcp.server.middleware.logging": "LoggingMiddleware StructuredLoggingMiddleware",
+    "fastmcp.server.middleware.middleware": "CallNext Middleware MiddlewareContext",
+    "fastmcp.server.middleware.rate_limiting": (
+        "RateLimitError RateLimitingMiddleware SlidingWindowRateLimitingMiddleware"
+    ),
+    "fastmcp.server.middleware.timing": "DetailedTimingMiddleware TimingMiddleware",
+    "fastmcp.server.server": "FastMCP",
+    "fastmcp.settings": "Settings",
+    "fastmcp.tools": "FunctionTool Tool ToolResult tool",
+    "fastmcp.tools.base": "Tool ToolResult",
+    "fastmcp.tools.function_tool": "FunctionTool tool",
+    "fastmcp.tools.tool": "FunctionTool Tool ToolResult",
+    "fastmcp.types": "Textarea",
+    "fastmcp.utilities.components": "FastMCPComponent get_fastmcp_metadata",
+    "fastmcp.utilities.http": "find_available_port",
+    "fastmcp.utilities.json_schema": "compress_schema dereference_refs",
+    "fastmcp.utilities.json_schema_type": "json_schema_to_type",
+    "fastmcp.utilities.lifespan": "combine_lifespans",
+    "fastmcp.utilities.logging": "configure_logging get_logger temporary_log_level",
+    "fastmcp.utilities.tests": "run_server_async run_server_in_process temporary_settings",
+    "fastmcp.utilities.types": "Audio File Image NotSet NotSetT",
+    "fastmcp.utilities.versions": "VersionSpec",
+}
+"""Module: the names users take from it."""
+
+PARAMETERS: dict[str, str] = {
+    "fastmcp:FastMCP": (
+        "name instructions version website_url icons middleware lifespan tools on_duplicate"
+        " mask_error_details dereference_schemas strict_input_validation list_page_size"
+        " resource_security cache_ttl cache_scope session_state_store client_log_level"
+        " experimental_capabilities"
+    ),
+    "fastmcp:FastMCP.call_tool": "name arguments version run_middleware",
+    "fastmcp:FastMCP.custom_route": "path methods name include_in_schema",
+    "fastmcp:FastMCP.disable": "names keys version tags components",
+    "fastmcp:FastMCP.enable": "names keys version tags components only",
+    "fastmcp:FastMCP.get_tool": "name version",
+    "fastmcp:FastMCP.http_app": (
+        "path middleware json_response stateless_http transport event_store retry_interval"
+        " host_origin_protection allowed_hosts allowed_origins session_idle_timeout"
+    ),
+    "fastmcp:FastMCP.list_tools": "run_middleware",
+    "fastmcp:FastMCP.read_resource": "uri version run_middleware",
+    "fastmcp:FastMCP.render_prompt": "name arguments version run_middleware",
+    "fastmcp:FastMCP.resource": (
+        "uri name version title description icons mime_type tags annotations meta security"
+    ),
+    "fastmcp:FastMCP.run": "transport show_banner",
+    "fastmcp:FastMCP.run_async": "transport show_banner",
+    "fastmcp:FastMCP.run_http_async": (
+        "show_banner transport host port log_level path uvicorn_config middleware json_response"
+        " stateless_http stateless host_origin_protection allowed_hosts allowed_origins sockets"
+    ),
+    "fastmcp:FastMCP.run_stdio_async": "show_banner log_level stateless",
+    "fastmcp:Context": "fastmcp",
+    "fastmcp:Context.debug": "message logger_name extra",
+    "fastmcp:Context.disable_components": "names keys version tags components match_all",
+    "fastmcp:Context.elicit": "message response_type response_title response_description",
+    "fastmcp:Context.enable_components": "names keys version tags components match_all",
+    "fastmcp:Context.log": "message level logger_name extra",
+    "fastmcp:Context.report_progress": "progress total message",
+    "fastmcp:Context.sample": ("messages system_prompt temperature max_tokens model_preferences"),
+    "fastmcp:Context.set_state": "key value serializable",
+    "fastmcp:Client": (
+        "transport name roots sampling_handler sampling_capabilities elicitation_handler"
+        " log_handler message_handler progress_handler timeout auto_initialize init_timeout"
+        " client_info auth verify mode"
+    ),
+    "fastmcp:Client.call_tool": (
+        "name arguments version timeout progress_handler raise_on_error meta"
+    ),
+    "fastmcp:Client.call_tool_mcp": "name arguments progress_handler timeout meta",
+    "fastmcp:Client.complete": "ref argument context_arguments",
+    "fastmcp:Client.get_prompt": "name arguments version meta",
+    "fastmcp:Client.list_tools": "max_pages",
+    "fastmcp:Client.list_tools_mcp": "cursor",
+    "fastmcp:Client.read_resource": "uri version meta",
+    "fastmcp.client.transports:FastMCPTransport": "mcp raise_exceptions",
+    "fastmcp.client.transports:PythonStdioTransport": (
+        "script_path args env cwd python_cmd keep_alive log_file"
+    ),
+    "fastmcp.client.transports:StdioTransport": "command args env cwd keep_alive log_file",
+    "fastmcp.client.transports:StreamableHttpTransport": (
+        "url headers auth httpx_client_factory verify"
+    ),
+    "fastmcp.dependencies:Depends": "use_cache",
+    "fastmcp.prompts:Message": "content role",
+    "fastmcp.prompts:Prompt.from_function": (
+        "fn name version title description icons tags meta auth"
+    ),
+    "fastmcp.prompts:PromptResult": "messages description meta",
+    "fastmcp.resources:Resource.from_function": (
+        "fn uri name version title description icons mime_type tags annotations meta auth"
+    ),
+    "fastmcp.resources:ResourceContent": "content mime_type meta",
+    "fastmcp.resources:ResourceResult": "contents meta",
+    "fastmcp.resources:ResourceSecurity": (
+        "reject_path_traversal reject_absolute_paths reject_null_bytes exempt_params"
+    ),
+    "fastmcp.resources:ResourceTemplate.from_function": (
+        "fn uri_template name version title description icons mime_type tags annotations meta"
+        " auth security"
+    ),
+    "fastmcp.resources:resource": (
+        "uri name version title description icons mime_type tags annotations meta auth security"
+    ),
+    "fastmcp.server.dependencies:get_http_headers": "include_all include",
+    "fastmcp.server.middleware.error_handling:ErrorHandlingMiddleware": (
+        "logger include_traceback error_callback transform_errors"
+    ),
+    "fastmcp.server.middleware.error_handling:RetryMiddleware": (
+        "max_retries base_delay max_delay backoff_multiplier retry_exceptions logger"
+    ),
+    "fastmcp.server.middleware.logging:LoggingMiddleware": (
+        "logger log_level include_payloads include_payload_length estimate_payload_tokens"
+        " max_payload_length methods payload_serializer"
+    ),
+    "fastmcp.server.middleware.logging:StructuredLoggingMiddleware": (
+        "logger log_level include_payloads include_payload_length estimate_payload_tokens"
+        " methods payload_serializer"
+    ),
+    "fastmcp.server.middleware.rate_limiting:RateLimitingMiddleware": (
+        "max_requests_per_second burst_capacity get_client_id global_limit"
+    ),
+    "fastmcp.server.middleware.rate_limiting:SlidingWindowRateLimitingMiddleware": (
+        "max_requests window_minutes get_client_id"
+    ),
+    "fastmcp.server.middleware.timing:TimingMiddleware": "logger log_level",
+    "fastmcp.server.middleware:MiddlewareContext": (
+        "message fastmcp_context source type method timestamp"
+    ),
+    "fastmcp.tools:Tool.from_function": (
+        "fn name version title description icons tags annotations output_schema meta task timeout"
+        " auth run_in_thread"
+    ),
+    "fastmcp.tools:ToolResult": "content structured_content meta is_error",
+    "fastmcp.utilities.tests:run_server_async": "server port transport path host",
+    "fastmcp.utilities.tests:run_server_in_process": "server_fn provide_host_and_port host port",
+    "fastmcp.utilities.types:Audio": "path data format annotations",
+    "fastmcp.utilities.types:File": "path data format name annotations",
+    "fastmcp.utilities.types:Image": "path data format annotations",
+    "fastmcp.utilities.versions:VersionSpec": "gte lt eq",
+}
+"""Module and attribute: the parameters users give by name."""
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "tool": {
+        "name": "n",
+        "version": 1,
+        "title": "T",
+        "description": "d",
+        "icons": [],
+        "tags": {"t"},
+        "output_schema": None,
+        "annotations": {"readOnlyHint": True},
+        "meta": {"a": 1},
+        "timeout": 1.0,
+        "auth": None,
+        "task": None,
+        "run_in_thread": True,
+    },
+    "prompt": {
+        "name": "n",
+        "version": "1.0",
+        "title": "T",
+        "description": "d",
+        "icons": [],
+        "tags": {"t"},
+        "meta": {"a": 1},
+        "auth": None,
+    },
+}
+"""Decorators that take any keyword: what users give them."""
+
+
+def attribute_of(path: str) -> Any:
+    module, _, names = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found
+
+
+@pytest.mark.parametrize("module", NAMES)
+@pytest.mark.filterwarnings("ignore::fastmcp.exceptions.FastMCPDeprecationWarning")
+def test_names(module: str):
+    loaded = importlib.import_module(module)
+    assert [name for name in NAMES[module].split() if not hasattr(loaded, name)] == []
+
+
+@pytest.mark.parametrize("path", PARAMETERS)
+def test_parameters(path: str):
+    known = inspect.signature(attribute_of(path)).parameters
+    assert [name for name in PARAMETERS[path].split() if name not in known] == []
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_decorators(kind: str):
+    standalone = attribute_of(f"fastmcp.{kind}s:{kind}")
+    for decorator in (getattr(FastMCP("x"), kind), standalone):
+
+        @decorator(**GIVEN[kind])
+        def fn() -> str:
+            return "said"
+
+        assert fn() == "said"
+
+
+def test_two_positional_arguments():
+    mcp = FastMCP("name", "instructions")
+    assert (mcp.name, mcp.instructions) == ("name", "instructions")
