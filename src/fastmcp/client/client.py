@@ -37,8 +37,11 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
+from fastmcp.utilities import camelcase
 
 __all__ = ["CallToolResult", "Client"]
+
+camelcase.install()
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
 CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]

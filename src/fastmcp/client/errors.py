@@ -44,8 +44,8 @@ class RequestTimeoutError(McpError):
     def __init__(self, method: str, seconds: float) -> None:
         super().__init__(
             REQUEST_TIMEOUT,
-            f"Request {method!r} timed out: no answer within {seconds:g} seconds. Give timeout= (of "
-            "the call or of the Client) a larger value if the server needs longer.",
+            f"Request {method!r} timed out: no answer within {seconds:g} seconds. Give timeout= "
+            "(of the call or of the Client) a larger value if the server needs longer.",
         )
         self.seconds = seconds
 

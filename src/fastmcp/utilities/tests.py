@@ -8,7 +8,6 @@ being used, and a client that comes early waits in the backlog and is answered.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -88,8 +87,7 @@ async def run_server_async(
         yield f"http://{host}:{bound}{path}"
     finally:
         serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(serving, _STOP_SECONDS)
+        await asyncio.wait({serving}, timeout=_STOP_SECONDS)
         listener.close()
 
 
