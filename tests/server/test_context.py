@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fastmcp import Context, FastMCP
-from tests.support.asgi import STATELESS, Peer
+from fastmcp.server.dependencies import get_context
+from tests.support.asgi import META, STATELESS, Peer
 
 ERAS = ("2025-11-25", STATELESS)
 
@@ -150,3 +151,44 @@ async def test_a_session_may_hide_components_from_itself():
     peer = Peer(app, STATELESS)
     assert not (await peer.call("hide")).result["isError"]
     assert "say" in await names(peer)
+
+
+async def test_a_context_of_the_programs_own():
+    mcp = FastMCP("own")
+    async with Context(fastmcp=mcp) as context:
+        assert get_context() is context
+        async with Context(fastmcp=mcp) as inner, inner:
+            assert get_context() is inner
+        assert get_context() is context
+        await context.set_state("k", 1)
+        assert await context.get_state("k") == 1
+        await context.info("nobody hears it")
+    with pytest.raises(RuntimeError):
+        get_context()
+
+
+async def test_without_a_session_visibility_lasts_for_the_request():
+    mcp = FastMCP("request")
+
+    @mcp.tool
+    async def hide(ctx: Context) -> list[str]:
+        await ctx.disable_components(names={"other"})
+        return [tool.name for tool in await ctx.list_tools()]
+
+    mcp.tool(lambda: 1, name="other")
+    peer = Peer(mcp.http_app(), STATELESS)
+    assert (await peer.call("hide")).result["structuredContent"]["result"] == ["hide"]
+    assert len((await peer.request("tools/list")).result["tools"]) == 2
+
+
+async def test_the_server_bounds_what_a_stateless_request_is_told():
+    mcp = FastMCP("bound", client_log_level="error")
+
+    @mcp.tool
+    async def say(ctx: Context) -> None:
+        await ctx.info("low")
+        await ctx.error("high")
+
+    peer = Peer(mcp.http_app(), STATELESS)
+    live = await peer.call("say", meta={META + "logLevel": "debug"})
+    assert [n["params"]["level"] for n in live.sent("notifications/message")] == ["error"]

@@ -107,3 +107,13 @@ def test_titles():
     config = parse_elicit_response_type(str, response_title="T", response_description="D")
     field = config.schema["properties"]["value"]
     assert (field["title"], field["description"]) == ("T", "D")
+
+
+def test_unions_that_the_protocol_can_ask_for():
+    class Form(BaseModel):
+        amount: int | float
+        word: Literal["a"] | Literal["b", "c"]
+
+    properties = parse_elicit_response_type(Form).schema["properties"]
+    assert properties["amount"]["type"] == "number"
+    assert properties["word"]["enum"] == ["a", "b", "c"]

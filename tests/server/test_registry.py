@@ -10,9 +10,11 @@ import pytest
 
 from fastmcp import FastMCP
 from fastmcp.server.backplane.base import Change, PromptsChanged, ResourcesChanged, ToolsChanged
+from fastmcp.server.middleware import Middleware
 from fastmcp.server.registry import Registry, VisibilityRule
 from fastmcp.tools import Tool
 from fastmcp.utilities.versions import VersionSpec
+from tests.support.asgi import STATELESS, Peer
 
 
 def tool(name: str, version: str | None = None, tags: set[str] | None = None) -> Tool:
@@ -141,3 +143,32 @@ def test_tools_added_from_threads_while_it_is_read():
     reader.join()
     assert not failed
     assert len(names(registry)) == 150
+
+
+async def test_the_program_and_middleware_see_all_versions():
+    mcp = FastMCP("v")
+    for version in ("1", "2"):
+        mcp.add_tool(tool("a", version))
+    mcp.add_tool(tool("plain"))
+    assert [t.key for t in await mcp.list_tools()] == ["tool:a@1", "tool:a@2", "tool:plain@"]
+    seen: list[str | None] = []
+
+    class Watch(Middleware):
+        async def on_list_tools(self, context: Any, call_next: Any) -> Any:
+            found = await call_next(context)
+            seen.extend(t.version for t in found)
+            return found
+
+    mcp.add_middleware(Watch())
+    peer = Peer(mcp.http_app(), STATELESS)
+    [a, plain] = (await peer.request("tools/list")).result["tools"]
+    assert seen == ["1", "2", None]
+    assert a["_meta"]["fastmcp"] == {"tags": [], "version": "2", "versions": ["2", "1"]}
+    assert plain["_meta"]["fastmcp"] == {"tags": []}
+    assert (await mcp.get_tool("plain", "7")) is not None, "what has no version fits any"
+    assert (await mcp.get_tool("a", "7")) is None
+
+
+def test_a_key_that_no_component_can_have_is_warned_about():
+    with pytest.warns(UserWarning, match=r"\['tool:a'\]"):
+        FastMCP("v").disable(keys={"tool:a", "tool:b@"})

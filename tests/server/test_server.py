@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+import mcp_types
 import pytest
 
 from fastmcp import FastMCP
-from fastmcp.exceptions import NotFoundError, ValidationError
+from fastmcp.exceptions import NotFoundError, ToolError, ValidationError
+from fastmcp.prompts import Prompt
+from fastmcp.resources import Resource
+from fastmcp.server.middleware import Middleware
 from tests.support.asgi import STATELESS, Peer
 
 ERAS = ("2025-11-25", STATELESS)
@@ -30,7 +35,9 @@ def test_names_and_info():
         ({"sampling_handler": 1}, TypeError, "no longer accepts"),
         ({"nonsense": 1}, TypeError, "unexpected keyword argument"),
         ({"list_page_size": 0}, ValueError, "positive"),
-        ({"cache_ttl": -1}, ValueError, "cache_ttl"),
+        ({"cache_ttl": 0}, ValueError, "cache_ttl"),
+        ({"cache_scope": "public"}, ValueError, "needs cache_ttl"),
+        ({"version": ["1"]}, TypeError, "Version must be"),
         ({"client_log_level": "loud"}, ValueError, "client_log_level"),
     ],
 )
@@ -174,3 +181,76 @@ async def test_instructions_and_capabilities():
 def test_unknown_transport():
     with pytest.raises(ValueError, match="Unknown transport"):
         FastMCP("x").run("pigeon")  # type: ignore[arg-type]
+
+
+def test_local_components_are_removed():
+    mcp = FastMCP("local")
+    mcp.tool(lambda: 1, name="t")
+    mcp.prompt(lambda: "p", name="p")
+    mcp.resource("r://x", name="r")(lambda: "x")
+    mcp.resource("r://{y}", name="y")(lambda y: y)
+    local = mcp.local_provider
+    for remove, name in (
+        (local.remove_tool, "t"),
+        (local.remove_prompt, "p"),
+        (local.remove_resource, "r://x"),
+        (local.remove_template, "r://{y}"),
+    ):
+        remove(name)
+        with pytest.raises(KeyError):
+            remove(name)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_own_components_may_return_plain_values(era: str):
+    class Note(Resource):
+        async def read(self) -> Any:
+            return self.name
+
+    class Ask(Prompt):
+        async def render(self, arguments: dict[str, Any] | None = None) -> Any:
+            return "say it"
+
+    mcp = FastMCP("own")
+    mcp.add_resource(Note(uri="r://n", name="noted", mime_type="text/x-note"))
+    mcp.add_prompt(Ask(name="ask"))
+    peer = Peer(mcp.http_app(), era)
+    if era != STATELESS:
+        await peer.open()
+    [content] = (await peer.request("resources/read", {"uri": "r://n"})).result["contents"]
+    assert content == {"uri": "r://n", "mimeType": "text/x-note", "text": "noted"}
+    [message] = (await peer.request("prompts/get", {"name": "ask"})).result["messages"]
+    assert message == {"role": "user", "content": {"type": "text", "text": "say it"}}
+
+
+async def test_expected_failures_are_logged_without_what_the_client_sent(
+    caplog: pytest.LogCaptureFixture,
+):
+    mcp = FastMCP("logs")
+
+    @mcp.tool
+    def quiet(n: int) -> None:
+        raise ToolError("no", log_level=logging.INFO)
+
+    with caplog.at_level(logging.INFO):
+        with pytest.raises(ValidationError):
+            await mcp.call_tool("quiet", {"n": "secret"})
+        with pytest.raises(ToolError):
+            await mcp.call_tool("quiet", {"n": 1})
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert said == [
+        ("WARNING", "Invalid arguments for tool 'quiet': int_parsing"),
+        ("INFO", "Error calling tool 'quiet'"),
+    ]
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+async def test_middleware_may_change_what_discover_says():
+    class Add(Middleware):
+        async def on_discover(self, context: Any, call_next: Any) -> Any:
+            assert isinstance(context.message, mcp_types.DiscoverRequest)
+            found = await call_next(context)
+            return found.model_copy(update={"instructions": "added"})
+
+    peer = Peer(FastMCP("d", middleware=[Add()]).http_app(), STATELESS)
+    assert (await peer.request("server/discover")).result["instructions"] == "added"

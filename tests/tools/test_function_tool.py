@@ -17,10 +17,11 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from fastmcp.exceptions import ToolError, ValidationError
+from fastmcp.resources import FunctionResource
 from fastmcp.tools import FunctionTool, Tool, ToolResult, tool
 from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities.types import Audio, File, Image
@@ -828,3 +829,56 @@ async def test_cost_of_a_call() -> None:
         sys.setprofile(None)
     assert wire["structuredContent"] == {"result": 3}
     assert len(calls) <= 6, calls
+
+
+class Aliased(BaseModel):
+    model_config = ConfigDict(serialize_by_alias=True)
+    value: int = Field(serialization_alias="theValue")
+
+
+class Unaliased(BaseModel):
+    value: int = Field(serialization_alias="theValue")
+    inner: Aliased
+
+
+async def test_aliases_are_each_models_own_choice() -> None:
+    def fn() -> Unaliased:
+        return Unaliased(value=1, inner=Aliased(value=2))
+
+    made = Tool.from_function(fn)
+    assert made.output_schema is not None
+    assert list(made.output_schema["properties"]) == ["value", "inner"]
+    inner = made.to_wire()["outputSchema"]["properties"]["inner"]
+    assert list(inner["properties"]) == ["theValue"]
+    assert (await made.run({})).structured_content == {"value": 1, "inner": {"theValue": 2}}
+
+    def bare() -> Any:
+        return {"a": Aliased(value=3)}
+
+    assert (await Tool.from_function(bare).run({})).structured_content == {"a": {"theValue": 3}}
+
+
+async def test_a_tool_and_a_resource_of_a_function_without_from_function() -> None:
+    def double(n: int) -> int:
+        return 2 * n
+
+    made = FunctionTool(fn=double, name="double", parameters={"type": "object"})  # type: ignore[call-arg]
+    assert (await made.run({"n": 2})).to_wire()["content"] == [text("4")]
+    resource = FunctionResource(fn=lambda: "hey", uri="r://x")  # type: ignore[call-arg]
+    assert (await resource.read()).contents[0].content == "hey"
+
+
+def test_what_the_decorator_said_counts_where_nothing_else_is_said() -> None:
+    @tool(name="named", tags={"x"})
+    def fn() -> None: ...
+
+    assert Tool.from_function(fn).key == "tool:named@"
+    assert Tool.from_function(fn, title="T").key == "tool:fn@"
+
+
+def test_the_title_follows_what_is_overridden() -> None:
+    made = Tool.from_function(lambda: 1, name="one_two")
+    assert made.to_mcp_tool().title == "One Two"
+    assert made.to_mcp_tool(name="three_four").title == "Three Four"
+    assert made.to_mcp_tool(annotations={"title": "A"}).title == "A"
+    assert Tool.from_function(lambda: 1, name="n", title="T").to_mcp_tool(name="m").title == "T"

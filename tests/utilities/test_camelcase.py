@@ -30,8 +30,8 @@ async def test_they_are_read_with_one_warning_each():
             assert tool.inputSchema is tool.input_schema  # type: ignore[attr-defined]
         with pytest.warns(FastMCPDeprecationWarning, match="ToolAnnotations.readOnlyHint"):
             assert tool.annotations.readOnlyHint is True  # type: ignore[union-attr]
+        result = await client.call_tool_mcp("add", {"a": 1})
         with pytest.warns(FastMCPDeprecationWarning):
-            result = await client.call_tool_mcp("add", {"a": 1})
             assert result.isError is False  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

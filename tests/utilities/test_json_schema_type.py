@@ -195,3 +195,21 @@ def test_a_short_schema_that_describes_an_endless_type():
     defs["d30"] = {"type": "string"}
     made = json_schema_to_type({"$ref": "#/$defs/d0", "$defs": defs})
     assert TypeAdapter(made).validate_python("x") == "x"
+
+
+def test_limits_go_to_the_types_they_are_of():
+    schema = {"type": ["string", "number"], "minLength": 2, "minimum": 10}
+    assert [read(schema, value) for value in ("ab", 10)] == ["ab", 10]
+    for value in ("a", 9):
+        with pytest.raises(pydantic.ValidationError):
+            read(schema, value)
+
+
+def test_properties_of_one_python_name():
+    found = read(an_object(**{"a-b": INTEGER, "a_b": INTEGER, "": INTEGER}), {"a-b": 1, "a_b": 2})
+    assert (found.a_b, found.a_b_2) == (1, 2)
+
+
+def test_a_tuple():
+    schema = {"type": "array", "prefixItems": [INTEGER, {"type": "string"}], "maxItems": 2}
+    assert read(schema, [1, "a"]) == (1, "a")
