@@ -36,7 +36,7 @@ from fastmcp.protocol.jsonrpc import encode_error
 from fastmcp.protocol.versions import Era, era_of
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, UnknownEvent
-from fastmcp.server.exchange import Exchange
+from fastmcp.server.exchange import Detached, Exchange
 from fastmcp.server.sessions import Session, SessionManager, Stream
 from fastmcp.server.transports.asgi import (
     JSON_HEADERS,
@@ -353,13 +353,10 @@ class StreamableHTTP:
         await respond(send, 200, b"", [])
 
 
-class _Silent(Exchange):
+class _Silent(Detached):
     """A notification's exchange: there is nobody to say anything to."""
 
     transport = "streamable-http"
-
-    async def emit(self, message: bytes) -> bool:
-        return False
 
 
 async def _serve_stream(stream: Stream, receive: Receive, send: Send, keepalive: float) -> None:
