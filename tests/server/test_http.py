@@ -173,6 +173,7 @@ async def test_a_hundred_calls_use_one_connection(tmp_path: Path):
         connector._create_connection = counting
         async with aiohttp.ClientSession(connector=connector) as http:
             async with http.post(server.url, json=INITIALIZE, headers=HEADERS) as response:
+                await response.read()  # aiohttp closes a connection whose answer is left unread
                 headers = {**HEADERS, "mcp-session-id": response.headers["mcp-session-id"]}
             for accept in (HEADERS["accept"], "text/event-stream"):
                 for number in range(50):
