@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fastmcp import FastMCP
-from fastmcp.server.backplane.base import Change, PromptsChanged, ResourcesChanged, ToolsChanged
+from fastmcp.server.bus import Change, PromptsChanged, ResourcesChanged, ToolsChanged
 from fastmcp.server.middleware import Middleware
 from fastmcp.server.registry import Registry, VisibilityRule
 from fastmcp.tools import Tool

@@ -12,7 +12,7 @@ from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.jsonrpc import Response
 from fastmcp.server import sessions as module
-from fastmcp.server.backplane.base import ResourceUpdated, ToolsChanged
+from fastmcp.server.bus import ResourceUpdated, ToolsChanged
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session, SessionManager, Stream
 from fastmcp.settings import get_settings

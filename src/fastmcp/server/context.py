@@ -22,8 +22,8 @@ from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import missing_capability
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.resources.base import ResourceResult
-from fastmcp.server.backplane.base import (
-    Backplane,
+from fastmcp.server.bus import (
+    Bus,
     Change,
     PromptsChanged,
     ResourcesChanged,
@@ -71,7 +71,7 @@ class Server(Protocol):
     """What a Context needs of the server it belongs to."""
 
     @property
-    def backplane(self) -> Backplane: ...
+    def bus(self) -> Bus: ...
     @property
     def session_state(self) -> SessionState: ...
     @property
@@ -397,9 +397,9 @@ class Context:
         method, params = body["method"], body.get("params")
         change = _CHANGES.get(method)
         if change is not None:
-            self._server.backplane.publish(change())
+            self._server.bus.publish(change())
         elif method == ResourceUpdated.method:
-            self._server.backplane.publish(ResourceUpdated(cast("dict[str, Any]", params)["uri"]))
+            self._server.bus.publish(ResourceUpdated(cast("dict[str, Any]", params)["uri"]))
         else:
             await self._exchange.emit(jsonrpc.encode_notification(method, params))
 

@@ -20,7 +20,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import Era
-from fastmcp.server.backplane.base import Backplane
+from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.context import Context, Server, get_context
 from fastmcp.server.exchange import Exchange
@@ -62,7 +62,7 @@ class Engine:
         instructions: str | None,
         middleware: list[Middleware],
         lifespan: RunningLifespan,
-        backplane: Backplane,
+        bus: Bus,
         session_state: SessionState,
         mask_error_details: bool,
         client_log_level: str | None,
@@ -76,7 +76,7 @@ class Engine:
         self.instructions = instructions
         self.middleware = middleware
         self.lifespan = lifespan
-        self.backplane = backplane
+        self.bus = bus
         self.session_state = session_state
         self.mask_error_details = mask_error_details
         self.client_log_level = client_log_level
@@ -90,7 +90,7 @@ class Engine:
         self._notice_handler = notice_handler
         self._chains: dict[str, Chain] = {}
         self._composed_from: list[Middleware] = []
-        registry.on_change = backplane.publish
+        registry.on_change = bus.publish
 
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""

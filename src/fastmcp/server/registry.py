@@ -17,7 +17,7 @@ import msgspec
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.backplane.base import (
+from fastmcp.server.bus import (
     Change,
     PromptsChanged,
     ResourcesChanged,

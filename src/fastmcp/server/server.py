@@ -32,8 +32,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.backplane.base import Backplane
-from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
@@ -184,7 +183,7 @@ class FastMCP:
             instructions=instructions,
             middleware=list(middleware or ()),
             lifespan=RunningLifespan(self._enter_lifespan),
-            backplane=MemoryBackplane(),
+            bus=Bus(),
             session_state=SessionState(session_state_store),
             mask_error_details=(
                 settings.mask_error_details if mask_error_details is None else mask_error_details
@@ -249,9 +248,9 @@ class FastMCP:
     # what a Context needs of its server
 
     @property
-    def backplane(self) -> Backplane:
+    def bus(self) -> Bus:
         """Where changes are published."""
-        return self._engine.backplane
+        return self._engine.bus
 
     @property
     def session_state(self) -> SessionState:

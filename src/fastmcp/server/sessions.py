@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from fastmcp.protocol import jsonrpc, session_token
 from fastmcp.protocol.jsonrpc import RequestId, Response
 from fastmcp.protocol.session_token import Claims
-from fastmcp.server.backplane.base import Change
+from fastmcp.server.bus import Change
 from fastmcp.server.registry import SessionVisibility
 from fastmcp.server.session_keys import SessionKeys
 
@@ -188,8 +188,8 @@ class Session:
 
     def deliver(self, change: Change) -> None:
         """A change event becomes this era's notification on the standalone stream."""
-        if self.stream is not None and change.concerns(self.subscriptions):
-            self.stream.put(jsonrpc.encode_notification(change.method, change.params))
+        if self.stream is not None and change.concerns(self):
+            self.stream.put(change.notification())
 
     def close(self) -> None:
         """End everything that is open for this session."""

@@ -1,1 +1,5 @@
-"""How workers tell each other what happened: change events now, messages between workers later."""
+"""What the workers of one server tell each other, and where they keep what must be common.
+
+`base` is the seam, `feed` what a worker has heard of lately, and there are three ways to reach
+other workers: none (`memory`, one process), Unix sockets (`local`, one machine), and Redis.
+"""

@@ -1,77 +1,184 @@
-"""The seam: change events that speak the domain, never the wire.
+"""The seam between the workers of a server.
 
-A publisher says "the tools changed"; what that is on the wire, and who wants to hear it, is
-each listener's business.
+A session's id tells every worker what never changes (`protocol/session_token`). The rest is
+here: the facts that do change during a session (its log level, its subscriptions, its end), the
+changes that all clients may want to hear, and the few things one worker must tell another: an
+answer came here and is waited for there, a request that runs there was cancelled here.
+It speaks the domain and never the wire, so no implementation reads JSON-RPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any, ClassVar, Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.server.backplane.feed import Feed
+from fastmcp.server.bus import AnyChange
+
 __all__ = [
+    "Answered",
     "Backplane",
-    "Change",
-    "Listener",
-    "PromptsChanged",
-    "ResourceUpdated",
-    "ResourcesChanged",
-    "ToolsChanged",
+    "BackplaneDown",
+    "Cancelled",
+    "Facts",
+    "Message",
+    "Noted",
+    "Published",
+    "Receive",
+    "Resync",
+    "Said",
+    "StreamTaken",
+    "decode_message",
+    "encode_message",
 ]
 
+Facts: TypeAlias = Mapping[str, str | None]
+"""What is known of a session beside its id, as text by name; in an update None forgets one."""
 
-class Change(msgspec.Struct, frozen=True):
-    """Something clients may want to know."""
 
-    method: ClassVar[str]
+class Answered(msgspec.Struct, frozen=True, tag=True):
+    """A client's answer to a question that another worker asked.
 
-    @property
-    def params(self) -> dict[str, Any] | None:
+    Attributes:
+        session: the session's name (`Claims.jti`).
+        ask: the question's JSON-RPC id.
+        response: the JSON-RPC response as it came.
+    """
+
+    session: str
+    ask: str
+    response: bytes
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """A client took a request back, and it does not run where the word arrived."""
+
+    session: str
+    request: str | int
+
+
+class Noted(msgspec.Struct, frozen=True, tag=True):
+    """Facts of a session changed."""
+
+    session: str
+    facts: dict[str, str | None]
+
+
+class StreamTaken(msgspec.Struct, frozen=True, tag=True):
+    """The session's standalone stream is open at another worker now: there is only one."""
+
+    session: str
+
+
+class Said(msgspec.Struct, frozen=True, tag=True):
+    """A message for the standalone stream of a session, which the receiving worker holds."""
+
+    session: str
+    message: bytes
+
+
+class Published(msgspec.Struct, frozen=True, tag=True):
+    """Something changed that every client may want to know."""
+
+    change: AnyChange
+
+
+class Resync(msgspec.Struct, frozen=True, tag=True):
+    """Messages may have been missed: what is known of sessions has to be looked up again.
+
+    It comes from the backplane itself, never from a worker.
+    """
+
+
+Message: TypeAlias = Answered | Cancelled | Noted | StreamTaken | Said | Published | Resync
+
+Receive: TypeAlias = Callable[[Message], None]
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Message).decode
+
+
+def encode_message(message: Message) -> bytes:
+    """A message as bytes for another worker."""
+    return _encode(message)
+
+
+def decode_message(data: bytes) -> Message | None:
+    """A worker's message, or None where it is none: a worker of another release may say more."""
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
         return None
 
-    def concerns(self, subscriptions: Collection[str]) -> bool:
-        """Whether a client with these resource subscriptions wants to hear it."""
-        return True
 
+class BackplaneDown(McpError):
+    """The other workers, or what is kept for them, cannot be reached now; later they may."""
 
-class ToolsChanged(Change, frozen=True):
-    method = "notifications/tools/list_changed"
-
-
-class ResourcesChanged(Change, frozen=True):
-    method = "notifications/resources/list_changed"
-
-
-class PromptsChanged(Change, frozen=True):
-    method = "notifications/prompts/list_changed"
-
-
-class ResourceUpdated(Change, frozen=True):
-    """The contents behind one URI changed."""
-
-    uri: str
-    method = "notifications/resources/updated"
-
-    @property
-    def params(self) -> dict[str, Any] | None:
-        return {"uri": self.uri}
-
-    def concerns(self, subscriptions: Collection[str]) -> bool:
-        return self.uri in subscriptions
-
-
-Listener: TypeAlias = Callable[[Change], None]
+    def __init__(self, what: str) -> None:
+        super().__init__(INTERNAL_ERROR, f"{what} cannot be reached now; try again in a moment")
 
 
 class Backplane(Protocol):
-    """Publish and subscribe."""
+    """Reaches the other workers. One serves one application on one event loop.
 
-    def publish(self, change: Change) -> None:
-        """Tell every listener, here and on every worker that shares the backplane."""
+    Attributes:
+        worker: this worker's name; new with every start, so that a fork is not its parent.
+        feed: the changes that were published, here or anywhere, newest last.
+    """
+
+    worker: str
+    feed: Feed
+
+    async def start(self, receive: Receive) -> None:
+        """Begin to hear of others; `receive` is called with each of their messages."""
         ...
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hear every change from now on. Returns the function that ends it."""
+    async def stop(self) -> None:
+        """Hear and tell no more."""
+        ...
+
+    async def send(self, worker: str, message: Message) -> bool:
+        """Tell one worker.
+
+        Returns:
+            False where there is no such worker (any more), or none can be reached by design.
+        Raises:
+            BackplaneDown: it could not be told, and might be later.
+        """
+        ...
+
+    async def broadcast(self, message: Message) -> None:
+        """Tell all other workers.
+
+        Raises:
+            BackplaneDown: they could not be told.
+        """
+        ...
+
+    async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
+        """Keep facts of a session for all workers, and tell them (`Noted`).
+
+        Args:
+            session: its name.
+            facts: the changed ones; None forgets one.
+            ttl: seconds until the session is over anyway, or None where it never is.
+        Raises:
+            BackplaneDown: they could not be kept.
+        """
+        ...
+
+    async def notes(self, session: str) -> Facts:
+        """What is kept of a session; empty where nothing is.
+
+        Raises:
+            BackplaneDown: it cannot be known now.
+        """
+        ...
+
+    async def ready(self) -> bool:
+        """Whether everything it needs can be reached."""
         ...

@@ -1,34 +1,89 @@
-"""The backplane of one process: listeners in a dict."""
+"""The backplane of one process: nobody else is there, and what is noted is kept in a dict."""
 
 from __future__ import annotations
 
-import asyncio
+import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 
-from fastmcp.server.backplane.base import Change, Listener
+from fastmcp.server.backplane.base import Facts, Message, Receive
+from fastmcp.server.backplane.feed import Feed
+from fastmcp.server.bus import Bus, Change
 
-__all__ = ["MemoryBackplane"]
+__all__ = ["MemoryBackplane", "Notes"]
+
+
+class Notes:
+    """Facts by session, of a bounded number of sessions: the least recently noted go first.
+
+    A session that was pushed out is served on; it forgets its log level and the like.
+    """
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._limit = limit
+        self._facts: OrderedDict[str, dict[str, str]] = OrderedDict()
+
+    def update(self, session: str, facts: Facts) -> None:
+        known = self._facts.setdefault(session, {})
+        for name, value in facts.items():
+            if value is None:
+                known.pop(name, None)
+            else:
+                known[name] = value
+        if not known:
+            del self._facts[session]
+            return
+        self._facts.move_to_end(session)
+        if len(self._facts) > self._limit:
+            self._facts.popitem(last=False)
+
+    def get(self, session: str) -> Facts:
+        return self._facts.get(session, {})
+
+    def all(self) -> list[tuple[str, dict[str, str]]]:
+        """Everything that is known, the least recently noted first."""
+        return list(self._facts.items())
 
 
 class MemoryBackplane:
-    """Tells the listeners of this process.
+    """One process alone.
 
-    A change may come from any thread (a sync tool that adds a tool runs on one), so each
-    listener is called on the loop it subscribed from.
+    Args:
+        bus: where this process's changes are published.
     """
 
-    def __init__(self) -> None:
-        self._listeners: dict[Listener, asyncio.AbstractEventLoop] = {}
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._notes = Notes()
+        self._unsubscribe: Callable[[], None] | None = None
+        self.worker = ""
+        self.feed = Feed("")
 
-    def publish(self, change: Change) -> None:
-        for listener, loop in list(self._listeners.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(listener, change)
+    async def start(self, receive: Receive) -> None:
+        self.worker = secrets.token_hex(4)
+        self.feed = Feed(self.worker)
+        self._unsubscribe = self._bus.subscribe(self._published)
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        self._listeners[listener] = asyncio.get_running_loop()
+    async def stop(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
 
-        def unsubscribe() -> None:
-            self._listeners.pop(listener, None)
+    def _published(self, change: Change) -> None:
+        """Something changed in this process."""
+        self.feed.append(change)
 
-        return unsubscribe
+    async def send(self, worker: str, message: Message) -> bool:
+        return False
+
+    async def broadcast(self, message: Message) -> None:
+        return
+
+    async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
+        self._notes.update(session, facts)
+
+    async def notes(self, session: str) -> Facts:
+        return self._notes.get(session)
+
+    async def ready(self) -> bool:
+        return True

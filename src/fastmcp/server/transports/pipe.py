@@ -31,7 +31,7 @@ from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
-from fastmcp.server.backplane.base import Change
+from fastmcp.server.bus import Change
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange, TransportName
 from fastmcp.server.sessions import Session
@@ -181,13 +181,12 @@ class PipeConnection:
             self._session.close()
         self._session = session
         if self._unsubscribe is None:
-            self._unsubscribe = self._engine.backplane.subscribe(self._changed)
+            self._unsubscribe = self._engine.bus.subscribe(self._changed)
 
     def _changed(self, change: Change) -> None:
         session = self._session
-        if session is not None and change.concerns(session.subscriptions):
-            message = jsonrpc.encode_notification(change.method, change.params)
-            self._spawn(self._write(message))
+        if session is not None and change.concerns(session):
+            self._spawn(self._write(change.notification()))
 
     def _start(self, call: Call, session: Session | None) -> None:
         exchange = self._exchange(session, self._write)

@@ -1,0 +1,116 @@
+"""What changed lately: a ring that every open stream reads with a cursor of its own.
+
+Being live is reading at the end; coming back is reading from where one was. A reader costs a
+cursor and no queue, so a client that does not read costs nothing more, and what is published is
+kept once however many read it. A reader that comes back too late learns that it missed
+something, and tells its client to look at everything again: no change is ever lost silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+
+from fastmcp.server.bus import Change
+
+__all__ = ["Feed", "FeedReader"]
+
+
+class Feed:
+    """The latest changes. It belongs to one event loop.
+
+    Args:
+        name: what its positions belong to; a cursor of a feed with another name means nothing.
+        limit: how many changes are kept.
+    """
+
+    def __init__(self, name: str, limit: int = 1000) -> None:
+        self.name = name
+        self._entries: deque[tuple[int, Change]] = deque(maxlen=limit)
+        self._forgotten = 0
+        self._readers: set[asyncio.Event] = set()
+
+    @property
+    def position(self) -> int:
+        """Of the newest change."""
+        return self._entries[-1][0] if self._entries else self._forgotten
+
+    def append(self, change: Change, position: int | None = None) -> None:
+        """Take the next change.
+
+        Args:
+            change: what happened.
+            position: where it stands, above all before; the next number by default.
+        """
+        if len(self._entries) == self._entries.maxlen:
+            self._forgotten = self._entries[0][0]
+        self._entries.append((self.position + 1 if position is None else position, change))
+        for ready in self._readers:
+            ready.set()
+
+    def forget_before(self, position: int) -> None:
+        """What came up to this position is not here, though it may have been elsewhere."""
+        self._forgotten = max(self._forgotten, position)
+
+    def after(self, position: int) -> list[tuple[int, Change]] | None:
+        """The changes behind a position; None where some of them are not kept any more."""
+        if position < self._forgotten:
+            return None
+        found: list[tuple[int, Change]] = []
+        for entry in reversed(self._entries):
+            if entry[0] <= position:
+                break
+            found.append(entry)
+        found.reverse()
+        return found
+
+    def open(self, position: int | None = None) -> FeedReader:
+        """Read from behind a position; from now on by default."""
+        return FeedReader(self, self._readers, self.position if position is None else position)
+
+
+class FeedReader:
+    """One reader's place in a feed.
+
+    Attributes:
+        position: of the last change it has taken.
+        ready: set when there may be something to take; whoever else has something for the
+            same stream may set it too.
+    """
+
+    def __init__(self, feed: Feed, readers: set[asyncio.Event], position: int) -> None:
+        self.position = position
+        self.ready = asyncio.Event()
+        self._feed = feed
+        self._readers = readers
+        readers.add(self.ready)
+        self.ready.set()  # what is there already
+
+    def take(self) -> list[tuple[int, Change]] | None:
+        """What came since the last time; None, once, where some of it is lost."""
+        found = self._feed.after(self.position)
+        if found is None:
+            self.position = self._feed.position
+            return None
+        if found:
+            self.position = found[-1][0]
+        return found
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until there may be something to take; False when the time is over first.
+
+        Args:
+            seconds: 0 for no limit.
+        """
+        if not self.ready.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds or None):
+                    await self.ready.wait()
+        woken = self.ready.is_set()
+        self.ready.clear()
+        return woken
+
+    def close(self) -> None:
+        """Read no more."""
+        self._readers.discard(self.ready)

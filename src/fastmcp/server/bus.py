@@ -1,0 +1,112 @@
+"""What changes, told inside this process: the tools changed, a resource was updated.
+
+A publisher says what happened in words of the domain; what that is on the wire, and who wants to
+hear it, is each listener's business. The backplane carries it to other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+import msgspec
+
+from fastmcp.protocol import jsonrpc
+
+__all__ = [
+    "AnyChange",
+    "Bus",
+    "Change",
+    "Listener",
+    "PromptsChanged",
+    "ResourceUpdated",
+    "ResourcesChanged",
+    "Subscriber",
+    "ToolsChanged",
+]
+
+
+class Subscriber(Protocol):
+    """Whoever may want to hear of a change."""
+
+    @property
+    def subscriptions(self) -> Collection[str]:
+        """Resource URIs whose updates it asked for."""
+        ...
+
+
+class Change(msgspec.Struct, frozen=True, tag=True):
+    """Something clients may want to know."""
+
+    method: ClassVar[str]
+
+    @property
+    def params(self) -> dict[str, Any] | None:
+        return None
+
+    def concerns(self, subscriber: Subscriber) -> bool:
+        """Whether this client wants to hear it."""
+        return True
+
+    def notification(self) -> bytes:
+        """The JSON-RPC notification it becomes for a client."""
+        return jsonrpc.encode_notification(self.method, self.params)
+
+
+class ToolsChanged(Change, frozen=True):
+    method = "notifications/tools/list_changed"
+
+
+class ResourcesChanged(Change, frozen=True):
+    method = "notifications/resources/list_changed"
+
+
+class PromptsChanged(Change, frozen=True):
+    method = "notifications/prompts/list_changed"
+
+
+class ResourceUpdated(Change, frozen=True):
+    """The contents behind one URI changed."""
+
+    uri: str
+    method = "notifications/resources/updated"
+
+    @property
+    def params(self) -> dict[str, Any] | None:
+        return {"uri": self.uri}
+
+    def concerns(self, subscriber: Subscriber) -> bool:
+        return self.uri in subscriber.subscriptions
+
+
+AnyChange: TypeAlias = ToolsChanged | ResourcesChanged | PromptsChanged | ResourceUpdated
+"""The kinds there are; what another process may send."""
+
+Listener: TypeAlias = Callable[[Change], None]
+
+
+class Bus:
+    """Publish and subscribe, in one process.
+
+    A change may come from any thread (a sync tool that adds a tool runs on one), so each
+    listener is called on the loop it subscribed from.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: dict[Listener, asyncio.AbstractEventLoop] = {}
+
+    def publish(self, change: Change) -> None:
+        """Tell every listener."""
+        for listener, loop in list(self._listeners.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(listener, change)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear every change from now on. Returns the function that ends it."""
+        self._listeners[listener] = asyncio.get_running_loop()
+
+        def unsubscribe() -> None:
+            self._listeners.pop(listener, None)
+
+        return unsubscribe
