@@ -97,11 +97,20 @@ class Settings(BaseSettings):
     http_allowed_hosts: _WordList | None = None
     http_allowed_origins: _WordList | None = None
     http_session_idle_timeout: float | None = Field(default=None, gt=0)
+    """An idle session costs nothing, so by default none ends for being idle."""
+    http_session_lifetime: float | None = Field(default=7 * 24 * 3600.0, gt=0)
+    """A session ends this long after it began, whatever happens."""
+    http_write_timeout: float = Field(default=30.0, ge=0)
+    """A client that does not read its stream for so long is given up; 0 waits for ever."""
+    http_stream_lifetime: float = Field(default=3600.0, ge=0)
+    """A GET's stream ends after this long, and its client comes back; 0: never."""
     http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
     http_stream_after: float = Field(default=0.1, ge=0)
     """After this long a call that may be streamed turns into an SSE stream."""
+    redis_url: SecretStr | None = None
+    """A Redis that all workers share: sessions, events, and messages between workers."""
     session_key: SecretStr | None = None
     """Signs session ids. Several keys, separated by commas: the first signs, all verify, so a
     key can be changed without a session being lost. None: the shared key in `home`."""

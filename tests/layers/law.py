@@ -89,7 +89,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "fastmcp.client.auth",
         "fastmcp.resources.types",
     ),
-    "redis": ("fastmcp.server.backplane.redis",),
+    "redis": ("fastmcp.server.backplane.redis_line",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
     "anyio": (),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 from key_value.aio.stores.memory import MemoryStore
+from key_value.aio.stores.redis import RedisStore
 
 from fastmcp.protocol.events import EventId, read_event_id
-from fastmcp.server.event_store import Entry, EventStore, UnknownEvent
+from fastmcp.server.event_logs import Entry, Head, MemoryLog
+from fastmcp.server.event_store import EventStore, UnknownEvent, new_stream_name
+from tests.support.process import Server
+from tests.support.redis import redis
 
 
 class CountingStore(MemoryStore):
@@ -25,21 +31,68 @@ class CountingStore(MemoryStore):
         await super().put(*args, **kwargs)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with redis() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "key value", "redis"])
+async def stores(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Callable[..., EventStore]]:
+    """Makes stores that share what is kept, as two processes do; in memory it is always the
+    same one."""
+    made: list[EventStore] = []
+    storage = MemoryStore()
+
+    def make(**options: Any) -> EventStore:
+        if request.param == "redis":
+            port = request.getfixturevalue("server").port
+            made.append(EventStore(RedisStore(url=f"redis://127.0.0.1:{port}"), **options))
+            line = made[-1].line
+            assert line is not None
+            line.hold()
+        elif request.param == "key value":
+            made.append(EventStore(storage, **options))
+        elif not made:
+            made.append(EventStore(**options))
+        return made[-1]
+
+    yield make
+    for store in made:
+        await store.aclose()
+        if store.line is not None:
+            await store.line.release()
+
+
+Make = Callable[..., EventStore]
+
+
+def name() -> str:
+    return new_stream_name()
+
+
 async def fill(store: EventStore, stream: str, count: int, *, end: bool = False) -> None:
-    await store.append(stream, Entry(0, None))
+    await store.begin(stream, 7)
     for position in range(1, count + 1):
         last = end and position == count
         await store.append(stream, Entry(position, f'{{"n":{position}}}'.encode(), last))
 
 
-async def test_what_was_and_what_comes_in_one_go():
-    store = EventStore()
-    await fill(store, "s", 2)
+async def rest(store: EventStore, stream: str, position: int) -> list[Entry]:
+    async with asyncio.timeout(10), aclosing(store.after(stream, position)) as entries:
+        return [entry async for entry in entries if entry is not None]
+
+
+async def test_what_was_and_what_comes_in_one_go(stores: Make):
+    store, stream = stores(), name()
+    await fill(store, stream, 2)
     heard: list[int] = []
     both = asyncio.Event()
 
     async def read() -> None:
-        async with aclosing(store.after("s", 0)) as entries:
+        async with aclosing(stores().after(stream, 0)) as entries:
             async for entry in entries:
                 if entry is not None:
                     heard.append(entry.position)
@@ -48,64 +101,99 @@ async def test_what_was_and_what_comes_in_one_go():
 
     reader = asyncio.create_task(read())
     await asyncio.wait_for(both.wait(), 5)
-    await store.append("s", Entry(3, b"{}"))
-    await store.append("s", Entry(4, b"{}", final=True))
+    await store.append(stream, Entry(3, b"{}"))
+    await store.append(stream, Entry(4, b"{}", final=True))
     await asyncio.wait_for(reader, 5)
     assert heard == [1, 2, 3, 4]
+
+
+async def test_long_streams_and_many_readers(stores: Make):
+    store, stream = stores(max_events_per_stream=1000), name()
+    await fill(store, stream, 1)
+    readers = [asyncio.create_task(rest(store, stream, at % 2)) for at in range(10)]
+    for position in range(2, 500):
+        await store.append(stream, Entry(position, b"%d" % position, position == 499))
+    for at, reader in enumerate(readers):
+        assert [entry.position for entry in await reader] == list(range(at % 2 + 1, 500))
+    assert (await rest(store, stream, 400))[0].message == b"401"
 
 
 async def test_an_event_costs_one_write():
     storage = CountingStore()
     store = EventStore(storage)
-    await fill(store, "s", 20)
-    assert storage.puts == 21
+    await fill(store, "s", 20, end=True)
+    # The lease, the head, the event that carries nothing, and twenty events.
+    assert storage.puts == 23
+    await store.aclose()
 
 
-async def test_another_process_that_shares_the_store_reads_on():
-    storage = MemoryStore()
-    writer, reader = EventStore(storage), EventStore(storage)
-    await fill(writer, "s", 1)
-
-    async def read() -> list[bytes | None]:
-        async with aclosing(reader.after("s", 0)) as entries:
-            return [entry.message async for entry in entries if entry is not None]
-
-    reading = asyncio.create_task(read())
-    await writer.append("s", Entry(2, b"[]", final=True))
-    assert await asyncio.wait_for(reading, 5) == [b'{"n":1}', b"[]"]
+async def test_only_so_many_are_kept(stores: Make):
+    store, stream = stores(max_events_per_stream=3), name()
+    await fill(store, stream, 10, end=True)
+    assert [entry.position for entry in await rest(store, stream, 8)] == [9, 10]
+    for position in (2, 7, 11):
+        with pytest.raises(UnknownEvent):
+            await anext(store.after(stream, position))
 
 
-async def test_only_so_many_are_kept():
-    store = EventStore(max_events_per_stream=3)
-    await fill(store, "s", 10)
-    assert [await store.read("s", n) is not None for n in range(6, 11)] == [
-        False,
-        False,
-        True,
-        True,
-        True,
-    ]
+async def test_an_unknown_event(stores: Make):
     with pytest.raises(UnknownEvent):
-        await anext(store.after("s", 2))
+        await anext(stores().after("nobody", 0))
 
 
-async def test_an_unknown_event():
+async def test_events_expire(stores: Make):
+    store, stream = stores(ttl=1), name()
+    await fill(store, stream, 1, end=True)
+    assert len(await rest(store, stream, 0)) == 1
+
+    async def until_gone() -> None:
+        while True:  # nothing tells of it
+            await rest(store, stream, 0)
+
     with pytest.raises(UnknownEvent):
-        await anext(EventStore().after("nobody", 0))
+        await asyncio.wait_for(until_gone(), 10)
 
 
-async def test_events_expire():
-    store = EventStore(ttl=1)
-    await store.append("s", Entry(0, None))
-    assert await store.read("s", 0) == Entry(0, None)
-    async with asyncio.timeout(10):
-        while await store.read("s", 0) is not None:  # noqa: ASYNC110  (nothing tells of it)
-            await asyncio.sleep(0)
+@pytest.mark.parametrize("stores", ["key value", "redis"], indirect=True)
+async def test_the_end_of_one_whose_writer_died(stores: Make):
+    """Its readers, however many, hear one error, as does whoever comes later."""
+    writer, stream = stores(lease=1.0), name()
+    await fill(writer, stream, 1)
+    await writer.aclose()  # it renews its lease no more, as if it had died
+    heard = await asyncio.gather(*(rest(stores(lease=1.0), stream, 0) for _ in range(3)))
+    heard.append(await rest(stores(lease=1.0), stream, 0))
+    for entries in heard:
+        assert [(entry.position, entry.final) for entry in entries] == [(1, False), (2, True)]
+        error = json.loads(entries[-1].message or b"")
+        assert error["id"] == 7
+        assert "gone" in error["error"]["message"]
 
 
-def test_a_limit_of_none_is_refused():
-    with pytest.raises(ValueError, match="max_events_per_stream"):
-        EventStore(max_events_per_stream=0)
+async def test_one_whose_writer_is_silent_goes_on(stores: Make):
+    writer, stream = stores(lease=0.5), name()
+    await fill(writer, stream, 1)
+    reading = asyncio.create_task(rest(stores(lease=0.5), stream, 0))
+    done, _ = await asyncio.wait([reading], timeout=2)
+    assert not done
+    await writer.append(stream, Entry(2, b"{}", True))
+    assert [entry.position for entry in await reading] == [1, 2]
+
+
+async def test_memory_is_bounded():
+    log = MemoryLog(10, None, limit=1000)
+    for number in range(500):
+        await log.begin(f"s{number}", Head("w", number))
+        for position in range(1, 21):
+            await log.append(f"s{number}", Entry(position, b"x"))
+    assert not await log.holds("s0", 20)
+    assert await log.holds("s499", 20)
+    assert log.count <= 1010
+
+
+@pytest.mark.parametrize("options", [{"max_events_per_stream": 0}, {"lease": 0}])
+def test_what_is_refused(options: Any):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        EventStore(**options)
 
 
 async def test_fastmcps_two_methods():

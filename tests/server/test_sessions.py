@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.jsonrpc import Response
-from fastmcp.server import sessions as module
-from fastmcp.server.bus import ResourceUpdated, ToolsChanged
+from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.bus import Bus
+from fastmcp.server.registry import SessionVisibility, VisibilityRule
 from fastmcp.server.session_keys import SessionKeys
-from fastmcp.server.sessions import Session, SessionManager, Stream
+from fastmcp.server.session_manager import SessionManager
+from fastmcp.server.sessions import Session
 from fastmcp.settings import get_settings
 from tests.support.asgi import Peer
 from tests.support.process import script, serve
@@ -24,16 +27,17 @@ KEYS = SessionKeys([b"k" * 32])
 INFO = {"name": "c", "version": "1", "title": "C", "icons": ["x" * 9000]}
 
 
-def manager(**options: Any) -> SessionManager:
-    return SessionManager(KEYS, **options)
+def manager(backplane: MemoryBackplane | None = None, **options: Any) -> SessionManager:
+    """A worker; those that are given one backplane share what is noted."""
+    return SessionManager(KEYS, backplane or MemoryBackplane(Bus()), **options)
 
 
 class Clock:
-    """The monotonic clock of the module, moved by the test."""
+    """The clock of the sessions, moved by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
+        self.now = 1_800_000_000.0
+        monkeypatch.setattr(time, "time", lambda: self.now)
 
 
 @pytest.fixture
@@ -51,30 +55,50 @@ class Call:
         self.cancelled += 1
 
 
-def test_another_worker_rebuilds_it():
+class OpenStream:
+    """A standalone stream."""
+
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+        self.closed = False
+
+    def put(self, message: bytes) -> None:
+        self.said.append(message)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_another_worker_rebuilds_it():
     session = manager().create("2025-06-18", INFO, {"sampling": {}}, "owner")
-    again = manager().get(session.id, "owner")
+    worker = manager()
+    assert worker.known(session.id, "owner") is None
+    again = await worker.find(session.id, "owner")
     assert again is not None
     assert again is not session
+    assert worker.known(session.id, "owner") is again
     assert (again.version, again.client_capabilities) == ("2025-06-18", {"sampling": {}})
     assert again.client_info == {"name": "c", "version": "1", "title": "C"}
 
 
-def test_who_is_a_stranger():
+async def test_who_is_a_stranger():
     sessions = manager()
     session = sessions.create("2025-11-25", INFO, {}, "ann")
-    assert sessions.get(session.id, "ann") is session
+    assert sessions.known(session.id, "ann") is session
+    assert await sessions.find(session.id, "ann") is session
     for owner in ("", "bob"):
-        assert sessions.get(session.id, owner) is None
-        assert manager().get(session.id, owner) is None
+        assert sessions.known(session.id, owner) is None
+        assert await sessions.find(session.id, owner) is None
+        assert await manager().find(session.id, owner) is None
     anonymous = sessions.create("2025-11-25", INFO, {})
-    assert sessions.get(anonymous.id, "ann") is None
-    assert sessions.get(anonymous.id) is anonymous
-    forged = SessionManager(SessionKeys([b"x" * 32])).create("2025-11-25", INFO, {})
+    assert await sessions.find(anonymous.id, "ann") is None
+    assert await sessions.find(anonymous.id) is anonymous
+    stranger = SessionManager(SessionKeys([b"x" * 32]), MemoryBackplane(Bus()))
+    forged = stranger.create("2025-11-25", INFO, {})
     for token in (forged.id, "", "x", session.id + "x", session.id[:-3], "." * 7000):
-        assert sessions.get(token) is None
-    assert sessions.get(KEYS.sign(b"{}")) is None
-    assert sessions.get(KEYS.sign(b"no json")) is None
+        assert await sessions.find(token) is None
+    assert await sessions.find(KEYS.sign(b"{}")) is None
+    assert await sessions.find(KEYS.sign(b"no json")) is None
 
 
 def test_what_does_not_fit_into_a_header():
@@ -82,70 +106,149 @@ def test_what_does_not_fit_into_a_header():
         manager().create("2025-11-25", INFO, {"experimental": {"x": {"y": "z" * 9000}}})
 
 
-def test_ended():
-    sessions = manager()
+async def test_ended():
+    shared = MemoryBackplane(Bus())
+    sessions, other = manager(shared), manager(shared)
     session = sessions.create("2025-11-25", INFO, {})
     call = Call()
     session.begin(1, call)
-    sessions.end(session)
+    await sessions.end(session)
     assert call.cancelled == 1
-    assert sessions.get(session.id) is None
+    assert sessions.known(session.id) is None
+    assert await sessions.find(session.id) is None
+    assert await other.find(session.id) is None
     assert len(sessions) == 0
 
 
-def test_idle(clock: Clock):
+async def test_idle(clock: Clock):
     sessions = manager(idle_timeout=10)
     idle, busy = (sessions.create("2025-11-25", INFO, {}) for _ in range(2))
     call = Call()
     busy.begin(1, call)
-    clock.now += 9
-    assert sessions.get(idle.id) is idle
-    clock.now += 9
-    assert sessions.get(idle.id) is idle
+    for _ in range(2):
+        clock.now += 9
+        assert sessions.known(idle.id) is None  # its use has to be noted
+        assert await sessions.find(idle.id) is idle
+        assert sessions.known(idle.id) is idle
     clock.now += 100
-    assert sessions.get(idle.id) is None
-    assert sessions.get(busy.id) is busy
+    assert await sessions.find(idle.id) is None
+    assert await sessions.find(busy.id) is busy
     clock.now += 100
     busy.end(1, call)  # a call that took long: idle is counted from its end
     clock.now += 9
-    assert sessions.get(busy.id) is busy
+    assert await sessions.find(busy.id) is busy
     clock.now += 11
-    assert sessions.get(busy.id) is None
+    assert await sessions.find(busy.id) is None
 
 
-def test_without_a_timeout_nothing_idles_out(clock: Clock):
+async def test_idle_is_what_nobody_uses_anywhere(clock: Clock):
+    shared = MemoryBackplane(Bus())
+    one, two = (manager(shared, idle_timeout=10) for _ in range(2))
+    session = one.create("2025-11-25", INFO, {})
+    for _ in range(5):
+        clock.now += 9
+        assert await two.find(session.id) is not None
+    assert await manager(shared, idle_timeout=10).find(session.id) is not None
+    clock.now += 11
+    assert await manager(shared, idle_timeout=10).find(session.id) is None
+
+
+async def test_a_restart_forgets_when_it_was_used_and_ends_none(clock: Clock):
+    session = manager().create("2025-11-25", INFO, {})
+    clock.now += 1000
+    restarted = manager(idle_timeout=10)
+    clock.now += 9
+    assert await restarted.find(session.id) is not None
+    clock.now += 11
+    assert await restarted.find(session.id) is None
+
+
+async def test_without_a_timeout_nothing_idles_out(clock: Clock):
     sessions = manager()
     session = sessions.create("2025-11-25", INFO, {})
     clock.now += 10**9
-    assert sessions.get(session.id) is session
+    assert sessions.known(session.id) is session
 
 
-def test_an_open_stream_keeps_it(clock: Clock):
-    sessions = manager(idle_timeout=10)
+async def test_no_session_lives_for_ever(clock: Clock):
+    sessions = manager(lifetime=100)
     session = sessions.create("2025-11-25", INFO, {})
-    session.stream = Stream()
+    clock.now += 99
+    assert sessions.known(session.id) is session
+    clock.now += 2
+    assert sessions.known(session.id) is None
+    assert await sessions.find(session.id) is None
+    assert await manager(lifetime=100).find(session.id) is None
+
+
+async def test_an_open_stream_keeps_it(clock: Clock):
+    shared = MemoryBackplane(Bus())
+    sessions = manager(shared, idle_timeout=10)
+    await sessions.start()
+    session = sessions.create("2025-11-25", INFO, {})
+    await session.open_stream(OpenStream())
     clock.now += 100
-    assert sessions.get(session.id) is session
+    assert await sessions.find(session.id) is session
+    clock.now += 100
+    assert await manager(shared, idle_timeout=10).find(session.id) is not None
+    await sessions.stop()
 
 
-def test_a_flood_pushes_out_the_least_recently_used_and_no_busy_one():
+async def test_a_flood_pushes_out_the_least_recently_used_and_no_busy_one():
     sessions = manager(capacity=3)
     used, unused, busy = (sessions.create("2025-11-25", INFO, {}) for _ in range(3))
-    used.log_level = unused.log_level = "error"
     call = Call()
     busy.begin(1, call)
-    assert sessions.get(used.id) is used
-    sessions.create("2025-11-25", INFO, {})
-    assert len(sessions) == 3
-    assert sessions.get(used.id) is used
+    await unused.set_log_level("error")
+    assert sessions.known(used.id) is used
     for _ in range(100):
         sessions.create("2025-11-25", INFO, {})
+        assert sessions.known(used.id) is used
     assert len(sessions) == 3
-    assert sessions.get(busy.id) is busy
+    assert sessions.known(busy.id) is busy
     assert sessions.open_sessions() == [busy]
-    rebuilt = sessions.get(unused.id)  # still valid; only what was set is forgotten
+    assert sessions.known(unused.id) is None
+    rebuilt = await sessions.find(unused.id)
     assert rebuilt is not None
-    assert rebuilt.log_level is None
+    assert rebuilt.log_level == "error"
+
+
+async def test_what_one_worker_is_told_another_knows():
+    shared = MemoryBackplane(Bus())
+    one, two = manager(shared), manager(shared)
+    session = one.create("2025-11-25", INFO, {})
+    await session.set_log_level("warning")
+    await session.subscribe("a:1")
+    await session.subscribe("a:2")
+    await session.unsubscribe("a:1")
+    visibility = SessionVisibility()
+    visibility.add([VisibilityRule.of(False, {"x"}, None, None, {"t"}, None)])
+    await session.show(visibility)
+    known = await two.find(session.id)
+    assert known is not None
+    assert (known.log_level, known.subscriptions) == ("warning", {"a:2"})
+    assert known.visibility is not None
+    assert known.visibility.rules == visibility.rules
+    await session.show(None)
+    rebuilt = await manager(shared).find(session.id)
+    assert rebuilt is not None
+    assert rebuilt.visibility is None
+
+
+async def test_a_second_stream_ends_the_first():
+    sessions = manager()
+    session = sessions.create("2025-11-25", INFO, {})
+    older, newer = OpenStream(), OpenStream()
+    await session.open_stream(older)
+    await session.open_stream(newer)
+    assert (older.closed, newer.closed) == (True, False)
+    await session.close_stream(older)
+    assert session.stream is newer
+    await session.say(b"{}")
+    assert (older.said, newer.said) == ([], [b"{}"])
+    await session.close_stream(newer)
+    await session.say(b"{}")
+    assert newer.said == [b"{}"]
 
 
 def test_the_newest_of_two_calls_with_one_id_is_cancelled():
@@ -177,34 +280,6 @@ async def test_answers():
         await one
     for id in (None, "other", 5):
         assert not session.answer(Response(id, {}))
-
-
-async def test_streams():
-    stream = Stream()
-    assert await stream.take(0.001) == []
-    stream.put(b"1")
-    stream.put(b"2")
-    assert await stream.take() == [b"1", b"2"]
-    for number in range(Stream.limit + 5):
-        stream.put(b"%d" % number)
-    assert stream.dropped == 5
-    stream.close()
-    assert len(await stream.take() or []) == Stream.limit
-    assert await stream.take() is None
-
-
-def test_changes():
-    session = Session("s", "2025-11-25", {}, {})
-    session.deliver(ToolsChanged())  # nobody listens
-    session.stream = Stream()
-    session.subscriptions.add("a:1")
-    session.deliver(ToolsChanged())
-    session.deliver(ResourceUpdated("a:1"))
-    session.deliver(ResourceUpdated("a:2"))
-    assert session.stream._backlog == [
-        b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}',
-        b'{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1"}}',
-    ]
 
 
 # over the wire

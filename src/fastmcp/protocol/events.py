@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["MAX_ID_LENGTH", "EventId", "read_event_id"]
+__all__ = ["MAX_ID_LENGTH", "PRIMED_SINCE", "EventId", "read_event_id"]
 
 MAX_ID_LENGTH: Final = 128
+
+PRIMED_SINCE: Final = "2025-11-25"
+"""The first version with priming events; older clients take an event without data for a message."""
+
+
+_MOST_DIGITS: Final = 20
 
 
 class EventId(NamedTuple):
@@ -35,5 +41,7 @@ def read_event_id(text: str) -> EventId | None:
         return None
     stream, dot, position = text.rpartition(".")
     if not dot or not stream or not position.isascii() or not position.isdigit():
+        return None
+    if len(position) > _MOST_DIGITS:
         return None
     return EventId(stream, int(position))

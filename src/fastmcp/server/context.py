@@ -320,7 +320,7 @@ class Context:
         params: dict[str, Any] = {"level": level, "data": {"msg": message, "extra": extra}}
         if logger_name is not None:
             params["logger"] = logger_name
-        await self._exchange.emit(jsonrpc.encode_notification("notifications/message", params))
+        await self._exchange.tell(jsonrpc.encode_notification("notifications/message", params))
 
     def _wanted_log_level(self) -> str | None:
         """The least severe level to send, or None for nothing at all.
@@ -382,7 +382,7 @@ class Context:
             params["total"] = total
         if message is not None:
             params["message"] = message
-        await self._exchange.emit(jsonrpc.encode_notification("notifications/progress", params))
+        await self._exchange.tell(jsonrpc.encode_notification("notifications/progress", params))
 
     async def send_notification(self, notification: Any) -> None:
         """Send a notification of `mcp_types`.
@@ -401,7 +401,7 @@ class Context:
         elif method == ResourceUpdated.method:
             self._server.bus.publish(ResourceUpdated(cast("dict[str, Any]", params)["uri"]))
         else:
-            await self._exchange.emit(jsonrpc.encode_notification(method, params))
+            await self._exchange.tell(jsonrpc.encode_notification(method, params))
 
     async def close_sse_stream(self) -> None:
         """End this call's response stream but not the call; the client resumes it later.
@@ -645,7 +645,7 @@ class Context:
         self._visibility = None
         session = self._exchange.session
         if session is not None and session.visibility is not None:
-            session.visibility = None
+            await session.show(None)
             await self._tell_changed(None)
 
     async def _change_visibility(
@@ -667,7 +667,7 @@ class Context:
         if session is None:
             self._visibility = visibility
             return
-        session.visibility = visibility
+        await session.show(visibility)
         await self._tell_changed(components)
 
     async def _tell_changed(self, components: set[ComponentKind] | None) -> None:
@@ -676,7 +676,7 @@ class Context:
             change for kind, change in LIST_CHANGES.items() if not components or kind in components
         )
         for change in changes:
-            await self._exchange.emit(jsonrpc.encode_notification(change.method))
+            await self._exchange.tell(jsonrpc.encode_notification(change.method))
 
     # background tasks come with the tasks extension; a call is never one yet
 

@@ -45,6 +45,7 @@ class Engine:
 
     Attributes:
         facade: the `FastMCP` object that handlers see as `ctx.fastmcp`.
+        group: the name its author gave it, or "": what its workers have in common.
         registry: its components.
         server_info: the `Implementation` it calls itself.
         middleware: outermost first; the chains are composed from it once.
@@ -55,6 +56,7 @@ class Engine:
         self,
         *,
         facade: Server,
+        group: str,
         handlers: Mapping[str, Handler],
         notice_handler: Handler,
         registry: Registry,
@@ -71,6 +73,7 @@ class Engine:
         experimental_capabilities: Mapping[str, Any] | None,
     ) -> None:
         self.facade = facade
+        self.group = group
         self.registry = registry
         self.server_info = server_info
         self.instructions = instructions

@@ -1,49 +1,46 @@
 """What was said on a stream, kept so that a client whose connection broke can hear the rest.
 
-A resumable stream is a log with a cursor: an event is written once, under its stream and its
-position, and reading goes forward from a position; being live is reading at the end. Nothing
-is ever rewritten, so an event costs one write whatever the stream's length.
-
-Any `AsyncKeyValue` store holds the log. Such stores tell nobody of a write, so a reader in the
-process that writes is woken, and one in another process looks again every quarter of a second.
+A resumable stream is a log with a cursor (`server/event_logs`): being live is reading at its
+end. Whoever writes a stream holds a lease; when the writer dies, a reader writes the stream's
+end in its place, an error, and so does not wait for ever for an answer that will not come.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import cached_property
+from contextlib import suppress
 from typing import Any, Final, cast
 
-import msgspec
-
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.events import EventId, read_event_id
+from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.server.backplane.redis_line import RedisLine, line_of
+from fastmcp.server.event_logs import Entry, EventLog, Head, KeyValueLog, MemoryLog
+from fastmcp.server.redis_log import RedisLog
 from fastmcp.server.state import StateBackend
 
-__all__ = ["Entry", "EventStore", "UnknownEvent"]
+__all__ = ["Entry", "EventStore", "StoreDown", "UnknownEvent"]
 
-_COLLECTION: Final = "fastmcp_events"
-_LOOK_AGAIN: Final = 0.25
-"""Seconds after which a reader looks for what another process wrote."""
+_logger: Final = logging.getLogger("fastmcp.server.events")
+
+_LEASE: Final = 10.0
+_RETRY: Final = 1.0
+_GONE: Final = (
+    "The worker that ran this request is gone, and its answer with it; what it had begun may be "
+    "half done"
+)
 
 
 class UnknownEvent(Exception):
     """No such event: it never was, it is older than the log, or it belongs to another session."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One event.
-
-    Attributes:
-        position: its place in the stream.
-        message: the JSON-RPC message, or None for a priming event.
-        final: whether the stream ends with it.
-    """
-
-    position: int
-    message: bytes | None
-    final: bool = False
+class StoreDown(Exception):
+    """The store cannot be reached now."""
 
 
 class EventStore:
@@ -51,61 +48,129 @@ class EventStore:
 
     Args:
         storage: any `AsyncKeyValue` store; this process's memory by default. A store that is
-            shared lets a client resume on another worker and after a restart.
+            shared lets a client resume on another worker and after a restart. On a `RedisStore`
+            the log uses Redis itself (streams, pub/sub), and so do the workers to find each other.
         max_events_per_stream: how many events of a stream are kept; the oldest go first.
         ttl: seconds that an event is kept, None for ever.
+        lease: seconds after which a worker that died is noticed by those who wait for it.
+    Raises:
+        ValueError: a number out of its range.
     """
 
     def __init__(
         self,
-        storage: StateBackend | None = None,
+        storage: StateBackend | RedisLine | None = None,
         max_events_per_stream: int = 100,
         ttl: int | None = 3600,
+        lease: float = _LEASE,
     ) -> None:
         if max_events_per_stream < 1:
             raise ValueError("max_events_per_stream must be at least 1")
+        if lease <= 0:
+            raise ValueError("lease must be more than 0 seconds")
         self.ttl = ttl
-        self._given = storage
-        self._most = max_events_per_stream
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self.line: RedisLine | None = None
+        if isinstance(storage, RedisLine):
+            self.line = storage
+        elif storage is not None:
+            self.line = line_of(storage)
+        self._lease = lease
+        self._writer = ""
+        self._live: set[str] = set()
+        self._renewing: asyncio.Task[None] | None = None
         self._next: dict[str, int] = {}
+        self._down = False
+        self._log: EventLog
+        if self.line is not None:
+            self._log = RedisLog(self.line, max_events_per_stream, ttl)
+        elif storage is not None and not isinstance(storage, RedisLine):
+            self._log = KeyValueLog(storage, max_events_per_stream, ttl)
+        else:
+            self._log = MemoryLog(max_events_per_stream, ttl)
 
-    @cached_property
-    def _storage(self) -> StateBackend:
-        if self._given is not None:
-            return self._given
-        from key_value.aio.stores.memory import MemoryStore  # 0.2 s that most servers never need
+    # writing
 
-        return cast("StateBackend", MemoryStore(max_entries_per_collection=100_000))
+    async def begin(self, stream: str, request: str | int | None = None) -> None:
+        """Begin a stream that this process writes; it has event 0, which carries nothing.
 
-    # the log
+        Args:
+            stream: the stream's key.
+            request: the JSON-RPC id of the request it answers.
+        Raises:
+            StoreDown: it could not be written.
+        """
+        if not self._writer:
+            self._writer = secrets.token_hex(8)
+        self._live.add(stream)
+        loop = asyncio.get_running_loop()
+        if self._renewing is None or self._renewing.done() or self._renewing.get_loop() is not loop:
+            # Before the stream: nobody must see one without a lease.
+            await self._do(self._log.renew(self._writer, self._lease))
+            self._renewing = loop.create_task(self._renew())
+        await self._do(self._log.begin(stream, Head(self._writer, request)))
 
     async def append(self, stream: str, entry: Entry) -> None:
-        """Write the next event of a stream; one writer a stream counts its positions."""
-        value: dict[str, Any] = {"final": entry.final}
-        if entry.message is not None:
-            value["message"] = entry.message.decode()
-        await self._storage.put(
-            f"{stream}.{entry.position}", value, collection=_COLLECTION, ttl=self.ttl
-        )
-        if entry.position >= self._most:
-            await self._storage.delete(
-                f"{stream}.{entry.position - self._most}", collection=_COLLECTION
-            )
-        for waiting in self._waiting.get(stream, ()):
-            waiting.set()
+        """Write the next event of a stream; one writer a stream counts its positions.
 
-    async def read(self, stream: str, position: int) -> Entry | None:
-        """One event, or None where there is none (yet, or any more)."""
-        value = await self._storage.get(f"{stream}.{position}", collection=_COLLECTION)
-        if value is None:
-            return None
-        message = cast("str | None", value.get("message"))
-        return Entry(
-            position,
-            message.encode() if message is not None else None,
-            bool(value.get("final", False)),
-        )
+        Raises:
+            StoreDown: it could not be written.
+        """
+        if entry.final:
+            self._live.discard(stream)
+        await self._do(self._log.append(stream, entry))
+
+    async def finish(self, stream: str, entry: Entry) -> None:
+        """Write the last event, however long that takes: somebody was promised it.
+
+        It is tried again as long as the store would have kept it, an hour at most.
+        """
+        left = min(3600.0, self.ttl or 3600.0)
+        while left > 0:
+            with suppress(StoreDown):
+                await self.append(stream, entry)
+                return
+            left -= _RETRY
+            await asyncio.sleep(_RETRY)
+        _logger.error("The answer of a call was lost: the event store did not come back")
+
+    async def aclose(self) -> None:
+        """Write no more: what was not finished counts as lost when the lease is over."""
+        self._live.clear()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._renewing
+            self._renewing = None
+
+    def writes(self, stream: str) -> bool:
+        """Whether this process writes a stream, and it goes on."""
+        return stream in self._live
+
+    async def _do(self, work: Awaitable[Any]) -> Any:
+        try:
+            result = await work
+        except Exception as exc:  # each kind of store has its own
+            if not self._down:
+                self._down = True
+                _logger.warning(
+                    "The event store cannot be reached (%s): streams go on and cannot be resumed "
+                    "until it is back",
+                    exc,
+                )
+            raise StoreDown from exc
+        if self._down:
+            self._down = False
+            _logger.warning("The event store is back")
+        return result
+
+    async def _renew(self) -> None:
+        """Say that this process lives, while it writes anything."""
+        while self._live:
+            await asyncio.sleep(self._lease / 3)
+            with suppress(StoreDown):
+                await self._do(self._log.renew(self._writer, self._lease))
+
+    # reading
 
     async def after(self, stream: str, position: int) -> AsyncGenerator[Entry | None]:
         """Every event behind a position: those that were, then those that come.
@@ -118,27 +183,41 @@ class EventStore:
             do other things. It ends with the stream's last event.
         Raises:
             UnknownEvent: there is no event at this position, so what follows it is not known.
+            StoreDown: the store cannot be reached.
         """
-        if await self.read(stream, position) is None:
+        if not await self._do(self._log.holds(stream, position)):
             raise UnknownEvent(f"{stream}.{position}")
-        woken = asyncio.Event()
-        self._waiting.setdefault(stream, set()).add(woken)
-        try:
+        pause = min(self._log.look, 1.0, self._lease / 4)
+        async with self._log.listen(stream) as woken:
+            looked = 0.0
+            yield None  # the event is known, which the reader may want to tell before more comes
             while True:
                 woken.clear()
-                entry = await self.read(stream, position + 1)
-                if entry is not None:
+                entries = await self._do(self._log.after(stream, position))
+                for entry in entries:
                     position = entry.position
                     yield entry
                     if entry.final:
                         return
-                elif not await _wait(woken, _LOOK_AGAIN):
-                    yield None
-        finally:
-            waiting = self._waiting[stream]
-            waiting.discard(woken)
-            if not waiting:
-                del self._waiting[stream]
+                if entries or await _wait(woken, pause):
+                    continue
+                yield None
+                looked += pause
+                if looked >= self._lease / 4:
+                    looked = 0.0
+                    await self._bury(stream, position)
+
+    async def _bury(self, stream: str, position: int) -> None:
+        """End the stream of a writer that died."""
+        if stream in self._live:
+            return
+        head = await self._do(self._log.head(stream))
+        if head is None or await self._do(self._log.lives(head.writer)):
+            return
+        if await self._do(self._log.after(stream, position)):
+            return  # it had ended before
+        error = encode_error(head.request, McpError(INTERNAL_ERROR, _GONE))
+        await self._do(self._log.append(stream, Entry(position + 1, error, True)))
 
     # FastMCP's face of it
 
@@ -150,6 +229,8 @@ class EventStore:
             message: a JSON-RPC message (a pydantic model or bytes), None for a priming event.
         Returns:
             The event's id.
+        Raises:
+            StoreDown: it could not be written.
         """
         position = self._next.get(stream_id, 0)
         self._next[stream_id] = position + 1
@@ -157,7 +238,12 @@ class EventStore:
             message = cast(
                 "str", message.model_dump_json(by_alias=True, exclude_none=True)
             ).encode()
-        await self.append(stream_id, Entry(position, message))
+        if position == 0:
+            await self._do(self._log.begin(stream_id, Head("")))
+        if position > 0 or message is not None:
+            position = max(position, 1)
+            self._next[stream_id] = position + 1
+            await self._do(self._log.append(stream_id, Entry(position, message)))
         return str(EventId(stream_id, position))
 
     async def replay_events_after(
@@ -167,15 +253,19 @@ class EventStore:
 
         Returns:
             The stream's id, or None where the event is not known.
+        Raises:
+            StoreDown: the store cannot be reached.
         """
         cursor = read_event_id(last_event_id)
-        if cursor is None or await self.read(cursor.stream, cursor.position) is None:
+        if cursor is None or not await self._do(self._log.holds(*cursor)):
             return None
-        position = cursor.position + 1
-        while (entry := await self.read(cursor.stream, position)) is not None:
-            if entry.message is not None:
-                await send_callback((entry.message, str(EventId(cursor.stream, position))))
-            position += 1
+        position = cursor.position
+        while entries := await self._do(self._log.after(cursor.stream, position)):
+            for entry in entries:
+                position = entry.position
+                if entry.message is not None:
+                    event_id = str(EventId(cursor.stream, position))
+                    await send_callback((entry.message, event_id))
         return cursor.stream
 
 

@@ -50,6 +50,10 @@ class Exchange:
         """
         raise NotImplementedError
 
+    async def tell(self, message: bytes) -> None:
+        """Let the client hear a notification where it can; nobody waits for it."""
+        await self.emit(message)
+
     async def close_stream(self) -> None:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""
 

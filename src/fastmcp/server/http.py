@@ -7,6 +7,7 @@ a trailing slash, without a redirect.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,10 +22,14 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
 from starlette.types import Receive, Scope, Send
 
+from fastmcp.server.backplane.base import Backplane
+from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.backplane.redis import RedisBackplane
+from fastmcp.server.backplane.redis_line import line_at
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
 from fastmcp.server.session_keys import load_session_keys
-from fastmcp.server.sessions import SessionManager
+from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.security import (
@@ -122,6 +127,7 @@ def create_streamable_http_app(
     allowed_hosts: Sequence[str] | None = None,
     allowed_origins: Sequence[str] | None = None,
     session_idle_timeout: float | None = None,
+    session_lifetime: float | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
 ) -> StarletteWithLifespan:
@@ -139,41 +145,43 @@ def create_streamable_http_app(
         allowed_hosts: hosts it lets through.
         allowed_origins: origins it lets through.
         session_idle_timeout: seconds after which an unused session ends, or None.
+        session_lifetime: seconds after which any session ends, or None.
         event_store: keeps the streams of calls, so that clients can resume them.
         retry_interval: milliseconds after which a client shall come back to a broken stream.
     Raises:
         ValueError: a setting is out of its range.
     """
     settings = get_settings()
+    if event_store is None and settings.redis_url is not None and not stateless_http:
+        event_store = EventStore(line_at(settings.redis_url.get_secret_value()))
     sessions: SessionManager | None = None
     if not stateless_http:
         keys = load_session_keys(settings.session_keys, settings.home)
-        sessions = SessionManager(keys, session_idle_timeout)
+        backplane = _backplane(engine, path, event_store)
+        sessions = SessionManager(keys, backplane, session_idle_timeout, session_lifetime)
     policy = StreamPolicy(
         json_only=json_response,
         after=settings.http_stream_after,
         keepalive=settings.http_keepalive_interval,
+        write_timeout=settings.http_write_timeout,
+        lifetime=settings.http_stream_lifetime,
+        retry=retry_interval,
     )
     mode = guard_mode(host_origin_protection)
     guard = HostOriginGuard(allowed_hosts, allowed_origins, mode) if mode is not None else None
+    life = _Life(engine, sessions)
     endpoint = StreamableHTTP(
-        engine,
-        sessions,
-        policy,
-        settings.http_max_body_bytes,
-        _LazyLifespan(engine).start,
-        guard,
-        event_store,
-        retry_interval,
+        engine, sessions, policy, settings.http_max_body_bytes, life, guard, event_store
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with engine.lifespan.use():
-            try:
-                yield
-            finally:
-                app.close_streams()
+        await life.enter()
+        try:
+            yield
+        finally:
+            app.close_streams()
+            await life.leave()
 
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
@@ -183,25 +191,67 @@ def create_streamable_http_app(
     return app
 
 
+def _backplane(engine: Engine, path: str, event_store: EventStore | None) -> Backplane:
+    """How the workers of this application reach each other (docs/architecture.md, 3)."""
+    group = f"{engine.group}{path}"
+    if event_store is not None and event_store.line is not None:
+        return RedisBackplane(engine.bus, event_store.line, group)
+    redis_url = get_settings().redis_url
+    if redis_url is not None:
+        return RedisBackplane(engine.bus, line_at(redis_url.get_secret_value()), group)
+    return MemoryBackplane(engine.bus)
+
+
 def _both_spellings(path: str) -> list[str]:
     path = "/" + path.strip("/")
     return [path, path + "/"] if path != "/" else ["/", ""]
 
 
-class _LazyLifespan:
-    """Enters the server's lifespan with the first request when the parent application did not.
+class _Life:
+    """The server's lifespan and the sessions' backplane, entered once for one application.
 
-    Starlette and FastAPI do not run the lifespan of what is mounted in them. It is held until
-    the event loop ends, which cancels the lifespan's own task and so leaves it.
+    Starlette and FastAPI do not run the lifespan of what is mounted in them; then it is entered
+    with the first request, and held until the event loop ends, which leaves it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sessions: SessionManager | None) -> None:
         self._engine = engine
+        self._sessions = sessions
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._loop is asyncio.get_running_loop()
+
+    async def enter(self) -> None:
+        """Enter both.
+
+        Raises:
+            Exception: whatever the author's lifespan raised on the way in.
+        """
+        await self._engine.lifespan.acquire()
+        if self._sessions is not None:
+            await self._sessions.start()
+        self._loop = asyncio.get_running_loop()
+
+    async def leave(self) -> None:
+        """Leave both."""
+        self._loop = None
+        if self._sessions is not None:
+            await self._sessions.stop()
+        await self._engine.lifespan.release()
 
     async def start(self) -> None:
-        if not self._engine.lifespan.running:
-            _logger.info(
-                "The parent application does not run this server's lifespan, so it starts now; "
-                "write lifespan=mcp_app.lifespan to run it with the parent's"
-            )
-        await self._engine.lifespan.acquire()
+        loop = asyncio.get_running_loop()
+        if self._starting is None or self._starting[0] is not loop:
+            self._starting = (loop, asyncio.Lock())
+        async with self._starting[1]:
+            if self.running:
+                return
+            if not self._engine.lifespan.running:
+                _logger.info(
+                    "The parent application does not run this server's lifespan, so it starts "
+                    "now; write lifespan=mcp_app.lifespan to run it with the parent's"
+                )
+            await self.enter()

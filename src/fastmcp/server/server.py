@@ -176,6 +176,7 @@ class FastMCP:
         self.auth = None
         self._engine = Engine(
             facade=self,
+            group=name or "",
             handlers=HANDLERS,
             notice_handler=lifecycle.notice,
             registry=Registry(on_duplicate or "warn", dereference_schemas),
@@ -794,6 +795,7 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         session_idle_timeout: float | None = None,
+        session_lifetime: float | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -811,6 +813,8 @@ class FastMCP:
             allowed_hosts: hosts that the guard lets through.
             allowed_origins: origins that the guard lets through.
             session_idle_timeout: seconds after which an unused session ends.
+            session_lifetime: seconds after which any session ends; FASTMCP_HTTP_SESSION_LIFETIME,
+                else a week.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -824,9 +828,9 @@ class FastMCP:
             )
         if transport not in ("http", "streamable-http"):
             raise ValueError(f"Unknown transport: {transport}")
-        if retry_interval is not None and event_store is None:
-            raise ValueError("retry_interval needs an event_store: without one nothing is resumed")
         settings = get_settings()
+        if retry_interval is not None and event_store is None and settings.redis_url is None:
+            raise ValueError("retry_interval needs an event_store: without one nothing is resumed")
         app = create_streamable_http_app(
             self._engine,
             path=path or settings.streamable_http_path,
@@ -848,6 +852,9 @@ class FastMCP:
                 settings.http_session_idle_timeout
                 if session_idle_timeout is None
                 else session_idle_timeout
+            ),
+            session_lifetime=(
+                settings.http_session_lifetime if session_lifetime is None else session_lifetime
             ),
             event_store=event_store,
             retry_interval=retry_interval,

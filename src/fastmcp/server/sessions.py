@@ -1,31 +1,31 @@
-"""Handshake-era sessions: what a client agreed to in `initialize`, and what is open for it.
+"""A handshake-era session: what a client agreed to in `initialize`, and what is open for it here.
 
-A session id is a signed token (`protocol/session_token`): every worker that has the key can
-verify it and rebuild the session, so a restart or another worker loses none. What is kept
-here is only what is open or was changed, in a bounded cache: an abandoned session costs
-nothing once newer ones push it out.
+What never changes came with its id. What changes (log level, subscriptions, visibility) are
+facts that all workers share; what is open (running requests, questions, the standalone stream)
+belongs to the worker that holds it, and the `Keeper` reaches the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from fastmcp.protocol import jsonrpc, session_token
+import msgspec
+
+from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.jsonrpc import RequestId, Response
-from fastmcp.protocol.session_token import Claims
-from fastmcp.server.bus import Change
-from fastmcp.server.registry import SessionVisibility
-from fastmcp.server.session_keys import SessionKeys
+from fastmcp.server.registry import SessionVisibility, VisibilityRule
 
-__all__ = ["Running", "Session", "SessionManager", "Stream"]
+__all__ = ["Keeper", "OpenStream", "Running", "Session"]
 
-_CLIENT_INFO_KEPT: Final = ("name", "title", "version")
-"""Icons, descriptions and the like would make the session id outgrow a header."""
+_LEVEL: Final = "level"
+_RULES: Final = "rules"
+_SUBSCRIBED: Final = "sub:"
+_STREAM: Final = "stream:"
+_read_rules: Final = msgspec.json.Decoder(list[VisibilityRule]).decode
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Running(Protocol):
@@ -34,50 +34,25 @@ class Running(Protocol):
     def cancel(self) -> None: ...
 
 
-class Stream:
-    """A session's own event stream: messages that belong to no request.
+class OpenStream(Protocol):
+    """The session's own event stream: messages that belong to no request."""
 
-    The transport reads it; publishers put. It holds a bounded backlog, so that a client that
-    does not read costs a fixed amount of memory; what does not fit is counted and dropped
-    (change notifications say "look again", so a lost one costs the client one look at most).
-    """
+    def put(self, message: bytes) -> None: ...
 
-    limit: Final = 256
+    def close(self) -> None: ...
 
-    def __init__(self) -> None:
-        self._backlog: list[bytes] = []
-        self._ready = asyncio.Event()
-        self.closed = False
-        self.dropped = 0
 
-    def put(self, message: bytes) -> None:
-        if len(self._backlog) >= self.limit:
-            self.dropped += 1
-            return
-        self._backlog.append(message)
-        self._ready.set()
+class Keeper(Protocol):
+    """Whoever makes a session known to all workers. A session of a pipe has none."""
 
-    def close(self) -> None:
-        self.closed = True
-        self._ready.set()
+    @property
+    def worker(self) -> str: ...
 
-    async def take(self, patience: float = 0) -> list[bytes] | None:
-        """Everything that waits.
+    async def note(self, session: Session, facts: Mapping[str, str | None]) -> None: ...
 
-        Args:
-            patience: seconds to wait for something, 0 for no limit.
-        Returns:
-            The messages; an empty list when the time is over, None when the stream is closed.
-        """
-        if not self._backlog and not self.closed:
-            self._ready.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience or None):
-                    await self._ready.wait()
-        if not self._backlog and self.closed:
-            return None
-        taken, self._backlog = self._backlog, []
-        return taken
+    async def cancel_elsewhere(self, session: Session, id: RequestId) -> None: ...
+
+    async def say_elsewhere(self, session: Session, message: bytes) -> None: ...
 
 
 class Session:
@@ -85,14 +60,18 @@ class Session:
 
     Attributes:
         id: what the client knows it by: the signed token over HTTP, a random name on a pipe.
+        name: what workers know it by: a part of the id that gives no access.
         version: the negotiated protocol version.
         client_info: the client's name, title and version.
         client_capabilities: what the client can be asked for.
         owner: hash of the principal it belongs to, "" for nobody in particular.
+        ends_at: when it is over whatever happens, in seconds since the epoch, or None.
+        last_used: by anyone, as far as is known here; in seconds since the epoch.
         log_level: the least severe level the client wants, or None where it did not say.
         subscriptions: resource URIs whose updates the client wants.
         visibility: what `ctx.enable_components` changed for it, or None.
-        stream: the open standalone stream, or None.
+        stream: the standalone stream, where it is open at this worker.
+        streams_at: the workers where it is open.
     """
 
     __slots__ = (
@@ -100,12 +79,16 @@ class Session:
         "asks",
         "client_capabilities",
         "client_info",
+        "ends_at",
         "id",
         "inflight",
+        "keeper",
         "last_used",
         "log_level",
+        "name",
         "owner",
         "stream",
+        "streams_at",
         "subscriptions",
         "version",
         "visibility",
@@ -118,25 +101,95 @@ class Session:
         client_info: dict[str, Any],
         client_capabilities: dict[str, Any],
         owner: str = "",
+        *,
+        name: str | None = None,
+        ends_at: float | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.id = id
+        self.name = id if name is None else name
         self.version = version
         self.client_info = client_info
         self.client_capabilities = client_capabilities
         self.owner = owner
+        self.ends_at = ends_at
+        self.keeper = keeper
+        self.last_used = 0.0
         self.log_level: str | None = None
-        self.subscriptions: set[str] = set()
+        self.subscriptions = _NONE
         self.visibility: SessionVisibility | None = None
-        self.stream: Stream | None = None
+        self.stream: OpenStream | None = None
+        self.streams_at = _NONE
         self.inflight: dict[RequestId, list[Running]] = {}
         self.asks: dict[RequestId, asyncio.Future[Any]] = {}
-        self.last_used = 0.0
         self._asked = 0
 
     @property
     def busy(self) -> bool:
-        """Whether something is open that lives in this process alone."""
+        """Whether something is open at this worker."""
         return bool(self.inflight or self.asks or self.stream)
+
+    # facts that all workers share
+
+    async def set_log_level(self, level: str) -> None:
+        """Send the client nothing below this level."""
+        self.log_level = level
+        await self._note({_LEVEL: level})
+
+    async def subscribe(self, uri: str) -> None:
+        """Tell the client when this resource is updated."""
+        self.subscriptions |= {uri}
+        await self._note({_SUBSCRIBED + uri: ""})
+
+    async def unsubscribe(self, uri: str) -> None:
+        """Tell it no more."""
+        self.subscriptions -= {uri}
+        await self._note({_SUBSCRIBED + uri: None})
+
+    async def show(self, visibility: SessionVisibility | None) -> None:
+        """Let the client see other components than the rest of the clients do."""
+        self.visibility = visibility
+        rules = msgspec.json.encode(visibility.rules).decode() if visibility is not None else None
+        await self._note({_RULES: rules})
+
+    async def open_stream(self, stream: OpenStream) -> None:
+        """The standalone stream is here from now on; where it was before, it ends: the older
+        connection may be dead without anyone having noticed."""
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = stream
+        if self.keeper is not None:
+            # Told and kept for all workers, so that each can reach it and an older one ends.
+            await self._note({_STREAM + self.keeper.worker: ""})
+
+    async def close_stream(self, stream: OpenStream) -> None:
+        """This one is over."""
+        if self.stream is stream:
+            self.stream = None
+            if self.keeper is not None:
+                await self._note({_STREAM + self.keeper.worker: None})
+
+    async def _note(self, facts: Mapping[str, str | None]) -> None:
+        self.learn(facts)
+        if self.keeper is not None:
+            await self.keeper.note(self, facts)
+
+    def learn(self, facts: Mapping[str, str | None]) -> None:
+        """Take facts that another worker noted, or that were kept for all."""
+        for fact, value in facts.items():
+            if fact == _LEVEL:
+                self.log_level = value
+            elif fact == _RULES:
+                self.visibility = None
+                if value is not None:
+                    self.visibility = SessionVisibility()
+                    self.visibility.add(_read_rules(value))
+            elif fact.startswith(_SUBSCRIBED):
+                uri = fact.removeprefix(_SUBSCRIBED)
+                self.subscriptions = _with(self.subscriptions, uri, value is not None)
+            elif fact.startswith(_STREAM):
+                worker = fact.removeprefix(_STREAM)
+                self.streams_at = _with(self.streams_at, worker, value is not None)
 
     # requests of the client that are running
 
@@ -149,21 +202,29 @@ class Session:
             running.remove(exchange)
             if not running:
                 del self.inflight[id]
-                self.last_used = time.monotonic()  # idle is counted from here, not from the start
+                self.last_used = time.time()  # idle is counted from here, not from the start
 
     def cancel(self, id: object) -> bool:
-        """Cancel the newest running request with this id; ids may repeat (basic/cancellation)."""
+        """Cancel the newest request with this id that runs here; ids may repeat
+        (basic/cancellation). False where none does."""
         running = self.inflight.get(id) if isinstance(id, (int, str)) else None
         if not running:
             return False
         running[-1].cancel()
         return True
 
+    async def cancel_anywhere(self, id: object) -> None:
+        """The same, whichever worker it runs at."""
+        if not self.cancel(id) and self.keeper is not None and isinstance(id, (int, str)):
+            await self.keeper.cancel_elsewhere(self, id)
+
     # requests to the client that wait for an answer
 
     def open_ask(self, loop: asyncio.AbstractEventLoop) -> tuple[str, asyncio.Future[Any]]:
+        """A new question's id, which names the worker that waits, and the future of its answer."""
         self._asked += 1
-        id = f"{WORKER}.{self._asked}"
+        worker = self.keeper.worker if self.keeper is not None else "ask"
+        id = f"{worker}.{self._asked}"
         future: asyncio.Future[Any] = loop.create_future()
         self.asks[id] = future
         return id, future
@@ -176,7 +237,7 @@ class Session:
         self.asks.pop(id, None)
 
     def answer(self, response: Response) -> bool:
-        """Hand the client's answer to whoever waits for it; False where nobody does."""
+        """Hand the client's answer to whoever waits for it; False where nobody here does."""
         future = self.asks.get(response.id) if response.id is not None else None
         if future is None or future.done():
             return False
@@ -186,13 +247,17 @@ class Session:
             future.set_result(response.result)
         return True
 
-    def deliver(self, change: Change) -> None:
-        """A change event becomes this era's notification on the standalone stream."""
-        if self.stream is not None and change.concerns(self):
-            self.stream.put(change.notification())
+    # messages that belong to no request
+
+    async def say(self, message: bytes) -> None:
+        """Put a message on the standalone stream, at whichever worker it is; nobody may listen."""
+        if self.stream is not None:
+            self.stream.put(message)
+        elif self.keeper is not None and self.streams_at:
+            await self.keeper.say_elsewhere(self, message)
 
     def close(self) -> None:
-        """End everything that is open for this session."""
+        """End everything that is open for this session here."""
         for running in list(self.inflight.values()):
             for exchange in list(running):
                 exchange.cancel()
@@ -202,113 +267,5 @@ class Session:
             self.stream.close()
 
 
-WORKER: Final = secrets.token_hex(4)
-"""This process's name in the ids of its asks: an answer can be routed to the worker that waits."""
-
-
-class SessionManager:
-    """Makes, verifies and ends sessions.
-
-    Args:
-        keys: signs and verifies the ids.
-        idle_timeout: seconds after which an unused session ends, or None for never.
-        capacity: how many records are kept. A session that is pushed out stays valid and is
-            rebuilt from its id; it forgets its log level and its subscriptions.
-    """
-
-    def __init__(
-        self, keys: SessionKeys, idle_timeout: float | None = None, capacity: int = 10_000
-    ) -> None:
-        self._keys = keys
-        self._idle_timeout = idle_timeout
-        self._capacity = capacity
-        self._records: OrderedDict[str, Session] = OrderedDict()
-        self._ended: OrderedDict[str, None] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def create(
-        self,
-        version: str,
-        client_info: dict[str, Any],
-        client_capabilities: dict[str, Any],
-        owner: str = "",
-    ) -> Session:
-        """A new session.
-
-        Raises:
-            McpError: the client's capabilities do not fit into a header.
-        """
-        kept = {k: client_info[k] for k in _CLIENT_INFO_KEPT if k in client_info}
-        claims = Claims(
-            jti=secrets.token_urlsafe(12),
-            ver=version,
-            cap=client_capabilities,
-            cli=kept,
-            own=owner,
-            iat=int(time.time()),
-        )
-        token = session_token.issue(claims, self._keys.sign)
-        session = Session(token, version, kept, client_capabilities, owner)
-        self._remember(session)
-        return session
-
-    def get(self, token: str, owner: str = "") -> Session | None:
-        """The session of an id, or None: unknown, forged, ended, expired or somebody else's.
-
-        The five are alike on purpose: a stranger learns nothing (basic/security, hijacking).
-        """
-        session = self._records.get(token)
-        if session is None:
-            session = self._rebuild(token)
-            if session is None:
-                return None
-        elif self._idled_out(session):
-            self.end(session)
-            return None
-        else:
-            self._records.move_to_end(token)
-        if session.owner != owner:
-            return None
-        if self._idle_timeout is not None:
-            session.last_used = time.monotonic()
-        return session
-
-    def _idled_out(self, session: Session) -> bool:
-        return (
-            self._idle_timeout is not None
-            and not session.busy
-            and time.monotonic() - session.last_used > self._idle_timeout
-        )
-
-    def end(self, session: Session) -> None:
-        """Terminate: from now on its id is unknown (2025-11-25, "Session Management")."""
-        self._records.pop(session.id, None)
-        self._ended[session.id] = None
-        if len(self._ended) > self._capacity:
-            self._ended.popitem(last=False)
-        session.close()
-
-    def open_sessions(self) -> list[Session]:
-        """The sessions that have something open in this process."""
-        return [session for session in self._records.values() if session.busy]
-
-    def _rebuild(self, token: str) -> Session | None:
-        if token in self._ended:
-            return None
-        claims = session_token.read(token, self._keys.verify)
-        if claims is None:
-            return None
-        session = Session(token, claims.ver, claims.cli, claims.cap, claims.own)
-        self._remember(session)
-        return session
-
-    def _remember(self, session: Session) -> None:
-        session.last_used = time.monotonic()
-        self._records[session.id] = session
-        excess = len(self._records) - self._capacity
-        if excess > 0:
-            idle = (id for id, old in self._records.items() if not old.busy)
-            for id in [id for _, id in zip(range(excess), idle, strict=False)]:
-                del self._records[id]
+def _with(members: frozenset[str], member: str, present: bool) -> frozenset[str]:
+    return members | {member} if present else members - {member}

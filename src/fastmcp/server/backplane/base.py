@@ -31,7 +31,6 @@ __all__ = [
     "Receive",
     "Resync",
     "Said",
-    "StreamTaken",
     "decode_message",
     "encode_message",
 ]
@@ -68,12 +67,6 @@ class Noted(msgspec.Struct, frozen=True, tag=True):
     facts: dict[str, str | None]
 
 
-class StreamTaken(msgspec.Struct, frozen=True, tag=True):
-    """The session's standalone stream is open at another worker now: there is only one."""
-
-    session: str
-
-
 class Said(msgspec.Struct, frozen=True, tag=True):
     """A message for the standalone stream of a session, which the receiving worker holds."""
 
@@ -94,7 +87,7 @@ class Resync(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Message: TypeAlias = Answered | Cancelled | Noted | StreamTaken | Said | Published | Resync
+Message: TypeAlias = Answered | Cancelled | Noted | Said | Published | Resync
 
 Receive: TypeAlias = Callable[[Message], None]
 

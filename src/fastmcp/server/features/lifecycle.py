@@ -103,7 +103,7 @@ async def _set_level(engine: Engine, context: Context, params: dict[str, Any]) -
         raise invalid_params(f"Invalid params: level must be one of {', '.join(meta.LOG_LEVELS)}")
     session = context.session
     if session is not None:
-        session.log_level = level
+        await session.set_log_level(level)
     return {}
 
 
@@ -115,7 +115,7 @@ async def notice(engine: Engine, context: Context, params: dict[str, Any]) -> di
         _logger.debug(
             "the client cancels request %r: %s", params.get("requestId"), params.get("reason")
         )
-        session.cancel(params.get("requestId"))
+        await session.cancel_anywhere(params.get("requestId"))
     return {}
 
 

@@ -167,7 +167,7 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
     if not isinstance(uri, str):
         raise invalid_params("Invalid params: uri must be a string")
     if context.session is not None:
-        context.session.subscriptions.add(uri)
+        await context.session.subscribe(uri)
     return {}
 
 
@@ -176,7 +176,7 @@ async def _unsubscribe(engine: Engine, context: Context, params: dict[str, Any])
     if not isinstance(uri, str):
         raise invalid_params("Invalid params: uri must be a string")
     if context.session is not None:
-        context.session.subscriptions.discard(uri)
+        await context.session.unsubscribe(uri)
     return {}
 
 

@@ -41,17 +41,26 @@ SSE_HEADERS: Final[Headers] = [
 
 
 class StreamPolicy(msgspec.Struct, frozen=True):
-    """When an answer becomes a stream.
+    """When an answer becomes a stream, and how a stream is kept.
 
     Attributes:
         json_only: never.
         after: seconds of silence after which a running call turns into one.
         keepalive: seconds between comments on a silent stream; 0 for none.
+        write_timeout: seconds that a client may not read before its stream is given up; 0 for
+            no limit.
+        lifetime: seconds after which a GET's stream ends and the client shall come back; 0 for
+            never.
+        retry: milliseconds after which a client shall come back to a stream that ended or broke,
+            or None for its own choice.
     """
 
     json_only: bool = False
     after: float = 0.1
     keepalive: float = 15.0
+    write_timeout: float = 30.0
+    lifetime: float = 3600.0
+    retry: int | None = None
 
 
 class Patience:
@@ -189,6 +198,13 @@ class HttpExchange(Exchange):
         self._watch()
         return not self._unheard
 
+    async def tell(self, message: bytes) -> None:
+        """On this stream; where the answer is JSON alone, on the session's own stream if there
+        is one (2025-11-25, basic/transports, "Listening for Messages from the Server", 4, lets
+        what belongs to no request be there; a client that wants more must take event streams)."""
+        if not await self.emit(message) and self.session is not None and not self._may_stream():
+            await self.session.say(message)
+
     @property
     def _unheard(self) -> bool:
         """Whether nobody will ever hear what is said now."""
@@ -283,7 +299,14 @@ class HttpExchange(Exchange):
 
     async def _write(self, frame: bytes) -> None:
         if self._phase is Phase.STREAM:
-            await self._put({"type": "http.response.body", "body": frame, "more_body": True})
+            try:
+                # A client that does not read fills its buffers, and then a send waits for it.
+                async with asyncio.timeout(self._policy.write_timeout or None):
+                    await self._put(
+                        {"type": "http.response.body", "body": frame, "more_body": True}
+                    )
+            except TimeoutError:
+                self._lost()
 
     async def _end(self) -> None:
         if self._phase is Phase.STREAM:

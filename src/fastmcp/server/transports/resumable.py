@@ -4,34 +4,33 @@ The stream of a call is a log: what is said is written to it first and sent seco
 that is a cursor. A connection that breaks, or that the server closes on purpose, ends nothing;
 the client comes back with `Last-Event-ID`, on a GET, and hears the rest: what was said meanwhile,
 then what is being said (2025-11-25, basic/transports, "Resumability and Redelivery").
+While the store cannot be reached a stream goes on for the client that reads it, its events
+without ids; the answer of a client that does not is kept until the store is back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import aclosing
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 from fastmcp.protocol import sse
-from fastmcp.protocol.events import EventId
+from fastmcp.protocol.events import PRIMED_SINCE, EventId
 from fastmcp.protocol.headers import Accepts
-from fastmcp.server.event_store import Entry, EventStore, new_stream_name
+from fastmcp.protocol.jsonrpc import RequestId
+from fastmcp.server.event_store import Entry, EventStore, StoreDown, new_stream_name
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Receive, Scope, Send
+from fastmcp.server.transports.event_stream import EventStream
 from fastmcp.server.transports.http_exchange import (
-    SSE_HEADERS,
     HttpExchange,
     Patience,
     Phase,
     StreamPolicy,
-    watch_disconnect,
 )
 
-__all__ = ["ResumableExchange", "resume", "stream_key"]
-
-_PRIMED_SINCE: Final = "2025-11-25"
-"""Older clients take an event without data for a message."""
+__all__ = ["ResumableExchange", "ResumedStream", "stream_key"]
 
 
 def stream_key(session: Session, stream: str) -> str:
@@ -44,7 +43,7 @@ class ResumableExchange(HttpExchange):
 
     Args:
         log: the event store.
-        retry: milliseconds after which the client shall come back, or None for its own choice.
+        request: the JSON-RPC id of the request.
     """
 
     def __init__(
@@ -57,35 +56,48 @@ class ResumableExchange(HttpExchange):
         policy: StreamPolicy,
         patience: Patience,
         log: EventStore,
-        retry: int | None,
+        request: RequestId,
     ) -> None:
         super().__init__(
             receive, send, scope, session, accepts, policy, patience, disconnect_cancels=False
         )
         self._log = log
-        self._retry = retry
+        self._request = request
         self._stream = new_stream_name()
         self._key = stream_key(session, self._stream)
         self._version = session.version
         self._position = 0
+        self._logged = False
         self._forgetting: asyncio.TimerHandle | None = None
 
     @property
     def _unheard(self) -> bool:
         # A client that left before the stream began has no id to come back with.
-        return self.gone and self._phase is Phase.OPEN
+        return self.gone and not self._logged
 
     async def _start_stream(self) -> None:
         if self._phase is not Phase.OPEN:
             return
         await super()._start_stream()
-        await self._log.append(self._key, Entry(0, None))
-        if self._version >= _PRIMED_SINCE:
-            await self._write(sse.encode(b"", id=self._id(), retry=self._retry))
+        try:
+            await self._log.begin(self._key, self._request)
+        except StoreDown:
+            return  # this stream cannot be resumed
+        self._logged = True
+        if self._version >= PRIMED_SINCE:
+            await self._write(sse.encode(b"", id=self._id(), retry=self._policy.retry))
 
     async def _frame(self, message: bytes, final: bool) -> bytes:
+        if not self._logged:
+            return sse.encode(message)
+        entry = Entry(self._position + 1, message, final)
+        try:
+            await self._log.append(self._key, entry)
+        except StoreDown:
+            if not final or not self.gone:
+                return sse.encode(message)
+            await self._log.finish(self._key, entry)
         self._position += 1
-        await self._log.append(self._key, Entry(self._position, message, final))
         return sse.encode(message, id=self._id())
 
     async def close_stream(self) -> None:
@@ -94,12 +106,21 @@ class ResumableExchange(HttpExchange):
             return
         async with self._exclusive():
             await self._start_stream()
-            if self._version >= _PRIMED_SINCE and self._retry is not None:
-                await self._write(sse.encode(b"", retry=self._retry))
+            if not self._logged:
+                return
+            if self._version >= PRIMED_SINCE and self._policy.retry is not None:
+                await self._write(sse.encode(b"", retry=self._policy.retry))
             await self._put({"type": "http.response.body", "body": b""})
             self.gone = True
         self._stop_watching()
         self._left()
+
+    async def accept(self) -> None:
+        """Nothing more is said: whoever reads the log, or comes back to it, is told so too."""
+        if self._logged:
+            with suppress(StoreDown):  # its events expire
+                await self._log.append(self._key, Entry(self._position + 1, None, True))
+        await super().accept()
 
     def drop(self) -> None:
         if self._forgetting is not None:
@@ -109,55 +130,66 @@ class ResumableExchange(HttpExchange):
     def _left(self) -> None:
         """What was asked can still be answered: the client may come back and hear the question.
         As long as the log remembers it; then nobody can."""
-        if self._log.ttl is not None:
+        if self._log.ttl is not None and self._logged:
             self._forgetting = asyncio.get_running_loop().call_later(
                 self._log.ttl, self.lose, "The client did not come back for this question"
             )
+        elif not self._logged:
+            super()._left()
 
     def _id(self) -> str:
         return str(EventId(self._stream, self._position))
 
 
-async def resume(
-    log: EventStore, session: Session, cursor: EventId, receive: Receive, send: Send, silence: float
-) -> None:
-    """Send what follows an event, until the stream's end or the client's leaving.
+class ResumedStream(EventStream):
+    """The rest of a call's stream, for a client that came back.
 
     Args:
-        log: the event store.
         session: whose stream it must be.
+        log: the event store.
         cursor: the last event that the client has.
-        receive: the ASGI channel.
-        send: the ASGI channel.
-        silence: seconds between comments on a silent stream, 0 for none.
-    Raises:
-        UnknownEvent: before anything is sent.
     """
-    loop = asyncio.get_running_loop()
-    async with aclosing(log.after(stream_key(session, cursor.stream), cursor.position)) as entries:
-        entry = await anext(entries)  # raises before the response begins
-        watcher = loop.create_task(watch_disconnect(receive, 0))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-            spoken = loop.time()
-            await _say(send, sse.KEEPALIVE)
-            while not watcher.done():
-                if entry is not None and entry.message is not None:
-                    id = str(EventId(cursor.stream, entry.position))
-                    await _say(send, sse.encode(entry.message, id=id))
-                    spoken = loop.time()
-                elif silence and loop.time() - spoken >= silence:
-                    await _say(send, sse.KEEPALIVE)
-                    spoken = loop.time()
-                if entry is not None and entry.final:
-                    break
-                entry = await anext(entries)
-            await send({"type": "http.response.body", "body": b""})
-        except OSError:  # some servers fail a send to a client that left
-            return
-        finally:
-            watcher.cancel()
 
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        policy: StreamPolicy,
+        session: Session,
+        log: EventStore,
+        cursor: EventId,
+    ) -> None:
+        super().__init__(receive, send, policy)
+        self._log = log
+        self._cursor = cursor
+        self._key = stream_key(session, cursor.stream)
+        self._entries = log.after(self._key, cursor.position)
 
-async def _say(send: Send, frame: bytes) -> None:
-    await send({"type": "http.response.body", "body": frame, "more_body": True})
+    async def find(self) -> None:
+        """Look for the event, before the response begins.
+
+        Raises:
+            UnknownEvent: there is none, or its stream is another session's.
+            StoreDown: the store cannot be reached.
+        """
+        await anext(self._entries)
+
+    def stop(self) -> None:
+        # A call that runs here has its time to end, and its stream ends with it.
+        if not self._log.writes(self._key):
+            super().stop()
+
+    async def frames(self) -> AsyncGenerator[bytes | None]:
+        yield sse.KEEPALIVE
+        async with aclosing(self._entries) as entries:
+            try:
+                async for entry in entries:
+                    if entry is None:
+                        yield None
+                    elif entry.message is not None:
+                        id = str(EventId(self._cursor.stream, entry.position))
+                        yield sse.encode(entry.message, id=id)
+                    if self.closed:
+                        return
+            except StoreDown:
+                self._comes_back = True

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Final, Protocol, cast
 
 from fastmcp.exceptions import McpError
-from fastmcp.protocol import sse
 from fastmcp.protocol.classify import (
     Batch,
     Call,
@@ -30,14 +30,16 @@ from fastmcp.protocol.errors import (
     http_status,
     unsupported_version,
 )
-from fastmcp.protocol.events import read_event_id
+from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import encode_error
 from fastmcp.protocol.versions import Era, era_of
+from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
-from fastmcp.server.event_store import EventStore, UnknownEvent
+from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
 from fastmcp.server.exchange import Detached, Exchange
-from fastmcp.server.sessions import Session, SessionManager, Stream
+from fastmcp.server.session_manager import SessionManager
+from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import (
     JSON_HEADERS,
     BodyTooLarge,
@@ -50,20 +52,28 @@ from fastmcp.server.transports.asgi import (
     respond,
 )
 from fastmcp.server.transports.http_batch import BatchExchange
-from fastmcp.server.transports.http_exchange import (
-    SSE_HEADERS,
-    HttpExchange,
-    Patience,
-    StreamPolicy,
-    watch_disconnect,
-)
-from fastmcp.server.transports.resumable import ResumableExchange, resume
+from fastmcp.server.transports.http_exchange import HttpExchange, Patience, StreamPolicy
+from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
 from fastmcp.server.transports.security import HostOriginGuard, refuse
-from fastmcp.server.transports.shutdown import on_stop
+from fastmcp.server.transports.standalone import StandaloneStream, is_standalone
 
 __all__ = ["StreamableHTTP"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
+_LATER: Final[Headers] = [*JSON_HEADERS, (b"retry-after", b"1")]
+
+
+class Life(Protocol):
+    """What has to run while requests are served: the server's lifespan, the backplane."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it does, on the loop that asks."""
+        ...
+
+    async def start(self) -> None:
+        """Start it, where nobody did."""
+        ...
 
 
 class StreamableHTTP:
@@ -75,10 +85,9 @@ class StreamableHTTP:
             given or wanted, and any worker answers any request.
         policy: when an answer becomes a stream.
         max_body_bytes: the largest request body, 0 for no limit.
-        ready: is awaited before the first request is served: the server's lifespan.
+        life: is started before the first request is served, if nobody did before.
         guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
-        retry: milliseconds after which a client shall come back to a broken stream.
     """
 
     def __init__(
@@ -87,23 +96,21 @@ class StreamableHTTP:
         sessions: SessionManager | None,
         policy: StreamPolicy,
         max_body_bytes: int,
-        ready: Callable[[], Awaitable[None]],
+        life: Life,
         guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
-        retry: int | None = None,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._policy = policy
         self._max_body_bytes = max_body_bytes
-        self._ready = ready
+        self._life = life
         self._guard = guard
         self._log = log
-        self._retry = retry
         self._patience = Patience(policy.after)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._engine.lifespan.running and not await self._started(send):
+        if not self._life.running and not await self._started(send):
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._guard is not None:
@@ -124,7 +131,7 @@ class StreamableHTTP:
 
     async def _started(self, send: Send) -> bool:
         try:
-            await self._ready()
+            await self._life.start()
         except Exception:
             _logger.exception("The server's lifespan failed to start; requests are refused")
             await _refuse(send, 503, "The server could not start; its log says why")
@@ -172,7 +179,7 @@ class StreamableHTTP:
         session: Session | None = None
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
-            found = self._session_of(call, headers, self._sessions)
+            found = await self._session_of(call, headers, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -188,7 +195,7 @@ class StreamableHTTP:
                 self._policy,
                 self._patience,
                 self._log,
-                self._retry,
+                call.id,
             )
         else:
             exchange = HttpExchange(
@@ -224,10 +231,10 @@ class StreamableHTTP:
             return
         if code and session is not None and call.method == "initialize":
             exchange.withdraw_headers()
-            cast("SessionManager", self._sessions).end(session)
+            cast("SessionManager", self._sessions).forget(session)
         await exchange.finish(payload, http_status(code) if stateless and code else 200)
 
-    def _session_of(
+    async def _session_of(
         self, call: Call, headers: Mapping[bytes, bytes], sessions: SessionManager
     ) -> Session | Reject:
         """The session of a request; for `initialize` a new one, whatever id it carries."""
@@ -239,7 +246,7 @@ class StreamableHTTP:
                 return Reject(400, exc, call.id)
             call.version = version
             return session
-        found = _find_session(headers, sessions)
+        found = await _find_session(headers, sessions)
         if isinstance(found, Reject):
             found.id = call.id
         else:
@@ -251,7 +258,7 @@ class StreamableHTTP:
     ) -> None:
         session: Session | None = None
         if notice.era is Era.HANDSHAKE and self._sessions is not None:
-            found = _find_session(headers, self._sessions)
+            found = await _find_session(headers, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -262,12 +269,18 @@ class StreamableHTTP:
 
     async def _reply(self, reply: Reply, headers: Mapping[bytes, bytes], send: Send) -> None:
         if self._sessions is not None:
-            found = _find_session(headers, self._sessions)
+            found = await _find_session(headers, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
-            if not found.answer(reply.response):
-                _logger.debug("an answer to %r that nobody waits for", reply.response.id)
+            try:
+                taken = await self._sessions.answer(found, reply.response)
+            except BackplaneDown as down:
+                await _reject(send, Reject(503, down))
+                return
+            if not taken:
+                await _reject(send, Reject(400, _nobody_asked(str(reply.response.id))))
+                return
         await _accepted(send)
 
     async def _batch(
@@ -275,7 +288,7 @@ class StreamableHTTP:
     ) -> None:
         session: Session | None = None
         if self._sessions is not None:
-            found = _find_session(headers, self._sessions)
+            found = await _find_session(headers, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -304,52 +317,69 @@ class StreamableHTTP:
         if not accepts(headers.get(b"accept")).sse:
             await _refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
             return
-        session = _find_session(headers, sessions)
+        session = await _find_session(headers, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
             return
-        last_event_id = headers.get(b"last-event-id")
-        if last_event_id is not None and self._log is not None:
-            await self._resume(last_event_id, session, receive, send, self._log)
-            return
-        stream = Stream()
-        if session.stream is not None:
-            # The older connection may be dead without anyone having noticed: the newer wins.
-            session.stream.close()
-        session.stream = stream
-        unsubscribe = self._engine.backplane.subscribe(session.deliver)
-        forget = on_stop(stream.close)
+        cursor = None
+        if self._log is not None and (last_event_id := headers.get(b"last-event-id")) is not None:
+            cursor = read_event_id(last_event_id.decode("latin-1"))
+            if cursor is None or not is_standalone(cursor):
+                await self._resume(cursor, session, receive, send, self._log)
+                return
+        stream = StandaloneStream(
+            receive,
+            send,
+            self._policy,
+            session,
+            sessions.backplane.feed,
+            resumable=self._log is not None,
+            cursor=cursor,
+        )
+        with _unless_down():
+            await session.open_stream(stream)
         try:
-            await _serve_stream(stream, receive, send, self._policy.keepalive)
+            await stream.serve()
         finally:
-            forget()
-            if session.stream is stream:
-                session.stream = None
-                unsubscribe()
+            with _unless_down():
+                await session.close_stream(stream)
 
     async def _resume(
-        self, last_event_id: bytes, session: Session, receive: Receive, send: Send, log: EventStore
+        self,
+        cursor: EventId | None,
+        session: Session,
+        receive: Receive,
+        send: Send,
+        log: EventStore,
     ) -> None:
         """The rest of a call's stream ("Resumability and Redelivery")."""
-        cursor = read_event_id(last_event_id.decode("latin-1"))
         try:
             if cursor is None:
                 raise UnknownEvent
-            await resume(log, session, cursor, receive, send, self._policy.keepalive)
+            stream = ResumedStream(receive, send, self._policy, session, log, cursor)
+            await stream.find()
         except UnknownEvent:
             message = "Bad Request: unknown Last-Event-ID; what followed it is not kept any more"
             await _refuse(send, 400, message)
+        except StoreDown:
+            await _reject(send, Reject(503, BackplaneDown("The event store")))
+        else:
+            await stream.serve()
 
     async def _delete(
         self, headers: Mapping[bytes, bytes], send: Send, sessions: SessionManager
     ) -> None:
         if await _refused_version(headers, send):
             return
-        session = _find_session(headers, sessions)
+        session = await _find_session(headers, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
             return
-        sessions.end(session)
+        try:
+            await sessions.end(session)
+        except BackplaneDown as down:
+            await _reject(send, Reject(503, down))
+            return
         await respond(send, 200, b"", [])
 
 
@@ -357,30 +387,6 @@ class _Silent(Detached):
     """A notification's exchange: there is nobody to say anything to."""
 
     transport = "streamable-http"
-
-
-async def _serve_stream(stream: Stream, receive: Receive, send: Send, keepalive: float) -> None:
-    """Write what is put into the stream until it is closed; the client's leaving closes it."""
-    watcher = asyncio.get_running_loop().create_task(_close_when_gone(stream, receive))
-    try:
-        await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-        await send({"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True})
-        while (messages := await stream.take(keepalive)) is not None:
-            frames = b"".join(map(sse.encode, messages)) or sse.KEEPALIVE
-            await send({"type": "http.response.body", "body": frames, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except asyncio.CancelledError:  # the server stops
-        await send({"type": "http.response.body", "body": b""})
-    except OSError:  # some servers fail a send to a client that left
-        return
-    finally:
-        stream.close()
-        watcher.cancel()
-
-
-async def _close_when_gone(stream: Stream, receive: Receive) -> None:
-    await watch_disconnect(receive, 0)
-    stream.close()
 
 
 async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
@@ -412,14 +418,40 @@ def _stopped() -> McpError:
     )
 
 
-def _find_session(headers: Mapping[bytes, bytes], sessions: SessionManager) -> Session | Reject:
+async def _find_session(
+    headers: Mapping[bytes, bytes], sessions: SessionManager
+) -> Session | Reject:
     token = headers.get(b"mcp-session-id")
     if token is None:
         return Reject(400, McpError(INVALID_REQUEST, "Bad Request: Missing session ID"))
-    session = sessions.get(token.decode("latin-1"))
+    id = token.decode("latin-1")
+    session = sessions.known(id)
     if session is None:
-        return Reject(404, McpError(INVALID_REQUEST, "Session not found"))
+        try:
+            session = await sessions.find(id)
+        except BackplaneDown as down:
+            return Reject(503, down)
+        if session is None:
+            return Reject(404, McpError(INVALID_REQUEST, "Session not found"))
     return session
+
+
+def _nobody_asked(ask: str) -> McpError:
+    return McpError(
+        INVALID_REQUEST,
+        f"Nobody waits for the answer {ask!r}: the worker that asked has ended, or cannot be "
+        "reached from the one that this answer came to. Workers on several machines find each "
+        "other through Redis: set FASTMCP_REDIS_URL",
+    )
+
+
+@contextmanager
+def _unless_down() -> Generator[None]:
+    """A stream is served where others cannot be told of it; they would say less to it."""
+    try:
+        yield
+    except BackplaneDown:
+        _logger.debug("a standalone stream that other workers do not know of", exc_info=True)
 
 
 async def _accepted(send: Send) -> None:
@@ -427,7 +459,8 @@ async def _accepted(send: Send) -> None:
 
 
 async def _reject(send: Send, reject: Reject) -> None:
-    await respond(send, reject.status, encode_error(reject.id, reject.error), JSON_HEADERS)
+    headers = _LATER if reject.status == 503 else JSON_HEADERS
+    await respond(send, reject.status, encode_error(reject.id, reject.error), headers)
 
 
 async def _refuse(send: Send, status: int, message: str, headers: Headers | None = None) -> None:

@@ -1,0 +1,226 @@
+"""The backplane on a Redis: any number of workers, on any number of machines.
+
+Facts of a session are a hash, told to all workers when they change. Changes are one Redis stream
+that every worker mirrors in its feed, so that a client that comes back to another worker with its
+cursor hears exactly what it missed. Workers hear each other on two channels: everybody's and
+their own. When Redis was away, what is known of sessions is looked up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, cast
+
+import msgspec
+
+from fastmcp.server.backplane.base import (
+    BackplaneDown,
+    Facts,
+    Message,
+    Noted,
+    Published,
+    Receive,
+    Resync,
+    decode_message,
+    encode_message,
+)
+from fastmcp.server.backplane.feed import Feed
+from fastmcp.server.backplane.redis_line import RedisLine
+from fastmcp.server.bus import AnyChange, Bus, Change
+
+__all__ = ["RedisBackplane"]
+
+_logger: Final = logging.getLogger("fastmcp.server.backplane")
+
+_KEPT: Final = 1000
+"""Changes that the feed and its stream keep."""
+_CHANGES_TTL: Final = 24 * 3600
+_FOREVER: Final = 30 * 24 * 3600.0
+_WAKE: Final = b""
+_encode_change: Final = msgspec.msgpack.Encoder().encode
+_decode_change: Final = msgspec.msgpack.Decoder(AnyChange).decode
+
+
+class RedisBackplane:
+    """The workers that share a Redis and the server's name.
+
+    Args:
+        bus: where this process's changes are published.
+        line: the way to Redis.
+        group: which server: workers of another do not hear each other.
+    """
+
+    def __init__(self, bus: Bus, line: RedisLine, group: str) -> None:
+        self.worker = ""
+        self.feed = Feed("redis", _KEPT)
+        self._bus = bus
+        self._line = line
+        self._base = f"{line.prefix}:{{{group}}}"
+        self._receive: Receive | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._mirroring = asyncio.Lock()
+
+    @property
+    def _changes(self) -> str:
+        return f"{self._base}:changes"
+
+    async def start(self, receive: Receive) -> None:
+        self.worker = secrets.token_hex(4)
+        self.feed = Feed("redis", _KEPT)
+        self._mirroring = asyncio.Lock()
+        self._receive = receive
+        self._line.hold()
+        self._line.when_back(self._back)
+        await self._line.hear(f"{self._base}:all", self._hear)
+        await self._line.hear(f"{self._base}:to:{self.worker}", self._hear)
+        self._unsubscribe = self._bus.subscribe(self._published)
+        with suppress(BackplaneDown):
+            await self._mirror_all()
+
+    async def stop(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._receive = None
+        for task in list(self._tasks):
+            task.cancel()
+        await self._line.release()
+
+    async def ready(self) -> bool:
+        try:
+            return bool(await self._line.do(lambda redis: redis.ping()))
+        except BackplaneDown:
+            return False
+
+    # changes
+
+    def _published(self, change: Change) -> None:
+        self._spawn(self._publish(change))
+
+    async def _publish(self, change: Change) -> None:
+        data = _encode_change(change)
+
+        async def add(redis: Any) -> None:
+            pipeline = redis.pipeline(transaction=False)
+            pipeline.xadd(self._changes, {b"c": data}, maxlen=_KEPT, approximate=True)
+            pipeline.expire(self._changes, _CHANGES_TTL)
+            pipeline.publish(f"{self._base}:all", _WAKE)
+            await pipeline.execute()
+
+        try:
+            await self._line.do(add)
+        except BackplaneDown:
+            # Better the clients of this worker hear it than none. It has no place that another
+            # worker knows; a client that comes back there is told to look at everything.
+            self.feed.append(change)
+
+    async def _mirror_all(self) -> None:
+        """Take the latest changes, so that clients can come back here from another worker."""
+        found = await self._line.do(
+            lambda redis: redis.xrevrange(self._changes, "+", "-", count=_KEPT)
+        )
+        self._append(reversed(cast("list[tuple[bytes, dict[bytes, bytes]]]", found)))
+        if len(found) >= _KEPT:
+            self.feed.forget_before(_position(found[-1][0]))
+
+    async def _mirror(self) -> None:
+        async with self._mirroring:
+            last = _redis_id(self.feed.position)
+            with suppress(BackplaneDown):
+                found = await self._line.do(
+                    lambda redis: redis.xrange(self._changes, f"({last}", "+")
+                )
+                self._append(cast("list[tuple[bytes, dict[bytes, bytes]]]", found))
+
+    def _append(self, found: Any) -> None:
+        for id, fields in found:
+            try:
+                change = _decode_change(fields[b"c"])
+            except (KeyError, msgspec.DecodeError):
+                continue  # of a newer release
+            position = _position(id)
+            if position > self.feed.position:
+                self.feed.append(change, position)
+
+    # messages
+
+    async def send(self, worker: str, message: Message) -> bool:
+        channel, data = f"{self._base}:to:{worker}", self._own(message)
+        return bool(await self._line.do(lambda redis: redis.publish(channel, data)))
+
+    async def broadcast(self, message: Message) -> None:
+        data = self._own(message)
+        await self._line.do(lambda redis: redis.publish(f"{self._base}:all", data))
+
+    def _own(self, message: Message) -> bytes:
+        return self.worker.encode() + b" " + encode_message(message)
+
+    def _hear(self, data: bytes) -> None:
+        if data == _WAKE:
+            self._spawn(self._mirror())
+            return
+        sender, _, rest = data.partition(b" ")
+        message = decode_message(rest)
+        if message is None or sender == self.worker.encode() or self._receive is None:
+            return
+        if not isinstance(message, (Published, Resync)):
+            self._receive(message)
+
+    def _back(self) -> None:
+        if self._receive is not None:
+            self._receive(Resync())
+            self._spawn(self._mirror())
+
+    def _spawn(self, coroutine: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # facts
+
+    def _session(self, session: str) -> str:
+        return f"{self._line.prefix}:session:{session}"
+
+    async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
+        key = self._session(session)
+        kept = {name: value for name, value in facts.items() if value is not None}
+        gone = [name for name, value in facts.items() if value is None]
+        data = self._own(Noted(session, dict(facts)))
+
+        async def write(redis: Any) -> None:
+            pipeline = redis.pipeline(transaction=False)
+            if kept:
+                pipeline.hset(key, mapping=kept)
+            if gone:
+                pipeline.hdel(key, *gone)
+            pipeline.pexpire(key, int((ttl or _FOREVER) * 1000))
+            pipeline.publish(f"{self._base}:all", data)
+            await pipeline.execute()
+
+        await self._line.do(write)
+
+    async def notes(self, session: str) -> Facts:
+        key = self._session(session)
+        found = await self._line.do(lambda redis: redis.hgetall(key))
+        return {
+            name.decode(): value.decode()
+            for name, value in cast("dict[bytes, bytes]", found).items()
+        }
+
+
+_SEQUENCE_BITS: Final = 20
+
+
+def _position(id: bytes) -> int:
+    """A Redis stream id (`milliseconds-sequence`) as one number of the same order."""
+    milliseconds, _, sequence = id.partition(b"-")
+    return int(milliseconds) << _SEQUENCE_BITS | int(sequence)
+
+
+def _redis_id(position: int) -> str:
+    return f"{position >> _SEQUENCE_BITS}-{position & ((1 << _SEQUENCE_BITS) - 1)}"

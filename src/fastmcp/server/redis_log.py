@@ -1,0 +1,118 @@
+"""Resumable streams on Redis: each is a Redis stream, read by range and woken by pub/sub.
+
+An event's id in Redis is its position, so Redis itself refuses a second event at one place: when
+a writer died and two readers want to write the stream's end, one of them does. An event costs one
+round trip, whatever the length of its stream; MAXLEN and a time to live bound what is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, cast
+
+import msgspec
+
+from fastmcp.server.backplane.redis_line import RedisLine
+from fastmcp.server.event_logs import Entry, Head, Waiters
+
+__all__ = ["RedisLog"]
+
+_AT_ONCE: Final = 100
+_MESSAGE: Final = b"m"
+_FINAL: Final = b"f"
+_read_head: Final = msgspec.json.Decoder(Head).decode
+
+
+class RedisLog:
+    """The log on a Redis.
+
+    Args:
+        line: the way to it.
+        most: events kept of a stream.
+        ttl: seconds that a stream is kept after its last event, None for ever.
+    """
+
+    look: float = 1.0
+    """A wake-up can be lost when Redis restarts, so readers look by themselves as well."""
+
+    def __init__(self, line: RedisLine, most: int, ttl: float | None) -> None:
+        self._line = line
+        self._most = most
+        self._ttl = None if ttl is None else int(ttl * 1000)
+        self._waiters = Waiters()
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self._line.prefix}:{kind}:{name}"
+
+    async def begin(self, stream: str, head: Head) -> None:
+        key = self._key("head", stream)
+        value = msgspec.json.encode(head)
+        await self._line.do(lambda redis: redis.set(key, value, px=self._ttl))
+        await self.append(stream, Entry(0, None))
+
+    async def append(self, stream: str, entry: Entry) -> bool:
+        key = self._key("events", stream)
+        fields: list[bytes] = []
+        if entry.message is not None:
+            fields += [_MESSAGE, entry.message]
+        fields += [_FINAL, b"1" if entry.final else b""]
+
+        async def write(redis: Any) -> list[Any]:
+            pipeline = redis.pipeline(transaction=False)
+            pipeline.execute_command(
+                "XADD", key, "MAXLEN", "=", self._most, f"{entry.position + 1}-0", *fields
+            )
+            if self._ttl is not None:
+                pipeline.pexpire(key, self._ttl)
+            pipeline.publish(key, b"")
+            return cast("list[Any]", await pipeline.execute(raise_on_error=False))
+
+        added = (await self._line.do(write))[0]
+        if not isinstance(added, Exception):
+            return True
+        if "equal or smaller" in str(added):
+            return False
+        raise added
+
+    async def holds(self, stream: str, position: int) -> bool:
+        key, id = self._key("events", stream), f"{position + 1}-0"
+        return bool(await self._line.do(lambda redis: redis.xrange(key, id, id)))
+
+    async def after(self, stream: str, position: int) -> Sequence[Entry]:
+        key = self._key("events", stream)
+        found = await self._line.do(
+            lambda redis: redis.xrange(key, f"({position + 1}-0", "+", count=_AT_ONCE)
+        )
+        return [
+            Entry(int(id.partition(b"-")[0]) - 1, fields.get(_MESSAGE), bool(fields.get(_FINAL)))
+            for id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
+        ]
+
+    async def head(self, stream: str) -> Head | None:
+        key = self._key("head", stream)
+        value = await self._line.do(lambda redis: redis.get(key))
+        return None if value is None else _read_head(value)
+
+    def listen(self, stream: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        return self._listen(stream)
+
+    @asynccontextmanager
+    async def _listen(self, stream: str) -> AsyncGenerator[asyncio.Event]:
+        channel = self._key("events", stream)
+        with self._waiters.listen(stream) as woken:
+            await self._line.hear(channel, lambda _: self._waiters.wake(stream))
+            try:
+                yield woken
+            finally:
+                if self._waiters.count(stream) == 1:  # the last one to listen
+                    await self._line.unhear(channel)
+
+    async def renew(self, writer: str, seconds: float) -> None:
+        key = self._key("writer", writer)
+        await self._line.do(lambda redis: redis.set(key, b"", px=int(seconds * 1000)))
+
+    async def lives(self, writer: str) -> bool:
+        key = self._key("writer", writer)
+        return bool(await self._line.do(lambda redis: redis.exists(key)))

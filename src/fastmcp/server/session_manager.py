@@ -1,0 +1,351 @@
+"""Makes, verifies and ends handshake-era sessions, at any worker.
+
+A session id is a signed token (`protocol/session_token`): every worker that has the key can
+verify it and rebuild the session, so a restart or another worker loses none. What is kept in
+this process is a cache of a few idle records, and the records that have something open; an
+abandoned session costs nothing. What changed during a session is asked of the backplane when a
+record is rebuilt, and told by it from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastmcp.protocol import jsonrpc, session_token
+from fastmcp.protocol.jsonrpc import RequestId, Response
+from fastmcp.protocol.session_token import Claims
+from fastmcp.server.backplane.base import (
+    Answered,
+    Backplane,
+    BackplaneDown,
+    Cancelled,
+    Message,
+    Noted,
+    Resync,
+    Said,
+)
+from fastmcp.server.session_keys import SessionKeys
+from fastmcp.server.sessions import Session
+
+__all__ = ["SessionManager"]
+
+_logger: Final = logging.getLogger("fastmcp.server.sessions")
+
+_CLIENT_INFO_KEPT: Final = ("name", "title", "version")
+"""Icons, descriptions and the like would make the session id outgrow a header."""
+
+_ENDED: Final = "ended"
+_USED: Final = "used"
+_LOOKS: Final = 8
+"""How many records are looked at to find one that can go: the work of a request is bounded."""
+
+
+class SessionManager:
+    """The sessions of one application.
+
+    Args:
+        keys: signs and verifies the ids.
+        backplane: reaches the other workers.
+        idle_timeout: seconds after which an unused session ends, or None for never.
+        lifetime: seconds after which any session ends, or None for never.
+        capacity: how many idle records are kept, so that their ids need not be verified again.
+    """
+
+    def __init__(
+        self,
+        keys: SessionKeys,
+        backplane: Backplane,
+        idle_timeout: float | None = None,
+        lifetime: float | None = None,
+        capacity: int = 512,
+    ) -> None:
+        self.backplane = backplane
+        self._keys = keys
+        self._idle_timeout = idle_timeout
+        self._lifetime = lifetime
+        self._capacity = capacity
+        self._records: OrderedDict[str, Session] = OrderedDict()
+        self._by_name: dict[str, Session] = {}
+        self._began = time.time()
+        self._keeping: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def worker(self) -> str:
+        """This worker's name in the ids of its questions: an answer finds the way by it."""
+        return self.backplane.worker
+
+    async def start(self) -> None:
+        """Begin to hear of the other workers."""
+        await self.backplane.start(self._receive)
+        if self._idle_timeout is not None:
+            loop = asyncio.get_running_loop()
+            self._keeping = loop.create_task(self._keep_alive(self._idle_timeout))
+
+    async def stop(self) -> None:
+        """Hear of them no more."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
+        await self.backplane.stop()
+
+    # from an id to a session
+
+    def create(
+        self,
+        version: str,
+        client_info: dict[str, Any],
+        client_capabilities: dict[str, Any],
+        owner: str = "",
+    ) -> Session:
+        """A new session.
+
+        Raises:
+            McpError: the client's capabilities do not fit into a header.
+        """
+        kept = {k: client_info[k] for k in _CLIENT_INFO_KEPT if k in client_info}
+        claims = Claims(
+            jti=secrets.token_urlsafe(12),
+            ver=version,
+            cap=client_capabilities,
+            cli=kept,
+            own=owner,
+            iat=int(time.time()),
+        )
+        token = session_token.issue(claims, self._keys.sign)
+        session = self._session(token, claims)
+        session.last_used = time.time()
+        self._remember(session)
+        return session
+
+    def known(self, token: str, owner: str = "") -> Session | None:
+        """The session of an id, where it is known to be good without asking anyone; else `find`."""
+        session = self._records.get(token)
+        if session is None or session.owner != owner:
+            return None
+        now = time.time()
+        if session.ends_at is not None and now > session.ends_at:
+            return None
+        if self._idle_timeout is not None and now - session.last_used > self._idle_timeout / 10:
+            return None  # that it is used has to be noted, or that it is over
+        self._records.move_to_end(token)
+        return session
+
+    async def find(self, token: str, owner: str = "") -> Session | None:
+        """The session of an id, or None: unknown, forged, ended, expired or somebody else's.
+
+        The five are alike on purpose: a stranger learns nothing (basic/security, hijacking).
+
+        Raises:
+            BackplaneDown: whether it goes on cannot be known now.
+        """
+        session = self._records.get(token)
+        if session is None:
+            session = await self._rebuild(token)
+        if session is None or session.owner != owner:
+            return None
+        now = time.time()
+        if session.ends_at is not None and now > session.ends_at:
+            self._drop(session)
+            return None
+        if self._idle_timeout is not None:
+            idle = now - session.last_used
+            if idle > self._idle_timeout and not session.busy and not session.streams_at:
+                await self.end(session)
+                return None
+            session.last_used = now
+            if idle > self._idle_timeout / 10:
+                await self.note(session, {_USED: f"{now:.3f}"})
+        return session
+
+    async def _rebuild(self, token: str) -> Session | None:
+        claims = session_token.read(token, self._keys.verify)
+        if claims is None:
+            return None
+        facts = await self.backplane.notes(claims.jti)
+        if _ENDED in facts:
+            return None
+        known = self._records.get(token)  # another request may have been faster
+        if known is not None:
+            return known
+        session = self._session(token, claims)
+        # When it was used last is kept by whoever keeps it; a restart forgets that, and ends none.
+        session.last_used = max(session.last_used, claims.iat, self._began)
+        if (used := facts.get(_USED)) is not None:
+            session.last_used = float(used)
+        session.learn(facts)
+        self._remember(session)
+        return session
+
+    def _session(self, token: str, claims: Claims) -> Session:
+        return Session(
+            token,
+            claims.ver,
+            claims.cli,
+            claims.cap,
+            claims.own,
+            name=claims.jti,
+            ends_at=None if self._lifetime is None else claims.iat + self._lifetime,
+            keeper=self,
+        )
+
+    async def end(self, session: Session) -> None:
+        """Terminate: from now on its id is unknown everywhere (2025-11-25, "Session Management").
+
+        Raises:
+            BackplaneDown: it is ended here, and others could not be told.
+        """
+        self._drop(session)
+        await self.note(session, {_ENDED: "1"})
+
+    def forget(self, session: Session) -> None:
+        """It never began: its id was given to nobody."""
+        self._drop(session)
+
+    def _drop(self, session: Session) -> None:
+        self._records.pop(session.id, None)
+        self._by_name.pop(session.name, None)
+        session.close()
+
+    def open_sessions(self) -> list[Session]:
+        """The sessions that have something open in this process."""
+        return [session for session in self._records.values() if session.busy]
+
+    def _remember(self, session: Session) -> None:
+        self._records[session.id] = session
+        self._by_name[session.name] = session
+        looks = _LOOKS
+        while len(self._records) > self._capacity and looks:
+            looks -= 1
+            id, oldest = next(iter(self._records.items()))
+            if oldest.busy:
+                self._records.move_to_end(id)
+            else:
+                del self._records[id]
+                self._by_name.pop(oldest.name, None)
+
+    # to other workers
+
+    async def note(self, session: Session, facts: Mapping[str, str | None]) -> None:
+        """Keep facts of a session for all workers."""
+        left = None if session.ends_at is None else max(1.0, session.ends_at - time.time())
+        await self.backplane.note(session.name, facts, left)
+
+    async def answer(self, session: Session, response: Response) -> bool:
+        """Hand the client's answer to whoever waits for it, at whichever worker.
+
+        Returns:
+            False where the worker that asked is gone, or cannot be reached by design.
+        Raises:
+            BackplaneDown: it cannot be reached now.
+        """
+        if session.answer(response):
+            return True
+        worker, dot, _ = str(response.id).partition(".")
+        if not dot or worker == self.worker:
+            # Nobody waits (any more): the call is over, which is no fault of the client's.
+            _logger.debug("an answer to %r that nobody waits for", response.id)
+            return True
+        message = Answered(session.name, str(response.id), _encode(response))
+        return await self.backplane.send(worker, message)
+
+    async def cancel_elsewhere(self, session: Session, id: RequestId) -> None:
+        await self.backplane.broadcast(Cancelled(session.name, id))
+
+    async def say_elsewhere(self, session: Session, message: bytes) -> None:
+        for worker in session.streams_at:
+            try:
+                if await self.backplane.send(worker, Said(session.name, message)):
+                    continue
+            except BackplaneDown:
+                continue
+            if worker != self.worker:  # it died without a word
+                session.learn({f"stream:{worker}": None})
+
+    # from other workers
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Resync):
+            self._resync()
+            return
+        if isinstance(message, (Answered, Cancelled, Noted, Said)):
+            session = self._by_name.get(message.session)
+            if session is not None:
+                self._hear(session, message)
+
+    def _hear(self, session: Session, message: Answered | Cancelled | Noted | Said) -> None:
+        if isinstance(message, Answered):
+            answer = jsonrpc.decode(message.response)
+            if not isinstance(answer, Response) or not session.answer(answer):
+                _logger.debug("an answer to %r that nobody waits for", message.ask)
+        elif isinstance(message, Cancelled):
+            session.cancel(message.request)
+        elif isinstance(message, Said):
+            if session.stream is not None:
+                session.stream.put(message.message)
+        elif message.facts.get(_ENDED) is not None:
+            self._drop(session)
+        else:
+            self._learn(session, message.facts)
+
+    def _learn(self, session: Session, facts: Mapping[str, str | None]) -> None:
+        session.learn(facts)
+        if (used := facts.get(_USED)) is not None:
+            session.last_used = max(session.last_used, float(used))
+        taken = any(
+            fact.startswith("stream:") and value is not None for fact, value in facts.items()
+        )
+        if taken and session.stream is not None:  # there is one stream, and it is elsewhere now
+            session.stream.close()
+
+    def _resync(self) -> None:
+        """Something may have been missed: idle records are rebuilt at their next use, the
+        others look again now."""
+        for id, session in list(self._records.items()):
+            if session.busy:
+                self._spawn(self._look_again(session))
+            else:
+                del self._records[id]
+                self._by_name.pop(session.name, None)
+
+    async def _look_again(self, session: Session) -> None:
+        try:
+            facts = await self.backplane.notes(session.name)
+        except BackplaneDown:
+            return  # the next reconnection says so again
+        if _ENDED in facts:
+            self._drop(session)
+        else:
+            session.learn(facts)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep_alive(self, idle_timeout: float) -> None:
+        """What has something open here is in use, and other workers must know."""
+        while True:
+            await asyncio.sleep(idle_timeout / 4)
+            now = time.time()
+            for session in self.open_sessions():
+                session.last_used = now
+                try:
+                    await self.note(session, {_USED: f"{now:.3f}"})
+                except BackplaneDown:
+                    break
+
+
+def _encode(response: Response) -> bytes:
+    if response.error is not None:
+        return jsonrpc.encode_error(response.id, response.error)
+    return jsonrpc.encode_result(response.id or "", response.result)

@@ -1,0 +1,111 @@
+"""The answer to a GET: an event stream that lives long and ends well.
+
+Whatever it carries, the same holds for it: the first byte goes out at once (proxies release the
+head with it), silence is broken by comments, a client that left or does not read ends it, and so
+do the server's stop and a life time, both with a word on when to come back. A subclass says what
+is on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from fastmcp.protocol import sse
+from fastmcp.server.transports.asgi import Receive, Send
+from fastmcp.server.transports.http_exchange import SSE_HEADERS, StreamPolicy, watch_disconnect
+from fastmcp.server.transports.shutdown import on_stop
+
+__all__ = ["EventStream"]
+
+_SLACK = 0.05
+"""Seconds: a source that waited for the pause between comments has waited a little less."""
+
+
+class EventStream(ABC):
+    """One long response.
+
+    Args:
+        receive: the ASGI channel.
+        send: the ASGI channel.
+        policy: pauses and limits.
+
+    Attributes:
+        closed: it shall end.
+    """
+
+    def __init__(self, receive: Receive, send: Send, policy: StreamPolicy) -> None:
+        self.closed = False
+        self._receive = receive
+        self._send = send
+        self._policy = policy
+        self._comes_back = False
+
+    @abstractmethod
+    def frames(self) -> AsyncGenerator[bytes | None]:
+        """What is on it: frames, or None each time there is nothing to say for a while.
+
+        It ends when the stream does, and soon after `closed` is set.
+        """
+
+    def close(self) -> None:
+        """End it: nobody reads it any more, or it goes on elsewhere."""
+        self.closed = True
+
+    def stop(self) -> None:
+        """End it because the server stops; the client may come back to another worker."""
+        self._comes_back = True
+        self.close()
+
+    async def serve(self) -> None:
+        """Write it to its end."""
+        loop = asyncio.get_running_loop()
+        watcher = loop.create_task(self._close_when_gone())
+        forget = on_stop(self.stop)
+        try:
+            async with aclosing(self.frames()) as frames:
+                await self._put(
+                    {"type": "http.response.start", "status": 200, "headers": SSE_HEADERS}
+                )
+                await self._write(frames)
+            if self._comes_back and self._policy.retry is not None:
+                await self._body(sse.encode(b"", retry=self._policy.retry))
+            await self._put({"type": "http.response.body", "body": b""})
+        except asyncio.CancelledError:  # the server's patience is over
+            await self._put({"type": "http.response.body", "body": b""})
+        except (OSError, TimeoutError):  # the client left, or it does not read
+            return
+        finally:
+            forget()
+            watcher.cancel()
+
+    async def _write(self, frames: AsyncGenerator[bytes | None]) -> None:
+        loop = asyncio.get_running_loop()
+        keepalive, lifetime = self._policy.keepalive, self._policy.lifetime
+        begun = spoken = loop.time()
+        async for frame in frames:
+            now = loop.time()
+            if frame is not None:
+                await self._body(frame)
+                spoken = now
+            elif keepalive and now - spoken >= keepalive - _SLACK:
+                await self._body(sse.KEEPALIVE)
+                spoken = now
+            if self.closed:
+                return
+            if lifetime and now - begun >= lifetime:
+                self._comes_back = True
+                return
+
+    async def _body(self, frame: bytes) -> None:
+        await self._put({"type": "http.response.body", "body": frame, "more_body": True})
+
+    async def _put(self, message: dict[str, object]) -> None:
+        async with asyncio.timeout(self._policy.write_timeout or None):
+            await self._send(message)
+
+    async def _close_when_gone(self) -> None:
+        await watch_disconnect(self._receive, 0)
+        self.close()
