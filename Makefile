@@ -15,7 +15,7 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv serve test check format bench clean system-deps
+.PHONY: venv serve test check format bench bench-memory clean system-deps
 
 venv: $(STAMP)
 
@@ -48,9 +48,13 @@ format: venv
 	$(BIN)/ruff format .
 
 # One run, interleaved, of this package, FastMCP 4, the official SDK and a bare echo.
-# `make bench BENCH="--only ours"` leaves the peers out.
+# `make bench BENCH="--only ours"` leaves the peers out, `BENCH="--workload progress"` runs that one.
 bench: venv
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# What ten thousand idle sessions and a thousand open streams cost each of them in memory.
+bench-memory: venv
+	$(BIN)/python -m benchmarks --memory $(BENCH)
 
 system-deps:
 	@missing=""; \

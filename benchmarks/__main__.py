@@ -1,10 +1,13 @@
 """`python -m benchmarks`: measures `tools/call` of everyone, in one run, interleaved.
 
 Every target is a server process on core 0, all with the same uvicorn options; the load comes from
-this process on core 1. A round visits every target before the next round begins, so a slow moment
-of the machine hits all alike, and figures are compared within a round. The floor is a bare ASGI
-echo on the same server: it says what part of the cost is ours to answer for, and, by how busy the
-generator is when it loads the floor, that the generator is not what was measured.
+this process on core 1, where Redis is too. A round visits every target before the next round
+begins, so a slow moment of the machine hits all alike, and figures are compared within a round.
+The floor is a bare ASGI echo on the same server: it says what part of the cost is ours to answer
+for, and, by how busy the generator is when it loads the floor, that the generator is not what was
+measured.
+
+`--memory` measures what sessions and streams cost instead, see `memory.py`.
 """
 
 from __future__ import annotations
@@ -13,40 +16,23 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import uvloop
-from tests.support import venvs
-from tests.support.process import Server, serve
+from tests.support.process import Server
+from tests.support.redis import redis
 
+from benchmarks import memory
 from benchmarks.load import WORKLOADS, measure
-from benchmarks.report import FLOOR, Results, plot, table
+from benchmarks.report import FLOOR, OURS, Results, plot, table
+from benchmarks.servers import Target, floor, ours, peers, pin, start
 
 HERE = Path(__file__).parent
-TARGETS = HERE / "targets"
-OURS = "ours"
-
-
-def pin(pid: int, core: int) -> None:
-    """Binds a process to a core, where the machine has more than one and can do that."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(pid, {core})
-
-
-def start(stack: ExitStack, python: Path | str, script: str, kind: str, body: str) -> Server:
-    """A server process, pinned to core 0, ended with the stack."""
-    server = stack.enter_context(
-        serve(
-            lambda port: [python, TARGETS / script, str(port), kind, body],
-            env=venvs.environment(),
-            clean=False,
-        )
-    )
-    pin(server.process.pid, 0)
-    return server
 
 
 def arguments() -> argparse.Namespace:
@@ -58,72 +44,116 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workload", choices=[w.name for w in WORKLOADS], action="append")
     parser.add_argument("--concurrency", type=int, action="append", help="default: 1 and 16")
     parser.add_argument(
-        "--json-peers", action="store_true", help="measure peers with json_response=True instead"
+        "--json-peers",
+        action="store_true",
+        help="measure peers with json_response=True instead, where no progress is to come",
     )
     parser.add_argument("--python", help="interpreter that runs our own server")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    return parser.parse_args()
+    parser.add_argument("--memory", action="store_true", help="measure memory instead")
+    parser.add_argument("--sessions", type=int, default=10_000, help="idle ones, with --memory")
+    parser.add_argument("--streams", type=int, default=1_000, help="open ones, with --memory")
+    options = parser.parse_args()
+    if options.json_peers and options.workload:
+        streamed = {workload.name for workload in WORKLOADS if workload.progress}
+        if not streamed.isdisjoint(options.workload):
+            parser.error("a JSON answer has no progress: leave out --json-peers or that workload")
+    return options
 
 
-async def run(options: argparse.Namespace, stack: ExitStack) -> Results:
+def contestants(options: argparse.Namespace) -> list[Target]:
+    """Everyone but the floor."""
+    if options.only == "floor":
+        return []
+    mine = ours(options.python)
+    return [mine] if options.only == "ours" else [mine, *peers()]
+
+
+async def calls(options: argparse.Namespace, stack: ExitStack) -> Results:
     """Starts what is to be measured, and measures it."""
-    workloads = [w for w in WORKLOADS if not options.workload or w.name in options.workload]
+    workloads = [
+        workload
+        for workload in WORKLOADS
+        if (not options.workload or workload.name in options.workload)
+        and not (options.json_peers and workload.progress)
+    ]
     concurrencies = options.concurrency or [1, 16]
     kinds = {workload.server for workload in workloads}
-    servers: dict[tuple[str, str], Server] = {}
-    floor = start(stack, sys.executable, "echo_server.py", "-", "-")
-    servers |= {(FLOOR, kind): floor for kind in kinds}
-    pythons: dict[str, tuple[Path | str, str]] = {}
-    if options.only != "floor":
-        pythons[OURS] = (options.python or sys.executable, "fastmcp_server.py")
-    if options.only is None:
-        pythons["fastmcp-4"] = (venvs.python_of("fastmcp-4", venvs.FASTMCP_4), "fastmcp_server.py")
-        pythons["mcp-sdk"] = (venvs.python_of("mcp-sdk", venvs.MCP_SDK), "sdk_server.py")
-    for target, (python, script) in pythons.items():
-        body = "json" if options.json_peers and target != OURS else "default"
-        for kind in kinds:
-            servers[target, kind] = start(stack, python, script, kind, body)
+    url = "-"
+    if "redis" in kinds:
+        url = f"redis://127.0.0.1:{stack.enter_context(redis()).port}"
+    bare = floor()
+    process = start(stack, bare, "-")
+    servers: dict[tuple[Target, str], Server] = {(bare, kind): process for kind in kinds}
+    others = contestants(options)
+    for target in others:
+        body = "json" if options.json_peers and target.name != OURS else "default"
+        for kind in sorted(kinds & target.kinds):
+            servers[target, kind] = start(stack, target, kind, body, url)
     results = Results()
-    targets = [*pythons, FLOOR]
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
         for workload in workloads:
+            able = [target for target in [*others, bare] if workload.server in target.kinds]
             for concurrency in concurrencies:
                 # Everyone has every place in the order once.
-                turn = number % len(targets)
-                for target in targets[turn:] + targets[:turn]:
-                    server = servers[target, workload.server]
+                turn = number % len(able)
+                for target in able[turn:] + able[:turn]:
                     sample = await measure(
-                        server.port,
+                        servers[target, workload.server].port,
                         workload,
                         concurrency,
                         options.seconds,
-                        check_value=target != FLOOR,
+                        check_value=target.name != FLOOR,
                     )
-                    results.add(target, workload, concurrency, sample)
+                    results.add(target.name, workload, concurrency, sample)
     return results
 
 
-def main() -> None:
-    """Measures, prints, writes."""
-    options = arguments()
-    pin(0, 1)
-    with ExitStack() as stack:
-        results = uvloop.run(run(options, stack))
-    rows = results.rows()
-    print(table(rows))
-    options.out.mkdir(parents=True, exist_ok=True)
+async def footprints(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The memory of everyone, one after the other."""
+    rows: list[dict[str, Any]] = []
+    for target in contestants(options):
+        print(f"memory of {target.name}", file=sys.stderr, flush=True)
+        rows.append(await memory.footprint(target, options.sessions, options.streams))
+    return rows
+
+
+def write(options: argparse.Namespace, name: str, rows: list[dict[str, Any]], **run: Any) -> Path:
+    """The rows and what ran where, as JSON; returns the file."""
     machine = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "rounds": options.rounds,
-        "seconds": options.seconds,
+        **run,
     }
-    (options.out / "latest.json").write_text(json.dumps({"run": machine, "rows": rows}, indent=1))
-    (options.out / "latest.svg").write_text(plot(rows))
-    print(f"\nwritten: {options.out / 'latest.json'}, {options.out / 'latest.svg'}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / name
+    file.write_text(json.dumps({"run": machine, "rows": rows}, indent=1))
+    return file
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    options = arguments()
+    pin(0, 1)  # and so Redis, which inherits it
+    if options.memory:
+        # Servers inherit it.
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        rows = uvloop.run(footprints(options))
+        print(memory.table(rows))
+        print(f"\nwritten: {write(options, 'memory.json', rows)}")
+        return
+    with ExitStack() as stack:
+        results = uvloop.run(calls(options, stack))
+    rows = results.rows()
+    print(table(rows))
+    file = write(options, "latest.json", rows, rounds=options.rounds, seconds=options.seconds)
+    picture = options.out / "latest.svg"
+    picture.write_text(plot(rows))
+    print(f"\nwritten: {file}, {picture}")
 
 
 if __name__ == "__main__":

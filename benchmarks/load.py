@@ -1,8 +1,10 @@
-"""The load generator: keep-alive connections that call `add`, one call at a time on each.
+"""The load generator: keep-alive connections that call a tool, one call at a time on each.
 
 It must be faster than what it measures, so it is an `asyncio.Protocol` with a parser for just the
-answers that occur: a body with a length, or chunks, JSON or one server-sent event. Every call has
-a JSON-RPC id of its own, and every answer is decoded and checked for its id and its value.
+answers that occur: a body with a length, or chunks, JSON or server-sent events. Every call has a
+JSON-RPC id of its own, which is its progress token too, and every answer is decoded and checked:
+for its id, its value, and all the progress that was to come before it, in order. Only then it
+counts.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -41,7 +44,21 @@ class _Response(msgspec.Struct):
     result: _Result
 
 
+class _Report(msgspec.Struct):
+    progressToken: int  # noqa: N815
+    progress: float
+
+
+class _Progress(msgspec.Struct):
+    method: Literal["notifications/progress"]
+    params: _Report
+
+
 _decode = msgspec.json.Decoder(_Response).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
+
+_find_data = re.compile(rb"^data: ?([^\s].*)", re.MULTILINE).findall
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class BadAnswer(Exception):
@@ -57,7 +74,10 @@ class Workload:
     version: str
     sessions: bool
     server: str
-    """The kind of server it needs: `stateful` or `stateless`."""
+    """The kind of server it needs, see `servers.py`."""
+    tool: str = "add"
+    progress: int = 0
+    """How many progress notifications come with every answer."""
 
     def head(self, port: int, session: str | None) -> bytes:
         """The request line and headers, up to the value of Content-Length."""
@@ -69,13 +89,15 @@ class Workload:
             f"MCP-Protocol-Version: {self.version}",
         ]
         if self.version >= "2026":
-            lines += ["Mcp-Method: tools/call", "Mcp-Name: add"]
+            lines += ["Mcp-Method: tools/call", f"Mcp-Name: {self.tool}"]
         if session is not None:
             lines.append(f"Mcp-Session-Id: {session}")
         return ("\r\n".join(lines) + "\r\nContent-Length: ").encode()
 
     def tail(self) -> bytes:
-        """The body after the two places that vary: the id and the first argument."""
+        """The body after the id and the first argument; %d where the progress token goes."""
+        if self.progress:
+            return b',"b":1},"_meta":{"progressToken":%d}}}'
         if self.version < "2026":
             return b',"b":1}}}'
         return b',"b":1},"_meta":' + json.dumps(META, separators=(",", ":")).encode() + b"}}"
@@ -85,6 +107,13 @@ WORKLOADS = (
     Workload("session", "2025-11-25, sessions", "2025-11-25", True, "stateful"),
     Workload("stateless-2026", "2026-07-28", "2026-07-28", False, "stateful"),
     Workload("stateless-2025", "2025-11-25, stateless_http", "2025-11-25", False, "stateless"),
+    Workload("progress", "10 progress", "2025-11-25", True, "stateful", "steps", 10),
+    Workload(
+        "progress-memory", "10 progress, memory store", "2025-11-25", True, "memory", "steps", 10
+    ),
+    Workload(
+        "progress-redis", "10 progress, Redis store", "2025-11-25", True, "redis", "steps", 10
+    ),
 )
 
 
@@ -108,6 +137,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._buffer = b""
+        self._chunked = False
+        """Whether the buffer holds the beginning of a body in chunks."""
         self.on_answer: Callable[[bytes, bytes], None] = lambda head, body: None
         self.lost: Callable[[], None] = lambda: None
 
@@ -119,6 +150,9 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
+        if self._chunked and not buffer.endswith(_LAST_CHUNK):
+            self._buffer = buffer
+            return
         end = buffer.find(b"\r\n\r\n")
         if end < 0:
             self._buffer = buffer
@@ -133,7 +167,8 @@ class _Connection(asyncio.Protocol):
                 return
             body = buffer[end + 4 : end + 4 + length]
         elif b"transfer-encoding: chunked" in head:
-            if not buffer.endswith(b"0\r\n\r\n"):
+            self._chunked = not buffer.endswith(_LAST_CHUNK)
+            if self._chunked:
                 self._buffer = buffer
                 return
             body = _unchunk(buffer[end + 4 :])
@@ -144,24 +179,45 @@ class _Connection(asyncio.Protocol):
 
 
 def _unchunk(data: bytes) -> bytes:
-    body = b""
+    parts: list[bytes] = []
+    at = 0
     while True:
-        size, _, rest = data.partition(b"\r\n")
-        length = int(size, 16)
+        end = data.index(b"\r\n", at)
+        length = int(data[at:end], 16)
         if not length:
-            return body
-        body += rest[:length]
-        data = rest[length + 2 :]
+            return b"".join(parts)
+        at = end + 2 + length
+        parts.append(data[end + 2 : at])
+        at += 2
 
 
-def _payload(head: bytes, body: bytes) -> bytes:
-    """The JSON of an answer: the body, or the one event in it that carries data."""
+def _messages(body: bytes) -> list[bytes]:
+    """The JSON messages of an answer: the body, or the data of its events, but for empty ones."""
     if not body.startswith((b"event:", b"id:", b"data:", b":", b"retry:")):
-        return body
-    for line in body.splitlines():
-        if line.startswith(b"data:") and len(line) > 6:
-            return line[5:]
-    raise BadAnswer(f"no data in {body[:300]!r}")
+        return [body]
+    return _find_data(body)
+
+
+def _check(body: bytes, id: int, progress: int, value: int | None) -> None:
+    """That this is the whole answer to that call, and to no other.
+
+    Raises:
+        BadAnswer: it is not.
+    """
+    *reports, answer = _messages(body) or [b""]
+    try:
+        response = _decode(answer)
+        reported = [_decode_progress(report).params for report in reports]
+    except msgspec.MsgspecError as error:
+        raise BadAnswer(f"{error} in {body[:3000]!r}") from None
+    if response.id != id or (
+        value is not None and response.result.structuredContent.result != value
+    ):
+        raise BadAnswer(f"asked {id}, got {answer[:300]!r}")
+    if [(r.progressToken, r.progress) for r in reported] != [
+        (id, step) for step in range(1, progress + 1)
+    ]:
+        raise BadAnswer(f"not the progress 1 to {progress} of {id}: {body[:3000]!r}")
 
 
 class _Caller:
@@ -210,35 +266,35 @@ class _Caller:
         assert transport is not None
         write, clock = transport.write, time.perf_counter
         head, tail, check = self._head, self._tail, self._check_value
+        tool, progress = self._workload.tool.encode(), self._workload.progress
         calls = 0
         sent = 0.0
         current = self._id
         # Ids and arguments have a fixed width: the length of the body is known beforehand.
         prefix = (
             b'{"jsonrpc":"2.0","id":%d,"method":"tools/call"'
-            b',"params":{"name":"add","arguments":{"a":%d'
+            b',"params":{"name":"' + tool + b'","arguments":{"a":%d'
         )
-        length = len(prefix % (current, current)) + len(tail)
-        template = (head + b"%d\r\n\r\n" % length).replace(b"%", b"%%") + prefix + tail
+        content = prefix + tail
+        places = content.count(b"%d")
+        length = len(content % ((current,) * places))
+        template = (head + b"%d\r\n\r\n" % length).replace(b"%", b"%%") + content
 
         def call() -> None:
             nonlocal sent, current
             current += 1
             sent = clock()
-            write(template % (current, current))
+            write(template % ((current,) * places))
 
         def answered(status: bytes, body: bytes) -> None:
             nonlocal calls
             now = clock()
             latencies.append(now - sent)
             try:
-                response = _decode(_payload(status, body))
-            except msgspec.MsgspecError as error:
-                done.set_exception(BadAnswer(f"{error}: {status[:200]!r} {body[:300]!r}"))
-                return
-            value = response.result.structuredContent.result
-            if response.id != current or (check and value != current + 1):
-                done.set_exception(BadAnswer(f"asked {current}, got {body[:300]!r}"))
+                _check(body, current, progress, current + 1 if check else None)
+            except BadAnswer as error:
+                error.add_note(f"the head of the answer: {status!r}")
+                done.set_exception(error)
                 return
             calls += 1
             if now < until:

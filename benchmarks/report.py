@@ -14,7 +14,13 @@ from xml.sax.saxutils import escape
 from benchmarks.load import Sample, Workload
 
 FLOOR = "floor"
-COLOURS = {"ours": "#2563eb", "fastmcp-4": "#f59e0b", "mcp-sdk": "#10b981"}
+OURS = "ours"
+FASTMCP_4 = "fastmcp-4"
+MCP_SDK = "mcp-sdk"
+COLOURS = {OURS: "#2563eb", FASTMCP_4: "#f59e0b", MCP_SDK: "#10b981"}
+
+BAR, GAP, LEFT, TOP, HEIGHT = 30, 80, 60, 56, 260
+PANEL = TOP + HEIGHT + 64
 
 
 @dataclass
@@ -80,6 +86,7 @@ class Results:
                     {
                         "workload": cell.workload.name,
                         "title": cell.workload.title,
+                        "progress": cell.workload.progress,
                         "concurrency": cell.concurrency,
                         "target": cell.target,
                         "calls_per_second": round(cell.rate, 1),
@@ -96,7 +103,7 @@ class Results:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows for a terminal."""
     targets = list(dict.fromkeys(row["target"] for row in rows))
-    against = [FLOOR, *(name for name in targets if name not in (FLOOR, "ours"))]
+    against = [FLOOR, *(name for name in targets if name not in (FLOOR, OURS))]
     head = f"{'workload':28} {'c':>3} {'target':12} {'calls/s':>9} {'p50 ms':>8} {'p99 ms':>8}"
     head += f" {'gen.busy':>8} " + " ".join(f"{'x ' + name:>12}" for name in against)
     lines = [head, "-" * len(head)]
@@ -117,47 +124,64 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def plot(rows: list[dict[str, Any]]) -> str:
-    """An SVG: bars of the throughput as a part of the floor's."""
+    """An SVG: bars of the throughput as a part of the floor's, in a panel for each floor."""
     rows = [row for row in rows if row["target"] != FLOOR]
-    groups = list(dict.fromkeys((row["title"], row["concurrency"]) for row in rows))
     targets = list(dict.fromkeys(row["target"] for row in rows))
-    bar, gap, left, top, height = 30, 60, 60, 56, 260
-    group_width = bar * len(targets) + gap
-    width = left + group_width * len(groups) + 20
-    base = top + height
-    heading = "tools/call per second, as a part of a bare ASGI echo on the same server"
-    size = f'width="{width}" height="{base + 64}"'
+    panels: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        panels.setdefault(row["progress"], []).append(row)
+    group_width = BAR * len(targets) + GAP
+    most = max((len(_groups(panel)) for panel in panels.values()), default=0)
+    width = max(LEFT + group_width * most + 20, 560)
+    size = f'width="{width}" height="{PANEL * len(panels)}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">',
         f'<rect {size} fill="white"/>',
-        f'<text x="{left}" y="20" font-size="14">{heading}</text>',
     ]
+    for number, (progress, panel) in enumerate(panels.items()):
+        what = f" with {progress} progress notifications" if progress else ""
+        floor = "event stream" if progress else "echo"
+        heading = f"tools/call{what} per second, as a part of a bare ASGI {floor}"
+        parts.append(f'<g transform="translate(0 {PANEL * number})">')
+        parts += _panel(heading, panel, targets, width)
+        parts.append("</g>")
+    parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return list(dict.fromkeys((row["title"], row["concurrency"]) for row in rows))
+
+
+def _panel(heading: str, rows: list[dict[str, Any]], targets: list[str], width: int) -> list[str]:
+    base = TOP + HEIGHT
+    parts = [f'<text x="{LEFT}" y="20" font-size="14">{heading}</text>']
     for step in range(6):
-        y = base - height * step / 5
-        parts.append(f'<line x1="{left}" x2="{width - 10}" y1="{y}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{step * 20} %</text>')
+        y = base - HEIGHT * step / 5
+        parts.append(f'<line x1="{LEFT}" x2="{width - 10}" y1="{y}" y2="{y}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{step * 20} %</text>')
     for index, target in enumerate(targets):
-        x = left + index * 110
+        x = LEFT + index * 110
         fill = COLOURS.get(target, "#888")
         parts.append(f'<rect x="{x}" y="30" width="12" height="12" fill="{fill}"/>')
         parts.append(f'<text x="{x + 17}" y="40">{escape(target)}</text>')
-    for number, (title, concurrency) in enumerate(groups):
-        start = left + gap / 2 + number * group_width
+    for number, group in enumerate(_groups(rows)):
+        start = LEFT + GAP / 2 + number * (BAR * len(targets) + GAP)
         for row in rows:
-            if (row["title"], row["concurrency"]) != (title, concurrency):
+            if (row["title"], row["concurrency"]) != group:
                 continue
             ratio = row["ratios"].get(f"to_{FLOOR}", 0)
-            x = start + targets.index(row["target"]) * bar
-            tall = height * min(ratio, 1)
+            x = start + targets.index(row["target"]) * BAR
+            tall = HEIGHT * min(ratio, 1)
             fill = COLOURS.get(row["target"], "#888")
             parts.append(
-                f'<rect x="{x}" y="{base - tall:.1f}" width="{bar - 4}" height="{tall:.1f}"'
+                f'<rect x="{x}" y="{base - tall:.1f}" width="{BAR - 4}" height="{tall:.1f}"'
                 f' fill="{fill}"/>'
-                f'<text x="{x + bar / 2 - 2}" y="{base - tall - 4:.1f}" font-size="10"'
+                f'<text x="{x + BAR / 2 - 2}" y="{base - tall - 4:.1f}" font-size="10"'
                 f' text-anchor="middle">{ratio:.2f}</text>'
             )
-        middle = f'x="{start + bar * len(targets) / 2}" text-anchor="middle"'
+        title, concurrency = group
+        middle = f'x="{start + BAR * len(targets) / 2}" text-anchor="middle"'
         parts.append(f'<text {middle} y="{base + 18}">{escape(title)}</text>')
         parts.append(f'<text {middle} y="{base + 34}">{concurrency} in flight</text>')
-    parts.append("</svg>")
-    return "\n".join(parts)
+    return parts

@@ -1,7 +1,8 @@
 """The floor: an ASGI function that reads the body, finds the id and sends a fixed answer.
 
-No parsing, no routing, no session: what is left is the HTTP server and the network. Nothing that
-answers a `tools/call` on this server can be faster.
+Who gives a progress token gets ten progress events before it, each sent as it comes. No parsing,
+no routing, no session, no log of events: what is left is the HTTP server and the network. Nothing
+that answers a `tools/call` on this server can be faster.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import uvicorn
 HEAD = b'{"jsonrpc":"2.0","id":'
 TAIL = b',"result":{"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}}}'
 CONTENT_TYPE = (b"content-type", b"application/json")
+EVENT_STREAM = (b"content-type", b"text/event-stream")
 SESSION = (b"mcp-session-id", b"0" * 32)
+TOKEN = b'"progressToken":'
+PROGRESS = (
+    b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress"'
+    b',"params":{"progressToken":%b,"progress":%d,"total":10}}\n\n'
+)
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -33,10 +40,26 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         more = message["more_body"]
     start = body.find(b'"id":') + 5
     answer = HEAD + body[start : body.find(b",", start)] + TAIL
+    at = body.find(TOKEN)
+    if at >= 0:
+        at += len(TOKEN)
+        await stream(body[at : body.find(b"}", at)], answer, send)
+        return
     length = (b"content-length", b"%d" % len(answer))
     headers = [CONTENT_TYPE, length, SESSION]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
+
+
+async def stream(token: bytes, answer: bytes, send: Any) -> None:
+    """Ten progress events and the answer, as server-sent events."""
+    headers = [EVENT_STREAM, SESSION]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for step in range(1, 11):
+        event = PROGRESS % (token, step)
+        await send({"type": "http.response.body", "body": event, "more_body": True})
+    event = b"event: message\ndata: " + answer + b"\n\n"
+    await send({"type": "http.response.body", "body": event})
 
 
 if __name__ == "__main__":
