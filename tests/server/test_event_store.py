@@ -142,7 +142,7 @@ async def test_an_unknown_event(stores: Make):
 
 
 async def test_events_expire(stores: Make):
-    store, stream = stores(ttl=1), name()
+    store, stream = stores(ttl=1, lease=1), name()
     await fill(store, stream, 1, end=True)
     assert len(await rest(store, stream, 0)) == 1
 

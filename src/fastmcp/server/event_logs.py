@@ -63,6 +63,10 @@ class EventLog(Protocol):
         """Write event 0, which carries nothing, and the head."""
         ...
 
+    async def keep(self, stream: str, head: Head) -> None:
+        """Keep the head for as long again."""
+        ...
+
     async def append(self, stream: str, entry: Entry) -> bool:
         """Write the next event; False where another writer was first."""
         ...
@@ -159,6 +163,12 @@ class MemoryLog:
         self.count += 1
         self._touch(kept)
 
+    async def keep(self, stream: str, head: Head) -> None:
+        kept = self._streams.get(stream)
+        if kept is not None:
+            self._streams.move_to_end(stream)
+            self._touch(kept)
+
     async def append(self, stream: str, entry: Entry) -> bool:
         kept = self._streams.get(stream)
         if kept is None or kept.entries[-1].final:
@@ -238,8 +248,11 @@ class KeyValueLog:
         self._waiters = Waiters()
 
     async def begin(self, stream: str, head: Head) -> None:
-        await self._put(f"{stream}.head", msgspec.to_builtins(head))
+        await self.keep(stream, head)
         await self.append(stream, Entry(0, None))
+
+    async def keep(self, stream: str, head: Head) -> None:
+        await self._put(f"{stream}.head", msgspec.to_builtins(head))
 
     async def append(self, stream: str, entry: Entry) -> bool:
         value: dict[str, Any] = {"final": entry.final}

@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, cast
 
+import msgspec
+
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.events import EventId, read_event_id
@@ -33,6 +35,18 @@ _GONE: Final = (
     "The worker that ran this request is gone, and its answer with it; what it had begun may be "
     "half done"
 )
+
+
+class _Live(msgspec.Struct):
+    """A stream that this process writes.
+
+    Attributes:
+        head: its head.
+        kept: when that was written last, by the loop's clock.
+    """
+
+    head: Head
+    kept: float
 
 
 class UnknownEvent(Exception):
@@ -76,7 +90,7 @@ class EventStore:
             self.line = line_of(storage)
         self._lease = lease
         self._writer = ""
-        self._live: set[str] = set()
+        self._live: dict[str, _Live] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._next: dict[str, int] = {}
         self._down = False
@@ -101,13 +115,14 @@ class EventStore:
         """
         if not self._writer:
             self._writer = secrets.token_hex(8)
-        self._live.add(stream)
+        head = Head(self._writer, request)
         loop = asyncio.get_running_loop()
         if self._renewing is None or self._renewing.done() or self._renewing.get_loop() is not loop:
             # Before the stream: nobody must see one without a lease.
             await self._do(self._log.renew(self._writer, self._lease))
             self._renewing = loop.create_task(self._renew())
-        await self._do(self._log.begin(stream, Head(self._writer, request)))
+        self._live[stream] = _Live(head, loop.time())
+        await self._do(self._log.begin(stream, head))
 
     async def append(self, stream: str, entry: Entry) -> None:
         """Write the next event of a stream; one writer a stream counts its positions.
@@ -116,7 +131,7 @@ class EventStore:
             StoreDown: it could not be written.
         """
         if entry.final:
-            self._live.discard(stream)
+            self._live.pop(stream, None)
         await self._do(self._log.append(stream, entry))
 
     async def finish(self, stream: str, entry: Entry) -> None:
@@ -164,11 +179,19 @@ class EventStore:
         return result
 
     async def _renew(self) -> None:
-        """Say that this process lives, while it writes anything."""
-        while self._live:
+        """Say that this process lives, while it writes anything, and keep the heads of what it
+        writes for as long: a call may be silent for longer than its events are kept."""
+        loop = asyncio.get_running_loop()
+        while True:
             await asyncio.sleep(self._lease / 3)
+            if not self._live:
+                return
             with suppress(StoreDown):
                 await self._do(self._log.renew(self._writer, self._lease))
+                for stream, live in list(self._live.items()):
+                    if self.ttl is not None and loop.time() - live.kept > self.ttl / 3:
+                        await self._do(self._log.keep(stream, live.head))
+                        live.kept = loop.time()
 
     # reading
 
@@ -182,7 +205,8 @@ class EventStore:
             The events; None each time there was nothing for a moment, so that the reader can
             do other things. It ends with the stream's last event.
         Raises:
-            UnknownEvent: there is no event at this position, so what follows it is not known.
+            UnknownEvent: there is no event at this position, so what follows it is not known;
+                or there was, and it has expired before the stream's end was read.
             StoreDown: the store cannot be reached.
         """
         if not await self._do(self._log.holds(stream, position)):
@@ -212,7 +236,9 @@ class EventStore:
         if stream in self._live:
             return
         head = await self._do(self._log.head(stream))
-        if head is None or await self._do(self._log.lives(head.writer)):
+        if head is None:
+            raise UnknownEvent(f"{stream}.{position}")
+        if await self._do(self._log.lives(head.writer)):
             return
         if await self._do(self._log.after(stream, position)):
             return  # it had ended before

@@ -47,10 +47,12 @@ class RedisLog:
         return f"{self._line.prefix}:{kind}:{name}"
 
     async def begin(self, stream: str, head: Head) -> None:
-        key = self._key("head", stream)
-        value = msgspec.json.encode(head)
-        await self._line.do(lambda redis: redis.set(key, value, px=self._ttl))
+        await self.keep(stream, head)
         await self.append(stream, Entry(0, None))
+
+    async def keep(self, stream: str, head: Head) -> None:
+        key, value = self._key("head", stream), msgspec.json.encode(head)
+        await self._line.do(lambda redis: redis.set(key, value, px=self._ttl))
 
     async def append(self, stream: str, entry: Entry) -> bool:
         key = self._key("events", stream)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -42,6 +43,8 @@ _CLIENT_INFO_KEPT: Final = ("name", "title", "version")
 
 _ENDED: Final = "ended"
 _USED: Final = "used"
+_ASK: Final = re.compile(r"([0-9a-f]{8})\.[0-9]+")
+"""A question's id, which begins with the name of the worker that asked."""
 _LOOKS: Final = 8
 """How many records are looked at to find one that can go: the work of a request is bounded."""
 
@@ -250,9 +253,11 @@ class SessionManager:
         """
         if session.answer(response):
             return True
-        worker, dot, _ = str(response.id).partition(".")
-        if not dot or worker == self.worker:
-            # Nobody waits (any more): the call is over, which is no fault of the client's.
+        asked = _ASK.fullmatch(str(response.id))
+        worker = asked[1] if asked is not None else self.worker
+        if worker == self.worker:
+            # Nobody waits (any more): the call is over, which is no fault of the client's; or
+            # nobody here ever asked so.
             _logger.debug("an answer to %r that nobody waits for", response.id)
             return True
         message = Answered(session.name, str(response.id), _encode(response))

@@ -19,7 +19,7 @@ from fastmcp.protocol import sse
 from fastmcp.protocol.events import PRIMED_SINCE, EventId
 from fastmcp.protocol.headers import Accepts
 from fastmcp.protocol.jsonrpc import RequestId
-from fastmcp.server.event_store import Entry, EventStore, StoreDown, new_stream_name
+from fastmcp.server.event_store import Entry, EventStore, StoreDown, UnknownEvent, new_stream_name
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Receive, Scope, Send
 from fastmcp.server.transports.event_stream import EventStream
@@ -193,3 +193,5 @@ class ResumedStream(EventStream):
                         return
             except StoreDown:
                 self._comes_back = True
+            except UnknownEvent:  # it expired meanwhile; the client may ask again, and learn so
+                return
