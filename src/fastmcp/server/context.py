@@ -572,7 +572,7 @@ class Context:
             TypeError: a serializable value is not JSON.
         """
         if serializable:
-            await self._server.session_state.set(self.session_id, key, value)
+            await self._server.session_state.set(self.session, self.session_id, key, value)
             if self._request_state is not None:
                 self._request_state.pop(key, None)
         else:
@@ -584,13 +584,13 @@ class Context:
         """The value kept under a key, or None."""
         if self._request_state is not None and key in self._request_state:
             return self._request_state[key]
-        return await self._server.session_state.get(self.session_id, key)
+        return await self._server.session_state.get(self.session, self.session_id, key)
 
     async def delete_state(self, key: str) -> None:
         """Forget a value."""
         if self._request_state is not None:
             self._request_state.pop(key, None)
-        await self._server.session_state.delete(self.session_id, key)
+        await self._server.session_state.delete(self.session, self.session_id, key)
 
     # what this session sees
 

@@ -243,6 +243,10 @@ class SessionManager:
         left = None if session.ends_at is None else max(1.0, session.ends_at - time.time())
         await self.backplane.note(session.name, facts, left)
 
+    async def fact(self, session: Session, name: str) -> str | None:
+        """One fact, as it is now."""
+        return await self.backplane.fact(session.name, name)
+
     async def answer(self, session: Session, response: Response) -> bool:
         """Hand the client's answer to whoever waits for it, at whichever worker.
 

@@ -16,6 +16,7 @@ import msgspec
 
 from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.jsonrpc import RequestId, Response
+from fastmcp.server.backplane.base import STATE
 from fastmcp.server.registry import SessionVisibility, VisibilityRule
 
 __all__ = ["Keeper", "OpenStream", "Running", "Session"]
@@ -49,6 +50,8 @@ class Keeper(Protocol):
     def worker(self) -> str: ...
 
     async def note(self, session: Session, facts: Mapping[str, str | None]) -> None: ...
+
+    async def fact(self, session: Session, name: str) -> str | None: ...
 
     async def cancel_elsewhere(self, session: Session, id: RequestId) -> None: ...
 
@@ -168,6 +171,14 @@ class Session:
             self.stream = None
             if self.keeper is not None:
                 await self._note({_STREAM + self.keeper.worker: None})
+
+    async def remember(self, key: str, value: str | None) -> None:
+        """Keep a value of the author's; None forgets it."""
+        await self._note({STATE + key: value})
+
+    async def recall(self, key: str) -> str | None:
+        """The value of a key."""
+        return None if self.keeper is None else await self.keeper.fact(self, STATE + key)
 
     async def _note(self, facts: Mapping[str, str | None]) -> None:
         self.learn(facts)

@@ -1,7 +1,8 @@
-"""What `ctx.set_state` keeps: JSON values by session, in any `AsyncKeyValue` store.
+"""What `ctx.set_state` keeps: JSON values by session.
 
-The default store lives in this process's memory; a store that is shared keeps the state
-across workers. A value lives for a day after it was set.
+A session over HTTP keeps them where its other facts are, so every worker sees them; what has no
+such place (a pipe, a request without a session) keeps them in this process's memory. A server
+may be given an `AsyncKeyValue` store of its own for all of them; there a value lives for a day.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from fastmcp.server.sessions import Session
 
 __all__ = ["SessionState", "StateBackend"]
 
@@ -36,7 +39,11 @@ class StateBackend(Protocol):
 
 
 class SessionState:
-    """State by session id and key."""
+    """State by session and key.
+
+    Args:
+        backend: the author's store, or None.
+    """
 
     def __init__(self, backend: StateBackend | None = None) -> None:
         self._given = backend
@@ -49,28 +56,47 @@ class SessionState:
 
         return cast("StateBackend", MemoryStore())
 
-    async def get(self, session_id: str, key: str) -> Any:
+    def _kept_with(self, session: Session | None) -> Session | None:
+        """The session, where its state is one of its facts."""
+        return session if self._given is None and session and session.keeper else None
+
+    async def get(self, session: Session | None, session_id: str, key: str) -> Any:
+        """The value, or None.
+
+        Raises:
+            BackplaneDown: it cannot be read now.
+        """
+        if (kept := self._kept_with(session)) is not None:
+            fact = await kept.recall(key)
+            return None if fact is None else from_json(fact)
         stored = await self._backend.get(_name(session_id, key), collection=_COLLECTION)
         return None if stored is None else stored["value"]
 
-    async def set(self, session_id: str, key: str, value: Any) -> None:
+    async def set(self, session: Session | None, session_id: str, key: str, value: Any) -> None:
         """Keep a value.
 
         Raises:
             TypeError: it is not JSON; `serializable=False` keeps it for this request alone.
+            BackplaneDown: it cannot be kept now.
         """
         try:
-            plain = from_json(to_json(value, inf_nan_mode="strings"))
+            encoded = to_json(value, inf_nan_mode="strings")
         except (PydanticSerializationError, ValueError) as exc:
             raise TypeError(
                 f"State {key!r} must be JSON-serializable ({exc}); pass serializable=False to keep "
                 "any object for the rest of this request"
             ) from None
-        await self._backend.put(
-            _name(session_id, key), {"value": plain}, collection=_COLLECTION, ttl=_LIFETIME
-        )
+        if (kept := self._kept_with(session)) is not None:
+            await kept.remember(key, encoded.decode())
+            return
+        name, plain = _name(session_id, key), {"value": from_json(encoded)}
+        await self._backend.put(name, plain, collection=_COLLECTION, ttl=_LIFETIME)
 
-    async def delete(self, session_id: str, key: str) -> None:
+    async def delete(self, session: Session | None, session_id: str, key: str) -> None:
+        """Forget a value."""
+        if (kept := self._kept_with(session)) is not None:
+            await kept.remember(key, None)
+            return
         await self._backend.delete(_name(session_id, key), collection=_COLLECTION)
 
 

@@ -20,6 +20,7 @@ from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.bus import AnyChange
 
 __all__ = [
+    "STATE",
     "Answered",
     "Backplane",
     "BackplaneDown",
@@ -37,6 +38,11 @@ __all__ = [
 
 Facts: TypeAlias = Mapping[str, str | None]
 """What is known of a session beside its id, as text by name; in an update None forgets one."""
+
+
+STATE: Final = "state:"
+"""Begins the names of facts that are an author's values: workers ask for them when they are
+wanted, and need not be told where there is a common place to ask."""
 
 
 class Answered(msgspec.Struct, frozen=True, tag=True):
@@ -166,6 +172,14 @@ class Backplane(Protocol):
 
     async def notes(self, session: str) -> Facts:
         """What is kept of a session; empty where nothing is.
+
+        Raises:
+            BackplaneDown: it cannot be known now.
+        """
+        ...
+
+    async def fact(self, session: str, name: str) -> str | None:
+        """One fact of a session; None where it is not kept.
 
         Raises:
             BackplaneDown: it cannot be known now.

@@ -85,5 +85,8 @@ class MemoryBackplane:
     async def notes(self, session: str) -> Facts:
         return self._notes.get(session)
 
+    async def fact(self, session: str, name: str) -> str | None:
+        return self._notes.get(session).get(name)
+
     async def ready(self) -> bool:
         return True

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from fastmcp.server.backplane.base import (
+    STATE,
     BackplaneDown,
     Facts,
     Message,
@@ -190,7 +191,7 @@ class RedisBackplane:
         key = self._session(session)
         kept = {name: value for name, value in facts.items() if value is not None}
         gone = [name for name, value in facts.items() if value is None]
-        data = self._own(Noted(session, dict(facts)))
+        told = {name: value for name, value in facts.items() if not name.startswith(STATE)}
 
         async def write(redis: Any) -> None:
             pipeline = redis.pipeline(transaction=False)
@@ -199,7 +200,8 @@ class RedisBackplane:
             if gone:
                 pipeline.hdel(key, *gone)
             pipeline.pexpire(key, int((ttl or _FOREVER) * 1000))
-            pipeline.publish(f"{self._base}:all", data)
+            if told:
+                pipeline.publish(f"{self._base}:all", self._own(Noted(session, told)))
             await pipeline.execute()
 
         await self._line.do(write)
@@ -210,7 +212,13 @@ class RedisBackplane:
         return {
             name.decode(): value.decode()
             for name, value in cast("dict[bytes, bytes]", found).items()
+            if not name.startswith(STATE.encode())
         }
+
+    async def fact(self, session: str, name: str) -> str | None:
+        key = self._session(session)
+        value = await self._line.do(lambda redis: redis.hget(key, name))
+        return None if value is None else cast("bytes", value).decode()
 
 
 _SEQUENCE_BITS: Final = 20

@@ -1,0 +1,97 @@
+"""Workers of one server, reached one by one, and in several ways of finding each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import Server, serve, uvicorn
+from tests.support.redis import redis
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Workers:
+    """Some workers.
+
+    Attributes:
+        servers: the workers.
+        journal: what their tools noted.
+        redis: the Redis they share, or None.
+    """
+
+    servers: list[Server]
+    journal: Path
+    redis: Server | None
+
+    @property
+    def urls(self) -> list[str]:
+        return [server.url for server in self.servers]
+
+    def noted(self, line: str) -> int:
+        """How often the journal holds this line."""
+        if not self.journal.exists():
+            return 0
+        return self.journal.read_text().splitlines().count(line)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], what: str, seconds: float = 10) -> None:
+    """Wait for what another worker will have heard in a moment, by asking.
+
+    Raises:
+        TimeoutError: it never came; the message says what.
+    """
+    deadline = time.monotonic() + seconds
+    while not await check():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        await asyncio.sleep(0.01)
+
+
+def environment(folder: Path, store: Server | None, **extra: str) -> dict[str, str]:
+    """What a worker is started with."""
+    env = {
+        **os.environ,
+        "FASTMCP_HOME": str(folder / "home"),
+        "JOURNAL": str(folder / "journal"),
+        "RETRY": "100",
+        "EVENTS": "memory",
+        **extra,
+    }
+    if store is not None:
+        env["FASTMCP_REDIS_URL"] = f"redis://127.0.0.1:{store.port}"
+        env["EVENTS"] = extra.get("EVENTS", "redis")
+    return env
+
+
+@contextmanager
+def workers(
+    folder: Path, count: int, *, shared: bool, clean: bool = True, **extra: str
+) -> Iterator[Workers]:
+    """Start workers, with a Redis or with nothing shared but a folder."""
+    with ExitStack() as stack:
+        store = stack.enter_context(redis()) if shared else None
+        env = environment(folder, store, **extra)
+        app = uvicorn("server:app", "--log-level", "warning")
+        servers = [
+            stack.enter_context(serve(app, cwd=HERE, env=env, clean=clean)) for _ in range(count)
+        ]
+        yield Workers(servers, folder / "journal", store)
+
+
+@pytest.fixture(scope="module", params=["redis", "one machine"])
+def three(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workers]:
+    """Three workers that share a Redis, or nothing but the machine."""
+    shared = request.param == "redis"
+    with workers(tmp_path_factory.mktemp("three"), 3, shared=shared) as running:
+        yield running

@@ -1,0 +1,174 @@
+"""What every worker of the tests serves. `uvicorn server:app`; the environment says the rest:
+
+EVENTS: "redis" for an event store on FASTMCP_REDIS_URL through a `RedisStore`, "memory" for one in
+this process, nothing for none. RETRY: milliseconds. LEASE: seconds. JOURNAL: a file that gets a line
+for everything that begins, ends or is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from fastmcp import Context, FastMCP
+from fastmcp.server.event_store import EventStore
+
+mcp = FastMCP("workers")
+
+
+def note(line: str) -> None:
+    """One line in the journal, whole, whoever else writes there."""
+    with open(os.environ["JOURNAL"], "ab", buffering=0) as journal:
+        journal.write(f"{line}\n".encode())
+
+
+@mcp.tool
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+@mcp.tool
+async def who() -> int:
+    """The worker."""
+    return os.getpid()
+
+
+@mcp.tool
+async def capabilities(ctx: Context) -> str:
+    return ",".join(sorted(ctx.client_capabilities))
+
+
+@mcp.tool
+async def slow(seconds: float, tag: str = "") -> str:
+    note(f"slow begins {tag}")
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        note(f"slow cancelled {tag}")
+        raise
+    note(f"slow ends {tag}")
+    return f"slow {tag}"
+
+
+@mcp.tool
+async def ticking(ctx: Context, n: int, pause: float = 0.1, tag: str = "") -> str:
+    note(f"ticking begins {tag}")
+    for step in range(n):
+        await ctx.report_progress(step + 1, n)
+        await asyncio.sleep(pause)
+    note(f"ticking ends {tag}")
+    return f"ticked {tag}"
+
+
+@mcp.tool
+async def ask(ctx: Context, question: str) -> str:
+    answer = await ctx.elicit(question, str)
+    return f"{question}: {getattr(answer, 'data', answer.action)}"
+
+
+@mcp.tool
+async def sample(ctx: Context, text: str) -> str:
+    return str((await ctx.sample(text)).text)
+
+
+@mcp.tool
+async def roots(ctx: Context) -> list[str]:
+    return [str(root.uri) for root in await ctx.list_roots()]
+
+
+@mcp.tool
+async def talk(ctx: Context) -> str:
+    """One message at each of two levels."""
+    await ctx.debug("debugging")
+    await ctx.warning("warned")
+    return "talked"
+
+
+@mcp.tool
+async def remember(ctx: Context, value: str) -> str:
+    await ctx.set_state("value", value)
+    return "remembered"
+
+
+@mcp.tool
+async def recall(ctx: Context) -> str:
+    return str(await ctx.get_state("value"))
+
+
+@mcp.tool
+async def hide(ctx: Context, name: str) -> str:
+    """Hide a tool from this session."""
+    await ctx.disable_components(names={name})
+    return "hidden"
+
+
+@mcp.tool
+async def update(ctx: Context, uri: str) -> str:
+    """Say that a resource was updated."""
+    import mcp_types
+
+    params = mcp_types.ResourceUpdatedNotificationParams(uri=uri)
+    await ctx.send_notification(mcp_types.ResourceUpdatedNotification(params=params))
+    return "updated"
+
+
+@mcp.tool
+async def change() -> str:
+    """Change the list of prompts."""
+    mcp.add_prompt(_prompt)
+    return "changed"
+
+
+def _prompt() -> str:
+    """A prompt."""
+    return "prompt"
+
+
+@mcp.tool
+async def flood(ctx: Context, n: int, size: int) -> str:
+    for step in range(n):
+        await ctx.report_progress(step + 1, n, "x" * size)
+    return "flooded"
+
+
+@mcp.tool
+def block(seconds: float) -> str:
+    """Holds a thread."""
+    time.sleep(seconds)
+    return "blocked"
+
+
+@mcp.custom_route("/stats", methods=["GET"])
+async def stats(request: Request) -> Response:
+    gc.collect()
+    status = Path("/proc/self/status").read_text().splitlines()
+    rss = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    return JSONResponse(
+        {
+            "pid": os.getpid(),
+            "tasks": len(asyncio.all_tasks()),
+            "rss": rss,
+            "records": len(app.sessions or ()),
+        }
+    )
+
+
+def _events() -> EventStore | None:
+    kind, lease = os.environ.get("EVENTS"), float(os.environ.get("LEASE", "10"))
+    if kind == "redis":
+        from key_value.aio.stores.redis import RedisStore
+
+        return EventStore(RedisStore(url=os.environ["FASTMCP_REDIS_URL"]), lease=lease)
+    return EventStore(lease=lease) if kind == "memory" else None
+
+
+app = mcp.http_app(
+    event_store=_events(),
+    retry_interval=int(os.environ["RETRY"]) if "RETRY" in os.environ else None,
+)
