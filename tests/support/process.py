@@ -104,6 +104,7 @@ def serve(
     env: dict[str, str] | None = None,
     clean: bool = True,
     seconds: float = START_SECONDS,
+    port: int | None = None,
 ) -> Iterator[Server]:
     """Starts `argv(port)`, waits until the port accepts, and ends it at the end of the block.
 
@@ -115,10 +116,11 @@ def serve(
             server alone, unless set here.
         clean: assert at the end that the log holds no stack trace.
         seconds: until it must accept connections.
+        port: the one to serve at, where a server that ended is started again; a free one if None.
     """
     with tempfile.TemporaryDirectory(prefix="fastmcp-test-") as folder:
         whole = {"FASTMCP_HOME": str(Path(folder) / "home"), **(os.environ if env is None else env)}
-        server = _start(argv, path, cwd, whole, Path(folder) / "log", seconds)
+        server = _start(argv, path, cwd, whole, Path(folder) / "log", seconds, port)
         try:
             yield server
         finally:
@@ -134,9 +136,10 @@ def _start(
     env: dict[str, str],
     log_path: Path,
     seconds: float,
+    fixed: int | None,
 ) -> Server:
     for attempt in range(3):
-        port = free_port()
+        port = fixed or free_port()
         with open(log_path, "wb") as log:
             process = subprocess.Popen(
                 [str(part) for part in argv(port)],

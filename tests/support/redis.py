@@ -24,12 +24,13 @@ def _binary() -> Path:
 
 
 @contextmanager
-def redis() -> Iterator[Server]:
-    """An empty server on a free port of the loopback interface, which keeps nothing on disk."""
+def redis(port: int | None = None) -> Iterator[Server]:
+    """An empty server on the loopback interface, at a free port if None is given, which keeps
+    nothing on disk."""
 
     def command(port: int) -> list[str | Path]:
         options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
         return [_binary(), *options]
 
-    with serve(command) as server:
+    with serve(command, port=port) as server:
         yield server

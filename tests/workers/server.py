@@ -1,8 +1,8 @@
 """What every worker of the tests serves. `uvicorn server:app`; the environment says the rest:
 
-EVENTS: "redis" for an event store on FASTMCP_REDIS_URL through a `RedisStore`, "memory" for one in
-this process, nothing for none. RETRY: milliseconds. LEASE: seconds. JOURNAL: a file that gets a line
-for everything that begins, ends or is cancelled.
+EVENTS: "redis" for an event store on FASTMCP_REDIS_URL through a `RedisStore`, "memory" for one
+in this process, nothing for none. RETRY: milliseconds. LEASE: seconds. JOURNAL: a file that gets
+a line for everything that begins, ends or is cancelled.
 """
 
 from __future__ import annotations
@@ -147,8 +147,7 @@ def block(seconds: float) -> str:
 @mcp.custom_route("/stats", methods=["GET"])
 async def stats(request: Request) -> Response:
     gc.collect()
-    status = Path("/proc/self/status").read_text().splitlines()
-    rss = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    rss = _resident()
     return JSONResponse(
         {
             "pid": os.getpid(),
@@ -157,6 +156,12 @@ async def stats(request: Request) -> Response:
             "records": len(app.sessions or ()),
         }
     )
+
+
+def _resident() -> int:
+    """KiB of resident memory."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
 def _events() -> EventStore | None:

@@ -205,10 +205,10 @@ class SessionManager:
         """Terminate: from now on its id is unknown everywhere (2025-11-25, "Session Management").
 
         Raises:
-            BackplaneDown: it is ended here, and others could not be told.
+            BackplaneDown: others could not be told, so it goes on everywhere.
         """
-        self._drop(session)
         await self.note(session, {_ENDED: "1"})
+        self._drop(session)
 
     def forget(self, session: Session) -> None:
         """It never began: its id was given to nobody."""
