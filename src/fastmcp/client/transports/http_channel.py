@@ -50,6 +50,7 @@ _RESUME_PAUSE: Final = 1.0
 """Seconds before a broken stream is asked for again, unless the server said `retry`."""
 _RESUME_FAILURES: Final = 3
 _ERROR_TEXT: Final = 64 * 1024
+_AGAIN_PAUSES: Final = (0.1, 0.4, 1.0)
 
 
 class HttpChannel:
@@ -260,7 +261,23 @@ class HttpChannel:
     # --- messages without an answer ------------------------------------------------------------
 
     async def send(self, body: bytes, version: str | None) -> None:
-        """Send a notification, or a response to one of the server's requests."""
+        """Send a notification, or a response to one of the server's requests.
+
+        Where it is not known to have arrived (a worker that ends, a proxy without one) it is sent
+        again: somebody may wait for it, and to hear it twice does no harm.
+        """
+        for pause in _AGAIN_PAUSES:
+            try:
+                return await self._send(body, version)
+            except ConnectionClosedError:
+                await asyncio.sleep(pause)
+            except HttpStatusError as exc:
+                if exc.status not in (502, 503, 504):
+                    raise
+                await asyncio.sleep(pause)
+        return await self._send(body, version)
+
+    async def _send(self, body: bytes, version: str | None) -> None:
         headers = await self._http.headers(version, self._session_id)
         response = await self._http.open("POST", headers, body)
         try:
