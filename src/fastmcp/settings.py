@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     where a list is given."""
     http_allowed_hosts: _WordList | None = None
     http_allowed_origins: _WordList | None = None
+    http_cors_origins: _WordList | None = None
+    """Origins whose pages may talk to the server; the check above lets them through as well."""
+    http_cors_credentials: bool = False
+    """Such pages may send cookies, for a proxy that signs people in; never with `*`."""
+    http_health: bool = False
+    """Serve /healthz and /readyz."""
     http_session_idle_timeout: float | None = Field(default=None, gt=0)
     http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     http_keepalive_interval: float = Field(default=15.0, ge=0)
@@ -131,7 +137,11 @@ class Settings(BaseSettings):
         return value.expanduser()
 
     @field_validator(
-        "server_dependencies", "http_allowed_hosts", "http_allowed_origins", mode="before"
+        "server_dependencies",
+        "http_allowed_hosts",
+        "http_allowed_origins",
+        "http_cors_origins",
+        mode="before",
     )
     @classmethod
     def _words(cls, value: object) -> object:
