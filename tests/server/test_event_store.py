@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from contextlib import aclosing
 from typing import Any
 
@@ -11,6 +13,18 @@ from key_value.aio.stores.memory import MemoryStore
 
 from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.server.event_store import Entry, EventStore, UnknownEvent
+
+
+def test_nothing_is_imported_while_a_stream_is_open():
+    """It would hold up every call, and a stream whose first event a proxy waits for."""
+    code = (
+        "import asyncio, sys; from fastmcp.server.event_store import Entry, EventStore;"
+        "store = EventStore(); known = set(sys.modules);"
+        "asyncio.run(store.append('s', Entry(0, None)));"
+        "print(sorted(name for name in set(sys.modules) - known if name.startswith('key_value')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 class CountingStore(MemoryStore):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import cached_property
 from typing import Any, Final, cast
 
 import msgspec
@@ -46,6 +45,13 @@ class Entry(msgspec.Struct, frozen=True):
     final: bool = False
 
 
+def _in_memory() -> StateBackend:
+    # 0.2 s that most servers never need; now, and not while the first stream is open.
+    from key_value.aio.stores.memory import MemoryStore
+
+    return cast("StateBackend", MemoryStore(max_entries_per_collection=100_000))
+
+
 class EventStore:
     """The log of resumable streams.
 
@@ -65,18 +71,10 @@ class EventStore:
         if max_events_per_stream < 1:
             raise ValueError("max_events_per_stream must be at least 1")
         self.ttl = ttl
-        self._given = storage
+        self._storage = _in_memory() if storage is None else storage
         self._most = max_events_per_stream
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._next: dict[str, int] = {}
-
-    @cached_property
-    def _storage(self) -> StateBackend:
-        if self._given is not None:
-            return self._given
-        from key_value.aio.stores.memory import MemoryStore  # 0.2 s that most servers never need
-
-        return cast("StateBackend", MemoryStore(max_entries_per_collection=100_000))
 
     # the log
 
