@@ -88,7 +88,7 @@ def nginx(
         server_name: with --full, the names served.
     """
     settings = get_settings()
-    upstreams = upstream or (f"127.0.0.1:{settings.port}",)
+    upstreams = list(upstream) or [f"127.0.0.1:{settings.port}"]
     path = "/" + (path or settings.streamable_http_path).strip("/")
     for text, pattern, what in [
         *((one, _UPSTREAM, "an upstream: write host:port") for one in upstreams),

@@ -143,11 +143,13 @@ def test_in_run(tmp_path: Path):
         "import sys\n"
         "from fastmcp import FastMCP\n"
         "mcp = FastMCP('x')\n"
-        "mcp.run(transport='http', port=int(sys.argv[1]), health=True)\n"
+        "mcp.run(transport='http', port=int(sys.argv[1]), health=True,\n"
+        "        cors_origins=['https://app.example'])\n"
     )
     with serve(script(file)) as server:
         root = server.url.removesuffix("/mcp")
         up = curl(root + "/healthz", verb="GET", headers={"Host": "kubelet.example"})
         assert (up.status, up.body) == (200, "ok")
-        ready = curl(root + "/readyz", verb="GET", headers={"Host": "kubelet.example"})
+        ready = curl(root + "/readyz", verb="GET", headers={"Origin": "https://app.example"})
         assert (ready.status, ready.body) == (200, "ready")
+        assert ready.headers["access-control-allow-origin"] == "https://app.example"
