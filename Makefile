@@ -9,8 +9,7 @@ PORT   ?= 8000
 WORKERS ?= 2
 
 # Debian's names of what the tests need and cannot install for themselves.
-# Nothing so far. A browser's shared libraries (libnss3, libnspr4) will stand here once pages are
-# tested in one.
+# Nothing so far: the browser of the tests is an npm package that brings its shared libraries.
 SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}

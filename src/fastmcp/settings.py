@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     where a list is given."""
     http_allowed_hosts: _WordList | None = None
     http_allowed_origins: _WordList | None = None
+    http_cors_origins: _WordList | None = None
+    """Origins whose pages may talk to the server; the check above lets them through as well."""
+    http_cors_credentials: bool = False
+    """Such pages may send cookies, for a proxy that signs people in; never with `*`."""
+    http_health: bool = False
+    """Serve /healthz and /readyz."""
     http_session_idle_timeout: float | None = Field(default=None, gt=0)
     """An idle session costs nothing, so by default none ends for being idle."""
     http_session_lifetime: float | None = Field(default=7 * 24 * 3600.0, gt=0)
@@ -140,7 +146,11 @@ class Settings(BaseSettings):
         return value.expanduser()
 
     @field_validator(
-        "server_dependencies", "http_allowed_hosts", "http_allowed_origins", mode="before"
+        "server_dependencies",
+        "http_allowed_hosts",
+        "http_allowed_origins",
+        "http_cors_origins",
+        mode="before",
     )
     @classmethod
     def _words(cls, value: object) -> object:

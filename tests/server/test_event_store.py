@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +19,18 @@ from fastmcp.server.event_logs import Entry, Head, MemoryLog
 from fastmcp.server.event_store import EventStore, UnknownEvent, new_stream_name
 from tests.support.process import Server
 from tests.support.redis import redis
+
+
+def test_nothing_is_imported_while_a_stream_is_open():
+    """It would hold up every call, and a stream whose first event a proxy waits for."""
+    code = (
+        "import asyncio, sys; from fastmcp.server.event_store import EventStore;"
+        "store = EventStore(); known = set(sys.modules);"
+        "asyncio.run(store.begin('s'));"
+        "print(sorted(name for name in set(sys.modules) - known if name.startswith('key_value')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 class CountingStore(MemoryStore):

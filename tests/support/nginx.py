@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,12 +29,16 @@ def _binary() -> Path:
 
 @contextmanager
 def nginx(
-    location: str, *, upstreams: list[int] | None = None, path: str = "/mcp"
+    location: str | Callable[[int], str],
+    *,
+    upstreams: list[int] | None = None,
+    path: str = "/mcp",
 ) -> Iterator[Server]:
-    """Serve on a free port of the loopback interface.
+    """Serve on a free port of the loopback interface, with what `nginx -t` accepts.
 
     Args:
-        location: what stands inside of the `server` block.
+        location: what stands inside of the `server` block; or makes of the port all that stands
+            inside of the `http` block.
         upstreams: ports of the servers that `proxy_pass http://backend` reaches, in turn.
         path: of the MCP endpoint, for `Server.url`.
     """
@@ -43,6 +48,10 @@ def nginx(
         def command(port: int) -> list[str | Path]:
             servers = "".join(f"server 127.0.0.1:{up};" for up in upstreams or ())
             backend = f"upstream backend {{ {servers} }}" if servers else ""
+            if isinstance(location, str):
+                blocks = f"{backend} server {{ listen 127.0.0.1:{port}; {location} }}"
+            else:
+                blocks = location(port)
             temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in _TEMPORARY)
             (folder / "nginx.conf").write_text(
                 f"""
@@ -54,15 +63,16 @@ events {{}}
 http {{
     access_log off;
     {temporary}
-    {backend}
-    server {{
-        listen 127.0.0.1:{port};
-        {location}
-    }}
+    {blocks}
 }}
 """
             )
-            return [_binary(), "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
+            line: list[str | Path] = [_binary(), "-p", folder, "-c", folder / "nginx.conf"]
+            line += ["-e", "stderr"]
+            tested = subprocess.run([*line, "-t"], capture_output=True, text=True, timeout=30)
+            assert tested.returncode == 0, tested.stderr
+            assert "[warn]" not in tested.stderr, tested.stderr
+            return line
 
         with serve(command, path=path) as server:
             yield server

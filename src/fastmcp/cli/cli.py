@@ -32,6 +32,9 @@ app.command("fastmcp.cli.client:list_", name="list", help="List what a server of
 app.command(
     "fastmcp.cli.client:call", name="call", help="Call a tool, read a resource, get a prompt."
 )
+app.command(
+    "fastmcp.cli.nginx:nginx", name="nginx", help="Print an nginx configuration for a server."
+)
 app.command("fastmcp.cli.version:version", name="version", help="Versions, for a bug report.")
 
 

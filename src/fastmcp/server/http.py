@@ -2,20 +2,24 @@
 
 Starlette brings routing, mounting, custom routes and the user's middleware; the endpoint
 itself is plain ASGI (`transports/streamable_http`) and is reached at its path with and without
-a trailing slash, without a redirect.
+a trailing slash, without a redirect. CORS, where it is asked for, stands outside of all that, so
+that a page can read every answer: refusals, errors of middleware and error pages too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as ASGIMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -31,12 +35,20 @@ from fastmcp.server.event_store import EventStore
 from fastmcp.server.session_keys import load_session_keys
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
+from fastmcp.server.transports.health import (
+    HEALTH_PATH,
+    READINESS_PATH,
+    Alive,
+    Readiness,
+    ReadinessCheck,
+)
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.security import (
     DEFAULT_HOSTS,
     HostOriginGuard,
     HostOriginGuardMiddleware,
     guard_mode,
+    origin_pattern,
 )
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
@@ -57,6 +69,12 @@ HttpHandler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
 
+_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
+_CORS_METHODS: Final = ("GET", "POST", "DELETE", "OPTIONS")
+_CORS_EXPOSED: Final = ("Mcp-Session-Id", "WWW-Authenticate", "Retry-After")
+_CORS_MAX_AGE: Final = 7200
+"""Seconds; browsers keep no preflight longer than that (Chromium) or a day (Firefox)."""
+
 
 class StarletteWithLifespan(Starlette):
     """A Starlette application whose lifespan a parent application can run.
@@ -67,15 +85,48 @@ class StarletteWithLifespan(Starlette):
     """
 
     sessions: SessionManager | None = None
+    _cors: Callable[[ASGIApp], ASGIApp] | None = None
     _endpoint: ASGIApp | None = None
     _endpoint_paths: frozenset[str] = frozenset()
 
-    def serve_endpoint(self, paths: Sequence[str], endpoint: ASGIApp) -> None:
-        """Name the endpoint and where it is; its routes come first."""
-        self._endpoint = endpoint
+    def serve_endpoint(
+        self,
+        paths: Sequence[str],
+        endpoint: ASGIApp,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
+    ) -> None:
+        """Name the endpoint and where it is; its routes come first.
+
+        Args:
+            paths: of the endpoint, in every spelling.
+            endpoint: serves them.
+            cors: puts CORS around an application: around this one, whichever way is taken.
+        """
+        self._cors = cors
+        self._endpoint = endpoint if cors is None else cors(endpoint)
         self._endpoint_paths = frozenset(paths)
         # The empty path exists only as the rest of a mount's own path; Starlette routes no such.
         self.router.routes[:0] = [CustomRoute(path, endpoint) for path in paths if path]
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """What must be well for `/readyz` to say so."""
+        return Readiness()
+
+    def add_readiness_check(self, name: str, check: ReadinessCheck) -> None:
+        """Ask this too before `/readyz` (see `http_app(health=True)`) says that all is well.
+
+        Args:
+            name: what is checked, in one word: it stands in the answer.
+            check: an async function without arguments that returns True where it is ready. It
+                has two seconds; what it raises is logged and counts as no.
+        """
+        self.readiness.add(name, check)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's stack, with CORS outside of it."""
+        stack = super().build_middleware_stack()
+        return stack if self._cors is None else self._cors(stack)
 
     def close_streams(self) -> None:
         """End the streams that have no end of their own, so that a server can stop."""
@@ -130,6 +181,9 @@ def create_streamable_http_app(
     session_lifetime: float | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
+    cors_origins: Sequence[str] | None = None,
+    cors_credentials: bool = False,
+    health: bool = False,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -148,6 +202,10 @@ def create_streamable_http_app(
         session_lifetime: seconds after which any session ends, or None.
         event_store: keeps the streams of calls, so that clients can resume them.
         retry_interval: milliseconds after which a client shall come back to a broken stream.
+        cors_origins: whose pages may talk to the server from other origins; the guard lets
+            them through as well.
+        cors_credentials: pages may send cookies too.
+        health: serve `/healthz` and `/readyz`.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -168,7 +226,11 @@ def create_streamable_http_app(
         retry=retry_interval,
     )
     mode = guard_mode(host_origin_protection)
-    guard = HostOriginGuard(allowed_hosts, allowed_origins, mode) if mode is not None else None
+    guard = (
+        HostOriginGuard(allowed_hosts, allowed_origins, mode, cors_origins or ())
+        if mode is not None
+        else None
+    )
     life = _Life(engine, sessions)
     endpoint = StreamableHTTP(
         engine, sessions, policy, settings.http_max_body_bytes, life, guard, event_store
@@ -185,7 +247,16 @@ def create_streamable_http_app(
 
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
-    app.serve_endpoint(_both_spellings(path), endpoint)
+    if health:
+        app.add_readiness_check("lifespan", life.started)
+        if sessions is not None:
+            app.add_readiness_check("store", sessions.backplane.ready)
+        app.router.routes[:0] = [
+            CustomRoute(HEALTH_PATH, Alive(), methods=["GET"]),
+            CustomRoute(READINESS_PATH, app.readiness, methods=["GET"]),
+        ]
+    cors = _cors(cors_origins, cors_credentials) if cors_origins else None
+    app.serve_endpoint(_both_spellings(path), endpoint, cors)
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app
@@ -207,6 +278,42 @@ def _both_spellings(path: str) -> list[str]:
     return [path, path + "/"] if path != "/" else ["/", ""]
 
 
+def _cors(origins: Sequence[str], credentials: bool) -> Callable[[ASGIApp], ASGIApp]:
+    """What puts CORS around an application.
+
+    Raises:
+        ValueError: an origin is none, or credentials would be open to every site.
+    """
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin.rstrip("/")):
+            raise ValueError(
+                f"cors_origins (FASTMCP_HTTP_CORS_ORIGINS): {origin!r} is not an origin; write "
+                "scheme, host and port without a path, such as http://localhost:3000"
+            )
+        if credentials and origin.rpartition("://")[2].partition(":")[0] == "*":
+            raise ValueError(
+                f"cors_origins (FASTMCP_HTTP_CORS_ORIGINS): {origin!r} with cors_credentials "
+                "would let every site act with the cookies of whoever visits it; list the "
+                "origins, or leave the credentials out"
+            )
+    every = "*" in origins
+
+    def around(app: ASGIApp) -> ASGIApp:
+        return CORSMiddleware(
+            app,
+            allow_origins=("*",) if every else (),
+            allow_origin_regex=None if every else origin_pattern(origins),
+            allow_methods=_CORS_METHODS,
+            # Which answers with the headers asked for: a list cannot name every `Mcp-Param-*`.
+            allow_headers=("*",),
+            allow_credentials=credentials,
+            expose_headers=_CORS_EXPOSED,
+            max_age=_CORS_MAX_AGE,
+        )
+
+    return around
+
+
 class _Life:
     """The server's lifespan and the sessions' backplane, entered once for one application.
 
@@ -219,6 +326,7 @@ class _Life:
         self._sessions = sessions
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -241,6 +349,15 @@ class _Life:
         if self._sessions is not None:
             await self._sessions.stop()
         await self._engine.lifespan.release()
+
+    async def started(self) -> bool:
+        """Whether they run: a readiness check. It starts them too, for who is not ready is sent no
+        request that would; and a check that is given up does not break the start off."""
+        if not self.running:
+            if self._checking is None or self._checking.done():
+                self._checking = asyncio.create_task(self.start())
+            await asyncio.shield(self._checking)
+        return True
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()

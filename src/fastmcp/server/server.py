@@ -733,6 +733,9 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         sockets: list[socket.socket] | None = None,
+        cors_origins: list[str] | None = None,
+        cors_credentials: bool | None = None,
+        health: bool | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -752,6 +755,9 @@ class FastMCP:
             allowed_hosts: see `http_app`.
             allowed_origins: see `http_app`.
             sockets: bound sockets to listen on instead of host and port.
+            cors_origins: see `http_app`.
+            cors_credentials: see `http_app`.
+            health: see `http_app`.
         """
         settings = get_settings()
         host = host or settings.host
@@ -765,6 +771,9 @@ class FastMCP:
             host_origin_protection=host_origin_protection,
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
+            cors_origins=cors_origins,
+            cors_credentials=cors_credentials,
+            health=health,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -796,6 +805,9 @@ class FastMCP:
         allowed_origins: list[str] | None = None,
         session_idle_timeout: float | None = None,
         session_lifetime: float | None = None,
+        cors_origins: list[str] | None = None,
+        cors_credentials: bool | None = None,
+        health: bool | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -815,10 +827,18 @@ class FastMCP:
             session_idle_timeout: seconds after which an unused session ends.
             session_lifetime: seconds after which any session ends; FASTMCP_HTTP_SESSION_LIFETIME,
                 else a week.
+            cors_origins: whose pages may talk to the server from other origins, such as
+                `http://localhost:3000`; `*` matches any text; FASTMCP_HTTP_CORS_ORIGINS. The
+                guard lets them through as well.
+            cors_credentials: such pages may send cookies too, for a proxy that signs people in;
+                FASTMCP_HTTP_CORS_CREDENTIALS.
+            health: serve `/healthz` (the process is up) and `/readyz` (it is ready, see
+                `add_readiness_check` of the application) at the root; FASTMCP_HTTP_HEALTH.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
-            ValueError: no such transport, or a setting out of its range.
+            ValueError: no such transport, a setting out of its range, an origin that is none, or
+                credentials for every origin.
             NotImplementedError: a part that comes in a later release.
         """
         if transport == "sse":
@@ -858,6 +878,11 @@ class FastMCP:
             ),
             event_store=event_store,
             retry_interval=retry_interval,
+            cors_origins=settings.http_cors_origins if cors_origins is None else cors_origins,
+            cors_credentials=(
+                settings.http_cors_credentials if cors_credentials is None else cors_credentials
+            ),
+            health=settings.http_health if health is None else health,
         )
         app.state.fastmcp_server = self
         return app

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
+from fastmcp import FastMCP
 from fastmcp.server.transports.security import (
     HostOriginGuard,
     HostOriginGuardMiddleware,
     guard_mode,
 )
 from tests.server.transports.conftest import Stage
-from tests.support.asgi import Live, Peer, http_scope
+from tests.support.asgi import STATELESS, Live, Peer, http_scope
+from tests.support.curl import Reply, curl
+from tests.support.process import script, serve
 
 LOOPBACK = ("127.0.0.1", 8000)
 PUBLIC = ("0.0.0.0", 8000)
@@ -50,7 +58,7 @@ def refusal(
     ],
 )
 @pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_hosts_on_loopback(host: str, status: int | None, mode: Any):
+def test_t18_hosts_on_loopback(host: str, status: int | None, mode: Any):
     assert refusal({"host": host}, repeat=2, mode=mode) == status
 
 
@@ -66,7 +74,7 @@ def test_loopback_in_every_spelling(server: Any):
 @pytest.mark.parametrize(
     "server", [PUBLIC, ("10.0.0.1", 1), ("testserver", 80), None, ("/s", None)]
 )
-def test_elsewhere_it_acts_only_when_told(server: Any):
+def test_t18_elsewhere_it_acts_only_when_told(server: Any):
     assert refusal({"host": "any.example"}, server) is None
     assert refusal({"host": "any.example"}, server, mode="strict") == 421
     assert refusal({"host": "any.example"}, server, allowed_hosts=["my.example"]) == 421
@@ -89,7 +97,7 @@ def test_elsewhere_it_acts_only_when_told(server: Any):
         ("localhost", 403),
     ],
 )
-def test_origins(origin: str, status: int | None):
+def test_t18_origins(origin: str, status: int | None):
     assert refusal({"host": "localhost", "origin": origin}, repeat=2) == status
 
 
@@ -118,7 +126,7 @@ def test_lists_and_wildcards():
 
 
 @pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-forwarded-host"])
-def test_a_proxy_on_this_machine(header: str):
+def test_t18_a_proxy_on_this_machine(header: str):
     proxied = {"host": "public.example", header: "x"}
     assert refusal(proxied) is None
     assert refusal({**proxied, "origin": "http://evil.example"}) == 403
@@ -157,7 +165,7 @@ async def post(app: Any, **headers: str) -> Live:
     return await peer.call("add", {"a": 1, "b": 2}, valid=False)
 
 
-async def test_the_endpoint_is_guarded(stage: Stage):
+async def test_t18_the_endpoint_is_guarded(stage: Stage):
     app = stage.mcp.http_app()
     live = await post(app, host="evil.example")
     assert live.status == 421
@@ -168,6 +176,97 @@ async def test_the_endpoint_is_guarded(stage: Stage):
     assert live.status == 403
     assert "FASTMCP_HTTP_ALLOWED_ORIGINS" in live.error["message"]
     assert (await post(app)).text == "3"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "settings"),
+    [
+        ({"host": "mcp.example"}, 421, ["FASTMCP_HTTP_ALLOWED_HOSTS"]),
+        (
+            {"origin": "https://app.example"},
+            403,
+            ["FASTMCP_HTTP_CORS_ORIGINS", "FASTMCP_HTTP_ALLOWED_ORIGINS"],
+        ),
+    ],
+)
+async def test_t18_a_refusal_names_the_setting_to_its_client_and_in_one_line_of_the_log(
+    stage: Stage,
+    caplog: pytest.LogCaptureFixture,
+    headers: dict[str, str],
+    status: int,
+    settings: list[str],
+):
+    with caplog.at_level(logging.DEBUG, "fastmcp"):
+        live = await post(stage.mcp.http_app(), **headers)
+    assert live.status == status
+    [line] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    for name in settings:
+        assert name in live.error["message"]
+        assert name in line.getMessage()
+    assert "\n" not in line.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("server", "status"), [(("203.0.113.7", 8000), 400), (("127.0.0.1", 8000), 421)]
+)
+async def test_t18_bound_to_every_address_a_public_host_is_served(
+    stage: Stage, server: tuple[str, int], status: int
+):
+    """The address where a connection arrived decides; a server bound to 0.0.0.0 has several."""
+    peer = Peer(stage.mcp.http_app(), STATELESS, headers={"host": "mcp.example"})
+    live = await peer.send("POST", b"{}", peer.standard_headers(), server=server).done()
+    assert live.status == status  # 400: let in, and no message
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_t18_custom_routes_are_never_guarded(method: str):
+    mcp = FastMCP("routes")
+
+    @mcp.custom_route("/health", methods=["GET", "POST"])
+    async def health(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("fine")
+
+    app = mcp.http_app(host_origin_protection=True, allowed_hosts=["my.example"])
+    headers = {"host": "10.1.2.3:8000", "origin": "https://elsewhere.example"}
+    live = await Peer(app).send(method, headers=headers, path="/health").done()
+    assert (live.status, live.body) == (200, b"fine")
+
+
+RUN = """
+import sys
+from fastmcp import FastMCP
+FastMCP("bound").run(transport="http", host="127.0.0.1", port=int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "foreign_host", "foreign_origin"),
+    [
+        ({"FASTMCP_HOST": "0.0.0.0"}, 421, 403),
+        ({"FASTMCP_HTTP_ALLOWED_HOSTS": "mcp.example"}, 400, 403),
+        ({"FASTMCP_HTTP_HOST_ORIGIN_PROTECTION": "false"}, 400, 400),
+    ],
+    ids=["the host given to run counts", "an allowed host", "switched off"],
+)
+def test_t18_a_server_that_runs(
+    tmp_path: Path, settings: dict[str, str], foreign_host: int, foreign_origin: int
+):
+    file = tmp_path / "server.py"
+    file.write_text(RUN)
+    with serve(script(file), env={**os.environ, **settings}) as server:
+
+        def ask(**headers: str) -> Reply:
+            return curl(
+                server.url, headers={"Content-Type": "application/json", **headers}, body={}
+            )
+
+        assert ask().status == 400  # no message, but let in
+        assert ask(Host="mcp.example").status == foreign_host
+        assert ask(Origin="https://app.example").status == foreign_origin
+        if foreign_host == 421:
+            assert (
+                "FASTMCP_HTTP_ALLOWED_HOSTS" in ask(Host="mcp.example").message["error"]["message"]
+            )
 
 
 async def test_it_can_be_switched_off(stage: Stage):

@@ -5,14 +5,15 @@ A page of a stranger can make a browser send requests to a server on the same ma
 `Origin` (2025-11-25, basic/transports, "Security Warning"). In mode "auto" the guard acts
 where the danger is: on connections that arrive at a loopback address. A request that a reverse
 proxy passes on carries a public `Host` and says so (`Forwarded`, `X-Forwarded-*`); without an
-`Origin` no browser sent it, and it is let through.
+`Origin` no browser sent it, and it is let through; so are the pages that are listed by name.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ __all__ = [
     "HostOriginGuard",
     "HostOriginGuardMiddleware",
     "guard_mode",
+    "origin_pattern",
     "refuse",
 ]
 
@@ -64,6 +66,16 @@ def guard_mode(protection: bool | str) -> GuardMode | None:
     raise ValueError(f'host_origin_protection must be True, False or "auto", not {protection!r}')
 
 
+def origin_pattern(origins: Sequence[str]) -> str:
+    """The regular expression that an `Origin` in lower case matches if it is listed.
+
+    Args:
+        origins: such as `https://app.example.com`; `*` matches any text.
+    """
+    patterns = [translate(_literal_brackets(origin.lower().rstrip("/"))) for origin in origins]
+    return "|".join(patterns) or "(?!)"  # which matches nothing
+
+
 class HostOriginGuard:
     """Decides who may pass.
 
@@ -71,6 +83,8 @@ class HostOriginGuard:
         allowed_hosts: further host names, with or without a port; `*` matches any text.
         allowed_origins: further origins such as `https://app.example.com`; `*` as above.
         mode: "auto" or "strict", see `guard_mode`.
+        cors_origins: origins that CORS lets in, like `allowed_origins`; but they do not make
+            the guard act where it otherwise would not.
     """
 
     def __init__(
@@ -78,11 +92,11 @@ class HostOriginGuard:
         allowed_hosts: Sequence[str] | None = None,
         allowed_origins: Sequence[str] | None = None,
         mode: GuardMode = "auto",
+        cors_origins: Sequence[str] = (),
     ) -> None:
         hosts = (*DEFAULT_HOSTS, *(allowed_hosts or ()))
-        # A bracket is an IPv6 address here, not a set of characters.
-        self._hosts = tuple(host.lower().replace("[", "[[]") for host in hosts)
-        self._origins = tuple(o.lower().rstrip("/") for o in allowed_origins or ())
+        self._hosts = tuple(_literal_brackets(host.lower()) for host in hosts)
+        self._origins = re.compile(origin_pattern([*(allowed_origins or ()), *cors_origins]))
         self._listed = bool(allowed_hosts or allowed_origins)
         self._strict = mode == "strict"
         self._passed: set[object] = set()
@@ -105,12 +119,15 @@ class HostOriginGuard:
     def _refusal(
         self, host: bytes | None, origin: bytes | None, forwarded: bool
     ) -> tuple[int, str] | None:
-        if origin is not None and not self._origin_allowed(origin.decode("latin-1").lower()):
+        page = None if origin is None else origin.decode("latin-1").lower()
+        listed = page is not None and self._origins.fullmatch(page) is not None
+        if page is not None and not listed and not self._is_local(page):
             return 403, (
-                f"Forbidden Origin: {origin.decode('latin-1')!r} is not allowed here. List it in "
-                "allowed_origins (FASTMCP_HTTP_ALLOWED_ORIGINS) to let its pages in."
+                f"Forbidden Origin: {page!r} is not allowed here. List it in cors_origins "
+                "(FASTMCP_HTTP_CORS_ORIGINS) to let its pages in, or in allowed_origins "
+                "(FASTMCP_HTTP_ALLOWED_ORIGINS) if they need no CORS headers."
             )
-        if forwarded and origin is None:
+        if forwarded and (page is None or listed):
             return None
         if not self._host_allowed((host or b"").decode("latin-1").lower()):
             return 421, (
@@ -125,9 +142,8 @@ class HostOriginGuard:
             fnmatchcase(host, pattern) or fnmatchcase(name, pattern) for pattern in self._hosts
         )
 
-    def _origin_allowed(self, origin: str) -> bool:
-        if any(fnmatchcase(origin, pattern) for pattern in self._origins):
-            return True
+    def _is_local(self, origin: str) -> bool:
+        """Whether a page comes from a host that is served."""
         try:
             parts = urlsplit(origin)
             host = parts.hostname
@@ -163,6 +179,11 @@ class HostOriginGuardMiddleware:
                 await refuse(send, *refusal)
                 return
         await self._app(scope, receive, send)
+
+
+def _literal_brackets(pattern: str) -> str:
+    """A bracket is an IPv6 address here, not a set of characters."""
+    return pattern.replace("[", "[[]")
 
 
 def _has_port(host: str) -> bool:

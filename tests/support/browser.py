@@ -1,0 +1,151 @@
+"""A real Chromium for tests: an npm package's, which brings its shared libraries; else PATH's.
+
+`@sparticuz/chromium` is a headless build for x86-64 Linux that needs nothing but glibc. Where it
+cannot run, a `chromium` on PATH is taken. `playwright-core` drives either. A page is served by a
+process of its own, from an origin of its own, and a test calls a function in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import pytest
+
+from tests.support import node
+from tests.support.locks import locked
+from tests.support.process import serve
+
+SOURCE = Path(__file__).parent / "chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--no-first-run",
+]
+MISSING = (
+    "the packaged Chromium does not run on this machine, and there is none on PATH: as root, "
+    "apt-get install -y --no-install-recommends chromium"
+)
+Era: TypeAlias = Literal["handshake", "stateless"]
+_SECONDS = 50
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Browser:
+    """An executable, and the folder of the shared libraries that come with it."""
+
+    executable: Path
+    libraries: Path | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it needs besides the environment of the tests."""
+        return {} if self.libraries is None else {"LD_LIBRARY_PATH": str(self.libraries)}
+
+    def runs(self) -> bool:
+        """Whether this machine can start it."""
+        try:
+            done = subprocess.run(
+                [self.executable, "--version"],
+                env={**os.environ, **self.environment},
+                capture_output=True,
+                timeout=_SECONDS,
+            )
+        except OSError:  # built for another processor
+            return False
+        return done.returncode == 0
+
+
+@cache
+def browser() -> Browser:
+    """The browser of this machine. Where there is none, the test is skipped with the command
+    that mends it; under CI, and as root who can mend it, it fails."""
+    packaged = _packaged()
+    if packaged.runs():
+        return packaged
+    for found in filter(None, map(shutil.which, _NAMES)):
+        if Browser(Path(found)).runs():
+            return Browser(Path(found))
+    if os.environ.get("CI") or os.geteuid() == 0:
+        pytest.fail(MISSING)
+    pytest.skip(MISSING)
+
+
+def _packaged() -> Browser:
+    prefix = node.packages(SOURCE)
+    folder = prefix / "unpacked"
+    with locked(folder):
+        if not folder.exists():
+            fresh = prefix / "unpacked.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            unpack = node.script(SOURCE / "unpack.mjs", prefix)
+            done = node.run([unpack], timeout=_SECONDS, env={"TMPDIR": str(fresh)})
+            assert done.returncode == 0, done.stderr
+            fresh.rename(folder)
+    return Browser(folder / "chromium", folder / "al2023" / "lib")
+
+
+@contextmanager
+def page() -> Iterator[str]:
+    """Serves an empty page; the origin, `http://localhost:PORT`."""
+    with tempfile.TemporaryDirectory(prefix="fastmcp-page-") as name:
+        (Path(name) / "index.html").write_text("<!doctype html><title>A page</title>")
+
+        def command(port: int) -> list[str]:
+            return [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+
+        with serve(command, cwd=Path(name)) as server:
+            yield f"http://localhost:{server.port}"
+
+
+def in_pages(function: str, *visits: tuple[str, list[Any]]) -> list[Any]:
+    """Opens a page after the other and calls a JavaScript function in each.
+
+    Args:
+        function: its text; may be async.
+        visits: the origin of a page, and the function's arguments there, JSON values.
+    Returns:
+        The JSON values that it returned.
+    """
+    found = browser()
+    order = {
+        "executable": str(found.executable),
+        "flags": FLAGS,
+        "source": function,
+        "visits": [{"url": origin + "/", "given": given} for origin, given in visits],
+    }
+    done = subprocess.run(
+        [node.node(), node.script(SOURCE / "visit.mjs", node.packages(SOURCE))],
+        input=json.dumps(order),
+        env=node.environment(**found.environment),
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
+    """Pages talk to the server at `url`, each from its origin and in its era, and call `hello`.
+
+    Returns:
+        What each saw: `statuses`, `session`, what the tool `said`, or the `error` that ended it.
+    """
+    visits = [(origin, [url, era == "stateless", "world"]) for origin, era in pages]
+    return in_pages((SOURCE / "talk.js").read_text(), *visits)
