@@ -7,6 +7,7 @@ a trailing slash, without a redirect.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
@@ -33,6 +34,7 @@ from fastmcp.server.transports.security import (
     HostOriginGuardMiddleware,
     guard_mode,
 )
+from fastmcp.server.transports.shutdown import Grace
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
 
@@ -80,7 +82,9 @@ class StarletteWithLifespan(Starlette):
                     session.stream.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
+        if scope["type"] == "lifespan":
+            receive = _until_the_loop_ends(receive)
+        elif (
             self._endpoint is not None
             and not self.user_middleware
             and scope["type"] == "http"
@@ -124,6 +128,7 @@ def create_streamable_http_app(
     session_idle_timeout: float | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
+    shutdown_grace: float = 10.0,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -141,6 +146,7 @@ def create_streamable_http_app(
         session_idle_timeout: seconds after which an unused session ends, or None.
         event_store: keeps the streams of calls, so that clients can resume them.
         retry_interval: milliseconds after which a client shall come back to a broken stream.
+        shutdown_grace: seconds that running calls have when the server is told to stop.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -156,12 +162,14 @@ def create_streamable_http_app(
     )
     mode = guard_mode(host_origin_protection)
     guard = HostOriginGuard(allowed_hosts, allowed_origins, mode) if mode is not None else None
+    grace = Grace(shutdown_grace)
     endpoint = StreamableHTTP(
         engine,
         sessions,
         policy,
         settings.http_max_body_bytes,
-        _LazyLifespan(engine).start,
+        _LazyLifespan(engine, grace).start,
+        grace,
         guard,
         event_store,
         retry_interval,
@@ -169,11 +177,15 @@ def create_streamable_http_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with engine.lifespan.use():
-            try:
-                yield
-            finally:
-                app.close_streams()
+        forget = grace.listen()
+        try:
+            async with engine.lifespan.use():
+                try:
+                    yield
+                finally:
+                    app.close_streams()
+        finally:
+            forget()
 
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
@@ -188,6 +200,19 @@ def _both_spellings(path: str) -> list[str]:
     return [path, path + "/"] if path != "/" else ["/", ""]
 
 
+def _until_the_loop_ends(receive: Receive) -> Receive:
+    """uvicorn told to stop at once takes no leave of its application: its loop ends, and cancels
+    whoever waits for the end. To the application that is the end all the same."""
+
+    async def received() -> Message:
+        try:
+            return await receive()
+        except asyncio.CancelledError:
+            return {"type": "lifespan.shutdown"}
+
+    return received
+
+
 class _LazyLifespan:
     """Enters the server's lifespan with the first request when the parent application did not.
 
@@ -195,8 +220,10 @@ class _LazyLifespan:
     the event loop ends, which cancels the lifespan's own task and so leaves it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, grace: Grace) -> None:
         self._engine = engine
+        self._grace = grace
+        self._listening_on: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         if not self._engine.lifespan.running:
@@ -204,4 +231,8 @@ class _LazyLifespan:
                 "The parent application does not run this server's lifespan, so it starts now; "
                 "write lifespan=mcp_app.lifespan to run it with the parent's"
             )
+        loop = asyncio.get_running_loop()
+        if self._listening_on is not loop:
+            self._listening_on = loop
+            self._grace.listen()
         await self._engine.lifespan.acquire()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
+import math
 import secrets
 import socket
 import sys
@@ -51,6 +53,7 @@ from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
+from fastmcp.server.transports.shutdown import Server
 from fastmcp.server.transports.stdio import serve_stdio
 from fastmcp.settings import get_settings
 from fastmcp.tools.base import Tool, ToolResult
@@ -733,6 +736,7 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         sockets: list[socket.socket] | None = None,
+        shutdown_grace: float | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -752,10 +756,16 @@ class FastMCP:
             allowed_hosts: see `http_app`.
             allowed_origins: see `http_app`.
             sockets: bound sockets to listen on instead of host and port.
+            shutdown_grace: see `http_app`.
+
+        Raises:
+            SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
+                could not start (3).
         """
         settings = get_settings()
         host = host or settings.host
         port = settings.port if port is None else port
+        grace = settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
         app = self.http_app(
             path,
             middleware,
@@ -765,6 +775,7 @@ class FastMCP:
             host_origin_protection=host_origin_protection,
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
+            shutdown_grace=grace,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -773,14 +784,21 @@ class FastMCP:
             "log_level": level,
             "lifespan": "on",
             "ws": "none",
-            "timeout_graceful_shutdown": 2,
+            # Later than our own end of the calls: for routes of others, which may not end.
+            "timeout_graceful_shutdown": math.ceil(grace) + 1,
             **(uvicorn_config or {}),
         }
         configure_logging()
+        if settings.log_format == "json":
+            configure_logging(level, logging.getLogger("uvicorn"))
+            config.setdefault("log_config", None)
         with temporary_log_level(log_level):
             shown = f"[{host}]" if ":" in host else host
             self._banner(show_banner, "http", f"http://{shown}:{port}{app.state.path}")
-            await uvicorn.Server(uvicorn.Config(app, **config)).serve(sockets)
+            server = Server(uvicorn.Config(app, **config))
+            await server.serve(sockets)
+        if server.terminated:
+            raise SystemExit(0)
 
     def http_app(
         self,
@@ -795,6 +813,7 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         session_idle_timeout: float | None = None,
+        shutdown_grace: float | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -812,6 +831,9 @@ class FastMCP:
             allowed_hosts: hosts that the guard lets through.
             allowed_origins: origins that the guard lets through.
             session_idle_timeout: seconds after which an unused session ends.
+            shutdown_grace: seconds that running calls have to finish when the server is told to
+                stop; then they are cancelled and answered with an error.
+                FASTMCP_HTTP_SHUTDOWN_GRACE, else 10.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -852,6 +874,9 @@ class FastMCP:
             ),
             event_store=event_store,
             retry_interval=retry_interval,
+            shutdown_grace=(
+                settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
+            ),
         )
         app.state.fastmcp_server = self
         return app
