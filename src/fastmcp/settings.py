@@ -21,11 +21,20 @@ import pydantic
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-__all__ = ["ENV_PREFIX", "LogLevel", "McpLogLevel", "Settings", "get_settings", "settings"]
+__all__ = [
+    "ENV_PREFIX",
+    "LogFormat",
+    "LogLevel",
+    "McpLogLevel",
+    "Settings",
+    "get_settings",
+    "settings",
+]
 
 ENV_PREFIX = "FASTMCP_"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogFormat = Literal["text", "json"]
 McpLogLevel = Literal[
     "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
 ]
@@ -62,6 +71,8 @@ class Settings(BaseSettings):
     log_enabled: bool = True
     """False: `configure_logging` attaches no handler."""
     log_level: LogLevel = "INFO"
+    log_format: LogFormat = "text"
+    """json: each record is one JSON object on one line, uvicorn's as well."""
     enable_rich_logging: bool = True
     """Colours on a terminal; elsewhere lines are plain anyway."""
     enable_rich_tracebacks: bool = True
@@ -117,6 +128,8 @@ class Settings(BaseSettings):
     """After this long a call that may be streamed turns into an SSE stream."""
     redis_url: SecretStr | None = None
     """A Redis that all workers share: sessions, events, and messages between workers."""
+    http_shutdown_grace: float = Field(default=10.0, ge=0)
+    """Seconds that running calls have to finish when the server is told to stop."""
     session_key: SecretStr | None = None
     """Signs session ids. Several keys, separated by commas: the first signs, all verify, so a
     key can be changed without a session being lost. None: the shared key in `home`."""
@@ -135,7 +148,7 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("client_log_level", "transport", mode="before")
+    @field_validator("client_log_level", "log_format", "transport", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -58,3 +60,22 @@ async def test_bound() -> None:
     assert len(set(names)) == 1
     with pytest.raises(ValueError, match="at least 1"):
         configure(max_workers=0)
+
+
+def test_a_call_that_blocks_does_not_keep_the_process_from_ending() -> None:
+    code = (
+        "import asyncio, threading\n"
+        "from fastmcp.utilities.threads import run_in_thread\n"
+        "entered = threading.Event()\n"
+        "def block():\n"
+        "    entered.set()\n"
+        "    threading.Event().wait()\n"
+        "async def main():\n"
+        "    asyncio.ensure_future(run_in_thread(block))\n"
+        "    await run_in_thread(entered.wait)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

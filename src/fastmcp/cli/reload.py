@@ -11,17 +11,13 @@ Sessions outlive a restart because session ids are signed with a key that lies i
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from fastmcp.cli.supervisor import Child, Wishes, say
 
 __all__ = ["supervise"]
 
-_GRACE_SECONDS = 5.0
 _DEBOUNCE_MS = 300
 _STEP_MS = 50
 _LOOK_MS = 200
@@ -38,13 +34,14 @@ _SUFFIXES = frozenset(
 )
 
 
-def supervise(words: Sequence[str], folders: Sequence[Path], banner: bool) -> int:
+def supervise(words: Sequence[str], folders: Sequence[Path], banner: bool, grace: float) -> int:
     """Run `fastmcp run <words>` in a child and restart it on every change of a file.
 
     Args:
         words: the command line of the child, after `run`.
         folders: watched with all that lies in them.
         banner: whether the first child may print its banner; later ones never do.
+        grace: seconds that running calls have when the server is told to stop.
 
     Returns:
         exit code: 0 after SIGINT or SIGTERM, or when the child ended well by itself.
@@ -61,14 +58,8 @@ def supervise(words: Sequence[str], folders: Sequence[Path], banner: bool) -> in
             known = os.path.splitext(name)[1] in _SUFFIXES or name.startswith(".env")
             return known and super().__call__(change, path)
 
-    stop = threading.Event()
-
-    def ask_to_stop(*_: Any) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_stop)
-    child = _start(words if banner else _no_banner(words))
+    wishes = Wishes()
+    child = _start(words if banner else _no_banner(words), grace)
     reported = False
     try:
         for changes in watchfiles.watch(
@@ -78,22 +69,22 @@ def supervise(words: Sequence[str], folders: Sequence[Path], banner: bool) -> in
             step=_STEP_MS,
             rust_timeout=_LOOK_MS,
             yield_on_timeout=True,
-            stop_event=stop,
+            stop_event=wishes.stop,
             raise_interrupt=False,
         ):
             if changes:
                 names = sorted({os.path.basename(path) for _, path in changes})
-                _say(f"{', '.join(names[:3])} changed: restarting.")
-                _end(child)
-                child = _start(_no_banner(words))
+                say(f"{', '.join(names[:3])} changed: restarting.")
+                child.end(grace, wishes.hurry)
+                child = _start(_no_banner(words), grace)
                 reported = False
-            elif child.poll() is not None and not reported:
-                if child.returncode == 0:
+            elif child.code is not None and not reported:
+                if child.code == 0:
                     return 0
                 reported = True
-                _say(f"the server ended with code {child.returncode}: waiting for a change.")
+                say(f"the server ended with code {child.code}: waiting for a change.")
     finally:
-        _end(child)
+        child.end(grace, wishes.hurry)
     return 0
 
 
@@ -101,30 +92,10 @@ def _no_banner(words: Sequence[str]) -> list[str]:
     return ["--no-banner", *words]
 
 
-def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(words: Sequence[str], grace: float) -> Child:
     environment = {
-        **os.environ,
+        "FASTMCP_HTTP_SHUTDOWN_GRACE": str(grace),
         # Two saves within a second that leave a file's size as it was would meet old bytecode.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    # -P: the child's own import path must not begin with the working directory.
-    command = [sys.executable, "-P", "-m", "fastmcp", "run", "--no-reload", *words]
-    # Our own command line again, word by word, without a shell.
-    return subprocess.Popen(command, env=environment)  # noqa: S603
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is not None:
-        return
-    # SIGTERM also after Ctrl-C, which a terminal sends to the child as well: uvicorn takes a
-    # second SIGINT for "at once", a SIGTERM after it for the same wish again.
-    child.terminate()
-    try:
-        child.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _say(text: str) -> None:
-    print(f"fastmcp: {text}", file=sys.stderr, flush=True)
+    return Child(words, environment)

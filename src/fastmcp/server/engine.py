@@ -131,10 +131,12 @@ class Engine:
             raise
         except Exception:
             _logger.exception("%s failed", call.method)
-            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-            return encode_error(call.id, error), INTERNAL_ERROR
+        except SystemExit as exc:  # a call ends itself, not the server
+            _logger.error("%s failed: the handler raised %r", call.method, exc)
         finally:
             context.deactivate(token)
+        error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+        return encode_error(call.id, error), INTERNAL_ERROR
 
     async def notice(self, notice: Notice, exchange: Exchange) -> None:
         """Take one notification of the client. It is never answered, whatever is wrong with it."""
@@ -155,6 +157,8 @@ class Engine:
                 await self._notice_handler(self, context, notice.params)
         except Exception:
             _logger.exception("%s failed", notice.method)
+        except SystemExit as exc:
+            _logger.error("%s failed: the handler raised %r", notice.method, exc)
         finally:
             context.deactivate(token)
 

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.backplane.memory import MemoryBackplane
@@ -50,6 +50,7 @@ from fastmcp.server.transports.security import (
     guard_mode,
     origin_pattern,
 )
+from fastmcp.server.transports.shutdown import Grace
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
 
@@ -136,7 +137,9 @@ class StarletteWithLifespan(Starlette):
                     session.stream.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
+        if scope["type"] == "lifespan":
+            receive = _until_the_loop_ends(receive)
+        elif (
             self._endpoint is not None
             and not self.user_middleware
             and scope["type"] == "http"
@@ -184,6 +187,7 @@ def create_streamable_http_app(
     cors_origins: Sequence[str] | None = None,
     cors_credentials: bool = False,
     health: bool = False,
+    shutdown_grace: float = 10.0,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -206,6 +210,7 @@ def create_streamable_http_app(
             them through as well.
         cors_credentials: pages may send cookies too.
         health: serve `/healthz` and `/readyz`.
+        shutdown_grace: seconds that running calls have when the server is told to stop.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -231,9 +236,10 @@ def create_streamable_http_app(
         if mode is not None
         else None
     )
-    life = _Life(engine, sessions)
+    grace = Grace(shutdown_grace)
+    life = _Life(engine, sessions, grace)
     endpoint = StreamableHTTP(
-        engine, sessions, policy, settings.http_max_body_bytes, life, guard, event_store
+        engine, sessions, policy, settings.http_max_body_bytes, life, grace, guard, event_store
     )
 
     @asynccontextmanager
@@ -276,6 +282,19 @@ def _backplane(engine: Engine, path: str, event_store: EventStore | None) -> Bac
 def _both_spellings(path: str) -> list[str]:
     path = "/" + path.strip("/")
     return [path, path + "/"] if path != "/" else ["/", ""]
+
+
+def _until_the_loop_ends(receive: Receive) -> Receive:
+    """uvicorn told to stop at once takes no leave of its application: its loop ends, and cancels
+    whoever waits for the end. To the application that is the end all the same."""
+
+    async def received() -> Message:
+        try:
+            return await receive()
+        except asyncio.CancelledError:
+            return {"type": "lifespan.shutdown"}
+
+    return received
 
 
 def _cors(origins: Sequence[str], credentials: bool) -> Callable[[ASGIApp], ASGIApp]:
@@ -321,9 +340,11 @@ class _Life:
     with the first request, and held until the event loop ends, which leaves it.
     """
 
-    def __init__(self, engine: Engine, sessions: SessionManager | None) -> None:
+    def __init__(self, engine: Engine, sessions: SessionManager | None, grace: Grace) -> None:
         self._engine = engine
         self._sessions = sessions
+        self._grace = grace
+        self._unhear: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._checking: asyncio.Task[None] | None = None
@@ -338,6 +359,7 @@ class _Life:
         Raises:
             Exception: whatever the author's lifespan raised on the way in.
         """
+        self._unhear = self._grace.listen()
         await self._engine.lifespan.acquire()
         if self._sessions is not None:
             await self._sessions.start()
@@ -349,6 +371,8 @@ class _Life:
         if self._sessions is not None:
             await self._sessions.stop()
         await self._engine.lifespan.release()
+        if self._unhear is not None:
+            self._unhear()
 
     async def started(self) -> bool:
         """Whether they run: a readiness check. It starts them too, for who is not ready is sent no

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
+import math
 import secrets
 import socket
 import sys
@@ -50,6 +52,7 @@ from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
+from fastmcp.server.transports.shutdown import Server
 from fastmcp.server.transports.stdio import serve_stdio
 from fastmcp.settings import get_settings
 from fastmcp.tools.base import Tool, ToolResult
@@ -736,6 +739,7 @@ class FastMCP:
         cors_origins: list[str] | None = None,
         cors_credentials: bool | None = None,
         health: bool | None = None,
+        shutdown_grace: float | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -758,10 +762,16 @@ class FastMCP:
             cors_origins: see `http_app`.
             cors_credentials: see `http_app`.
             health: see `http_app`.
+            shutdown_grace: see `http_app`.
+
+        Raises:
+            SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
+                could not start (3).
         """
         settings = get_settings()
         host = host or settings.host
         port = settings.port if port is None else port
+        grace = settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
         app = self.http_app(
             path,
             middleware,
@@ -774,6 +784,7 @@ class FastMCP:
             cors_origins=cors_origins,
             cors_credentials=cors_credentials,
             health=health,
+            shutdown_grace=grace,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -782,14 +793,21 @@ class FastMCP:
             "log_level": level,
             "lifespan": "on",
             "ws": "none",
-            "timeout_graceful_shutdown": 2,
+            # Later than our own end of the calls: for routes of others, which may not end.
+            "timeout_graceful_shutdown": math.ceil(grace) + 1,
             **(uvicorn_config or {}),
         }
         configure_logging()
+        if settings.log_format == "json":
+            configure_logging(level, logging.getLogger("uvicorn"))
+            config.setdefault("log_config", None)
         with temporary_log_level(log_level):
             shown = f"[{host}]" if ":" in host else host
             self._banner(show_banner, "http", f"http://{shown}:{port}{app.state.path}")
-            await uvicorn.Server(uvicorn.Config(app, **config)).serve(sockets)
+            server = Server(uvicorn.Config(app, **config))
+            await server.serve(sockets)
+        if server.terminated:
+            raise SystemExit(0)
 
     def http_app(
         self,
@@ -808,6 +826,7 @@ class FastMCP:
         cors_origins: list[str] | None = None,
         cors_credentials: bool | None = None,
         health: bool | None = None,
+        shutdown_grace: float | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -834,6 +853,9 @@ class FastMCP:
                 FASTMCP_HTTP_CORS_CREDENTIALS.
             health: serve `/healthz` (the process is up) and `/readyz` (it is ready, see
                 `add_readiness_check` of the application) at the root; FASTMCP_HTTP_HEALTH.
+            shutdown_grace: seconds that running calls have to finish when the server is told to
+                stop; then they are cancelled and answered with an error.
+                FASTMCP_HTTP_SHUTDOWN_GRACE, else 10.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -883,6 +905,9 @@ class FastMCP:
                 settings.http_cors_credentials if cors_credentials is None else cors_credentials
             ),
             health=settings.http_health if health is None else health,
+            shutdown_grace=(
+                settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
+            ),
         )
         app.state.fastmcp_server = self
         return app

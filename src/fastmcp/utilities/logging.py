@@ -9,14 +9,19 @@ Two looks: colours from rich on a terminal, else one plain line per record. A me
 searched for things to colour and never read as markup: that costs time in proportion to text a
 client chose, and lets a client style or forge lines. Control characters in a message are
 escaped for the same reason; only a traceback takes more than its line.
+
+For machines there is a third (FASTMCP_LOG_FORMAT=json): one JSON object a line, tracebacks
+included, with time, level, logger, message and, where there is one, exception.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 from collections.abc import Generator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.settings import LogLevel, get_settings
@@ -71,13 +76,15 @@ def configure_logging(
             target.removeHandler(handler)
     if not settings.log_enabled:
         return
-    if settings.enable_rich_logging and sys.stderr.isatty():
+    if settings.log_format == "json":
+        target.addHandler(_PlainHandler(_JsonFormatter()))
+    elif settings.enable_rich_logging and sys.stderr.isatty():
         tracebacks = settings.enable_rich_tracebacks
         if enable_rich_tracebacks is not None:
             tracebacks = enable_rich_tracebacks
         target.addHandler(_RichHandler(tracebacks, rich_kwargs))
     else:
-        target.addHandler(_PlainHandler())
+        target.addHandler(_PlainHandler(_LineFormatter(_PLAIN_FORMAT)))
     # The root logger's handlers are somebody else's program: one record, one line.
     target.propagate = False
 
@@ -129,10 +136,24 @@ class _LineFormatter(logging.Formatter):
         return super().formatMessage(record)
 
 
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+
+
 class _PlainHandler(_StderrHandler):
-    def __init__(self) -> None:
+    def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
-        self.setFormatter(_LineFormatter(_PLAIN_FORMAT))
+        self.setFormatter(formatter)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -133,6 +133,9 @@ async def _run(
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         raise ToolError(_told(engine, name, exc)) from exc
+    except SystemExit as exc:  # `exit()` in an author's function ends the call, not the server
+        _logger.error("Error calling tool %r: it raised %r", name, exc)
+        raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
 
 
 def _kinds(error: BaseException | None) -> str:

@@ -17,6 +17,7 @@ from fastmcp.server.exchange import Exchange
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Receive, Scope, Send
 from fastmcp.server.transports.http_exchange import HttpExchange, Patience, StreamPolicy
+from fastmcp.server.transports.shutdown import stopped
 
 __all__ = ["BatchExchange"]
 
@@ -70,10 +71,11 @@ class BatchExchange(HttpExchange):
             else:
                 responses.append(_malformed(item))
         try:
-            responses.extend(r for r in await asyncio.gather(*running) if r is not None)
-        except asyncio.CancelledError:
-            self.drop()
-            raise
+            await asyncio.gather(*running)
+        except asyncio.CancelledError:  # the server stops: each of them was told, and answers
+            if self.task is not None:
+                self.task.uncancel()
+        responses.extend(r for r in await asyncio.gather(*running) if r is not None)
         if not responses:
             await self.accept()
             return
@@ -91,7 +93,7 @@ class BatchExchange(HttpExchange):
             payload, _ = await engine.handle(call, member)
         except asyncio.CancelledError:
             if not member.cancelled:
-                raise
+                payload = encode_error(call.id, stopped())
         finally:
             if session is not None:
                 session.end(call.id, member)

@@ -1,38 +1,153 @@
-"""Hear that the process is told to stop, before the server waits for its connections.
+"""Hear that the server is told to stop, and give what runs its time to finish.
 
-An ASGI server waits for open responses when it stops, and tells them nothing: a standalone
-stream, which ends only when its client leaves, would keep it from stopping for ever. So whoever
-holds such a stream asks to be called when SIGINT or SIGTERM arrives. The handler that is there
-(uvicorn's, gunicorn's, Python's own) is called as before.
+An ASGI server that stops waits for its open responses and tells them nothing: a standalone
+stream, which ends only when its client leaves, would keep it from stopping for ever. So the
+application listens for itself, from its start. A wish to stop comes in two ways:
+
+- a signal, to the main thread. The handler that is there (uvicorn's, gunicorn's, Python's own)
+  is called as before;
+- `should_exit` of a uvicorn that somebody runs himself, in a thread perhaps, where no signal is
+  heard. uvicorn tells its application only when all connections are gone, so its `shutdown` is
+  led through here first.
+
+Streams then end at once. Running calls have a grace time; when it is over they are cancelled,
+and whoever carries them answers with `stopped()`. A second SIGINT means "at once".
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from socket import socket
 from types import FrameType
 from typing import Any, Final
 
-__all__ = ["on_stop"]
+import uvicorn
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_listeners: Final[dict[object, tuple[asyncio.AbstractEventLoop, Callable[[], None]]]] = {}
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
+
+__all__ = ["Grace", "Server", "on_stop", "stopped", "stopping"]
+
+_SIGNALS: Final = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _SIGNALS.append(signal.SIGBREAK)
+
+_listeners: Final[dict[object, _Listener]] = {}
 _replaced: Final[dict[int, Callable[[int, FrameType | None], Any]]] = {}
+_told: Final = threading.Event()
+_uvicorn_shutdown: Final = uvicorn.Server.shutdown
+
+
+def stopping() -> bool:
+    """Whether this process has been told to stop: it is not ready for new work."""
+    return _told.is_set()
+
+
+def stopped() -> McpError:
+    """What a call is told that the end of the server cut short."""
+    return McpError(
+        INTERNAL_ERROR,
+        "The server stopped before the call was done; what it had begun may be half done",
+    )
 
 
 def on_stop(callback: Callable[[], None]) -> Callable[[], None]:
-    """Call back on this event loop when the process is told to stop.
-
-    Outside of the main thread no signal can be heard; whoever runs a server there ends it
-    otherwise.
+    """Call back on this event loop when the server that runs this task is told to stop.
 
     Returns:
         The function that forgets the callback.
     """
-    key = object()
-    _listeners[key] = (asyncio.get_running_loop(), callback)
+    task = asyncio.current_task()
+    return _listen(_Listener(callback, frozenset([task] if task is not None else ())))
+
+
+class Grace:
+    """The calls that an application serves, and the time they have once it is told to stop.
+
+    Args:
+        seconds: until what still runs is cancelled.
+
+    Attributes:
+        running: a call's task is put in when it begins and taken out when it is answered.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError(f"shutdown_grace must be 0 or more seconds, got {seconds:g}")
+        self.seconds = seconds
+        self.running: set[asyncio.Task[Any]] = set()
+
+    def listen(self) -> Callable[[], None]:
+        """From now on the wish to stop is heard, on this loop.
+
+        Returns:
+            The function that ends it.
+        """
+        loop = asyncio.get_running_loop()
+        begun = False
+
+        def begin() -> None:
+            nonlocal begun
+            if not begun:  # a signal, and then uvicorn's shutdown that follows from it
+                begun = True
+                loop.call_later(self.seconds, end)
+
+        def end() -> None:
+            for task in [task for task in self.running if task.get_loop() is loop]:
+                task.cancel()
+
+        return _listen(_Listener(begin, self.running, end, self.seconds))
+
+
+class Server(uvicorn.Server):
+    """The uvicorn of our own runners.
+
+    Attributes:
+        terminated: SIGTERM came. Whoever runs it ends the process in order, whatever else runs
+            there.
+    """
+
+    terminated = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM:
+            self.terminated = self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
+
+
+class _Listener:
+    """Who is told.
+
+    Args:
+        begin: the wish to stop.
+        tasks: whose server it is that must be told to stop.
+        hurry: the second wish, to stop at once.
+        grace: seconds that the listener needs between `begin` and its end.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], None],
+        tasks: AbstractSet[asyncio.Task[Any]],
+        hurry: Callable[[], None] | None = None,
+        grace: float = 0,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.begin = begin
+        self.tasks = tasks
+        self.hurry = hurry
+        self.grace = grace
+
+
+def _listen(listener: _Listener) -> Callable[[], None]:
+    uvicorn.Server.shutdown = _shutdown
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
             # A server installs its handlers anew with each run, so this is looked at each time.
@@ -40,6 +155,13 @@ def on_stop(callback: Callable[[], None]) -> Callable[[], None]:
             if callable(current) and current is not _handle:
                 _replaced[number] = current
                 signal.signal(number, _handle)
+                _told.clear()  # another run than the one that was told to stop
+    for key in [key for key, known in _listeners.items() if known.loop.is_closed()]:
+        del _listeners[key]
+    key = object()
+    _listeners[key] = listener
+    if _told.is_set():
+        listener.loop.call_soon(listener.begin)
 
     def forget() -> None:
         _listeners.pop(key, None)
@@ -48,7 +170,34 @@ def on_stop(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    for loop, callback in list(_listeners.values()):
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(callback)
-    _replaced[number](number, frame)
+    again = _told.is_set()
+    _told.set()
+    hurry = again and number == signal.SIGINT
+    for listener in list(_listeners.values()):
+        callback = listener.hurry if hurry else listener.begin
+        if callback is not None and not listener.loop.is_closed():
+            listener.loop.call_soon_threadsafe(callback)
+    replaced = _replaced[number]
+    server = getattr(replaced, "__self__", None)
+    if number == signal.SIGTERM and isinstance(server, uvicorn.Server):
+        # When uvicorn has ended it raises the signal again, and nobody survives SIGTERM: the
+        # loop would not be closed, and the exit code be that of a crash. SIGINT it turns into
+        # a normal end.
+        if again:
+            return
+        if not isinstance(server, Server):
+            number = signal.SIGINT
+    replaced(number, frame)
+
+
+async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -> None:
+    """uvicorn's own, after its application was told."""
+    served = self.server_state.tasks
+    told = [one for one in _listeners.values() if not one.tasks.isdisjoint(served)]
+    for listener in told:
+        listener.begin()
+    if told and self.config.timeout_graceful_shutdown is None:
+        # For what does not let itself be cancelled: uvicorn would wait for ever.
+        longest = max(listener.grace for listener in told)
+        self.config.timeout_graceful_shutdown = math.ceil(longest) + 1
+    await _uvicorn_shutdown(self, sockets)

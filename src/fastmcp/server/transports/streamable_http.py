@@ -55,6 +55,7 @@ from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import HttpExchange, Patience, StreamPolicy
 from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
 from fastmcp.server.transports.security import HostOriginGuard, refuse
+from fastmcp.server.transports.shutdown import Grace, stopped
 from fastmcp.server.transports.standalone import StandaloneStream, is_standalone
 
 __all__ = ["StreamableHTTP"]
@@ -86,6 +87,7 @@ class StreamableHTTP:
         policy: when an answer becomes a stream.
         max_body_bytes: the largest request body, 0 for no limit.
         life: is started before the first request is served, if nobody did before.
+        grace: holds the calls that run, and cancels them when the server's time is over.
         guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
     """
@@ -97,6 +99,7 @@ class StreamableHTTP:
         policy: StreamPolicy,
         max_body_bytes: int,
         life: Life,
+        grace: Grace,
         guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class StreamableHTTP:
         self._policy = policy
         self._max_body_bytes = max_body_bytes
         self._life = life
+        self._running = grace.running
         self._guard = guard
         self._log = log
         self._patience = Patience(policy.after)
@@ -120,7 +124,15 @@ class StreamableHTTP:
                 return
         method = scope["method"]
         if method == "POST":
-            await self._post(headers, scope, receive, send)
+            task = cast("asyncio.Task[None]", asyncio.current_task())
+            self._running.add(task)
+            try:
+                await self._post(headers, scope, receive, send)
+            except asyncio.CancelledError:  # the server stops, and there was no call yet
+                task.uncancel()
+                await _refuse(send, 503, "The server stops")
+            finally:
+                self._running.discard(task)
         elif method == "GET" and self._sessions is not None:
             await self._get(headers, receive, send, self._sessions)
         elif method == "DELETE" and self._sessions is not None:
@@ -221,7 +233,7 @@ class StreamableHTTP:
                 # Not the client's wish: the server stops and its patience is over. The client
                 # is told, and the server gets an end instead of a stack trace.
                 _uncancel(exchange)
-                payload, code = encode_error(call.id, _stopped()), INTERNAL_ERROR
+                payload, code = encode_error(call.id, stopped()), INTERNAL_ERROR
         finally:
             if session is not None:
                 session.end(call.id, exchange)
@@ -409,13 +421,6 @@ def _uncancel(exchange: Exchange) -> None:
     """The cancellation was ours and ends here; the task still has its response to finish."""
     if exchange.task is not None:
         exchange.task.uncancel()
-
-
-def _stopped() -> McpError:
-    return McpError(
-        INTERNAL_ERROR,
-        "The server stopped before the call was done; what it had begun may be half done",
-    )
 
 
 async def _find_session(
