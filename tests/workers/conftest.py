@@ -64,6 +64,7 @@ def environment(folder: Path, store: Server | None, **extra: str) -> dict[str, s
         "JOURNAL": str(folder / "journal"),
         "RETRY": "100",
         "EVENTS": "memory",
+        "FASTMCP_HTTP_SHUTDOWN_GRACE": "1",
         **extra,
     }
     if store is not None:

@@ -42,7 +42,6 @@ location / {
     proxy_set_header Host $http_host;
     proxy_buffering off;
     proxy_read_timeout 300s;
-    proxy_buffer_size 16k;
 }
 """
 

@@ -50,7 +50,7 @@ from fastmcp.server.transports.security import (
     guard_mode,
     origin_pattern,
 )
-from fastmcp.server.transports.shutdown import Grace
+from fastmcp.server.transports.shutdown import Grace, stopping
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
 
@@ -254,6 +254,7 @@ def create_streamable_http_app(
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
     if health:
+        app.add_readiness_check("running", _not_stopping)
         app.add_readiness_check("lifespan", life.started)
         if sessions is not None:
             app.add_readiness_check("store", sessions.backplane.ready)
@@ -266,6 +267,10 @@ def create_streamable_http_app(
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app
+
+
+async def _not_stopping() -> bool:
+    return not stopping()
 
 
 def _backplane(engine: Engine, path: str, event_store: EventStore | None) -> Backplane:
