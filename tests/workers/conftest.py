@@ -36,11 +36,12 @@ class Workers:
     def urls(self) -> list[str]:
         return [server.url for server in self.servers]
 
-    def noted(self, line: str) -> int:
-        """How often the journal holds this line."""
+    def noted(self, tool: str, what: str, tag: str) -> int:
+        """How often the journal says that this tool, called with this tag, did this."""
         if not self.journal.exists():
             return 0
-        return self.journal.read_text().splitlines().count(line)
+        lines = [line.split() for line in self.journal.read_text().splitlines()]
+        return sum((line[0], line[1], line[3]) == (tool, what, tag) for line in lines)
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], what: str, seconds: float = 10) -> None:

@@ -22,10 +22,10 @@ from fastmcp.server.event_store import EventStore
 mcp = FastMCP("workers")
 
 
-def note(line: str) -> None:
+def note(tool: str, what: str, tag: str) -> None:
     """One line in the journal, whole, whoever else writes there."""
     with open(os.environ["JOURNAL"], "ab", buffering=0) as journal:
-        journal.write(f"{line}\n".encode())
+        journal.write(f"{tool} {what} {os.getpid()} {tag or '-'}\n".encode())
 
 
 @mcp.tool
@@ -46,23 +46,23 @@ async def capabilities(ctx: Context) -> str:
 
 @mcp.tool
 async def slow(seconds: float, tag: str = "") -> str:
-    note(f"slow begins {tag}")
+    note("slow", "begins", tag)
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
-        note(f"slow cancelled {tag}")
+        note("slow", "cancelled", tag)
         raise
-    note(f"slow ends {tag}")
+    note("slow", "ends", tag)
     return f"slow {tag}"
 
 
 @mcp.tool
 async def ticking(ctx: Context, n: int, pause: float = 0.1, tag: str = "") -> str:
-    note(f"ticking begins {tag}")
+    note("ticking", "begins", tag)
     for step in range(n):
         await ctx.report_progress(step + 1, n)
         await asyncio.sleep(pause)
-    note(f"ticking ends {tag}")
+    note("ticking", "ends", tag)
     return f"ticked {tag}"
 
 

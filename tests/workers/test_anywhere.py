@@ -90,10 +90,10 @@ async def test_a_request_is_cancelled_wherever_it_runs(three: Workers):
         )
 
         async def begun() -> bool:
-            return three.noted("slow begins c") > 0
+            return three.noted("slow", "begins", "c") > 0
 
         async def cancelled() -> bool:
-            return three.noted("slow cancelled c") > 0
+            return three.noted("slow", "cancelled", "c") > 0
 
         await eventually(begun, "begun")
         cancel = {

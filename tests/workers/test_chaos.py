@@ -34,15 +34,25 @@ GRACE = 10
 MARGIN = 6.0
 """Seconds beyond the lease: the machine of the tests has more processes than cores."""
 
-LOCATION = """
-location / {
-    proxy_pass http://backend;
-    proxy_http_version 1.1;
-    proxy_set_header Connection '';
-    proxy_set_header Host $http_host;
-    proxy_buffering off;
-    proxy_read_timeout 300s;
-}
+
+def balanced(listen: int, ports: list[int]) -> str:
+    """In turn, one connection a request. A stream that broke says nothing against its server
+    (max_fails=0): nginx would leave out a worker whose streams a kill has ended, though it serves
+    again."""
+    servers = "".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+    return f"""
+upstream backend {{ {servers} keepalive 0; }}
+server {{
+    listen 127.0.0.1:{listen};
+    location / {{
+        proxy_pass http://backend;
+        proxy_http_version 1.1;
+        proxy_set_header Connection close;
+        proxy_set_header Host $http_host;
+        proxy_buffering off;
+        proxy_read_timeout 300s;
+    }}
+}}
 """
 
 
@@ -166,7 +176,7 @@ async def test_chaos(tmp_path: Path) -> None:
         store = stack.enter_context(redis())
         crew = Crew(tmp_path, store)
         stack.callback(crew.close)
-        proxy = stack.enter_context(nginx(LOCATION, upstreams=crew.ports))
+        proxy = stack.enter_context(nginx(lambda port: balanced(port, crew.ports)))
         stop = asyncio.Event()
         customers = [Customer(number, proxy.url) for number in range(SESSIONS)]
         async with asyncio.TaskGroup() as group:
@@ -187,19 +197,16 @@ async def test_chaos(tmp_path: Path) -> None:
 
     done = sum((customer.done for customer in customers), Counter[str]())
     failed = [failure for customer in customers for failure in customer.failed]
-    assert min(done[tool] for tool in ("add", "ticking", "ask", "slow")) > 100
-    began = Counter(
-        line.split()[-1]
-        for line in (tmp_path / "journal").read_text().splitlines()
-        if " begins " in line
-    )
-    assert max(began.values()) == 1, "a call ran twice"
-    late = [
-        (tag, why)
-        for tag, at, why in failed
-        if not any(0 <= at - killed < LEASE + MARGIN for killed in crew.killed.values())
-    ]
-    assert not late, late
-    # A worker is asked by a third of the clients at a time, each of which waits for one call.
-    assert len(failed) <= 2 * SESSIONS / 3
     print(f"chaos: {dict(done)} done, {len(failed)} failed")
+    assert min(done[tool] for tool in ("add", "ticking", "ask", "slow")) > 100
+    journal = [line.split() for line in (tmp_path / "journal").read_text().splitlines()]
+    began = {tag: int(pid) for _, what, pid, tag in journal if what == "begins"}
+    twice = Counter(tag for _, what, _, tag in journal if what == "begins")
+    assert max(twice.values()) == 1, "a call ran twice"
+    for tag, at, why in failed:
+        # It ran on a worker that was killed, or was on its way to it, and failed within the lease.
+        pid = began.get(tag)
+        killed = [crew.killed[pid]] if pid is not None else crew.killed.values()
+        assert any(0 <= at - then < LEASE + MARGIN for then in killed), (tag, why)
+    changed = sum(customer.changes > 0 for customer in customers)
+    assert changed == SESSIONS, "a change did not reach every stream"

@@ -102,7 +102,7 @@ async def test_t7_the_answer_outlives_the_worker(pair: Workers):
         await call.begin(pair.urls[0], 2)
 
         async def ended() -> bool:
-            return pair.noted("ticking ends outlives") == 1
+            return pair.noted("ticking", "ends", "outlives") == 1
 
         await eventually(ended, "the tool ends")
         # The answer is written when the tool has ended; another worker can hear that it is.

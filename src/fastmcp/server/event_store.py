@@ -170,7 +170,7 @@ class EventStore:
                 _logger.warning(
                     "The event store cannot be reached (%s): streams go on and cannot be resumed "
                     "until it is back",
-                    exc,
+                    exc.__cause__ or exc,
                 )
             raise StoreDown from exc
         if self._down:

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from socket import socket
 from types import FrameType
 from typing import Any, Final
@@ -41,6 +43,7 @@ if sys.platform == "win32":
 _listeners: Final[dict[object, _Listener]] = {}
 _replaced: Final[dict[int, Callable[[int, FrameType | None], Any]]] = {}
 _told: Final = threading.Event()
+_HEARING: Final = 0.25
 _uvicorn_shutdown: Final = uvicorn.Server.shutdown
 
 
@@ -190,6 +193,20 @@ def _handle(number: int, frame: FrameType | None) -> None:
     replaced(number, frame)
 
 
+def _waiting_at(server: uvicorn.Server) -> list[socket]:
+    """The connections that the system has made and uvicorn has not taken yet."""
+    found: list[socket] = []
+    for listening in server.servers:
+        for door in listening.sockets:
+            with socket(fileno=os.dup(door.fileno())) as ours, suppress(BlockingIOError):
+                ours.setblocking(False)
+                while True:
+                    connection, _ = ours.accept()
+                    connection.setblocking(False)
+                    found.append(connection)
+    return found
+
+
 async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -> None:
     """uvicorn's own, after its application was told."""
     served = self.server_state.tasks
@@ -200,4 +217,22 @@ async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -
         # For what does not let itself be cancelled: uvicorn would wait for ever.
         longest = max(listener.grace for listener in told)
         self.config.timeout_graceful_shutdown = math.ceil(longest) + 1
+    if told:
+        # uvicorn closes at once what has connected and not been heard yet, and its client is
+        # reset without knowing whether its request was read. So whoever waits at the door is let
+        # in, the door is closed, and who is inside has a moment to say what he wants.
+        waiting = _waiting_at(self) if not sockets else []
+        for server in self.servers:
+            server.close()
+        protocol: Any = self.config.http_protocol_class  # its type knows no arguments
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: protocol(
+                    config=self.config,
+                    server_state=self.server_state,
+                    app_state=self.lifespan.state,
+                ),
+                connection,
+            )
+        await asyncio.sleep(_HEARING)
     await _uvicorn_shutdown(self, sockets)
