@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import time
 import urllib.error
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_run import HELLO, ask, running, tell
 from tests.support.process import Server, eventually, listening
+from tests.support.wire import Wire
 
 SECONDS = 10.0
 
@@ -77,3 +81,39 @@ def test_signals_are_passed_on(environment: dict[str, str], tmp_path: Path, how:
         assert server.stop(how) == 0
         server.assert_clean()
         assert not listening(server.port)
+
+
+async def test_t29_open_streams_do_not_delay_a_restart(environment: dict[str, str], tmp_path: Path):
+    """Three idle streams and a client in the middle of its session."""
+    file = tmp_path / "edited.py"
+    write(file, "one")
+    with running(environment, file, "--reload") as server:
+        async with AsyncExitStack() as stack:
+            wires = [await stack.enter_async_context(Wire(server.url)) for _ in range(3)]
+            streams = []
+            for wire in wires:
+                await wire.initialize()
+                streams.append(await stack.enter_async_context(wire.listen()))
+            session = wires[0].session_id
+            write(file, "two")
+            start = time.monotonic()
+            for stream in streams:
+                async for _ in stream:  # to its proper end
+                    pass
+            await asyncio.to_thread(
+                eventually, lambda: says(server, "two", session), SECONDS, "the edit is live"
+            )
+            # 2 s at rest; a server that waited for its streams would take its grace time more.
+            assert time.monotonic() - start < 6
+            assert (await wires[0].call("word")).text == "two"
+            assert wires[0].session_id == session
+
+
+def test_a_child_does_not_outlive_its_supervisor(environment: dict[str, str], tmp_path: Path):
+    file = tmp_path / "edited.py"
+    write(file, "one")
+    with running(environment, file, "--reload") as server:
+        assert says(server, "one")
+        server.process.kill()
+        server.process.wait()
+        eventually(lambda: not listening(server.port), SECONDS, "the child has ended")

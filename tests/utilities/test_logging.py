@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from fastmcp import Client, Context, FastMCP
 from fastmcp.settings import get_settings
 from fastmcp.utilities.logging import configure_logging, get_logger, temporary_log_level
 
@@ -140,3 +144,64 @@ def test_temporary_level():
     assert PACKAGE.handlers == before
     with temporary_log_level(None):
         assert PACKAGE.level == logging.WARNING
+
+
+def test_t26_building_attaches_nothing_and_prints_nothing():
+    code = (
+        "import logging, fastmcp\n"
+        "mcp = fastmcp.FastMCP('quiet')\n"
+        "@mcp.tool\n"
+        "def add(a: int, b: int) -> int: return a + b\n"
+        "app = mcp.http_app()\n"
+        "client = fastmcp.Client(mcp)\n"
+        "assert not logging.getLogger().handlers\n"
+        "assert not logging.getLogger('fastmcp').handlers\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_t26_json_is_one_object_a_line(
+    take_stderr: Callable[[], io.StringIO], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(get_settings(), "log_format", "json")
+    stderr = take_stderr()
+    configure_logging("INFO")
+    get_logger("x").warning("first\nsecond \u2028 %s", "Ωmega \ud800")
+    try:
+        raise LookupError("lost")
+    except LookupError:
+        get_logger("y").exception("went wrong")
+    first, second = map(json.loads, stderr.getvalue().splitlines())
+    assert set(first) == {"time", "level", "logger", "message"}
+    assert (first["level"], first["logger"]) == ("WARNING", "fastmcp.x")
+    assert first["message"] == "first\nsecond \u2028 Ωmega \ud800"
+    stamp = datetime.fromisoformat(first["time"])
+    assert abs(datetime.now(UTC) - stamp) < timedelta(minutes=1)
+    assert set(second) == {"time", "level", "logger", "message", "exception"}
+    assert second["message"] == "went wrong"
+    assert second["exception"].endswith("LookupError: lost")
+
+
+async def test_t26_a_long_message_of_a_tool_costs_no_time(take_stderr: Callable[[], io.StringIO]):
+    take_stderr()
+    configure_logging("DEBUG")
+    mcp = FastMCP("talkative")
+    times: list[float] = []
+
+    @mcp.tool
+    async def talk(ctx: Context) -> None:
+        for _ in range(5):
+            started = time.perf_counter()
+            await ctx.info("x" * 20_000)
+            times.append(time.perf_counter() - started)
+
+    heard: list[Any] = []
+
+    async def hear(message: Any) -> None:
+        heard.append(message.data)
+
+    async with Client(mcp, log_handler=hear) as client:
+        await client.call_tool("talk")
+    assert len(heard) == 5
+    assert min(times) < 0.05  # a search for things to colour takes seconds

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["Child", "Wishes", "say", "supervised"]
@@ -161,10 +162,8 @@ def supervised(descriptor: int) -> socket.socket:
     link = socket.socket(fileno=descriptor)
 
     def wait() -> None:
-        try:
+        with suppress(OSError):  # it is reset where the supervisor had not read our byte
             link.recv(1)
-        except OSError:
-            return
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="fastmcp-supervisor", daemon=True).start()

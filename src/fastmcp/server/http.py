@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
@@ -87,6 +88,8 @@ class StarletteWithLifespan(Starlette):
 
     sessions: SessionManager | None = None
     _cors: Callable[[ASGIApp], ASGIApp] | None = None
+    startup_error: Exception | None = None
+    """What the server's lifespan raised on the way in."""
     _endpoint: ASGIApp | None = None
     _endpoint_paths: frozenset[str] = frozenset()
 
@@ -138,7 +141,7 @@ class StarletteWithLifespan(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            receive = _until_the_loop_ends(receive)
+            receive, send = _until_the_loop_ends(receive), _in_one_line(send, self)
         elif (
             self._endpoint is not None
             and not self.user_middleware
@@ -244,7 +247,11 @@ def create_streamable_http_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        await life.enter()
+        try:
+            await life.enter()
+        except Exception as exc:
+            app.startup_error = exc
+            raise
         try:
             yield
         finally:
@@ -300,6 +307,25 @@ def _until_the_loop_ends(receive: Receive) -> Receive:
             return {"type": "lifespan.shutdown"}
 
     return received
+
+
+def _in_one_line(send: Send, app: StarletteWithLifespan) -> Send:
+    """What kept the application from starting is told whole: Starlette would send a traceback
+    that shows its own code and ours and, at its end, what matters."""
+
+    async def sent(message: Message) -> None:
+        error = app.startup_error
+        if message["type"] == "lifespan.startup.failed" and error is not None:
+            _logger.debug("The server's lifespan failed", exc_info=error)
+            *_, last = traceback.extract_tb(error.__traceback__)
+            what = " ".join(traceback.format_exception_only(error)[-1].split())
+            message["message"] = (
+                f"The server's lifespan could not start: {what} ({last.filename}, line "
+                f"{last.lineno})"
+            )
+        await send(message)
+
+    return sent
 
 
 def _cors(origins: Sequence[str], credentials: bool) -> Callable[[ASGIApp], ASGIApp]:
@@ -364,8 +390,13 @@ class _Life:
         Raises:
             Exception: whatever the author's lifespan raised on the way in.
         """
-        self._unhear = self._grace.listen()
-        await self._engine.lifespan.acquire()
+        unhear = self._grace.listen()
+        try:
+            await self._engine.lifespan.acquire()
+        except BaseException:
+            unhear()
+            raise
+        self._unhear = unhear
         if self._sessions is not None:
             await self._sessions.start()
         self._loop = asyncio.get_running_loop()

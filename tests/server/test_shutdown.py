@@ -1,0 +1,429 @@
+"""A server told to stop: streams end at once, calls have their time, the process ends well.
+
+Real processes in every way a server is run, real connections, real signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from fastmcp import Client, FastMCP
+from fastmcp.exceptions import McpError, ToolError
+from tests.support import process
+from tests.support.process import Server, eventually, listening, serve
+from tests.support.wire import Answer, Wire
+
+SOURCE = '''
+import asyncio
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from fastmcp import Context, FastMCP
+from fastmcp.server.transports.shutdown import stopping
+
+book = Path(__file__).with_name("book")
+
+
+def note(line):
+    with book.open("a") as file:
+        file.write(line + "\\n")
+
+
+@asynccontextmanager
+async def lifespan(server):
+    note("in")
+    yield {}
+    note("out")
+
+
+mcp = FastMCP("stopping", lifespan=lifespan)
+
+
+@mcp.tool
+async def slow(seconds: float) -> str:
+    note("begun")
+    await asyncio.sleep(seconds)
+    return "done"
+
+
+@mcp.tool
+def block(seconds: float) -> str:
+    note("begun")
+    time.sleep(seconds)
+    return "done"
+
+
+@mcp.tool
+async def told() -> bool:
+    """Whether other code can ask for it."""
+    before = stopping()
+    note("begun")
+    while not stopping():
+        await asyncio.sleep(0.01)
+    return not before
+
+
+@mcp.tool
+async def ask(ctx: Context) -> str:
+    await ctx.elicit("your name?", str)
+    return "done"
+
+
+app = mcp.http_app()
+mounting = Starlette(routes=[Mount("/", app)])
+
+
+async def main():
+    await mcp.run_async("http", port=int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    if sys.argv[2:] == ["async"]:
+        asyncio.run(main())
+    else:
+        mcp.run("http", port=int(sys.argv[1]))
+'''
+
+Argv = Callable[[int], Sequence[str | Path]]
+
+
+def fastmcp_run(*options: str) -> Argv:
+    command = [sys.executable, "-m", "fastmcp", "run", "stopping.py", "-t", "http", *options]
+    return lambda port: [*command, "--port", str(port)]
+
+
+WAYS: dict[str, Argv] = {
+    "mcp.run": lambda port: [sys.executable, "stopping.py", str(port)],
+    "asyncio.run": lambda port: [sys.executable, "stopping.py", str(port), "async"],
+    "fastmcp run": fastmcp_run(),
+    "fastmcp run --reload": fastmcp_run("--reload"),
+    "fastmcp run --workers": fastmcp_run("--workers", "2"),
+    "uvicorn": process.uvicorn("stopping:app"),
+    "uvicorn, mounted": process.uvicorn("stopping:mounting"),
+    "uvicorn --workers": process.uvicorn("stopping:app", "--workers", "2"),
+    "uvicorn --reload": process.uvicorn("stopping:app", "--reload"),
+}
+KEEPS_LISTENING = ("uvicorn --workers", "uvicorn --reload")
+"""The parent of these holds the socket until its children have ended."""
+
+
+@dataclass
+class Site:
+    """A running server, and what its tools and its lifespan wrote."""
+
+    server: Server
+    book: Path
+
+    def lines(self, line: str) -> int:
+        return self.book.read_text().splitlines().count(line) if self.book.exists() else 0
+
+    def signal(self, how: signal.Signals, group: bool = False) -> None:
+        """As `kill` does; with `group` as a terminal does."""
+        if group:
+            os.killpg(self.server.process.pid, how)
+        else:
+            self.server.process.send_signal(how)
+
+    async def ended(self, seconds: float = 10.0) -> int:
+        """Its exit code; it must end within that time and leave a clean log."""
+        code = await asyncio.to_thread(self.server.process.wait, seconds)
+        self.server.assert_clean()
+        log = self.server.log
+        assert "Traceback" not in log
+        assert "ERROR" not in log, log
+        return code
+
+
+@asynccontextmanager
+async def site(tmp_path: Path, way: str, grace: float, **more: str) -> AsyncIterator[Site]:
+    (tmp_path / "stopping.py").write_text(SOURCE)
+    own = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
+    env = own | {
+        "FASTMCP_HOME": str(tmp_path / "home"),
+        "FASTMCP_HTTP_SHUTDOWN_GRACE": str(grace),
+        # Python writes bytecode beside the file, and reloaders would see it.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
+    with serve(WAYS[way], cwd=tmp_path, env=env) as server:
+        yield Site(server, tmp_path / "book")
+
+
+class Crowd:
+    """Clients with open streams and running calls.
+
+    Args:
+        url: the endpoint.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Crowd:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def wire(self) -> Wire:
+        wire = await self._stack.enter_async_context(Wire(self._url))
+        await wire.initialize()
+        return wire
+
+    async def listen(self) -> asyncio.Task[None]:
+        """An idle GET stream; the task ends when its body ends as it should."""
+        wire, opened = await self.wire(), asyncio.Event()
+
+        async def read() -> None:
+            async with wire.listen() as events:
+                opened.set()
+                async for _ in events:
+                    pass
+
+        task = asyncio.create_task(read())
+        await opened.wait()
+        return task
+
+    async def call(self, tool: str, **arguments: Any) -> asyncio.Task[Answer]:
+        return asyncio.create_task((await self.wire()).call(tool, arguments))
+
+
+async def begun(at: Site, count: int) -> None:
+    await asyncio.to_thread(
+        eventually, lambda: at.lines("begun") == count, 10.0, "the calls have begun"
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_t8_streams_end_at_once_and_calls_deliver(tmp_path: Path, way: str):
+    async with site(tmp_path, way, grace=10) as at, Crowd(at.server.url) as crowd:
+        streams = [await crowd.listen() for _ in range(5)]
+        calls = [await crowd.call("slow", seconds=2) for _ in range(3)]
+        await begun(at, 3)
+        at.signal(signal.SIGTERM)
+        await asyncio.gather(*streams)
+        assert not any(call.done() for call in calls)
+        if way not in KEEPS_LISTENING:
+            await asyncio.to_thread(
+                eventually, lambda: not listening(at.server.port), 1.5, "connections are refused"
+            )
+            assert not any(call.done() for call in calls)
+        assert [(await call).text for call in calls] == ["done"] * 3
+        assert await at.ended() == 0
+        assert at.lines("in") == at.lines("out") > 0
+
+
+@pytest.mark.parametrize("way", ["mcp.run", "fastmcp run --workers", "uvicorn", "uvicorn, mounted"])
+@pytest.mark.parametrize("tool", ["slow", "block"])
+async def test_t8_a_call_that_outlasts_the_grace_time_is_told(tmp_path: Path, way: str, tool: str):
+    async with site(tmp_path, way, grace=1) as at, Crowd(at.server.url) as crowd:
+        call = await crowd.call(tool, seconds=60)
+        await begun(at, 1)
+        start = time.monotonic()
+        at.signal(signal.SIGTERM)
+        error = (await call).error
+        assert time.monotonic() - start >= 0.9
+        assert error["code"] == -32603
+        assert "The server stopped before the call was done" in error["message"]
+        assert await at.ended() == 0
+        assert time.monotonic() - start < 4  # grace + 1, and a slow machine
+        assert at.lines("in") == at.lines("out") > 0
+
+
+@pytest.mark.parametrize(
+    "way", ["mcp.run", "fastmcp run", "fastmcp run --reload", "fastmcp run --workers", "uvicorn"]
+)
+@pytest.mark.parametrize("tool", ["slow", "block"])
+async def test_t8_a_second_ctrl_c_means_at_once(tmp_path: Path, way: str, tool: str):
+    async with site(tmp_path, way, grace=30) as at, Crowd(at.server.url) as crowd:
+        stream = await crowd.listen()
+        call = await crowd.call(tool, seconds=60)
+        await begun(at, 1)
+        at.signal(signal.SIGINT, group=True)
+        await stream
+        at.signal(signal.SIGINT, group=True)
+        start = time.monotonic()
+        assert "The server stopped" in (await call).error["message"]
+        assert await at.ended() == 0
+        assert time.monotonic() - start < 3  # half a second, and a slow machine; grace is 30
+
+
+async def test_t8_sigterm_after_ctrl_c_is_the_same_wish(tmp_path: Path):
+    """A supervisor sends it to a child that a terminal has interrupted already."""
+    async with site(tmp_path, "uvicorn", grace=10) as at, Crowd(at.server.url) as crowd:
+        stream = await crowd.listen()
+        call = await crowd.call("slow", seconds=1.5)
+        await begun(at, 1)
+        at.signal(signal.SIGINT)
+        await stream
+        at.signal(signal.SIGTERM)
+        assert (await call).text == "done"
+        assert await at.ended() == 0
+
+
+@pytest.mark.parametrize("way", ["mcp.run", "uvicorn"])
+async def test_t8_a_question_that_waits_gets_its_error(tmp_path: Path, way: str):
+    asked = asyncio.Event()
+
+    async def think(*_: Any) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with site(tmp_path, way, grace=0.5) as at:
+        client = Client(at.server.url, mode="legacy", elicitation_handler=think)
+        async with client:
+            call = asyncio.create_task(client.call_tool("ask"))
+            await asked.wait()
+            at.signal(signal.SIGTERM)
+            with pytest.raises((McpError, ToolError), match="The server stopped"):
+                await call
+        assert await at.ended() == 0
+
+
+async def test_t8_other_code_can_ask_whether_the_server_stops(tmp_path: Path):
+    async with site(tmp_path, "uvicorn", grace=10) as at, Crowd(at.server.url) as crowd:
+        call = await crowd.call("told")
+        await begun(at, 1)
+        at.signal(signal.SIGTERM)
+        assert (await call).text == "true"
+        assert await at.ended() == 0
+
+
+async def test_t8_a_body_that_never_comes_does_not_keep_the_server(tmp_path: Path):
+    async with site(tmp_path, "uvicorn", grace=0.5) as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.server.port)
+        writer.write(
+            b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Accept: application/json, text/event-stream\r\nContent-Length: 100\r\n\r\n{"
+        )
+        await writer.drain()
+        # A second connection has been answered: the first was read before.
+        async with Wire(at.server.url) as wire:
+            await wire.initialize()
+        at.signal(signal.SIGTERM)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 503")
+        writer.close()
+        assert await at.ended() == 0
+
+
+async def test_t8_a_server_in_a_thread():
+    """No signal reaches it: whoever runs it sets `should_exit`."""
+    mcp = FastMCP("threaded")
+    entered = threading.Event()
+
+    @mcp.tool
+    async def wait() -> str:
+        entered.set()
+        await asyncio.Event().wait()
+        return ""
+
+    config = uvicorn.Config(
+        mcp.http_app(shutdown_grace=0.5), host="127.0.0.1", port=0, log_level="warning"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        await asyncio.to_thread(eventually, lambda: server.started, 10.0, "it has started")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with Crowd(f"http://127.0.0.1:{port}/mcp") as crowd:
+            streams = [await crowd.listen() for _ in range(3)]
+            call = await crowd.call("wait")
+            await asyncio.to_thread(entered.wait)
+            server.should_exit = True
+            await asyncio.gather(*streams)
+            assert "The server stopped" in (await call).error["message"]
+    finally:
+        server.should_exit = True
+        await asyncio.to_thread(thread.join, 10.0)
+    assert not thread.is_alive()
+
+
+async def test_t8_one_of_two_servers_in_a_loop_stops_alone():
+    servers: list[uvicorn.Server] = []
+    serving: list[asyncio.Task[None]] = []
+    for name in ("first", "second"):
+        config = uvicorn.Config(FastMCP(name).http_app(), host="127.0.0.1", port=0, log_level=30)
+        servers.append(uvicorn.Server(config))
+        # What `serve` does besides is to take the signals of the process that runs the tests.
+        serving.append(asyncio.create_task(servers[-1]._serve()))
+    async with asyncio.timeout(20):
+        for server in servers:
+            await asyncio.to_thread(eventually, lambda s=server: s.started, 10.0, "it has started")
+        ports = [server.servers[0].sockets[0].getsockname()[1] for server in servers]
+        async with (
+            Crowd(f"http://127.0.0.1:{ports[0]}/mcp") as one,
+            Crowd(f"http://127.0.0.1:{ports[1]}/mcp") as other,
+        ):
+            ends, stays = await one.listen(), await other.listen()
+            servers[0].should_exit = True
+            await ends
+            await serving[0]
+            assert not stays.done()
+            await other.wire()
+            servers[1].should_exit = True
+            await stays
+        await serving[1]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, -0.001])
+def test_a_grace_below_zero_is_refused(seconds: float):
+    with pytest.raises(ValueError, match="shutdown_grace must be 0 or more seconds"):
+        FastMCP("x").http_app(shutdown_grace=seconds)
+
+
+@pytest.mark.parametrize("stateless", ["false", "true"])
+@pytest.mark.parametrize("way", ["uvicorn", "uvicorn, mounted"])
+async def test_t28_one_lifespan_for_all_sessions(tmp_path: Path, way: str, stateless: str):
+    async with site(tmp_path, way, 1, FASTMCP_STATELESS_HTTP=stateless) as at:
+        for _ in range(10):
+            async with Crowd(at.server.url) as crowd:
+                calls = [await crowd.call("slow", seconds=0) for _ in range(5)]
+                assert [(await call).text for call in calls] == ["done"] * 5
+        assert at.lines("begun") == 50
+        assert (at.lines("in"), at.lines("out")) == (1, 0)
+        at.signal(signal.SIGTERM)
+        assert await at.ended() == 0
+        assert (at.lines("in"), at.lines("out")) == (1, 1)
+
+
+@pytest.mark.parametrize("way", ["mcp.run", "fastmcp run", "fastmcp run --workers", "uvicorn"])
+def test_t28_a_lifespan_that_fails_is_told_once_and_ends_the_process(tmp_path: Path, way: str):
+    (tmp_path / "stopping.py").write_text(
+        SOURCE.replace('note("in")', 'raise LookupError("the database is away")')
+    )
+    done = subprocess.run(
+        [str(word) for word in WAYS[way](process.free_port())],
+        cwd=tmp_path,
+        env={**os.environ, "FASTMCP_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode not in (0, None)
+    said = "The server's lifespan could not start: LookupError: the database is away"
+    workers = 2 if way == "fastmcp run --workers" else 1
+    assert 1 <= done.stderr.count(said) <= workers
+    assert f"({tmp_path / 'stopping.py'}, line " in done.stderr
+    assert "Traceback" not in done.stderr
