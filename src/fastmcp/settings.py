@@ -21,7 +21,15 @@ import pydantic
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-__all__ = ["ENV_PREFIX", "LogLevel", "McpLogLevel", "Settings", "get_settings", "settings"]
+__all__ = [
+    "ENV_PREFIX",
+    "LogLevel",
+    "McpLogLevel",
+    "OnDisconnect",
+    "Settings",
+    "get_settings",
+    "settings",
+]
 
 ENV_PREFIX = "FASTMCP_"
 
@@ -29,6 +37,8 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 McpLogLevel = Literal[
     "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
 ]
+OnDisconnect = Literal["cancel", "continue"]
+"""What becomes of a call whose client closes the connection."""
 TransportName = Literal["stdio", "http", "sse", "streamable-http"]
 
 _WordList = Annotated[list[str], NoDecode]
@@ -87,6 +97,10 @@ class Settings(BaseSettings):
     """True: the argument "1" no longer fits a parameter of type int."""
     client_log_level: McpLogLevel | None = None
     """Least level of the log notifications sent to a client that set none."""
+    max_threads: int = Field(default=256, ge=1)
+    """Threads of this process for synchronous tools, resources and prompts; calls beyond wait."""
+    on_disconnect: OnDisconnect = "continue"
+    """Whether a client that leaves cancels its running call, in the handshake era."""
 
     # --- HTTP ------------------------------------------------------------------------------
     json_response: bool = False
@@ -98,6 +112,14 @@ class Settings(BaseSettings):
     http_allowed_origins: _WordList | None = None
     http_session_idle_timeout: float | None = Field(default=None, gt=0)
     http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
+    http_max_header_bytes: int = Field(default=64 * 1024, ge=0)
+    """Of all header names and values together; 0 for no limit, here and in the following."""
+    http_max_json_depth: int = Field(default=200, ge=0)
+    """Levels of objects and arrays in a body."""
+    http_max_requests: int = Field(default=0, ge=0)
+    """Requests that are being served, of all clients of an application together."""
+    http_max_session_requests: int = Field(default=100, ge=0)
+    http_max_session_streams: int = Field(default=16, ge=0)
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
     http_stream_after: float = Field(default=0.1, ge=0)
@@ -120,7 +142,7 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("client_log_level", "transport", mode="before")
+    @field_validator("client_log_level", "on_disconnect", "transport", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

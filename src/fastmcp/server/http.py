@@ -27,6 +27,7 @@ from fastmcp.server.session_keys import load_session_keys
 from fastmcp.server.sessions import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
 from fastmcp.server.transports.http_exchange import StreamPolicy
+from fastmcp.server.transports.limits import Limits
 from fastmcp.server.transports.security import (
     DEFAULT_HOSTS,
     HostOriginGuard,
@@ -124,6 +125,7 @@ def create_streamable_http_app(
     session_idle_timeout: float | None = None,
     event_store: EventStore | None = None,
     retry_interval: int | None = None,
+    max_body_bytes: int | None = None,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -141,6 +143,7 @@ def create_streamable_http_app(
         session_idle_timeout: seconds after which an unused session ends, or None.
         event_store: keeps the streams of calls, so that clients can resume them.
         retry_interval: milliseconds after which a client shall come back to a broken stream.
+        max_body_bytes: the largest request body; the setting's by default.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -160,7 +163,7 @@ def create_streamable_http_app(
         engine,
         sessions,
         policy,
-        settings.http_max_body_bytes,
+        Limits.of(settings, max_body_bytes),
         _LazyLifespan(engine).start,
         guard,
         event_store,

@@ -52,10 +52,10 @@ from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, Vi
 from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
 from fastmcp.server.transports.stdio import serve_stdio
-from fastmcp.settings import get_settings
+from fastmcp.settings import OnDisconnect, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
-from fastmcp.utilities import camelcase
+from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
@@ -124,6 +124,9 @@ class FastMCP:
         session_state_store: where `ctx.set_state` keeps values; this process's memory by default.
         client_log_level: the least severe level that `ctx.log` sends unless a client says.
         experimental_capabilities: announced as they are.
+        on_disconnect: what a client that closes the connection does to its running call in the
+            handshake era: "continue" (the default; only `notifications/cancelled` cancels) or
+            "cancel". A tool may say otherwise. In the stateless era it always cancels.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -151,6 +154,7 @@ class FastMCP:
         session_state_store: StateBackend | None = None,
         client_log_level: str | None = None,
         experimental_capabilities: dict[str, Any] | None = None,
+        on_disconnect: OnDisconnect | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -164,6 +168,9 @@ class FastMCP:
         level = client_log_level or settings.client_log_level
         if level is not None and level not in LOG_LEVELS:
             raise ValueError(f"client_log_level must be one of {', '.join(LOG_LEVELS)}")
+        if on_disconnect not in (None, "cancel", "continue"):
+            raise ValueError('on_disconnect must be "cancel" or "continue"')
+        threads.configure(settings.max_threads)
         self._strict = (
             settings.strict_input_validation
             if strict_input_validation is None
@@ -193,6 +200,7 @@ class FastMCP:
             page_size=list_page_size,
             cache_hint=CacheHint(cache_ttl or 0, cache_scope or "private"),
             experimental_capabilities=experimental_capabilities,
+            on_disconnect=on_disconnect or settings.on_disconnect,
         )
         self._registry = self._engine.registry
         for item in tools or ():
@@ -289,6 +297,8 @@ class FastMCP:
         meta: dict[str, Any] | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> F: ...
     @overload
     def tool(
@@ -306,6 +316,8 @@ class FastMCP:
         meta: dict[str, Any] | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> Callable[[F], F]: ...
     def tool(self, name_or_fn: Any = None, **given: Any) -> Any:
         """Make a function a tool: `@mcp.tool`, `@mcp.tool()`, `@mcp.tool("name")`,
@@ -325,6 +337,8 @@ class FastMCP:
             meta: listed as `_meta`.
             timeout: seconds a call may take.
             run_in_thread: False runs a synchronous function on the event loop.
+            max_concurrency: how many calls may run at the same time; the others wait in order.
+            on_disconnect: "cancel" or "continue" when the client leaves; the server's by default.
         Raises:
             TypeError: the decorator is used in a way it cannot be.
             ValueError: the function cannot be a tool.
@@ -733,6 +747,7 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         sockets: list[socket.socket] | None = None,
+        max_body_bytes: int | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -752,6 +767,7 @@ class FastMCP:
             allowed_hosts: see `http_app`.
             allowed_origins: see `http_app`.
             sockets: bound sockets to listen on instead of host and port.
+            max_body_bytes: see `http_app`.
         """
         settings = get_settings()
         host = host or settings.host
@@ -765,6 +781,7 @@ class FastMCP:
             host_origin_protection=host_origin_protection,
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
+            max_body_bytes=max_body_bytes,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -795,6 +812,7 @@ class FastMCP:
         allowed_hosts: list[str] | None = None,
         allowed_origins: list[str] | None = None,
         session_idle_timeout: float | None = None,
+        max_body_bytes: int | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -812,6 +830,7 @@ class FastMCP:
             allowed_hosts: hosts that the guard lets through.
             allowed_origins: origins that the guard lets through.
             session_idle_timeout: seconds after which an unused session ends.
+            max_body_bytes: the largest request body; FASTMCP_HTTP_MAX_BODY_BYTES, else 4 MiB.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -852,6 +871,7 @@ class FastMCP:
             ),
             event_store=event_store,
             retry_interval=retry_interval,
+            max_body_bytes=max_body_bytes,
         )
         app.state.fastmcp_server = self
         return app

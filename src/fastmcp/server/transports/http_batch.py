@@ -8,6 +8,7 @@ A client that reads no event stream gets the responses as one JSON array
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from fastmcp.protocol.classify import Batch, Call, Notice, Reply
 from fastmcp.protocol.headers import Accepts
@@ -47,9 +48,10 @@ class BatchExchange(HttpExchange):
         accepts: Accepts,
         policy: StreamPolicy,
         patience: Patience,
+        disconnect_cancels: bool,
     ) -> None:
         super().__init__(
-            receive, send, scope, session, accepts, policy, patience, disconnect_cancels=False
+            receive, send, scope, session, accepts, policy, patience, disconnect_cancels
         )
 
     async def serve(self, engine: Engine, batch: Batch) -> None:
@@ -72,8 +74,12 @@ class BatchExchange(HttpExchange):
         try:
             responses.extend(r for r in await asyncio.gather(*running) if r is not None)
         except asyncio.CancelledError:
-            self.drop()
-            raise
+            if not self.cancelled:
+                self.drop()
+                raise
+            cast("asyncio.Task[None]", self.task).uncancel()
+            await self.abandon()
+            return
         if not responses:
             await self.accept()
             return

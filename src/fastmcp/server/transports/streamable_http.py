@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import chain
 from typing import Final, cast
 
 from fastmcp.exceptions import McpError
@@ -32,7 +33,7 @@ from fastmcp.protocol.errors import (
 )
 from fastmcp.protocol.events import read_event_id
 from fastmcp.protocol.headers import accepts
-from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.protocol.jsonrpc import deeper_than, encode_error
 from fastmcp.protocol.versions import Era, era_of
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, UnknownEvent
@@ -51,12 +52,14 @@ from fastmcp.server.transports.asgi import (
 )
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
+    NOTICED_WITHIN,
     SSE_HEADERS,
     HttpExchange,
     Patience,
     StreamPolicy,
     watch_disconnect,
 )
+from fastmcp.server.transports.limits import RETRY_AFTER, Limits
 from fastmcp.server.transports.resumable import ResumableExchange, resume
 from fastmcp.server.transports.security import HostOriginGuard, refuse
 from fastmcp.server.transports.shutdown import on_stop
@@ -64,6 +67,7 @@ from fastmcp.server.transports.shutdown import on_stop
 __all__ = ["StreamableHTTP"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
+_CLOSE: Final = (b"connection", b"close")
 
 
 class StreamableHTTP:
@@ -74,7 +78,7 @@ class StreamableHTTP:
         sessions: its handshake-era sessions, or None for stateless HTTP: then no session id is
             given or wanted, and any worker answers any request.
         policy: when an answer becomes a stream.
-        max_body_bytes: the largest request body, 0 for no limit.
+        limits: how much may be asked at once.
         ready: is awaited before the first request is served: the server's lifespan.
         guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
@@ -86,7 +90,7 @@ class StreamableHTTP:
         engine: Engine,
         sessions: SessionManager | None,
         policy: StreamPolicy,
-        max_body_bytes: int,
+        limits: Limits,
         ready: Callable[[], Awaitable[None]],
         guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
@@ -95,15 +99,20 @@ class StreamableHTTP:
         self._engine = engine
         self._sessions = sessions
         self._policy = policy
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
+        self._running = 0
         self._ready = ready
         self._guard = guard
         self._log = log
         self._retry = retry
-        self._patience = Patience(policy.after)
+        self._patience = Patience(min(policy.after, NOTICED_WITHIN))
+        self._disconnect_cancels = engine.on_disconnect == "cancel"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._engine.lifespan.running and not await self._started(send):
+            return
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > self._limits.header_bytes:
+            await _reject(send, self._limits.header_too_large(), [_CLOSE])
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._guard is not None:
@@ -137,19 +146,17 @@ class StreamableHTTP:
         self, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
+            length = headers.get(b"content-length")
+            body = await read_body(receive, length, self._limits.body_bytes)
         except BodyTooLarge:
-            await _refuse(
-                send,
-                413,
-                f"Content too large: the body is over {self._max_body_bytes} bytes, the limit that "
-                "FASTMCP_HTTP_MAX_BODY_BYTES sets",
-                headers=[(b"connection", b"close")],
-            )
+            await _reject(send, self._limits.body_too_large(), [_CLOSE])
             return
         except ClientGone:
             return
         incoming = classify(headers, body)
+        depth = self._limits.json_depth
+        if body.count(b"{") + body.count(b"[") > depth and type(incoming) is not Reject:
+            incoming = self._limits.too_deep() if deeper_than(body, depth) else incoming
         if type(incoming) is Call:
             await self._call(incoming, headers, scope, receive, send)
         elif type(incoming) is Reject:
@@ -169,6 +176,9 @@ class StreamableHTTP:
         receive: Receive,
         send: Send,
     ) -> None:
+        if self._running >= self._limits.requests:
+            await _reject(send, self._limits.server_full(call.id), [RETRY_AFTER])
+            return
         session: Session | None = None
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
@@ -177,6 +187,10 @@ class StreamableHTTP:
                 await _reject(send, found)
                 return
             session = found
+            running = sum(map(len, session.inflight.values()))
+            if running >= self._limits.session_requests and call.method != "ping":
+                await _reject(send, self._limits.session_full(call.id), [RETRY_AFTER])
+                return
         accepted = accepts(headers.get(b"accept"))
         if session is not None and self._log is not None:
             exchange = ResumableExchange(
@@ -190,6 +204,7 @@ class StreamableHTTP:
                 self._log,
                 self._retry,
             )
+            exchange.disconnect_cancels = self._disconnect_cancels
         else:
             exchange = HttpExchange(
                 receive,
@@ -199,7 +214,7 @@ class StreamableHTTP:
                 accepted,
                 self._policy,
                 self._patience,
-                disconnect_cancels=stateless,
+                disconnect_cancels=stateless or self._disconnect_cancels,
             )
         if session is not None:
             if call.method == "initialize":
@@ -207,6 +222,7 @@ class StreamableHTTP:
             session.begin(call.id, exchange)
         exchange.begin()
         payload, code = b"", 0
+        self._running += 1
         try:
             payload, code = await self._engine.handle(call, exchange)
         except asyncio.CancelledError:
@@ -216,6 +232,7 @@ class StreamableHTTP:
                 _uncancel(exchange)
                 payload, code = encode_error(call.id, _stopped()), INTERNAL_ERROR
         finally:
+            self._running -= 1
             if session is not None:
                 session.end(call.id, exchange)
         if exchange.cancelled:  # whether or not the handler let itself be stopped
@@ -283,11 +300,31 @@ class StreamableHTTP:
             if session.version != batch.version:
                 await _reject(send, Reject(400, no_batches()))
                 return
+        calls = sum(isinstance(item, Call) for item in batch.items)
+        if self._running + calls > self._limits.requests:
+            await _reject(send, self._limits.server_full(None), [RETRY_AFTER])
+            return
+        if session is not None:
+            running = sum(map(len, session.inflight.values()))
+            if running + calls > self._limits.session_requests:
+                await _reject(send, self._limits.session_full(None), [RETRY_AFTER])
+                return
         accepted = accepts(headers.get(b"accept"))
         exchange = BatchExchange(
-            receive, send, scope, session, accepted, self._policy, self._patience
+            receive,
+            send,
+            scope,
+            session,
+            accepted,
+            self._policy,
+            self._patience,
+            self._disconnect_cancels,
         )
-        await exchange.serve(self._engine, batch)
+        self._running += calls
+        try:
+            await exchange.serve(self._engine, batch)
+        finally:
+            self._running -= calls
 
     # GET and DELETE
 
@@ -426,8 +463,9 @@ async def _accepted(send: Send) -> None:
     await respond(send, 202, b"", [])
 
 
-async def _reject(send: Send, reject: Reject) -> None:
-    await respond(send, reject.status, encode_error(reject.id, reject.error), JSON_HEADERS)
+async def _reject(send: Send, reject: Reject, headers: Headers | None = None) -> None:
+    body = encode_error(reject.id, reject.error)
+    await respond(send, reject.status, body, [*JSON_HEADERS, *(headers or [])])
 
 
 async def _refuse(send: Send, status: int, message: str, headers: Headers | None = None) -> None:
