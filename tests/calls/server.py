@@ -70,23 +70,23 @@ def build(**options: Any) -> FastMCP:
             "main": threading.current_thread() is threading.main_thread(),
         }
 
-    async def wait(ctx: Context) -> str:
+    async def wait(ctx: Context, seconds: float = 30) -> str:
         note("begins")
         try:
-            await asyncio.sleep(1.6)
+            await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             note(f"cancelled {ctx.cancelled}")
             raise
         note("ends")
         return "waited"
 
-    async def say_and_wait(ctx: Context) -> str:
+    async def say_and_wait(ctx: Context, seconds: float = 30) -> str:
         await ctx.info("hello")
-        return await wait(ctx)
+        return await wait(ctx, seconds)
 
-    def poll(ctx: Context) -> str:
+    def poll(ctx: Context, seconds: float = 30) -> str:
         note("begins")
-        deadline = time.monotonic() + 1.6
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if ctx.cancelled:
                 note("cancelled True")
