@@ -817,7 +817,9 @@ class FastMCP:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
         Args:
-            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp. (An application
+                with path="/" that is mounted at "/mcp" is at "/mcp/" alone: "/mcp" is redirected
+                by Starlette's `Mount` before this application sees it.)
             middleware: Starlette middleware around everything.
             json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE.
             stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP.

@@ -49,6 +49,7 @@ from fastmcp.server.transports.asgi import (
     Send,
     read_body,
     respond,
+    respond_early,
 )
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
@@ -67,7 +68,6 @@ from fastmcp.server.transports.shutdown import on_stop
 __all__ = ["StreamableHTTP"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
-_CLOSE: Final = (b"connection", b"close")
 
 
 class StreamableHTTP:
@@ -112,7 +112,7 @@ class StreamableHTTP:
         if not self._engine.lifespan.running and not await self._started(send):
             return
         if sum(map(len, chain.from_iterable(scope["headers"]))) > self._limits.header_bytes:
-            await _reject(send, self._limits.header_too_large(), [_CLOSE])
+            await _reject(send, self._limits.header_too_large())
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._guard is not None:
@@ -148,8 +148,8 @@ class StreamableHTTP:
         try:
             length = headers.get(b"content-length")
             body = await read_body(receive, length, self._limits.body_bytes)
-        except BodyTooLarge:
-            await _reject(send, self._limits.body_too_large(), [_CLOSE])
+        except BodyTooLarge as exc:
+            await self._too_large(exc.more, receive, send)
             return
         except ClientGone:
             return
@@ -167,6 +167,15 @@ class StreamableHTTP:
             await self._reply(incoming, headers, send)
         elif type(incoming) is Batch:
             await self._batch(incoming, headers, scope, receive, send)
+
+    async def _too_large(self, more: bool, receive: Receive, send: Send) -> None:
+        refusal = self._limits.body_too_large()
+        body = encode_error(None, refusal.error)
+        headers = [*JSON_HEADERS, (b"connection", b"close")]
+        if more:
+            await respond_early(send, receive, refusal.status, body, headers)
+        else:
+            await respond(send, refusal.status, body, headers)
 
     async def _call(
         self,
