@@ -118,6 +118,23 @@ async def test_t9_mounted(name: str, path: str, tmp_path: Path):
         assert lines(journal) == ["enter", "exit"]
 
 
+@pytest.mark.parametrize("name", ["wired", "unwired"])
+async def test_t28_one_lifespan_for_fifty_sessions(name: str, tmp_path: Path):
+    journal = tmp_path / "journal"
+    with served(name, "/api/mcp", journal) as server:
+
+        async def one(number: int) -> None:
+            async with Wire(server.url, "2025-11-25" if number % 2 else STATELESS) as wire:
+                if not wire.stateless:
+                    await wire.initialize()
+                assert (await wire.call("opened")).text == "true"
+
+        await asyncio.gather(*(one(number) for number in range(50)))
+        assert lines(journal) == ["enter"]
+        server.stop(signal.SIGINT)
+        assert lines(journal) == ["enter", "exit"]
+
+
 async def test_t9_two_servers_in_one_application(tmp_path: Path):
     with served("two", "/one/mcp", tmp_path / "journal") as server:
         await converse(server)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
+from fastmcp import Context
 from fastmcp.protocol.sse import KEEPALIVE
 from tests.server.transports.conftest import Stage, set_settings
 from tests.support.asgi import HANDSHAKE, STATELESS, Live, Peer, settled
@@ -305,6 +307,32 @@ async def test_handshake_disconnect_is_no_cancellation(stage: Stage, stream: boo
     await live.done()
     assert stage.finished.is_set()
     assert not stage.cancelled.is_set()
+
+
+@pytest.mark.parametrize("outer", ["cancel", "continue"])
+async def test_t13_of_tools_that_call_tools_the_outermost_decides(stage: Stage, outer: Any):
+    inner = "continue" if outer == "cancel" else "cancel"
+
+    @stage.mcp.tool(on_disconnect=inner)
+    async def within(ctx: Context) -> str:
+        return (await ctx.fastmcp.call_tool("wait", {"tag": "x"})).content[0].text
+
+    @stage.mcp.tool(on_disconnect=outer)
+    async def around(ctx: Context) -> str:
+        return (await ctx.fastmcp.call_tool("within")).content[0].text
+
+    peer = await Peer(stage.mcp.http_app()).open()
+    live = peer.start_call("around", headers={"accept": "text/event-stream"})
+    await live.until(lambda live: live.is_stream)
+    live.leave()
+    if outer == "cancel":
+        async with asyncio.timeout(10):
+            await stage.cancelled.wait()
+    else:
+        await settled()
+        stage.go_on.set()
+    await live.done()
+    assert stage.finished.is_set() == (outer == "continue")
 
 
 @pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json"])
