@@ -450,8 +450,6 @@ async def test_a_newer_stream_takes_over_from_a_client_that_does_not_read(stage:
 async def test_resource_updates_go_to_subscribers(stage: Stage):
     from mcp_types import ResourceUpdatedNotification, ResourceUpdatedNotificationParams
 
-    from fastmcp import Context
-
     @stage.mcp.tool
     async def touch(ctx: Context, uri: str) -> str:
         params = ResourceUpdatedNotificationParams(uri=uri)
