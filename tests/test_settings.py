@@ -34,6 +34,10 @@ def test_defaults():
     assert settings.http_host_origin_protection == "auto"
     assert settings.http_max_body_bytes == 4 * 1024 * 1024
     assert (settings.http_keepalive_interval, settings.http_stream_after) == (15.0, 0.1)
+    assert (settings.max_threads, settings.on_disconnect) == (256, "continue")
+    assert (settings.http_max_header_bytes, settings.http_max_json_depth) == (65_536, 200)
+    assert (settings.http_max_requests, settings.http_max_session_requests) == (0, 100)
+    assert settings.http_max_session_streams == 16
     assert settings.session_keys == ()
     assert settings.client_disconnect_timeout == 5
     assert settings.home.name == "fastmcp"
@@ -46,6 +50,7 @@ def test_defaults():
         ("CLIENT_LOG_LEVEL", "WARNING", "client_log_level", "warning"),
         ("TRANSPORT", "HTTP", "transport", "http"),
         ("STATELESS_HTTP", "true", "stateless_http", True),
+        ("ON_DISCONNECT", "Cancel", "on_disconnect", "cancel"),
         ("HTTP_HOST_ORIGIN_PROTECTION", "true", "http_host_origin_protection", True),
         ("HTTP_HOST_ORIGIN_PROTECTION", "auto", "http_host_origin_protection", "auto"),
         ("HTTP_ALLOWED_HOSTS", "a.example, b.example", "http_allowed_hosts", None),

@@ -26,6 +26,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "McpLogLevel",
+    "OnDisconnect",
     "Settings",
     "get_settings",
     "settings",
@@ -38,6 +39,8 @@ LogFormat = Literal["text", "json"]
 McpLogLevel = Literal[
     "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
 ]
+OnDisconnect = Literal["cancel", "continue"]
+"""What becomes of a call whose client closes the connection."""
 TransportName = Literal["stdio", "http", "sse", "streamable-http"]
 
 _WordList = Annotated[list[str], NoDecode]
@@ -98,6 +101,10 @@ class Settings(BaseSettings):
     """True: the argument "1" no longer fits a parameter of type int."""
     client_log_level: McpLogLevel | None = None
     """Least level of the log notifications sent to a client that set none."""
+    max_threads: int = Field(default=256, ge=1)
+    """Threads of this process for synchronous tools, resources and prompts; calls beyond wait."""
+    on_disconnect: OnDisconnect = "continue"
+    """Whether a client that leaves cancels its running call, in the handshake era."""
 
     # --- HTTP ------------------------------------------------------------------------------
     json_response: bool = False
@@ -122,6 +129,14 @@ class Settings(BaseSettings):
     http_stream_lifetime: float = Field(default=3600.0, ge=0)
     """A GET's stream ends after this long, and its client comes back; 0: never."""
     http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
+    http_max_header_bytes: int = Field(default=64 * 1024, ge=0)
+    """Of all header names and values together; 0 for no limit, here and in the following."""
+    http_max_json_depth: int = Field(default=200, ge=0)
+    """Levels of objects and arrays in a body."""
+    http_max_requests: int = Field(default=0, ge=0)
+    """Requests that are being served, of all clients of an application together."""
+    http_max_session_requests: int = Field(default=100, ge=0)
+    http_max_session_streams: int = Field(default=16, ge=0)
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
     http_stream_after: float = Field(default=0.1, ge=0)
@@ -149,6 +164,7 @@ class Settings(BaseSettings):
         return value.upper() if isinstance(value, str) else value
 
     @field_validator("client_log_level", "log_format", "transport", mode="before")
+    @field_validator("client_log_level", "on_disconnect", "transport", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

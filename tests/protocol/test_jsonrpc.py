@@ -160,3 +160,35 @@ def test_malformed_error_objects_are_errors_still(error: dict[str, Any]):
 def test_dump_of_what_json_cannot_carry_all_at_once():
     text = jsonrpc.dump({"nan": float("nan"), "big": 10**30, "half": "\ud800"})
     assert json.loads(text) == {"nan": None, "big": 10**30, "half": "\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("text", "depth"),
+    [
+        ("1", 0),
+        ("{}", 1),
+        ("[[],[[]],{}]", 3),
+        ('{"a":[{"b":[]}]}', 4),
+        ('{"a":"[[[[[["}', 1),
+        ('["\\"[[[","\\\\",[[]],"{{{\\\\\\""]', 3),
+        ('{"[[{":{"]]":[1]}}', 3),
+    ],
+)
+def test_depth(text: str, depth: int) -> None:
+    jsonrpc.load(text.encode())
+    assert not jsonrpc.deeper_than(text.encode(), depth)
+    assert depth == 0 or jsonrpc.deeper_than(text.encode(), depth - 1)
+
+
+@steady
+@given(value=values)
+def test_depth_of_anything(value: Any) -> None:
+    def depth(value: Any) -> int:
+        if isinstance(value, dict):
+            return 1 + max(map(depth, value.values()), default=0)
+        return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+    expected = depth(value)
+    text = json.dumps(value).encode()
+    assert not jsonrpc.deeper_than(text, expected)
+    assert expected == 0 or jsonrpc.deeper_than(text, expected - 1)

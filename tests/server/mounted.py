@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount
 
 from fastmcp import Context, FastMCP
+from fastmcp.utilities.lifespan import combine_lifespans
 
 
 def note(line: str) -> None:
@@ -87,6 +88,51 @@ at_root.mount("/", mcp_app)
 
 rooted_app = mcp.http_app(path="/")
 as_path = Starlette(routes=[Mount("/mcp", app=rooted_app)], lifespan=rooted_app.lifespan)
+
+route_app = mcp.http_app()
+as_route = FastAPI(lifespan=route_app.lifespan)
+as_route.add_route("/mcp", route_app)
+
+inner = FastAPI()
+inner.mount("/inner", mcp_app)
+nested = Starlette(routes=[Mount("/outer", app=inner)], lifespan=mcp_app.lifespan)
+nested_unwired = Starlette(routes=[Mount("/outer", app=inner)])
+
+twice = FastAPI(lifespan=mcp_app.lifespan)
+twice_unwired = FastAPI()
+for parent in (twice, twice_unwired):
+    parent.mount("/one", mcp_app)
+    parent.mount("/two", mcp_app)
+
+
+def numbered(number: int) -> FastMCP:
+    async def lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:
+        note(f"enter {number}")
+        yield {"number": number}
+        note(f"exit {number}")
+
+    server = FastMCP(f"server {number}", lifespan=lifespan)
+
+    @server.tool
+    async def which(ctx: Context) -> int:
+        return ctx.lifespan_context["number"]
+
+    return server
+
+
+@asynccontextmanager
+async def own_lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
+    note("enter own")
+    yield {"own": 1}
+    note("exit own")
+
+
+five_apps = [numbered(number).http_app() for number in range(5)]
+five = FastAPI(lifespan=combine_lifespans(own_lifespan, *(app.lifespan for app in five_apps)))
+five_unwired = FastAPI(lifespan=own_lifespan)
+for number, app in enumerate(five_apps):
+    five.mount(f"/{number}", app)
+    five_unwired.mount(f"/{number}", app)
 
 
 async def broken_lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,12 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from uvicorn import Config as UvicornConfig
+from uvicorn import Server as Uvicorn
 
-from fastmcp import Context, FastMCP
+from fastmcp import Client, Context, FastMCP
 from fastmcp.server.http import StarletteWithLifespan, create_base_app
+from tests.server import mounted
 from tests.support.asgi import HANDSHAKE, STATELESS, Peer
 from tests.support.process import Server, eventually, serve, uvicorn
 from tests.support.wire import Wire
@@ -49,6 +55,19 @@ def lines(journal: Path) -> list[str]:
     return journal.read_text().splitlines() if journal.exists() else []
 
 
+@asynccontextmanager
+async def in_process(app: Any) -> AsyncIterator[str]:
+    """Serves an application with uvicorn in the test's own loop; yields its origin."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # who connects too early, waits
+        server = Uvicorn(UvicornConfig(app, log_level="error", lifespan="on"))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
 async def converse(server: Server, url: str | None = None) -> None:
     for version in (*HANDSHAKE, STATELESS):
         async with Wire(url or server.url, version) as wire:
@@ -70,9 +89,14 @@ async def converse(server: Server, url: str | None = None) -> None:
         ("starlette", "/deep/er/mcp"),
         ("at_root", "/mcp"),
         ("as_path", "/mcp/"),
+        ("as_route", "/mcp"),
+        ("nested", "/outer/inner/mcp"),
+        ("nested_unwired", "/outer/inner/mcp/"),
+        ("twice", "/one/mcp"),
+        ("twice_unwired", "/two/mcp"),
     ],
 )
-async def test_mounted(name: str, path: str, tmp_path: Path):
+async def test_t9_mounted(name: str, path: str, tmp_path: Path):
     """Ctrl-C, because uvicorn dies of SIGTERM before the loop of an unwired lifespan ends."""
     journal = tmp_path / "journal"
     with served(name, path, journal) as server:
@@ -86,12 +110,32 @@ async def test_mounted(name: str, path: str, tmp_path: Path):
                 answer = await wire.send(verb)
                 assert answer.status in (400, 405, 415)
                 assert "location" not in answer.headers
+        if name.startswith("twice"):
+            for mount in ("/one/", "/two/"):
+                await converse(server, server.url.partition(path)[0] + f"{mount}mcp")
         assert lines(journal) == ["enter"]
         server.stop(signal.SIGINT)
         assert lines(journal) == ["enter", "exit"]
 
 
-async def test_two_servers_in_one_application(tmp_path: Path):
+@pytest.mark.parametrize("name", ["wired", "unwired"])
+async def test_t28_one_lifespan_for_fifty_sessions(name: str, tmp_path: Path):
+    journal = tmp_path / "journal"
+    with served(name, "/api/mcp", journal) as server:
+
+        async def one(number: int) -> None:
+            async with Wire(server.url, "2025-11-25" if number % 2 else STATELESS) as wire:
+                if not wire.stateless:
+                    await wire.initialize()
+                assert (await wire.call("opened")).text == "true"
+
+        await asyncio.gather(*(one(number) for number in range(50)))
+        assert lines(journal) == ["enter"]
+        server.stop(signal.SIGINT)
+        assert lines(journal) == ["enter", "exit"]
+
+
+async def test_t9_two_servers_in_one_application(tmp_path: Path):
     with served("two", "/one/mcp", tmp_path / "journal") as server:
         await converse(server)
         async with Wire(server.url.replace("/one/", "/two/")) as wire:
@@ -99,7 +143,55 @@ async def test_two_servers_in_one_application(tmp_path: Path):
             assert (await wire.call("who")).text == "second"
 
 
-async def test_a_lifespan_that_fails_is_one_sentence(tmp_path: Path):
+@pytest.mark.parametrize("name", ["five", "five_unwired"])
+async def test_t9_five_servers_in_one_application(name: str, tmp_path: Path):
+    """Each with a lifespan of its own, run once, beside the parent's."""
+    journal = tmp_path / "journal"
+    numbers = range(5)
+    with served(name, "/0/mcp", journal) as server:
+        for _ in range(2):
+            for number in numbers:
+                async with Wire(server.url.replace("/0/", f"/{number}/")) as wire:
+                    await wire.initialize()
+                    assert (await wire.call("which")).text == str(number)
+        assert lines(journal) == ["enter own", *(f"enter {number}" for number in numbers)]
+        server.stop(signal.SIGINT)
+        ends = lines(journal)[6:]
+        assert sorted(ends) == sorted(["exit own", *(f"exit {number}" for number in numbers)])
+        if name == "five":
+            assert ends == [*(f"exit {number}" for number in reversed(numbers)), "exit own"]
+
+
+async def test_t9_an_application_restarted_in_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its lifespan is entered anew, and a session of before goes on."""
+    journal = tmp_path / "journal"
+    monkeypatch.setenv("FASTMCP_JOURNAL", str(journal))
+    wire = Wire("")
+    async with wire:
+        for run in (1, 2):
+            async with in_process(mounted.wired) as origin:
+                wire.url = f"{origin}/api/mcp"
+                if run == 1:
+                    await wire.initialize()
+                assert (await wire.call("add", {"a": 1, "b": 2})).text == "3"
+                assert (await wire.call("opened")).text == "true"
+            assert lines(journal) == ["enter", "exit"] * run
+
+
+async def test_t9_a_mount_at_the_endpoints_own_path_is_redirected_by_starlette(tmp_path: Path):
+    """To the path with a slash, by a 307, which keeps method and body. The parent answers before
+    the mounted application sees anything, so it is not this package's to change."""
+    with served("as_path", "/mcp", tmp_path / "journal") as server:
+        async with Wire(server.url, validate=False) as wire:
+            answer = await wire.send("POST", message=INITIALIZE, headers=HEADERS)
+            assert (answer.status, answer.headers["location"]) == (307, server.url + "/")
+        async with Client(server.url) as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+
+
+async def test_t9_a_lifespan_that_fails_is_one_sentence(tmp_path: Path):
     with served("broken_unwired", "/api/mcp", tmp_path / "journal", clean=False) as server:
         async with Wire(server.url) as wire:
             for _ in range(2):
@@ -109,7 +201,7 @@ async def test_a_lifespan_that_fails_is_one_sentence(tmp_path: Path):
         assert "the database is away" in server.log
 
 
-def test_a_lifespan_that_fails_stops_uvicorn(tmp_path: Path):
+def test_t9_a_lifespan_that_fails_stops_uvicorn(tmp_path: Path):
     with (
         pytest.raises(RuntimeError, match="the database is away"),
         served("broken_app", "/mcp", tmp_path / "journal"),
@@ -159,7 +251,7 @@ async def test_aborted_bodies_and_streams_leave_no_trace(tmp_path: Path):
             assert (await wire.call("add", {"a": 1, "b": 2})).text == "3"
 
 
-async def test_a_hundred_calls_use_one_connection(tmp_path: Path):
+async def test_t35_a_hundred_calls_use_one_connection(tmp_path: Path):
     with served("alone", "/mcp", tmp_path / "journal") as server:
         connector = aiohttp.TCPConnector()
         made = 0
@@ -223,7 +315,7 @@ def call_with(client: Any, path: str = "/mcp") -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
-def test_test_client_with_and_without_the_lifespan():
+def test_t9_test_client_with_and_without_the_lifespan():
     from starlette.testclient import TestClient  # warns of its own HTTP client when imported
 
     app = build().http_app()

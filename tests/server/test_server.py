@@ -39,6 +39,7 @@ def test_names_and_info():
         ({"cache_scope": "public"}, ValueError, "needs cache_ttl"),
         ({"version": ["1"]}, TypeError, "Version must be"),
         ({"client_log_level": "loud"}, ValueError, "client_log_level"),
+        ({"on_disconnect": "maybe"}, ValueError, '"cancel" or "continue"'),
     ],
 )
 def test_what_it_does_not_take(options: dict[str, Any], error: type[Exception], match: str):

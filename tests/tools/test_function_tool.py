@@ -882,3 +882,66 @@ def test_the_title_follows_what_is_overridden() -> None:
     assert made.to_mcp_tool(name="three_four").title == "Three Four"
     assert made.to_mcp_tool(annotations={"title": "A"}).title == "A"
     assert Tool.from_function(lambda: 1, name="n", title="T").to_mcp_tool(name="m").title == "T"
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+@pytest.mark.parametrize("how", ["from_function", "decorator", "constructor"])
+async def test_max_concurrency(how: str, in_thread: bool) -> None:
+    """So many at a time, the others in order; the time-out counts the wait as well."""
+    loop, lock, begun = asyncio.get_running_loop(), threading.Lock(), list[int]()
+    two_begun, go_on, go_on_in_thread = asyncio.Event(), asyncio.Event(), threading.Event()
+    at_once = most = 0
+
+    def enter(n: int) -> None:
+        nonlocal at_once, most
+        with lock:
+            begun.append(n)
+            at_once += 1
+            most = max(most, at_once)
+            if len(begun) == 2:
+                loop.call_soon_threadsafe(two_begun.set)
+
+    def leave(n: int) -> int:
+        nonlocal at_once
+        with lock:
+            at_once -= 1
+        return n
+
+    async def work(n: int) -> int:
+        enter(n)
+        await go_on.wait()
+        return leave(n)
+
+    def work_in_thread(n: int) -> int:
+        enter(n)
+        assert go_on_in_thread.wait(10)
+        return leave(n)
+
+    fn: Any = work_in_thread if in_thread else work
+    if how == "from_function":
+        made: Tool = Tool.from_function(fn, max_concurrency=2)
+    elif how == "decorator":
+        made = Tool.from_function(tool(max_concurrency=2)(fn))
+    else:
+        made = FunctionTool(fn=fn, name="n", parameters={}, max_concurrency=2)  # type: ignore[call-arg]
+    assert "maxConcurrency" not in json.dumps(made.to_wire())
+    made = made.model_copy(update={"strict": True})  # as a strict server does
+    calls = [asyncio.create_task(made.run({"n": n})) for n in range(6)]
+    async with asyncio.timeout(10):
+        await two_begun.wait()
+        calls[3].cancel()
+        impatient = made.model_copy(update={"timeout": 0.01})
+        with pytest.raises(ToolError, match="timed out"):
+            await impatient.run({"n": 99})
+        assert sorted(begun) == [0, 1]
+        go_on.set()
+        go_on_in_thread.set()
+        await asyncio.wait(calls)
+    assert (sorted(begun), most) == ([0, 1, 2, 4, 5], 2)
+    assert in_thread or begun == sorted(begun)
+
+
+@pytest.mark.parametrize("facts", [{"max_concurrency": 0}, {"on_disconnect": "maybe"}])
+def test_bounds_that_make_no_sense(facts: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(facts))):
+        Tool.from_function(lambda: 1, name="n", **facts)

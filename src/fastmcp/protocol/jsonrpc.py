@@ -9,6 +9,8 @@ code JSON-RPC 2.0 (section 5.1) names, and with the request's id where one could
 from __future__ import annotations
 
 import json
+import re
+from itertools import accumulate
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import msgspec
@@ -28,6 +30,7 @@ __all__ = [
     "as_object",
     "decode",
     "decode_many",
+    "deeper_than",
     "dump",
     "encode_error",
     "encode_notification",
@@ -152,6 +155,26 @@ def decode_many(data: bytes) -> list[Message | Malformed]:
         except Malformed as exc:
             messages.append(exc)
     return messages
+
+
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STEPS: Final = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(byte), 0) for byte in range(256)]
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if not _STEPS[byte])
+
+
+def deeper_than(data: bytes, limit: int) -> bool:
+    """Whether objects and arrays are nested in more than `limit` levels.
+
+    Most texts have fewer brackets than that, which is two searches in memory.
+
+    Args:
+        data: JSON text that could be decoded.
+        limit: levels; the outermost object is the first.
+    """
+    if data.count(b"{") + data.count(b"[") <= limit:
+        return False
+    brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > limit
 
 
 def _why_unparsable(exc: Exception) -> str:

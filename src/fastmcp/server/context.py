@@ -46,6 +46,7 @@ from fastmcp.server.registry import (
 )
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState
+from fastmcp.utilities.threads import abandoned
 from fastmcp.utilities.versions import VersionSpec
 
 __all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
@@ -208,6 +209,15 @@ class Context:
     def request_id(self) -> str:
         """The JSON-RPC id of the request, as text."""
         return str(self._call.id)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for this call any more.
+
+        An async function is interrupted at its next `await`. Nothing can interrupt a synchronous
+        one: if it runs long, it should look here now and then, and return.
+        """
+        return self._exchange.cancelled or abandoned()
 
     @property
     def session(self) -> Session | None:

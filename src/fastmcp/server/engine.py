@@ -28,6 +28,7 @@ from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
 from fastmcp.server.state import SessionState
+from fastmcp.settings import OnDisconnect
 
 __all__ = ["Engine", "Handler"]
 
@@ -50,6 +51,7 @@ class Engine:
         server_info: the `Implementation` it calls itself.
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
+        on_disconnect: whether a client that leaves cancels its call, in the handshake era.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Engine:
         page_size: int | None,
         cache_hint: CacheHint,
         experimental_capabilities: Mapping[str, Any] | None,
+        on_disconnect: OnDisconnect,
     ) -> None:
         self.facade = facade
         self.group = group
@@ -86,6 +89,7 @@ class Engine:
         self.page_size = page_size
         self.cache_hint = cache_hint
         self.experimental_capabilities = experimental_capabilities
+        self.on_disconnect: OnDisconnect = on_disconnect
         self.completion_handler: CompletionHandler | None = None
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
         self._stateless = {m: h for m, h in handlers.items() if m in STATELESS_METHODS}

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.server.sessions import Session
+from fastmcp.settings import OnDisconnect
 
 __all__ = ["Detached", "Exchange", "TransportName"]
 
@@ -29,11 +30,14 @@ class Exchange:
         transport: the transport's public name; None for an in-memory client.
         task: the task that runs the handler; cancelling the request cancels it.
         cancelled: whether the client took the request back. Then nothing may be sent for it.
+        on_disconnect: what its tool says a client that leaves means, or None where it does not
+            say. Only HTTP knows clients that leave one request.
     """
 
     transport: ClassVar[TransportName | None] = None
     task: asyncio.Task[Any] | None = None
     cancelled = False
+    on_disconnect: OnDisconnect | None = None
     asks: set[asyncio.Future[Any]] | None = None
 
     def __init__(

@@ -44,6 +44,7 @@ from fastmcp.server.transports.health import (
     ReadinessCheck,
 )
 from fastmcp.server.transports.http_exchange import StreamPolicy
+from fastmcp.server.transports.limits import Limits
 from fastmcp.server.transports.security import (
     DEFAULT_HOSTS,
     HostOriginGuard,
@@ -191,6 +192,7 @@ def create_streamable_http_app(
     cors_credentials: bool = False,
     health: bool = False,
     shutdown_grace: float = 10.0,
+    max_body_bytes: int | None = None,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
 
@@ -214,6 +216,7 @@ def create_streamable_http_app(
         cors_credentials: pages may send cookies too.
         health: serve `/healthz` and `/readyz`.
         shutdown_grace: seconds that running calls have when the server is told to stop.
+        max_body_bytes: the largest request body; the setting's by default.
     Raises:
         ValueError: a setting is out of its range.
     """
@@ -242,7 +245,14 @@ def create_streamable_http_app(
     grace = Grace(shutdown_grace)
     life = _Life(engine, sessions, grace)
     endpoint = StreamableHTTP(
-        engine, sessions, policy, settings.http_max_body_bytes, life, grace, guard, event_store
+        engine,
+        sessions,
+        policy,
+        Limits.of(settings, max_body_bytes),
+        life,
+        grace,
+        guard,
+        event_store,
     )
 
     @asynccontextmanager

@@ -54,10 +54,10 @@ from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
 from fastmcp.server.transports.shutdown import Server
 from fastmcp.server.transports.stdio import serve_stdio
-from fastmcp.settings import get_settings
+from fastmcp.settings import OnDisconnect, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
-from fastmcp.utilities import camelcase
+from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
@@ -126,6 +126,9 @@ class FastMCP:
         session_state_store: where `ctx.set_state` keeps values; this process's memory by default.
         client_log_level: the least severe level that `ctx.log` sends unless a client says.
         experimental_capabilities: announced as they are.
+        on_disconnect: what a client that closes the connection does to its running call in the
+            handshake era: "continue" (the default; only `notifications/cancelled` cancels) or
+            "cancel". A tool may say otherwise. In the stateless era it always cancels.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -153,6 +156,7 @@ class FastMCP:
         session_state_store: StateBackend | None = None,
         client_log_level: str | None = None,
         experimental_capabilities: dict[str, Any] | None = None,
+        on_disconnect: OnDisconnect | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -166,6 +170,9 @@ class FastMCP:
         level = client_log_level or settings.client_log_level
         if level is not None and level not in LOG_LEVELS:
             raise ValueError(f"client_log_level must be one of {', '.join(LOG_LEVELS)}")
+        if on_disconnect not in (None, "cancel", "continue"):
+            raise ValueError('on_disconnect must be "cancel" or "continue"')
+        threads.configure(settings.max_threads)
         self._strict = (
             settings.strict_input_validation
             if strict_input_validation is None
@@ -196,6 +203,7 @@ class FastMCP:
             page_size=list_page_size,
             cache_hint=CacheHint(cache_ttl or 0, cache_scope or "private"),
             experimental_capabilities=experimental_capabilities,
+            on_disconnect=on_disconnect or settings.on_disconnect,
         )
         self._registry = self._engine.registry
         for item in tools or ():
@@ -292,6 +300,8 @@ class FastMCP:
         meta: dict[str, Any] | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> F: ...
     @overload
     def tool(
@@ -309,6 +319,8 @@ class FastMCP:
         meta: dict[str, Any] | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> Callable[[F], F]: ...
     def tool(self, name_or_fn: Any = None, **given: Any) -> Any:
         """Make a function a tool: `@mcp.tool`, `@mcp.tool()`, `@mcp.tool("name")`,
@@ -328,6 +340,8 @@ class FastMCP:
             meta: listed as `_meta`.
             timeout: seconds a call may take.
             run_in_thread: False runs a synchronous function on the event loop.
+            max_concurrency: how many calls may run at the same time; the others wait in order.
+            on_disconnect: "cancel" or "continue" when the client leaves; the server's by default.
         Raises:
             TypeError: the decorator is used in a way it cannot be.
             ValueError: the function cannot be a tool.
@@ -740,6 +754,7 @@ class FastMCP:
         cors_credentials: bool | None = None,
         health: bool | None = None,
         shutdown_grace: float | None = None,
+        max_body_bytes: int | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -767,6 +782,7 @@ class FastMCP:
         Raises:
             SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
                 could not start (3).
+            max_body_bytes: see `http_app`.
         """
         settings = get_settings()
         host = host or settings.host
@@ -785,6 +801,7 @@ class FastMCP:
             cors_credentials=cors_credentials,
             health=health,
             shutdown_grace=grace,
+            max_body_bytes=max_body_bytes,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -827,11 +844,14 @@ class FastMCP:
         cors_credentials: bool | None = None,
         health: bool | None = None,
         shutdown_grace: float | None = None,
+        max_body_bytes: int | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
         Args:
-            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp. (An application
+                with path="/" that is mounted at "/mcp" is at "/mcp/" alone: "/mcp" is redirected
+                by Starlette's `Mount` before this application sees it.)
             middleware: Starlette middleware around everything.
             json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE.
             stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP.
@@ -856,6 +876,7 @@ class FastMCP:
             shutdown_grace: seconds that running calls have to finish when the server is told to
                 stop; then they are cancelled and answered with an error.
                 FASTMCP_HTTP_SHUTDOWN_GRACE, else 10.
+            max_body_bytes: the largest request body; FASTMCP_HTTP_MAX_BODY_BYTES, else 4 MiB.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -908,6 +929,7 @@ class FastMCP:
             shutdown_grace=(
                 settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
             ),
+            max_body_bytes=max_body_bytes,
         )
         app.state.fastmcp_server = self
         return app

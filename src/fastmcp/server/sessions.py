@@ -73,6 +73,7 @@ class Session:
         log_level: the least severe level the client wants, or None where it did not say.
         subscriptions: resource URIs whose updates the client wants.
         visibility: what `ctx.enable_components` changed for it, or None.
+        running: how many of its requests are being served here.
         stream: the standalone stream, where it is open at this worker.
         streams_at: the workers where it is open.
     """
@@ -90,6 +91,7 @@ class Session:
         "log_level",
         "name",
         "owner",
+        "running",
         "stream",
         "streams_at",
         "subscriptions",
@@ -124,6 +126,7 @@ class Session:
         self.stream: OpenStream | None = None
         self.streams_at = _NONE
         self.inflight: dict[RequestId, list[Running]] = {}
+        self.running = 0
         self.asks: dict[RequestId, asyncio.Future[Any]] = {}
         self._asked = 0
 
@@ -206,11 +209,13 @@ class Session:
 
     def begin(self, id: RequestId, exchange: Running) -> None:
         self.inflight.setdefault(id, []).append(exchange)
+        self.running += 1
 
     def end(self, id: RequestId, exchange: Running) -> None:
         running = self.inflight.get(id)
         if running is not None:
             running.remove(exchange)
+            self.running -= 1
             if not running:
                 del self.inflight[id]
                 self.last_used = time.time()  # idle is counted from here, not from the start

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 
 from fastmcp.exceptions import ToolError
 from fastmcp.protocol.param_headers import ParamHeader, param_headers
+from fastmcp.settings import OnDisconnect
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
@@ -153,6 +154,8 @@ class Tool(FastMCPComponent):
         annotations: hints for clients (read-only, destructive, ...), and another place for a title.
         execution: how the tool may be run (task support).
         timeout: seconds after which a call fails.
+        on_disconnect: whether a client that leaves cancels the call ("cancel") or not ("continue"),
+            in the handshake era; None for the server's policy.
         strict: take arguments without coercion. The server sets it when the tool is added.
         return_type: the annotation the output schema came from.
     """
@@ -166,6 +169,7 @@ class Tool(FastMCPComponent):
     annotations: mcp_types.ToolAnnotations | None = None
     execution: mcp_types.ToolExecution | None = None
     timeout: float | None = None
+    on_disconnect: OnDisconnect | None = Field(default=None, exclude=True, repr=False)
     strict: bool = Field(default=False, exclude=True, repr=False)
     task_config: Any = Field(default=None, exclude=True, repr=False)
     return_type: Any = Field(default=None, exclude=True, repr=False)
@@ -310,6 +314,8 @@ class Tool(FastMCPComponent):
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> Tool:
         """A tool that calls `fn`; see `FunctionTool.from_function`."""
         return Tool.FUNCTION_TOOL.from_function(
@@ -327,6 +333,8 @@ class Tool(FastMCPComponent):
             timeout=timeout,
             auth=auth,
             run_in_thread=run_in_thread,
+            max_concurrency=max_concurrency,
+            on_disconnect=on_disconnect,
         )
 
 

@@ -19,6 +19,7 @@ from pydantic import Field, SkipValidation, field_validator, model_validator
 
 from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.protocol.param_headers import param_headers
+from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult, check_output_schema
 from fastmcp.tools.output import Output, read_output
 from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
@@ -48,6 +49,8 @@ class ToolMeta:
     timeout: float | None = None
     auth: Any = None
     run_in_thread: bool | None = None
+    max_concurrency: int | None = None
+    on_disconnect: OnDisconnect | None = None
 
     def given(self) -> dict[str, Any]:
         """The keyword arguments of `from_function`."""
@@ -62,12 +65,14 @@ class FunctionTool(Tool):
         function: everything worked out about calling it.
         output: what is known of its results.
         run_in_thread: run a synchronous function off the event loop.
+        max_concurrency: how many calls may run at the same time.
     """
 
     fn: SkipValidation[Callable[..., Any]] = Field(exclude=True, repr=False)
     function: SkipValidation[FunctionCall] = Field(exclude=True, repr=False)
     output: SkipValidation[Output] = Field(exclude=True, repr=False)
     run_in_thread: bool = Field(default=True, exclude=True, repr=False)
+    max_concurrency: int | None = Field(default=None, ge=1, exclude=True, repr=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -77,7 +82,10 @@ class FunctionTool(Tool):
             return cast("Any", given)
         fields = cast("dict[str, Any]", given)
         in_thread = fields.get("run_in_thread") is not False
-        function = read_function(fields["fn"], noun="tools", in_thread=in_thread)
+        limit = fields.get("max_concurrency")
+        function = read_function(
+            fields["fn"], noun="tools", in_thread=in_thread, max_concurrency=limit
+        )
         return {"output": read_output(function.returns), **fields, "function": function}
 
     @field_validator("parameters")
@@ -105,6 +113,8 @@ class FunctionTool(Tool):
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,
+        max_concurrency: int | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> Self:
         """A tool that calls `fn`.
 
@@ -126,11 +136,16 @@ class FunctionTool(Tool):
             timeout: seconds a call may take.
             auth: checks that decide who may see and call it.
             run_in_thread: False runs a synchronous function on the event loop.
+            max_concurrency: how many calls may run at the same time, the others wait in order; by
+                default any number, a synchronous function's up to its fair part of the threads.
+            on_disconnect: what a client that leaves does to a running call in the handshake era:
+                "cancel" or "continue"; the server's policy by default.
 
         Raises:
             TypeError: `fn` cannot be called.
             ValueError: its parameters cannot be passed by name; a lambda has no name; a schema or
-                a header parameter is not allowed; a time-out that nothing could enforce.
+                a header parameter is not allowed; a time-out that nothing could enforce; a value
+                out of its range.
         """
         given = ToolMeta(
             name=name,
@@ -146,6 +161,8 @@ class FunctionTool(Tool):
             timeout=timeout,
             auth=auth,
             run_in_thread=run_in_thread,
+            max_concurrency=max_concurrency,
+            on_disconnect=on_disconnect,
         )
         if metadata is not None and given != ToolMeta():
             raise TypeError(
@@ -158,7 +175,8 @@ class FunctionTool(Tool):
     @classmethod
     def _make(cls, fn: Callable[..., Any], facts: ToolMeta) -> Self:
         in_thread = facts.run_in_thread is not False
-        function = read_function(fn, noun="tools", in_thread=in_thread)
+        limit = facts.max_concurrency
+        function = read_function(fn, noun="tools", in_thread=in_thread, max_concurrency=limit)
         name = component_name(fn, facts.name)
         if facts.timeout is not None and not in_thread and not function.is_async:
             raise ValueError(
@@ -192,6 +210,8 @@ class FunctionTool(Tool):
             function=function,
             output=output,
             run_in_thread=in_thread,
+            max_concurrency=limit,
+            on_disconnect=facts.on_disconnect,
         )
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
@@ -204,12 +224,12 @@ class FunctionTool(Tool):
         except pydantic_core.ValidationError as error:
             raise ValidationError(str(error)) from error
         value: Any
-        if function.direct and self.timeout is None:
+        if self.timeout is not None or function.gate is not None:
+            value = await self._run_bounded(kwargs)
+        elif function.direct:
             value = await function.fn(**kwargs)
-        elif self.timeout is None:
-            value = await function.invoke(kwargs)
         else:
-            value = await self._run_timed(kwargs)
+            value = await function.invoke(kwargs)
         # The plain cases, in this frame: text and numbers whose JSON form is known.
         kind = value.__class__
         if self.output.plain and (kind is str or kind is int or kind is bool):
@@ -221,11 +241,16 @@ class FunctionTool(Tool):
                 return ToolResult.of([{"type": "text", "text": text}], {"result": value}, WRAP_META)
         return self.convert_result(value)
 
-    async def _run_timed(self, kwargs: dict[str, Any]) -> Any:
+    async def _run_bounded(self, kwargs: dict[str, Any]) -> Any:
+        """Within its time, the wait for its turn included."""
+        function = self.function
         timer = asyncio.timeout(self.timeout)
         try:
             async with timer:
-                return await self.function.invoke(kwargs)
+                if function.gate is None:
+                    return await function.invoke(kwargs)
+                async with function.gate.here():
+                    return await function.invoke(kwargs)
         except TimeoutError as error:
             if not timer.expired():  # the body's own
                 raise
@@ -278,6 +303,8 @@ def tool(
     timeout: float | None = None,
     auth: Any = None,
     run_in_thread: bool = True,
+    max_concurrency: int | None = None,
+    on_disconnect: OnDisconnect | None = None,
 ) -> Callable[[F], F]: ...
 def tool(name_or_fn: Any = None, **given: Any) -> Any:
     """Say that a function is to be a tool; `add_tool` or a provider makes it one.

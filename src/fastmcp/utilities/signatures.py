@@ -22,10 +22,11 @@ from pydantic.fields import Field, FieldInfo
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from fastmcp.utilities.docstrings import ParsedDocstring, parse_docstring
+from fastmcp.utilities.gate import Gate
 from fastmcp.utilities.hints import EMPTY, callable_label, resolve_hints, unwrap_callable
 from fastmcp.utilities.injection import Injection, find_injection
 from fastmcp.utilities.json_schema import SchemaGenerator, drop_unused_defs
-from fastmcp.utilities.threads import run_in_thread
+from fastmcp.utilities.threads import Lane
 
 __all__ = ["FunctionCall", "component_name", "read_function"]
 
@@ -47,17 +48,21 @@ class FunctionCall:
         is_generator: it yields, synchronously or not: its result is the list of what it yields.
         direct: calling it needs nothing but `await fn(**kwargs)`.
         doc: what its docstring says.
+        lane: where its calls wait for a thread, if it is run in one.
+        gate: where they wait otherwise; None where their number is not limited.
     """
 
     __slots__ = (
         "direct",
         "doc",
         "fn",
+        "gate",
         "in_thread",
         "injection",
         "is_async",
         "is_generator",
         "label",
+        "lane",
         "parameters",
         "returns",
         "schema",
@@ -73,6 +78,7 @@ class FunctionCall:
         returns: Any,
         doc: ParsedDocstring,
         in_thread: bool,
+        max_concurrency: int | None,
     ) -> None:
         self.fn = fn
         self.label = callable_label(fn)
@@ -81,11 +87,15 @@ class FunctionCall:
         self.returns = returns
         self.doc = doc
         self.in_thread = in_thread
+        self.lane = Lane(max_concurrency)
+        self.gate: Gate | None = None
         target = _innermost(fn)
         self.is_generator = inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(
             target
         )
         self.is_async = inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target)
+        if max_concurrency is not None and (self.is_async or not in_thread):
+            self.gate = Gate(max_concurrency)
         self.direct = injection is None and self.is_async and not self.is_generator
         adapter = _arguments_adapter(self.label, parameters)
         self.validator = _arguments_validator(self.label, adapter.core_schema)
@@ -123,7 +133,7 @@ class FunctionCall:
                 return [item async for item in self.fn(**kwargs)]
             return await self.fn(**kwargs)
         call = self._collect if self.is_generator else self.fn
-        result = await run_in_thread(call, **kwargs) if self.in_thread else call(**kwargs)
+        result = await self.lane.run(call, **kwargs) if self.in_thread else call(**kwargs)
         return await result if inspect.isawaitable(result) else result
 
     def _collect(self, **kwargs: Any) -> list[Any]:
@@ -131,7 +141,12 @@ class FunctionCall:
 
 
 def read_function(
-    fn: Any, *, noun: str, var_keyword: bool = False, in_thread: bool = True
+    fn: Any,
+    *,
+    noun: str,
+    var_keyword: bool = False,
+    in_thread: bool = True,
+    max_concurrency: int | None = None,
 ) -> FunctionCall:
     """Work out everything about calling `fn`.
 
@@ -140,6 +155,8 @@ def read_function(
         noun: what it is to become, in the plural, for errors: "tools".
         var_keyword: whether `**kwargs` is allowed.
         in_thread: whether a synchronous function is run off the event loop.
+        max_concurrency: how many calls may run at the same time; None for any number, in
+            threads for the fair part of the pool.
 
     Raises:
         TypeError: `fn` cannot be called.
@@ -161,7 +178,15 @@ def read_function(
                 annotation=_with_description(hints.get(name, EMPTY))
             )
     doc = ParsedDocstring(outer_doc.description or inner_doc.description, inner_doc.parameters)
-    return FunctionCall(function, parameters, injection, hints.get("return", EMPTY), doc, in_thread)
+    return FunctionCall(
+        function,
+        parameters,
+        injection,
+        hints.get("return", EMPTY),
+        doc,
+        in_thread,
+        max_concurrency,
+    )
 
 
 def component_name(fn: Any, name: str | None) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fastmcp.settings import OnDisconnect
 from tests.server.transports.conftest import Stage
 from tests.support import schema
-from tests.support.asgi import Live, Peer
+from tests.support.asgi import Live, Peer, settled
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 VERSION = "2025-03-26"
@@ -128,6 +129,25 @@ async def test_a_lost_stream_ends_the_questions_of_its_members(stage: Stage):
     live.leave()
     async with asyncio.timeout(1):
         await live.done()
+
+
+@pytest.mark.parametrize("policy", ["cancel", "continue"])
+async def test_t13_a_client_that_leaves(policy: OnDisconnect):
+    stage = Stage(on_disconnect=policy)
+    peer = await Peer(stage.mcp.http_app(), VERSION).open()
+    live = start(peer, [call(1, "speak_then_wait"), call(2, "wait")])
+    await stage.started.wait()
+    live.leave()
+    async with asyncio.timeout(5):
+        if policy == "cancel":
+            await stage.cancelled.wait()
+        else:
+            await settled()
+            stage.go_on.set()
+            await stage.finished.wait()
+        await live.done()
+    assert stage.cancelled.is_set() == (policy == "cancel")
+    assert not [message for message in live.messages if "id" in message]
 
 
 async def test_a_server_that_stops_answers_every_member(stage: Stage):

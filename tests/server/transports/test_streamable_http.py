@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
+from fastmcp import Context
 from fastmcp.protocol.sse import KEEPALIVE
 from tests.server.transports.conftest import Stage, set_settings
 from tests.support.asgi import HANDSHAKE, STATELESS, Live, Peer, settled
@@ -138,26 +140,50 @@ async def test_nothing_is_said_that_was_not_asked_for(stage: Stage):
     assert len(live.messages) == 1
 
 
-async def test_json_clients_get_json(stage: Stage):
-    peer = await Peer(stage.mcp.http_app()).open()
-    live = await peer.call("step", {"n": 2}, headers={"accept": "application/json"})
-    assert live.headers["content-type"] == "application/json"
-    assert live.text == "stepped"
+JSON, SSE = "application/json", "text/event-stream"
 
 
-async def test_stream_only_clients_get_a_stream(stage: Stage):
-    peer = await Peer(stage.mcp.http_app()).open()
-    live = await peer.call("add", {"a": 1, "b": 2}, headers={"accept": "text/event-stream"})
-    assert live.is_stream
-    assert live.text == "3"
-
-
+@pytest.mark.parametrize("version", ALL)
 @pytest.mark.parametrize(
-    "accept", ["*/*", "", "application/*, text/*", "text/html;q=0.1, */*;q=0.5"]
+    ("accept", "quick", "speaking"),
+    [
+        ("application/json, text/event-stream", JSON, SSE),
+        ("*/*", JSON, SSE),
+        ("", JSON, SSE),
+        (None, JSON, SSE),
+        ("application/*, text/*", JSON, SSE),
+        ("application/json;q=0.9, text/*", JSON, SSE),
+        ("text/html;q=0.1, */*;q=0.5", JSON, SSE),
+        ("Application/JSON , Text/Event-Stream", JSON, SSE),
+        ("application/json", JSON, JSON),
+        ("application/json, text/event-stream;q=0", JSON, JSON),
+        ("*/*, text/event-stream;q=0.0", JSON, JSON),
+        ("text/event-stream", SSE, SSE),
+        ("text/*", SSE, SSE),
+        ("application/json;q=0, */*", SSE, SSE),
+    ],
 )
-async def test_loose_accept_headers(stage: Stage, accept: str):
-    peer = await Peer(stage.mcp.http_app()).open()
-    assert (await peer.call("add", {"a": 1, "b": 2}, headers={"accept": accept})).text == "3"
+async def test_t21_what_is_not_excluded_is_accepted(
+    stage: Stage, version: str, accept: str | None, quick: str, speaking: str
+):
+    """JSON where it will do; a stream where there is more to say and it can be read."""
+    peer = await Peer(stage.mcp.http_app(), version).open()
+    peer.log_level = "debug"
+    headers = peer.standard_headers("tools/call", {"name": "add"})
+    del headers["accept"]
+    given = {} if accept is None else {"accept": accept}
+    for tool, arguments, form, text in (
+        ("add", {"a": 1, "b": 2}, quick, "3"),
+        ("step", {"n": 2}, speaking, "stepped"),
+    ):
+        params = {"name": tool, "arguments": arguments}
+        message = peer.message("tools/call", params, 1, {"progressToken": "t"})
+        named = {"mcp-name": tool} if peer.stateless else {}
+        body = json.dumps(message).encode()
+        live = await peer.send("POST", body, {**headers, **named, **given}).done()
+        assert (live.status, live.headers["content-type"]) == (200, form)
+        assert live.text == text
+        assert bool(live.sent("notifications/progress")) == (tool == "step" and form == SSE)
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", STATELESS])
@@ -283,6 +309,32 @@ async def test_handshake_disconnect_is_no_cancellation(stage: Stage, stream: boo
     assert not stage.cancelled.is_set()
 
 
+@pytest.mark.parametrize("outer", ["cancel", "continue"])
+async def test_t13_of_tools_that_call_tools_the_outermost_decides(stage: Stage, outer: Any):
+    inner = "continue" if outer == "cancel" else "cancel"
+
+    @stage.mcp.tool(on_disconnect=inner)
+    async def within(ctx: Context) -> str:
+        return (await ctx.fastmcp.call_tool("wait", {"tag": "x"})).content[0].text
+
+    @stage.mcp.tool(on_disconnect=outer)
+    async def around(ctx: Context) -> str:
+        return (await ctx.fastmcp.call_tool("within")).content[0].text
+
+    peer = await Peer(stage.mcp.http_app()).open()
+    live = peer.start_call("around", headers={"accept": "text/event-stream"})
+    await live.until(lambda live: live.is_stream)
+    live.leave()
+    if outer == "cancel":
+        async with asyncio.timeout(10):
+            await stage.cancelled.wait()
+    else:
+        await settled()
+        stage.go_on.set()
+    await live.done()
+    assert stage.finished.is_set() == (outer == "continue")
+
+
 @pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json"])
 @pytest.mark.parametrize("tool", ["wait", "speak_then_wait"])
 async def test_stateless_disconnect_is_cancellation(stage: Stage, accept: str, tool: str):
@@ -397,8 +449,6 @@ async def test_a_newer_stream_takes_over_from_a_client_that_does_not_read(stage:
 
 async def test_resource_updates_go_to_subscribers(stage: Stage):
     from mcp_types import ResourceUpdatedNotification, ResourceUpdatedNotificationParams
-
-    from fastmcp import Context
 
     @stage.mcp.tool
     async def touch(ctx: Context, uri: str) -> str:

@@ -19,10 +19,12 @@ from fastmcp.exceptions import (
 )
 from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
 
 __all__ = ["HANDLERS", "call", "components"]
@@ -116,6 +118,8 @@ async def _run(
     tool = engine.view(context).tools.find(name, version)
     if tool is None:
         raise NotFoundError(f"Unknown tool: {name!r}")
+    if tool.on_disconnect is not None:
+        _leave_it_to(tool.on_disconnect, context)
     try:
         return await tool.run(arguments)
     except ValidationError as exc:
@@ -136,6 +140,17 @@ async def _run(
     except SystemExit as exc:  # `exit()` in an author's function ends the call, not the server
         _logger.error("Error calling tool %r: it raised %r", name, exc)
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
+
+
+def _leave_it_to(on_disconnect: OnDisconnect, context: Context) -> None:
+    """From now on the tool's own policy says what a client that leaves means.
+
+    Not in the stateless era, where leaving is how a client cancels (2026-07-28,
+    streamable-http, "Cancellation"). If tools call tools, the outermost that says it counts.
+    """
+    exchange = context.exchange
+    if context.call.era is Era.HANDSHAKE and exchange.on_disconnect is None:
+        exchange.on_disconnect = on_disconnect
 
 
 def _kinds(error: BaseException | None) -> str:

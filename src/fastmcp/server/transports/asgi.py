@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Send",
     "read_body",
     "respond",
+    "respond_early",
 ]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -25,11 +28,20 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _MOST_DIGITS: Final = 18
+_LINGER_SECONDS: Final = 2.0
 JSON_HEADERS: Final[Headers] = [(b"content-type", b"application/json")]
 
 
 class BodyTooLarge(Exception):
-    """The body is over the limit; it was not read to its end."""
+    """The body is over the limit.
+
+    Args:
+        more: whether there is more of it to come.
+    """
+
+    def __init__(self, more: bool) -> None:
+        super().__init__()
+        self.more = more
 
 
 class ClientGone(Exception):
@@ -54,14 +66,14 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         and declared_length.isdigit()
         and (len(declared_length) > _MOST_DIGITS or int(declared_length) > limit)
     ):
-        raise BodyTooLarge
+        raise BodyTooLarge(more=True)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         if limit and len(body) > limit:
-            raise BodyTooLarge
+            raise BodyTooLarge(more=False)
         return body
     chunks = [body]
     size = len(body)
@@ -73,7 +85,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         chunks.append(chunk)
         size += len(chunk)
         if limit and size > limit:
-            raise BodyTooLarge
+            raise BodyTooLarge(more=message.get("more_body", False))
         if not message.get("more_body", False):
             return b"".join(chunks)
 
@@ -88,3 +100,21 @@ async def respond(send: Send, status: int, body: bytes, headers: Headers) -> Non
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_early(
+    send: Send, receive: Receive, status: int, body: bytes, headers: Headers
+) -> None:
+    """One whole response to a request whose body is still coming.
+
+    For a while what comes is taken and dropped: a connection that is closed with unread data is
+    reset, and the client would lose the answer (RFC 9112, section 9.6).
+    """
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    await send({"type": "http.response.body", "body": b""})

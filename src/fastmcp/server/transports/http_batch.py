@@ -8,6 +8,7 @@ A client that reads no event stream gets the responses as one JSON array
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from fastmcp.protocol.classify import Batch, Call, Notice, Reply
 from fastmcp.protocol.headers import Accepts
@@ -48,9 +49,10 @@ class BatchExchange(HttpExchange):
         accepts: Accepts,
         policy: StreamPolicy,
         patience: Patience,
+        disconnect_cancels: bool,
     ) -> None:
         super().__init__(
-            receive, send, scope, session, accepts, policy, patience, disconnect_cancels=False
+            receive, send, scope, session, accepts, policy, patience, disconnect_cancels
         )
 
     async def serve(self, engine: Engine, batch: Batch) -> None:
@@ -72,9 +74,12 @@ class BatchExchange(HttpExchange):
                 responses.append(_malformed(item))
         try:
             await asyncio.gather(*running)
-        except asyncio.CancelledError:  # the server stops: each of them was told, and answers
-            if self.task is not None:
-                self.task.uncancel()
+        except asyncio.CancelledError:
+            cast("asyncio.Task[None]", self.task).uncancel()
+            if self.cancelled:  # its client left, and takes everything back
+                await self.abandon()
+                return
+            # The server stops: each of them was told, and answers.
         responses.extend(r for r in await asyncio.gather(*running) if r is not None)
         if not responses:
             await self.accept()

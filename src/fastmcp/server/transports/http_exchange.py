@@ -25,6 +25,7 @@ from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send
 
 __all__ = [
+    "NOTICED_WITHIN",
     "SSE_HEADERS",
     "HttpExchange",
     "Patience",
@@ -38,6 +39,10 @@ SSE_HEADERS: Final[Headers] = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
+
+
+NOTICED_WITHIN: Final = 0.25
+"""Seconds after which a call gets the task that sees its client leave, if none makes it earlier."""
 
 
 class StreamPolicy(msgspec.Struct, frozen=True):
@@ -76,7 +81,7 @@ class Patience:
     """
 
     def __init__(self, interval: float) -> None:
-        self._interval = interval
+        self.interval = interval
         self._young: set[HttpExchange] = set()
         self._old: set[HttpExchange] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,7 +92,7 @@ class Patience:
         if self._loop is not loop:  # the first call, or the loop of earlier ones is gone
             self._loop = loop
             self._young, self._old = set(), set()
-            loop.call_later(self._interval, self._look, loop)
+            loop.call_later(self.interval, self._look, loop)
         young = self._young
         young.add(exchange)
         return young
@@ -99,7 +104,7 @@ class Patience:
             exchange.suspended()
         self._old, self._young = self._young, set()
         if self._old:
-            loop.call_later(self._interval, self._look, loop)
+            loop.call_later(self.interval, self._look, loop)
         else:
             self._loop = None
 
@@ -140,7 +145,8 @@ class HttpExchange(Exchange):
         patience: notices when the call suspends.
         disconnect_cancels: whether a client that leaves takes its request back: it does in the
             stateless era (2026-07-28, streamable-http, "Cancellation"), and it does not in the
-            handshake era (2025-11-25, basic/transports, "Sending Messages", 6).
+            handshake era (2025-11-25, basic/transports, "Sending Messages", 6), unless server or
+            tool say that it does.
     """
 
     transport: ClassVar[TransportName | None] = "streamable-http"
@@ -170,7 +176,7 @@ class HttpExchange(Exchange):
         self._accepts = accepts
         self._policy = policy
         self._patience = patience
-        self._disconnect_cancels = disconnect_cancels
+        self.disconnect_cancels = disconnect_cancels
 
     def begin(self) -> None:
         """The handler starts now, in the current task."""
@@ -338,6 +344,10 @@ class HttpExchange(Exchange):
 
     async def _attend(self) -> None:
         if self._may_stream() and self._phase is Phase.OPEN:
+            patience = self._policy.after - self._patience.interval
+            if patience > 0 and await watch_disconnect(self._receive, patience):
+                self._lost()
+                return
             async with self._exclusive():
                 await self._start_stream()
                 await self._write(sse.KEEPALIVE)
@@ -351,7 +361,10 @@ class HttpExchange(Exchange):
         if self.gone or self._phase is Phase.DONE:
             return
         self.gone = True
-        if self._disconnect_cancels:
+        cancels = self.disconnect_cancels
+        if self.on_disconnect is not None:
+            cancels = self.on_disconnect == "cancel"
+        if cancels:
             self.cancel()
         else:
             self._left()

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Final, Protocol, cast
 
 from fastmcp.exceptions import McpError
@@ -32,7 +33,7 @@ from fastmcp.protocol.errors import (
 )
 from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.protocol.headers import accepts
-from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.protocol.jsonrpc import deeper_than, encode_error
 from fastmcp.protocol.versions import Era, era_of
 from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
@@ -50,9 +51,16 @@ from fastmcp.server.transports.asgi import (
     Send,
     read_body,
     respond,
+    respond_early,
 )
 from fastmcp.server.transports.http_batch import BatchExchange
-from fastmcp.server.transports.http_exchange import HttpExchange, Patience, StreamPolicy
+from fastmcp.server.transports.http_exchange import (
+    NOTICED_WITHIN,
+    HttpExchange,
+    Patience,
+    StreamPolicy,
+)
+from fastmcp.server.transports.limits import RETRY_AFTER, Limits, OpenStreams
 from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
 from fastmcp.server.transports.security import HostOriginGuard, refuse
 from fastmcp.server.transports.shutdown import Grace, stopped
@@ -61,7 +69,6 @@ from fastmcp.server.transports.standalone import StandaloneStream, is_standalone
 __all__ = ["StreamableHTTP"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
-_LATER: Final[Headers] = [*JSON_HEADERS, (b"retry-after", b"1")]
 
 
 class Life(Protocol):
@@ -85,7 +92,7 @@ class StreamableHTTP:
         sessions: its handshake-era sessions, or None for stateless HTTP: then no session id is
             given or wanted, and any worker answers any request.
         policy: when an answer becomes a stream.
-        max_body_bytes: the largest request body, 0 for no limit.
+        limits: how much may be asked at once.
         life: is started before the first request is served, if nobody did before.
         grace: holds the calls that run, and cancels them when the server's time is over.
         guard: who may talk to it from a browser; None lets everyone in.
@@ -97,7 +104,7 @@ class StreamableHTTP:
         engine: Engine,
         sessions: SessionManager | None,
         policy: StreamPolicy,
-        max_body_bytes: int,
+        limits: Limits,
         life: Life,
         grace: Grace,
         guard: HostOriginGuard | None = None,
@@ -106,15 +113,20 @@ class StreamableHTTP:
         self._engine = engine
         self._sessions = sessions
         self._policy = policy
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
+        self._streams = OpenStreams(limits.session_streams)
         self._life = life
         self._running = grace.running
         self._guard = guard
         self._log = log
-        self._patience = Patience(policy.after)
+        self._patience = Patience(min(policy.after, NOTICED_WITHIN))
+        self._disconnect_cancels = engine.on_disconnect == "cancel"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._life.running and not await self._started(send):
+            return
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > self._limits.header_bytes:
+            await _reject(send, self._limits.header_too_large())
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._guard is not None:
@@ -156,19 +168,17 @@ class StreamableHTTP:
         self, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
     ) -> None:
         try:
-            body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
-        except BodyTooLarge:
-            await _refuse(
-                send,
-                413,
-                f"Content too large: the body is over {self._max_body_bytes} bytes, the limit that "
-                "FASTMCP_HTTP_MAX_BODY_BYTES sets",
-                headers=[(b"connection", b"close")],
-            )
+            length = headers.get(b"content-length")
+            body = await read_body(receive, length, self._limits.body_bytes)
+        except BodyTooLarge as exc:
+            await self._too_large(exc.more, receive, send)
             return
         except ClientGone:
             return
         incoming = classify(headers, body)
+        depth = self._limits.json_depth
+        if body.count(b"{") + body.count(b"[") > depth and type(incoming) is not Reject:
+            incoming = self._limits.too_deep() if deeper_than(body, depth) else incoming
         if type(incoming) is Call:
             await self._call(incoming, headers, scope, receive, send)
         elif type(incoming) is Reject:
@@ -180,6 +190,15 @@ class StreamableHTTP:
         elif type(incoming) is Batch:
             await self._batch(incoming, headers, scope, receive, send)
 
+    async def _too_large(self, more: bool, receive: Receive, send: Send) -> None:
+        refusal = self._limits.body_too_large()
+        body = encode_error(None, refusal.error)
+        headers = [*JSON_HEADERS, (b"connection", b"close")]
+        if more:
+            await respond_early(send, receive, refusal.status, body, headers)
+        else:
+            await respond(send, refusal.status, body, headers)
+
     async def _call(
         self,
         call: Call,
@@ -188,6 +207,9 @@ class StreamableHTTP:
         receive: Receive,
         send: Send,
     ) -> None:
+        if len(self._running) > self._limits.requests:
+            await _reject(send, self._limits.server_full(call.id))
+            return
         session: Session | None = None
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
@@ -196,6 +218,9 @@ class StreamableHTTP:
                 await _reject(send, found)
                 return
             session = found
+            if session.running >= self._limits.session_requests and call.method != "ping":
+                await _reject(send, self._limits.session_full(call.id))
+                return
         accepted = accepts(headers.get(b"accept"))
         if session is not None and self._log is not None:
             exchange = ResumableExchange(
@@ -209,6 +234,7 @@ class StreamableHTTP:
                 self._log,
                 call.id,
             )
+            exchange.disconnect_cancels = self._disconnect_cancels
         else:
             exchange = HttpExchange(
                 receive,
@@ -218,7 +244,7 @@ class StreamableHTTP:
                 accepted,
                 self._policy,
                 self._patience,
-                disconnect_cancels=stateless,
+                disconnect_cancels=stateless or self._disconnect_cancels,
             )
         if session is not None:
             if call.method == "initialize":
@@ -308,11 +334,29 @@ class StreamableHTTP:
             if session.version != batch.version:
                 await _reject(send, Reject(400, no_batches()))
                 return
+        calls = sum(isinstance(item, Call) for item in batch.items)
+        if len(self._running) - 1 + calls > self._limits.requests:
+            await _reject(send, self._limits.server_full(None))
+            return
+        if session is not None and session.running + calls > self._limits.session_requests:
+            await _reject(send, self._limits.session_full(None))
+            return
         accepted = accepts(headers.get(b"accept"))
         exchange = BatchExchange(
-            receive, send, scope, session, accepted, self._policy, self._patience
+            receive,
+            send,
+            scope,
+            session,
+            accepted,
+            self._policy,
+            self._patience,
+            self._disconnect_cancels,
         )
-        await exchange.serve(self._engine, batch)
+        self._running += calls
+        try:
+            await exchange.serve(self._engine, batch)
+        finally:
+            self._running -= calls
 
     # GET and DELETE
 
@@ -333,6 +377,20 @@ class StreamableHTTP:
         if isinstance(session, Reject):
             await _reject(send, session)
             return
+        with self._streams.hold(session.id) as held:
+            if held:
+                await self._listen(session, headers, receive, send, sessions)
+            else:
+                await _reject(send, self._limits.streams_full())
+
+    async def _listen(
+        self,
+        session: Session,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        sessions: SessionManager,
+    ) -> None:
         cursor = None
         if self._log is not None and (last_event_id := headers.get(b"last-event-id")) is not None:
             cursor = read_event_id(last_event_id.decode("latin-1"))
@@ -464,7 +522,7 @@ async def _accepted(send: Send) -> None:
 
 
 async def _reject(send: Send, reject: Reject) -> None:
-    headers = _LATER if reject.status == 503 else JSON_HEADERS
+    headers = [*JSON_HEADERS, RETRY_AFTER] if reject.status in (429, 503) else JSON_HEADERS
     await respond(send, reject.status, encode_error(reject.id, reject.error), headers)
 
 
