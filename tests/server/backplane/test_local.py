@@ -216,18 +216,25 @@ async def test_two_workers(home: Path):
         assert await a.backplane.ready()
 
 
+async def each_hears_each_once(workers: list[Peer]) -> None:
+    last = StreamTaken("last")
+    for worker in workers:
+        await worker.backplane.broadcast(StreamTaken(worker.name))
+    for worker in workers:
+        others = [w for w in workers if w is not worker]
+        await worker.hears_until(lambda w=worker: len(w.heard) >= len(workers) - 1)
+        for other in others:
+            # What it said before on any line is there now: all lines are in this process.
+            assert await other.backplane.send(worker.name, last)
+        await worker.hears_until(lambda w=worker: w.heard.count(last) == len(workers) - 1)
+        expected = [StreamTaken(w.name) for w in others] + [last] * len(others)
+        assert sorted(map(repr, worker.heard)) == sorted(map(repr, expected))
+        worker.heard.clear()
+
+
 async def test_a_broadcast_reaches_all_others_once(home: Path):
     async with peers(home, 4) as workers:
-        for worker in workers:
-            await worker.backplane.broadcast(StreamTaken(worker.name))
-        for worker in workers:
-            others = [w for w in workers if w is not worker]
-            await worker.hears_until(lambda w=worker: len(w.heard) >= 3)
-            assert sorted(worker.heard, key=repr) == sorted(
-                (StreamTaken(w.name) for w in others), key=repr
-            )
-            worker.heard.clear()
-            await worker.nothing_more(*others)
+        await each_hears_each_once(workers)
 
 
 async def test_order_is_kept(home: Path):
@@ -388,16 +395,29 @@ async def test_workers_that_start_at_once(home: Path):
     async with AsyncExitStack() as stack:
         entering = [stack.enter_async_context(peer(home)) for _ in range(4)]
         workers = await asyncio.gather(*entering)
-        for worker in workers:
-            await worker.backplane.broadcast(StreamTaken(worker.name))
-        for worker in workers:
-            others = [w for w in workers if w is not worker]
-            await worker.hears_until(lambda w=worker: len(w.heard) >= 3)
-            assert {m.session for m in worker.heard if isinstance(m, StreamTaken)} == {
-                w.name for w in others
-            }
-            worker.heard.clear()
-            await worker.nothing_more(*others)
+        await each_hears_each_once(workers)
+        assert not [w for w in workers if Resync() in w.heard]
+
+
+async def test_two_that_called_each_other(home: Path):
+    """It comes about by chance when workers start at once; here it is certain."""
+    async with peers(home, 3) as (a, b, c):
+        await a.backplane._call(b.name)
+        assert len(a.backplane._lines[b.name]) == len(b.backplane._lines[a.name]) == 2
+        await a.hears(Resync())
+        await b.hears(Resync())
+        await each_hears_each_once([a, b, c])
+
+
+async def test_one_line_lost_of_two_is_both_lost(home: Path):
+    """Something may have been on its way on it; so they meet again, and look again."""
+    async with peers(home, 2, patience=60.0) as (a, b):
+        await a.backplane._call(b.name)
+        await a.hears(Resync())
+        await b.hears(Resync())
+        a.backplane._lines[b.name][0].abort()
+        await a.hears_until(lambda: Resync() in a.heard)
+        await b.hears_until(lambda: Resync() in b.heard)
 
 
 @mixed
@@ -433,22 +453,23 @@ async def test_processes_that_start_at_once(home: Path):
 
 @mixed
 async def test_a_killed_worker_is_gone_at_once(home: Path):
-    async with remotes(home, "asyncio", "uvloop") as (a, b), peer(home) as c:
-        assert await c.backplane.send(b.name, Said("s", b"1"))
-        await b.hears(["said", "s", 1])
+    async with (
+        remotes(home, "asyncio", "uvloop", patience=60.0) as (a, b),
+        peer(home, patience=60.0) as c,  # nobody looks around for so long
+    ):
         b.process.kill()
         await b.process.wait()
 
-        async def gone() -> bool:
-            return not await c.backplane.send(b.name, Said("s", b"2"))
-
-        await until(gone, "the dead worker is known to be dead")
-
         async def cleaned() -> bool:
-            return len(sockets(home)) == 2
+            return sorted(path.stem for path in sockets(home)) == sorted([a.name, c.name])
 
         await until(cleaned, "the dead worker's socket is removed")
-        assert await c.backplane.send(a.name, Said("s", b"3"))
+
+        async def gone() -> bool:
+            return not await c.backplane.send(b.name, Said("s", b"1"))
+
+        await until(gone, "the dead worker is known to be dead")
+        assert await c.backplane.send(a.name, Said("s", b"1"))
         await a.hears(["said", "s", 1])
 
 
@@ -601,6 +622,27 @@ async def test_a_wrong_proof_gets_nothing(home: Path, caplog: pytest.LogCaptureF
                 assert await all_of(reader) == b""
         assert len(caplog.records) == 1
         assert a.heard == []
+
+
+async def test_who_is_called_proves_itself_as_well(home: Path, caplog: pytest.LogCaptureFixture):
+    got: list[bytes] = []
+
+    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(40)
+        writer.write(bytes(64))
+        got.append(await all_of(reader))
+        writer.close()
+
+    async with peer(home) as a:
+        await a.backplane.note("s", {"level": "secret"}, None)
+        (path,) = sockets(home)
+        server = await asyncio.start_unix_server(pretend, str(path.with_name("0badc0de.sock")))
+        for _ in range(2):
+            assert not await a.backplane.send("0badc0de", Said("s", b"secret"))
+        server.close()
+        await server.wait_closed()
+    assert got == [b"", b""]
+    assert len(caplog.records) == 1
 
 
 async def test_a_proof_is_no_proof_of_the_other_side(home: Path):
