@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import stat
@@ -37,6 +38,29 @@ def test_rotation():
     assert after.verify(fresh) == b"q"
     assert after.verify(token) is None
     assert before.verify(fresh) is None
+
+
+def test_codes():
+    keys = load_session_keys([NEW, OLD], Path("/nonexistent"))
+    mac = keys.mac("purpose", b"data")
+    assert len(mac) == 32
+    assert keys.verify_mac("purpose", b"data", mac)
+    assert not keys.verify_mac("other", b"data", mac)
+    assert not keys.verify_mac("purpose", b"datum", mac)
+    assert not keys.verify_mac("purpose", b"data", mac[:-1])
+    assert not keys.verify_mac("purpose", b"data", b"")
+    before, after = SessionKeys([OLD.encode()]), SessionKeys([NEW.encode()])
+    assert after.verify_mac("purpose", b"data", mac)
+    assert not before.verify_mac("purpose", b"data", mac)
+    assert keys.verify_mac("purpose", b"data", before.mac("purpose", b"data"))
+
+
+def test_a_token_is_no_code():
+    keys = SessionKeys([b"k" * 32])
+    signed, _, signature = keys.sign(b"payload").rpartition(".")
+    mac = base64.urlsafe_b64decode(signature + "=")
+    for at in range(len(signed) + 1):
+        assert not keys.verify_mac(signed[:at], signed[at:].encode(), mac)
 
 
 @pytest.mark.parametrize("keys", [[], ["short"], [NEW, "short"]])

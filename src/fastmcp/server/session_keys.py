@@ -4,11 +4,13 @@ Taken from `FASTMCP_SESSION_KEY` (several, separated by commas: the first signs,
 so a key can be rotated); else from a file under `FASTMCP_HOME` that is made once, readable by
 its owner alone, so that the workers of one machine and a restarted server share it with no
 setting at all; else, where no file can be had, from memory with one warning.
-The signature is a compact JWS with HS256 (RFC 7515, RFC 7518).
+The signature is a compact JWS with HS256 (RFC 7515, RFC 7518). The same keys prove to each other
+that workers belong together (`mac`).
 """
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import secrets
@@ -42,6 +44,7 @@ class SessionKeys:
                 f"A session key needs at least {_MINIMUM} bytes: set FASTMCP_SESSION_KEY to a long "
                 "random secret, for example the output of `openssl rand -base64 32`"
             )
+        self._secrets = tuple(keys)
         self._keys = [OctKey.import_key(key) for key in keys]
 
     def sign(self, payload: bytes) -> str:
@@ -53,6 +56,25 @@ class SessionKeys:
             with suppress(JoseError, ValueError, TypeError):
                 return jws.deserialize_compact(token, key, algorithms=_ALGORITHMS).payload
         return None
+
+    def mac(self, purpose: str, data: bytes) -> bytes:
+        """Authenticate data that is no token: 32 bytes of HMAC-SHA256, by the first key.
+
+        Args:
+            purpose: what it is for; a code for one purpose is worth nothing for another.
+            data: the data.
+        """
+        return _mac(self._secrets[0], purpose, data)
+
+    def verify_mac(self, purpose: str, data: bytes, mac: bytes) -> bool:
+        """Whether any key made this code for this purpose and data."""
+        return any(hmac.compare_digest(_mac(key, purpose, data), mac) for key in self._secrets)
+
+
+def _mac(key: bytes, purpose: str, data: bytes) -> bytes:
+    # A token is signed as base64url text (RFC 7515, section 5.1), which has no zero byte: nothing
+    # that is authenticated here can be taken for one.
+    return hmac.digest(key, purpose.encode() + b"\0" + data, "sha256")
 
 
 def load_session_keys(given: Sequence[str], home: Path) -> SessionKeys:

@@ -33,8 +33,8 @@ class Feed:
 
     @property
     def position(self) -> int:
-        """Of the newest change."""
-        return self._entries[-1][0] if self._entries else self._forgotten
+        """Of the newest change, or of the gap behind it."""
+        return max(self._entries[-1][0] if self._entries else 0, self._forgotten)
 
     def append(self, change: Change, position: int | None = None) -> None:
         """Take the next change.
@@ -44,14 +44,21 @@ class Feed:
             position: where it stands, above all before; the next number by default.
         """
         if len(self._entries) == self._entries.maxlen:
-            self._forgotten = self._entries[0][0]
+            self._forgotten = max(self._forgotten, self._entries[0][0])
         self._entries.append((self.position + 1 if position is None else position, change))
-        for ready in self._readers:
-            ready.set()
+        self._wake()
 
     def forget_before(self, position: int) -> None:
-        """What came up to this position is not here, though it may have been elsewhere."""
+        """What came up to this position is not here, though it may have been elsewhere.
+
+        A position above the newest leaves a gap, which every reader learns of.
+        """
         self._forgotten = max(self._forgotten, position)
+        self._wake()
+
+    def _wake(self) -> None:
+        for ready in self._readers:
+            ready.set()
 
     def after(self, position: int) -> list[tuple[int, Change]] | None:
         """The changes behind a position; None where some of them are not kept any more."""
