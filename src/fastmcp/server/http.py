@@ -28,12 +28,13 @@ from starlette.routing import Route as CustomRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from fastmcp.server.backplane.base import Backplane
+from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.backplane.redis import RedisBackplane
 from fastmcp.server.backplane.redis_line import line_at
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
-from fastmcp.server.session_keys import load_session_keys
+from fastmcp.server.session_keys import SessionKeys, load_session_keys
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
 from fastmcp.server.transports.health import (
@@ -226,7 +227,7 @@ def create_streamable_http_app(
     sessions: SessionManager | None = None
     if not stateless_http:
         keys = load_session_keys(settings.session_keys, settings.home)
-        backplane = _backplane(engine, path, event_store)
+        backplane = _backplane(engine, path, keys, event_store)
         sessions = SessionManager(keys, backplane, session_idle_timeout, session_lifetime)
     policy = StreamPolicy(
         json_only=json_response,
@@ -274,7 +275,7 @@ def create_streamable_http_app(
         app.add_readiness_check("running", _not_stopping)
         app.add_readiness_check("lifespan", life.started)
         if sessions is not None:
-            app.add_readiness_check("store", sessions.backplane.ready)
+            app.add_readiness_check("store", sessions.ready)
         app.router.routes[:0] = [
             CustomRoute(HEALTH_PATH, Alive(), methods=["GET"]),
             CustomRoute(READINESS_PATH, app.readiness, methods=["GET"]),
@@ -290,15 +291,19 @@ async def _not_stopping() -> bool:
     return not stopping()
 
 
-def _backplane(engine: Engine, path: str, event_store: EventStore | None) -> Backplane:
+def _backplane(
+    engine: Engine, path: str, keys: SessionKeys, event_store: EventStore | None
+) -> Backplane:
     """How the workers of this application reach each other (docs/architecture.md, 3)."""
     group = f"{engine.group}{path}"
     if event_store is not None and event_store.line is not None:
         return RedisBackplane(engine.bus, event_store.line, group)
-    redis_url = get_settings().redis_url
-    if redis_url is not None:
-        return RedisBackplane(engine.bus, line_at(redis_url.get_secret_value()), group)
-    return MemoryBackplane(engine.bus)
+    settings = get_settings()
+    if settings.redis_url is not None:
+        return RedisBackplane(engine.bus, line_at(settings.redis_url.get_secret_value()), group)
+    if keys.shared:
+        return LocalBackplane(engine.bus, settings.home, group, keys)
+    return MemoryBackplane(engine.bus)  # no other worker could know a session of this one
 
 
 def _both_spellings(path: str) -> list[str]:
@@ -408,8 +413,20 @@ class _Life:
             raise
         self._unhear = unhear
         if self._sessions is not None:
-            await self._sessions.start()
+            await self._start(self._sessions)
         self._loop = asyncio.get_running_loop()
+
+    async def _start(self, sessions: SessionManager) -> None:
+        try:
+            await sessions.start()
+        except OSError as exc:
+            _logger.warning(
+                "The workers of this server cannot reach each other (%s); where there are several, "
+                "set FASTMCP_REDIS_URL",
+                exc,
+            )
+            sessions.backplane = MemoryBackplane(self._engine.bus)
+            await sessions.start()
 
     async def leave(self) -> None:
         """Leave both."""

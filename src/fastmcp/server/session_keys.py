@@ -36,9 +36,11 @@ class SessionKeys:
 
     Args:
         keys: at least one secret of 16 bytes or more.
+        shared: whether another process can have them.
     """
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], shared: bool = True) -> None:
+        self.shared = shared
         if not keys or any(len(key) < _MINIMUM for key in keys):
             raise ValueError(
                 f"A session key needs at least {_MINIMUM} bytes: set FASTMCP_SESSION_KEY to a long "
@@ -98,7 +100,7 @@ def load_session_keys(given: Sequence[str], home: Path) -> SessionKeys:
             path,
             exc,
         )
-        return SessionKeys([secrets.token_bytes(32)])
+        return SessionKeys([secrets.token_bytes(32)], shared=False)
 
 
 def _shared_key(path: Path) -> bytes:

@@ -101,6 +101,10 @@ class SessionManager:
             self._keeping = None
         await self.backplane.stop()
 
+    async def ready(self) -> bool:
+        """Whether all that sessions need can be reached."""
+        return await self.backplane.ready()
+
     # from an id to a session
 
     def create(

@@ -352,11 +352,7 @@ class StreamableHTTP:
             self._patience,
             self._disconnect_cancels,
         )
-        self._running += calls
-        try:
-            await exchange.serve(self._engine, batch)
-        finally:
-            self._running -= calls
+        await exchange.serve(self._engine, batch)
 
     # GET and DELETE
 
