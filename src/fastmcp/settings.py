@@ -163,8 +163,7 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("client_log_level", "log_format", "transport", mode="before")
-    @field_validator("client_log_level", "on_disconnect", "transport", mode="before")
+    @field_validator("client_log_level", "log_format", "on_disconnect", "transport", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -233,8 +233,15 @@ async def test_t8_streams_end_at_once_and_calls_deliver(tmp_path: Path, way: str
         assert at.lines("in") == at.lines("out") > 0
 
 
-@pytest.mark.parametrize("way", ["mcp.run", "fastmcp run --workers", "uvicorn", "uvicorn, mounted"])
-@pytest.mark.parametrize("tool", ["slow", "block"])
+@pytest.mark.parametrize(
+    ("way", "tool"),
+    [
+        ("mcp.run", "block"),
+        ("fastmcp run --workers", "slow"),
+        ("uvicorn", "slow"),
+        ("uvicorn, mounted", "block"),
+    ],
+)
 async def test_t8_a_call_that_outlasts_the_grace_time_is_told(tmp_path: Path, way: str, tool: str):
     async with site(tmp_path, way, grace=1) as at, Crowd(at.server.url) as crowd:
         call = await crowd.call(tool, seconds=60)
@@ -251,9 +258,15 @@ async def test_t8_a_call_that_outlasts_the_grace_time_is_told(tmp_path: Path, wa
 
 
 @pytest.mark.parametrize(
-    "way", ["mcp.run", "fastmcp run", "fastmcp run --reload", "fastmcp run --workers", "uvicorn"]
+    ("way", "tool"),
+    [
+        ("mcp.run", "slow"),
+        ("fastmcp run", "block"),
+        ("fastmcp run --reload", "slow"),
+        ("fastmcp run --workers", "block"),
+        ("uvicorn", "slow"),
+    ],
 )
-@pytest.mark.parametrize("tool", ["slow", "block"])
 async def test_t8_a_second_ctrl_c_means_at_once(tmp_path: Path, way: str, tool: str):
     async with site(tmp_path, way, grace=30) as at, Crowd(at.server.url) as crowd:
         stream = await crowd.listen()
@@ -384,6 +397,14 @@ async def test_t8_one_of_two_servers_in_a_loop_stops_alone():
             servers[1].should_exit = True
             await stays
         await serving[1]
+
+
+async def test_the_signals_are_given_back_when_the_application_ends():
+    app = FastMCP("x").http_app()
+    before = signal.getsignal(signal.SIGINT)
+    async with app.lifespan(app):
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("seconds", [-1.0, -0.001])

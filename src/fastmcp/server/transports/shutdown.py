@@ -159,8 +159,9 @@ def _listen(listener: _Listener) -> Callable[[], None]:
                 _replaced[number] = current
                 signal.signal(number, _handle)
                 _told.clear()  # another run than the one that was told to stop
-    for key in [key for key, known in _listeners.items() if known.loop.is_closed()]:
-        del _listeners[key]
+    for key, known in list(_listeners.items()):  # a copy: other threads have servers as well
+        if known.loop.is_closed():
+            _listeners.pop(key, None)
     key = object()
     _listeners[key] = listener
     if _told.is_set():
@@ -168,6 +169,10 @@ def _listen(listener: _Listener) -> Callable[[], None]:
 
     def forget() -> None:
         _listeners.pop(key, None)
+        if not _listeners and threading.current_thread() is threading.main_thread():
+            for number, handler in _replaced.items():
+                if signal.getsignal(number) is _handle:
+                    signal.signal(number, handler)
 
     return forget
 
@@ -210,7 +215,7 @@ def _waiting_at(server: uvicorn.Server) -> list[socket]:
 async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -> None:
     """uvicorn's own, after its application was told."""
     served = self.server_state.tasks
-    told = [one for one in _listeners.values() if not one.tasks.isdisjoint(served)]
+    told = [one for one in list(_listeners.values()) if not one.tasks.isdisjoint(served)]
     for listener in told:
         listener.begin()
     if told and self.config.timeout_graceful_shutdown is None:
