@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["KEEPALIVE", "Decoder", "Event", "encode"]
+__all__ = ["KEEPALIVE", "Decoder", "Event", "encode", "encode_retry"]
 
 KEEPALIVE: Final = b": keep-alive\r\n\r\n"
 """A comment: life for proxies and clients, no event (2026-07-28, streamable-http)."""
@@ -43,6 +43,11 @@ def encode(data: bytes, *, id: str | None = None, retry: int | None = None) -> b
     if retry is not None:
         head += b"retry: %d\r\n" % retry
     return head + b"data: " + data + b"\r\n\r\n"
+
+
+def encode_retry(milliseconds: int) -> bytes:
+    """A frame that says when to come back and dispatches no event."""
+    return b"retry: %d\r\n\r\n" % milliseconds
 
 
 class Decoder:

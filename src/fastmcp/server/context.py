@@ -420,6 +420,12 @@ class Context:
         """
         await self._exchange.close_stream()
 
+    async def close_standalone_sse_stream(self) -> None:
+        """End the session's own stream (GET), wherever it is open; the client opens it again and,
+        with an event store, hears what it missed. Does nothing where there is none."""
+        if self._exchange.session is not None:
+            await self._exchange.session.stop_stream()
+
     # asking something
 
     async def elicit(

@@ -193,6 +193,7 @@ def create_streamable_http_app(
     cors_credentials: bool = False,
     health: bool = False,
     shutdown_grace: float = 10.0,
+    keepalive_interval: float | None = None,
     max_body_bytes: int | None = None,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint.
@@ -217,6 +218,8 @@ def create_streamable_http_app(
         cors_credentials: pages may send cookies too.
         health: serve `/healthz` and `/readyz`.
         shutdown_grace: seconds that running calls have when the server is told to stop.
+        keepalive_interval: seconds between comments on a silent stream, 0 for none; the setting's
+            by default.
         max_body_bytes: the largest request body; the setting's by default.
     Raises:
         ValueError: a setting is out of its range.
@@ -232,7 +235,9 @@ def create_streamable_http_app(
     policy = StreamPolicy(
         json_only=json_response,
         after=settings.http_stream_after,
-        keepalive=settings.http_keepalive_interval,
+        keepalive=(
+            settings.http_keepalive_interval if keepalive_interval is None else keepalive_interval
+        ),
         write_timeout=settings.http_write_timeout,
         lifetime=settings.http_stream_lifetime,
         retry=retry_interval,
@@ -394,6 +399,7 @@ class _Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._holding: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -459,3 +465,11 @@ class _Life:
                     "now; write lifespan=mcp_app.lifespan to run it with the parent's"
                 )
             await self.enter()
+            self._holding = loop.create_task(self._hold())
+
+    async def _hold(self) -> None:
+        """Leave when the loop ends, which cancels its tasks."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.leave()

@@ -754,7 +754,12 @@ class FastMCP:
         cors_credentials: bool | None = None,
         health: bool | None = None,
         shutdown_grace: float | None = None,
+        event_store: EventStore | None = None,
+        retry_interval: int | None = None,
+        session_idle_timeout: float | None = None,
+        session_lifetime: float | None = None,
         max_body_bytes: int | None = None,
+        keepalive_interval: float | None = None,
     ) -> None:
         """Serve Streamable HTTP with uvicorn until it is stopped.
 
@@ -782,7 +787,12 @@ class FastMCP:
         Raises:
             SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
                 could not start (3).
+            event_store: see `http_app`.
+            retry_interval: see `http_app`.
+            session_idle_timeout: see `http_app`.
+            session_lifetime: see `http_app`.
             max_body_bytes: see `http_app`.
+            keepalive_interval: see `http_app`.
         """
         settings = get_settings()
         host = host or settings.host
@@ -801,7 +811,12 @@ class FastMCP:
             cors_credentials=cors_credentials,
             health=health,
             shutdown_grace=grace,
+            event_store=event_store,
+            retry_interval=retry_interval,
+            session_idle_timeout=session_idle_timeout,
+            session_lifetime=session_lifetime,
             max_body_bytes=max_body_bytes,
+            keepalive_interval=keepalive_interval,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -845,6 +860,7 @@ class FastMCP:
         health: bool | None = None,
         shutdown_grace: float | None = None,
         max_body_bytes: int | None = None,
+        keepalive_interval: float | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
@@ -877,6 +893,8 @@ class FastMCP:
                 stop; then they are cancelled and answered with an error.
                 FASTMCP_HTTP_SHUTDOWN_GRACE, else 10.
             max_body_bytes: the largest request body; FASTMCP_HTTP_MAX_BODY_BYTES, else 4 MiB.
+            keepalive_interval: seconds between the comments that keep a silent stream open, 0 for
+                none; FASTMCP_HTTP_KEEPALIVE_INTERVAL, else 15.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
@@ -930,6 +948,7 @@ class FastMCP:
                 settings.http_shutdown_grace if shutdown_grace is None else shutdown_grace
             ),
             max_body_bytes=max_body_bytes,
+            keepalive_interval=keepalive_interval,
         )
         app.state.fastmcp_server = self
         return app

@@ -30,6 +30,7 @@ from fastmcp.server.backplane.base import (
     Noted,
     Resync,
     Said,
+    StreamClosed,
 )
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
@@ -275,9 +276,16 @@ class SessionManager:
         await self.backplane.broadcast(Cancelled(session.name, id))
 
     async def say_elsewhere(self, session: Session, message: bytes) -> None:
+        await self._tell_streams(session, Said(session.name, message))
+
+    async def stop_elsewhere(self, session: Session) -> None:
+        await self._tell_streams(session, StreamClosed(session.name))
+
+    async def _tell_streams(self, session: Session, message: Message) -> None:
+        """Tell the workers where the standalone stream is."""
         for worker in session.streams_at:
             try:
-                if await self.backplane.send(worker, Said(session.name, message)):
+                if await self.backplane.send(worker, message):
                     continue
             except BackplaneDown:
                 continue
@@ -290,12 +298,14 @@ class SessionManager:
         if isinstance(message, Resync):
             self._resync()
             return
-        if isinstance(message, (Answered, Cancelled, Noted, Said)):
+        if isinstance(message, (Answered, Cancelled, Noted, Said, StreamClosed)):
             session = self._by_name.get(message.session)
             if session is not None:
                 self._hear(session, message)
 
-    def _hear(self, session: Session, message: Answered | Cancelled | Noted | Said) -> None:
+    def _hear(
+        self, session: Session, message: Answered | Cancelled | Noted | Said | StreamClosed
+    ) -> None:
         if isinstance(message, Answered):
             answer = jsonrpc.decode(message.response)
             if not isinstance(answer, Response) or not session.answer(answer):
@@ -305,6 +315,9 @@ class SessionManager:
         elif isinstance(message, Said):
             if session.stream is not None:
                 session.stream.put(message.message)
+        elif isinstance(message, StreamClosed):
+            if session.stream is not None:
+                session.stream.stop()
         elif message.facts.get(_ENDED) is not None:
             self._drop(session)
         else:

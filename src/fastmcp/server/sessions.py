@@ -42,6 +42,8 @@ class OpenStream(Protocol):
 
     def close(self) -> None: ...
 
+    def stop(self) -> None: ...
+
 
 class Keeper(Protocol):
     """Whoever makes a session known to all workers. A session of a pipe has none."""
@@ -56,6 +58,8 @@ class Keeper(Protocol):
     async def cancel_elsewhere(self, session: Session, id: RequestId) -> None: ...
 
     async def say_elsewhere(self, session: Session, message: bytes) -> None: ...
+
+    async def stop_elsewhere(self, session: Session) -> None: ...
 
 
 class Session:
@@ -271,6 +275,13 @@ class Session:
             self.stream.put(message)
         elif self.keeper is not None and self.streams_at:
             await self.keeper.say_elsewhere(self, message)
+
+    async def stop_stream(self) -> None:
+        """End the standalone stream, wherever it is; its client is told when to come back."""
+        if self.stream is not None:
+            self.stream.stop()
+        elif self.keeper is not None and self.streams_at:
+            await self.keeper.stop_elsewhere(self)
 
     def close(self) -> None:
         """End everything that is open for this session here."""

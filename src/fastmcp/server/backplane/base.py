@@ -32,6 +32,7 @@ __all__ = [
     "Receive",
     "Resync",
     "Said",
+    "StreamClosed",
     "decode_message",
     "encode_message",
 ]
@@ -80,6 +81,12 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     message: bytes
 
 
+class StreamClosed(msgspec.Struct, frozen=True, tag=True):
+    """The server closes the standalone stream of a session; its client comes back."""
+
+    session: str
+
+
 class Published(msgspec.Struct, frozen=True, tag=True):
     """Something changed that every client may want to know."""
 
@@ -93,7 +100,7 @@ class Resync(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Message: TypeAlias = Answered | Cancelled | Noted | Said | Published | Resync
+Message: TypeAlias = Answered | Cancelled | Noted | Said | StreamClosed | Published | Resync
 
 Receive: TypeAlias = Callable[[Message], None]
 

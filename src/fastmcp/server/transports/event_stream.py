@@ -20,6 +20,8 @@ from fastmcp.server.transports.shutdown import on_stop
 
 __all__ = ["EventStream"]
 
+_RETRY = 1000
+"""Milliseconds after which a client comes back to a server that is started again."""
 _SLACK = 0.05
 """Seconds: a source that waited for the pause between comments has waited a little less."""
 
@@ -55,7 +57,8 @@ class EventStream(ABC):
         self.closed = True
 
     def stop(self) -> None:
-        """End it because the server stops; the client may come back to another worker."""
+        """End it though there is more to come: the server stops, or closes it on purpose. The
+        client is told when to come back, to another worker perhaps."""
         self._comes_back = True
         self.close()
 
@@ -70,8 +73,8 @@ class EventStream(ABC):
                     {"type": "http.response.start", "status": 200, "headers": SSE_HEADERS}
                 )
                 await self._write(frames)
-            if self._comes_back and self._policy.retry is not None:
-                await self._body(sse.encode(b"", retry=self._policy.retry))
+            if self._comes_back:
+                await self._body(sse.encode_retry(self._policy.retry or _RETRY))
             await self._put({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:  # the server's patience is over
             await self._put({"type": "http.response.body", "body": b""})

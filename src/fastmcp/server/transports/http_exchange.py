@@ -36,7 +36,7 @@ __all__ = [
 
 SSE_HEADERS: Final[Headers] = [
     (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
+    (b"cache-control", b"no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
 

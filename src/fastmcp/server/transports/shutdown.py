@@ -222,16 +222,18 @@ async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -
         # For what does not let itself be cancelled: uvicorn would wait for ever.
         longest = max(listener.grace for listener in told)
         self.config.timeout_graceful_shutdown = math.ceil(longest) + 1
-    if told:
+    loop = asyncio.get_running_loop()
+    if any(one.loop is loop for one in _listeners.values()):
         # uvicorn closes at once what has connected and not been heard yet, and its client is
         # reset without knowing whether its request was read. So whoever waits at the door is let
         # in, the door is closed, and who is inside has a moment to say what he wants.
-        waiting = _waiting_at(self) if not sockets else []
+        # Sockets that were given are shared with other workers, which take who waits there.
+        waiting = _waiting_at(self) if not sockets and not self.config.is_ssl else []
         for server in self.servers:
             server.close()
         protocol: Any = self.config.http_protocol_class  # its type knows no arguments
         for connection in waiting:
-            await asyncio.get_running_loop().connect_accepted_socket(
+            await loop.connect_accepted_socket(
                 lambda: protocol(
                     config=self.config,
                     server_state=self.server_state,

@@ -35,6 +35,7 @@ from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import deeper_than, encode_error
 from fastmcp.protocol.versions import Era, era_of
+from fastmcp.server.access import owner_of
 from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
@@ -146,9 +147,9 @@ class StreamableHTTP:
             finally:
                 self._running.discard(task)
         elif method == "GET" and self._sessions is not None:
-            await self._get(headers, receive, send, self._sessions)
+            await self._get(headers, scope, receive, send, self._sessions)
         elif method == "DELETE" and self._sessions is not None:
-            await self._delete(headers, send, self._sessions)
+            await self._delete(headers, scope, send, self._sessions)
         else:
             allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
             await _refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
@@ -186,7 +187,7 @@ class StreamableHTTP:
         elif type(incoming) is Notice:
             await self._notice(incoming, headers, scope, send)
         elif type(incoming) is Reply:
-            await self._reply(incoming, headers, send)
+            await self._reply(incoming, headers, scope, send)
         elif type(incoming) is Batch:
             await self._batch(incoming, headers, scope, receive, send)
 
@@ -213,7 +214,7 @@ class StreamableHTTP:
         session: Session | None = None
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
-            found = await self._session_of(call, headers, self._sessions)
+            found = await self._session_of(call, headers, scope, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -273,18 +274,18 @@ class StreamableHTTP:
         await exchange.finish(payload, http_status(code) if stateless and code else 200)
 
     async def _session_of(
-        self, call: Call, headers: Mapping[bytes, bytes], sessions: SessionManager
+        self, call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
     ) -> Session | Reject:
         """The session of a request; for `initialize` a new one, whatever id it carries."""
         if call.method == "initialize":
             try:
                 version, info, capabilities = read_initialize(call.params)
-                session = sessions.create(version, info, capabilities)
+                session = sessions.create(version, info, capabilities, owner_of(scope))
             except McpError as exc:
                 return Reject(400, exc, call.id)
             call.version = version
             return session
-        found = await _find_session(headers, sessions)
+        found = await _find_session(headers, scope, sessions)
         if isinstance(found, Reject):
             found.id = call.id
         else:
@@ -296,7 +297,7 @@ class StreamableHTTP:
     ) -> None:
         session: Session | None = None
         if notice.era is Era.HANDSHAKE and self._sessions is not None:
-            found = await _find_session(headers, self._sessions)
+            found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -305,9 +306,11 @@ class StreamableHTTP:
         await self._engine.notice(notice, _Silent(session, scope))
         await _accepted(send)
 
-    async def _reply(self, reply: Reply, headers: Mapping[bytes, bytes], send: Send) -> None:
+    async def _reply(
+        self, reply: Reply, headers: Mapping[bytes, bytes], scope: Scope, send: Send
+    ) -> None:
         if self._sessions is not None:
-            found = await _find_session(headers, self._sessions)
+            found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -326,7 +329,7 @@ class StreamableHTTP:
     ) -> None:
         session: Session | None = None
         if self._sessions is not None:
-            found = await _find_session(headers, self._sessions)
+            found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
                 await _reject(send, found)
                 return
@@ -359,6 +362,7 @@ class StreamableHTTP:
     async def _get(
         self,
         headers: Mapping[bytes, bytes],
+        scope: Scope,
         receive: Receive,
         send: Send,
         sessions: SessionManager,
@@ -369,7 +373,7 @@ class StreamableHTTP:
         if not accepts(headers.get(b"accept")).sse:
             await _refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
             return
-        session = await _find_session(headers, sessions)
+        session = await _find_session(headers, scope, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
             return
@@ -433,11 +437,11 @@ class StreamableHTTP:
             await stream.serve()
 
     async def _delete(
-        self, headers: Mapping[bytes, bytes], send: Send, sessions: SessionManager
+        self, headers: Mapping[bytes, bytes], scope: Scope, send: Send, sessions: SessionManager
     ) -> None:
         if await _refused_version(headers, send):
             return
-        session = await _find_session(headers, sessions)
+        session = await _find_session(headers, scope, sessions)
         if isinstance(session, Reject):
             await _reject(send, session)
             return
@@ -478,16 +482,17 @@ def _uncancel(exchange: Exchange) -> None:
 
 
 async def _find_session(
-    headers: Mapping[bytes, bytes], sessions: SessionManager
+    headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
 ) -> Session | Reject:
     token = headers.get(b"mcp-session-id")
     if token is None:
         return Reject(400, McpError(INVALID_REQUEST, "Bad Request: Missing session ID"))
     id = token.decode("latin-1")
-    session = sessions.known(id)
+    owner = owner_of(scope) if "user" in scope else ""
+    session = sessions.known(id, owner)
     if session is None:
         try:
-            session = await sessions.find(id)
+            session = await sessions.find(id, owner)
         except BackplaneDown as down:
             return Reject(503, down)
         if session is None:
