@@ -12,7 +12,6 @@ import pytest
 from fastmcp.settings import get_settings
 from tests.support.asgi import settled
 
-
 _HELD = re.compile("_hold|LocalBackplane|Line\\.")
 
 

@@ -286,3 +286,17 @@ async def test_t1_without_redis_from_the_start(tmp_path: Path):
             await wire.initialize()
             assert (await wire.call("add", {"a": 1, "b": 2})).text == "3"
         assert "Redis cannot be reached" in server.log
+
+
+async def test_workers_with_different_keys_are_told(tmp_path: Path):
+    with ExitStack() as stack:
+        store = stack.enter_context(redis())
+        app = uvicorn("server:app", "--log-level", "warning")
+        logs: list[str] = []
+        for home in ("one", "one", "another"):
+            env = {**environment(tmp_path, store), "FASTMCP_HOME": str(tmp_path / home)}
+            server = stack.enter_context(serve(app, cwd=HERE, env=env))
+            async with Wire(server.url) as wire:
+                await wire.initialize()
+            logs.append(server.log)
+    assert [log.count("set the same FASTMCP_SESSION_KEY") for log in logs] == [0, 0, 1]

@@ -302,10 +302,12 @@ def _backplane(
     """How the workers of this application reach each other (docs/architecture.md, 3)."""
     group = f"{engine.group}{path}"
     if event_store is not None and event_store.line is not None:
-        return RedisBackplane(engine.bus, event_store.line, group)
+        return RedisBackplane(engine.bus, event_store.line, group, keys)
     settings = get_settings()
     if settings.redis_url is not None:
-        return RedisBackplane(engine.bus, line_at(settings.redis_url.get_secret_value()), group)
+        return RedisBackplane(
+            engine.bus, line_at(settings.redis_url.get_secret_value()), group, keys
+        )
     if keys.shared:
         return LocalBackplane(engine.bus, settings.home, group, keys)
     return MemoryBackplane(engine.bus)  # no other worker could know a session of this one

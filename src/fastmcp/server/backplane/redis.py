@@ -32,6 +32,7 @@ from fastmcp.server.backplane.base import (
 from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.backplane.redis_line import RedisLine
 from fastmcp.server.bus import AnyChange, Bus, Change
+from fastmcp.server.session_keys import SessionKeys
 
 __all__ = ["RedisBackplane"]
 
@@ -53,13 +54,15 @@ class RedisBackplane:
         bus: where this process's changes are published.
         line: the way to Redis.
         group: which server: workers of another do not hear each other.
+        keys: sign the session ids; all workers must have the same.
     """
 
-    def __init__(self, bus: Bus, line: RedisLine, group: str) -> None:
+    def __init__(self, bus: Bus, line: RedisLine, group: str, keys: SessionKeys) -> None:
         self.worker = ""
         self.feed = Feed("redis", _KEPT)
         self._bus = bus
         self._line = line
+        self._keys = keys
         self._base = f"{line.prefix}:{{{group}}}"
         self._receive: Receive | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -82,6 +85,26 @@ class RedisBackplane:
         self._unsubscribe = self._bus.subscribe(self._published)
         with suppress(BackplaneDown):
             await self._mirror_all()
+            await self._compare_keys()
+
+    async def _compare_keys(self) -> None:
+        """A worker with a key of its own knows no session of the others, and they none of its:
+        without a word that would look like sessions that are lost at random."""
+        key, mine = f"{self._base}:keys", self._keys.marks()
+
+        async def write(redis: Any) -> list[Any]:
+            pipeline = redis.pipeline(transaction=True)
+            pipeline.smembers(key)
+            pipeline.sadd(key, *mine)
+            pipeline.expire(key, _CHANGES_TTL)
+            return cast("list[Any]", await pipeline.execute())
+
+        theirs = cast("set[bytes]", (await self._line.do(write))[0])
+        if theirs and theirs.isdisjoint(mark.encode() for mark in mine):
+            _logger.warning(
+                "Other workers of this Redis sign session ids with another key, and do not know "
+                "the sessions of this one: set the same FASTMCP_SESSION_KEY for all of them"
+            )
 
     async def stop(self) -> None:
         if self._unsubscribe is not None:
