@@ -386,6 +386,10 @@ def _cors(origins: Sequence[str], credentials: bool) -> Callable[[ASGIApp], ASGI
     return around
 
 
+_held: Final[set[asyncio.Task[None]]] = set()
+"""What is left when its loop ends, though nobody else may know of it any more."""
+
+
 class _Life:
     """The server's lifespan and the sessions' backplane, entered once for one application.
 
@@ -401,7 +405,6 @@ class _Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._holding: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -467,7 +470,9 @@ class _Life:
                     "now; write lifespan=mcp_app.lifespan to run it with the parent's"
                 )
             await self.enter()
-            self._holding = loop.create_task(self._hold())
+            holding = loop.create_task(self._hold())
+            _held.add(holding)
+            holding.add_done_callback(_held.discard)
 
     async def _hold(self) -> None:
         """Leave when the loop ends, which cancels its tasks."""
