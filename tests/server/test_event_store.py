@@ -227,10 +227,19 @@ async def test_fastmcps_two_methods():
     assert await store.replay_events_after("nonsense", hear) is None
 
 
-@pytest.mark.parametrize("text", ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1"])
+@pytest.mark.parametrize("text", ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1", f"s.{2**63}", "s." + "9" * 20])
 def test_what_is_no_event_id(text: str):
     assert read_event_id(text) is None
 
 
 def test_event_ids():
     assert read_event_id(str(EventId("a.b", 7))) == EventId("a.b", 7)
+
+
+async def test_the_highest_position_is_unknown_like_any_other(stores: Make):
+    store, stream = stores(), name()
+    await fill(store, stream, 1)
+    cursor = read_event_id(f"{stream}.{2**63 - 1}")
+    assert cursor is not None
+    with pytest.raises(UnknownEvent):
+        await anext(store.after(*cursor))
