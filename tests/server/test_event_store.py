@@ -199,8 +199,8 @@ async def test_memory_is_bounded():
         await log.begin(f"s{number}", Head("w", number))
         for position in range(1, 21):
             await log.append(f"s{number}", Entry(position, b"x"))
-    assert not await log.holds("s0", 20)
-    assert await log.holds("s499", 20)
+    assert await log.at("s0", 20) is None
+    assert await log.at("s499", 20) is not None
     assert log.count <= 1010
 
 
@@ -234,6 +234,15 @@ def test_what_is_no_event_id(text: str):
 
 def test_event_ids():
     assert read_event_id(str(EventId("a.b", 7))) == EventId("a.b", 7)
+
+
+async def test_what_follows_the_last_event_is_nothing(stores: Make):
+    """A client that has the answer and comes back all the same neither waits nor hears another."""
+    writer, stream = stores(lease=0.5), name()
+    await fill(writer, stream, 2, end=True)
+    await writer.aclose()
+    assert await rest(stores(lease=0.5), stream, 2) == []
+    assert [entry.position for entry in await rest(stores(), stream, 1)] == [2]
 
 
 async def test_the_highest_position_is_unknown_like_any_other(stores: Make):

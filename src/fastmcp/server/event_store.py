@@ -209,8 +209,12 @@ class EventStore:
                 or there was, and it has expired before the stream's end was read.
             StoreDown: the store cannot be reached.
         """
-        if not await self._do(self._log.holds(stream, position)):
+        last: Entry | None = await self._do(self._log.at(stream, position))
+        if last is None:
             raise UnknownEvent(f"{stream}.{position}")
+        if last.final:
+            yield None
+            return
         pause = min(self._log.look, 1.0, self._lease / 4)
         async with self._log.listen(stream) as woken:
             looked = 0.0
@@ -283,7 +287,7 @@ class EventStore:
             StoreDown: the store cannot be reached.
         """
         cursor = read_event_id(last_event_id)
-        if cursor is None or not await self._do(self._log.holds(*cursor)):
+        if cursor is None or await self._do(self._log.at(*cursor)) is None:
             return None
         position = cursor.position
         while entries := await self._do(self._log.after(cursor.stream, position)):
