@@ -16,7 +16,7 @@ from key_value.aio.stores.redis import RedisStore
 
 from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.server.event_logs import Entry, Head, MemoryLog
-from fastmcp.server.event_store import EventStore, UnknownEvent, new_stream_name
+from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent, new_stream_name
 from tests.support.process import Server
 from tests.support.redis import redis
 
@@ -252,3 +252,25 @@ async def test_the_highest_position_is_unknown_like_any_other(stores: Make):
     assert cursor is not None
     with pytest.raises(UnknownEvent):
         await anext(store.after(*cursor))
+
+
+class DownStore(MemoryStore):
+    """Can be away."""
+
+    down = False
+
+    async def put(self, *args: Any, **kwargs: Any) -> None:
+        if self.down:
+            raise ConnectionError("away")
+        await super().put(*args, **kwargs)
+
+
+async def test_a_stream_that_could_not_begin_is_forgotten():
+    storage = DownStore()
+    store = EventStore(storage)
+    await store.begin("first")
+    storage.down = True
+    with pytest.raises(StoreDown):
+        await store.begin("second")
+    assert (store.writes("first"), store.writes("second")) == (True, False)
+    await store.aclose()

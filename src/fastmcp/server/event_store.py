@@ -122,7 +122,11 @@ class EventStore:
             await self._do(self._log.renew(self._writer, self._lease))
             self._renewing = loop.create_task(self._renew())
         self._live[stream] = _Live(head, loop.time())
-        await self._do(self._log.begin(stream, head))
+        try:
+            await self._do(self._log.begin(stream, head))
+        except BaseException:
+            self._live.pop(stream, None)
+            raise
 
     async def append(self, stream: str, entry: Entry) -> None:
         """Write the next event of a stream; one writer a stream counts its positions.
