@@ -254,6 +254,20 @@ async def test_the_highest_position_is_unknown_like_any_other(stores: Make):
         await anext(store.after(*cursor))
 
 
+@pytest.mark.parametrize("stores", ["redis"], indirect=True)
+async def test_an_event_that_was_written_though_nobody_heard_so(stores: Make):
+    """The connection broke, or whoever waited was cancelled, after the store had it: what comes
+    next is not taken for the same event."""
+    store, stream = stores(), name()
+    await fill(store, stream, 1)
+    await store.append(stream, Entry(2, b"first"))
+    assert await store.append(stream, Entry(2, b"second")) == 3
+    await store.append(stream, Entry(3, b"third"))
+    await store.finish(stream, Entry(4, b"last", True))
+    heard = [(entry.position, entry.message) for entry in await rest(store, stream, 1)]
+    assert heard == [(2, b"first"), (3, b"second"), (4, b"third"), (5, b"last")]
+
+
 class DownStore(MemoryStore):
     """Can be away."""
 

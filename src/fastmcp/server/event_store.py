@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
@@ -128,29 +129,38 @@ class EventStore:
             self._live.pop(stream, None)
             raise
 
-    async def append(self, stream: str, entry: Entry) -> None:
+    async def append(self, stream: str, entry: Entry) -> int:
         """Write the next event of a stream; one writer a stream counts its positions.
 
+        Returns:
+            Its position. It is the one behind the entry's where the event before had been
+            written though its writer was told otherwise, or was not there any more to be told.
         Raises:
             StoreDown: it could not be written.
         """
         if entry.final:
             self._live.pop(stream, None)
-        await self._do(self._log.append(stream, entry))
+        if not await self._do(self._log.append(stream, entry)):
+            entry = replace(entry, position=entry.position + 1)
+            await self._do(self._log.append(stream, entry))
+        return entry.position
 
-    async def finish(self, stream: str, entry: Entry) -> None:
+    async def finish(self, stream: str, entry: Entry) -> int:
         """Write the last event, however long that takes: somebody was promised it.
 
         It is tried again as long as the store would have kept it, an hour at most.
+
+        Returns:
+            Its position, as `append` does.
         """
         left = min(3600.0, self.ttl or 3600.0)
         while left > 0:
             with suppress(StoreDown):
-                await self.append(stream, entry)
-                return
+                return await self.append(stream, entry)
             left -= _RETRY
             await asyncio.sleep(_RETRY)
         _logger.error("The answer of a call was lost: the event store did not come back")
+        return entry.position
 
     async def aclose(self) -> None:
         """Write no more: what was not finished counts as lost when the lease is over."""
