@@ -227,7 +227,10 @@ async def test_fastmcps_two_methods():
     assert await store.replay_events_after("nonsense", hear) is None
 
 
-@pytest.mark.parametrize("text", ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1", f"s.{2**63}", "s." + "9" * 20])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1", f"s.{2**63}", "s." + "9" * 20],
+)
 def test_what_is_no_event_id(text: str):
     assert read_event_id(text) is None
 
