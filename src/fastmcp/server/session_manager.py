@@ -167,7 +167,7 @@ class SessionManager:
             return None
         if self._idle_timeout is not None:
             idle = now - session.last_used
-            if idle > self._idle_timeout and not session.busy and not session.streams_at:
+            if idle > self._idle_timeout and not session.busy:
                 await self.end(session)
                 return None
             session.last_used = now
