@@ -80,6 +80,7 @@ class SessionManager:
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+        self._asked: dict[str, dict[str, str | None]] = {}
     def __len__(self) -> int:
         return len(self._records)
 
@@ -179,8 +180,13 @@ class SessionManager:
         claims = session_token.read(token, self._keys.verify)
         if claims is None:
             return None
-        facts = await self.backplane.notes(claims.jti)
-        if _ENDED in facts:
+        # What is noted while this is asked may be told before it is answered.
+        noted = self._asked.setdefault(claims.jti, {})
+        try:
+            facts = {**await self.backplane.notes(claims.jti), **noted}
+        finally:
+            self._asked.pop(claims.jti, None)
+        if facts.get(_ENDED) is not None:
             return None
         known = self._records.get(token)  # another request may have been faster
         if known is not None:
@@ -303,6 +309,8 @@ class SessionManager:
             if session is not None:
                 self._hear(session, message)
 
+            elif isinstance(message, Noted) and message.session in self._asked:
+                self._asked[message.session].update(message.facts)
     def _hear(
         self, session: Session, message: Answered | Cancelled | Noted | Said | StreamClosed
     ) -> None:
