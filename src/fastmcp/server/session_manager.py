@@ -16,6 +16,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fastmcp.protocol import jsonrpc, session_token
@@ -79,8 +80,8 @@ class SessionManager:
         self._began = time.time()
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
         self._asked: dict[str, dict[str, str | None]] = {}
+
     def __len__(self) -> int:
         return len(self._records)
 
@@ -308,9 +309,9 @@ class SessionManager:
             session = self._by_name.get(message.session)
             if session is not None:
                 self._hear(session, message)
-
             elif isinstance(message, Noted) and message.session in self._asked:
                 self._asked[message.session].update(message.facts)
+
     def _hear(
         self, session: Session, message: Answered | Cancelled | Noted | Said | StreamClosed
     ) -> None:
@@ -335,11 +336,15 @@ class SessionManager:
         session.learn(facts)
         if (used := facts.get(_USED)) is not None:
             session.last_used = max(session.last_used, float(used))
-        taken = any(
-            fact.startswith("stream:") and value is not None for fact, value in facts.items()
-        )
-        if taken and session.stream is not None:  # there is one stream, and it is elsewhere now
+        if session.stream is not None and self._elsewhere(session, facts):
             session.stream.close()
+
+    def _elsewhere(self, session: Session, facts: Mapping[str, str | None]) -> bool:
+        """Whether these facts say that the standalone stream, of which there is one, is not here
+        any more. That it is here is no news, though another worker may say so: it tells those
+        that it meets all it knows."""
+        opened = session.streams_of(facts)
+        return bool(opened) and self.worker not in opened
 
     def _resync(self) -> None:
         """Something may have been missed: idle records are rebuilt at their next use, the
@@ -352,14 +357,14 @@ class SessionManager:
                 self._by_name.pop(session.name, None)
 
     async def _look_again(self, session: Session) -> None:
-        try:
+        with suppress(BackplaneDown):  # the next reconnection says so again
             facts = await self.backplane.notes(session.name)
-        except BackplaneDown:
-            return  # the next reconnection says so again
-        if _ENDED in facts:
-            self._drop(session)
-        else:
-            session.learn(facts)
+            if _ENDED in facts:
+                self._drop(session)
+                return
+            self._learn(session, facts)
+            if session.stream is not None and not self._elsewhere(session, facts):
+                await session.announce()
 
     def _spawn(self, coroutine: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
