@@ -277,9 +277,17 @@ class DownStore(MemoryStore):
     down = False
 
     async def put(self, *args: Any, **kwargs: Any) -> None:
+        await self._reach()
+        await super().put(*args, **kwargs)
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        await self._reach()
+        return await super().get(*args, **kwargs)
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
         if self.down:
             raise ConnectionError("away")
-        await super().put(*args, **kwargs)
 
 
 async def test_a_stream_that_could_not_begin_is_forgotten():
@@ -291,3 +299,27 @@ async def test_a_stream_that_could_not_begin_is_forgotten():
         await store.begin("second")
     assert (store.writes("first"), store.writes("second")) == (True, False)
     await store.aclose()
+
+
+async def test_many_streams_have_one_lease():
+    store = EventStore(DownStore())
+    before = len(asyncio.all_tasks())
+    await asyncio.gather(*(store.begin(f"s{number}") for number in range(20)))
+    assert len(asyncio.all_tasks()) == before + 1
+    await store.aclose()
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_writer_outlives_an_outage_that_is_longer_than_its_lease():
+    storage = DownStore()
+    writer, reader = (EventStore(storage, lease=1) for _ in range(2))
+    await fill(writer, "s", 1)
+    storage.down = True
+    await asyncio.sleep(1.02)  # the lease is over, and nobody could renew it
+    storage.down = False
+    reading = asyncio.create_task(rest(reader, "s", 0))
+    done, _ = await asyncio.wait([reading], timeout=1)
+    assert not done
+    await writer.append("s", Entry(2, b"{}", True))
+    assert [entry.message for entry in await reading] == [b'{"n":1}', b"{}"]
+    await writer.aclose()

@@ -118,10 +118,11 @@ class EventStore:
             self._writer = secrets.token_hex(8)
         head = Head(self._writer, request)
         loop = asyncio.get_running_loop()
-        if self._renewing is None or self._renewing.done() or self._renewing.get_loop() is not loop:
+        if not self._renews(loop):
             # Before the stream: nobody must see one without a lease.
             await self._do(self._log.renew(self._writer, self._lease))
-            self._renewing = loop.create_task(self._renew())
+            if not self._renews(loop):  # another stream may have begun meanwhile
+                self._renewing = loop.create_task(self._renew())
         self._live[stream] = _Live(head, loop.time())
         try:
             await self._do(self._log.begin(stream, head))
@@ -171,6 +172,10 @@ class EventStore:
                 await self._renewing
             self._renewing = None
 
+    def _renews(self, loop: asyncio.AbstractEventLoop) -> bool:
+        renewing = self._renewing
+        return renewing is not None and not renewing.done() and renewing.get_loop() is loop
+
     def writes(self, stream: str) -> bool:
         """Whether this process writes a stream, and it goes on."""
         return stream in self._live
@@ -197,7 +202,8 @@ class EventStore:
         writes for as long: a call may be silent for longer than its events are kept."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._lease / 3)
+            # Once a store is back, the lease must be too before a reader misses it (`after`).
+            await asyncio.sleep(self._lease / (12 if self._down else 3))
             if not self._live:
                 return
             with suppress(StoreDown):
@@ -245,7 +251,7 @@ class EventStore:
                     continue
                 yield None
                 looked += pause
-                if looked >= self._lease / 4:
+                if looked >= self._lease / 2:  # whoever lives has renewed its lease in this time
                     looked = 0.0
                     await self._bury(stream, position)
 
