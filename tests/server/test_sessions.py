@@ -282,6 +282,24 @@ async def test_a_second_stream_ends_the_first():
     assert newer.said == [b"{}"]
 
 
+class DownBackplane(MemoryBackplane):
+    """Can keep nothing."""
+
+    async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
+        raise BackplaneDown("Redis")
+
+
+async def test_a_session_that_is_known_goes_on_though_its_use_cannot_be_told(clock: Clock):
+    sessions = manager(DownBackplane(Bus()), idle_timeout=10)
+    session = sessions.create("2025-11-25", INFO, {})
+    for _ in range(3):
+        clock.now += 9
+        assert await sessions.find(session.id) is session
+    clock.now += 11
+    with pytest.raises(BackplaneDown):  # it is over, which the others have to know
+        await sessions.find(session.id)
+
+
 class LateBackplane(MemoryBackplane):
     """What it is asked is answered late, and what is noted meanwhile is told at once."""
 

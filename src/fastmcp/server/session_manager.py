@@ -174,7 +174,8 @@ class SessionManager:
                 return None
             session.last_used = now
             if idle > self._idle_timeout / 10:
-                await self.note(session, {_USED: f"{now:.3f}"})
+                with suppress(BackplaneDown):  # others may count it as idle; here it goes on
+                    await self.note(session, {_USED: f"{now:.3f}"})
         return session
 
     async def _rebuild(self, token: str) -> Session | None:
