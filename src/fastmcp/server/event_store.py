@@ -67,7 +67,8 @@ class EventStore:
             the log uses Redis itself (streams, pub/sub), and so do the workers to find each other.
         max_events_per_stream: how many events of a stream are kept; the oldest go first.
         ttl: seconds that an event is kept, None for ever.
-        lease: seconds after which a worker that died is noticed by those who wait for it.
+        lease: seconds that a worker may be silent; one that died is noticed by those who wait for
+            it within one and a half times as many.
     Raises:
         ValueError: a number out of its range.
     """
