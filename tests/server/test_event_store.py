@@ -16,7 +16,7 @@ from key_value.aio.stores.redis import RedisStore
 
 from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.server.event_logs import Entry, Head, MemoryLog
-from fastmcp.server.event_store import EventStore, UnknownEvent, new_stream_name
+from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent, new_stream_name
 from tests.support.process import Server
 from tests.support.redis import redis
 
@@ -199,8 +199,8 @@ async def test_memory_is_bounded():
         await log.begin(f"s{number}", Head("w", number))
         for position in range(1, 21):
             await log.append(f"s{number}", Entry(position, b"x"))
-    assert not await log.holds("s0", 20)
-    assert await log.holds("s499", 20)
+    assert await log.at("s0", 20) is None
+    assert await log.at("s499", 20) is not None
     assert log.count <= 1010
 
 
@@ -227,10 +227,99 @@ async def test_fastmcps_two_methods():
     assert await store.replay_events_after("nonsense", hear) is None
 
 
-@pytest.mark.parametrize("text", ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1", f"s.{2**63}", "s." + "9" * 20],
+)
 def test_what_is_no_event_id(text: str):
     assert read_event_id(text) is None
 
 
 def test_event_ids():
     assert read_event_id(str(EventId("a.b", 7))) == EventId("a.b", 7)
+
+
+async def test_what_follows_the_last_event_is_nothing(stores: Make):
+    """A client that has the answer and comes back all the same neither waits nor hears another."""
+    writer, stream = stores(lease=0.5), name()
+    await fill(writer, stream, 2, end=True)
+    await writer.aclose()
+    assert await rest(stores(lease=0.5), stream, 2) == []
+    assert [entry.position for entry in await rest(stores(), stream, 1)] == [2]
+
+
+async def test_the_highest_position_is_unknown_like_any_other(stores: Make):
+    store, stream = stores(), name()
+    await fill(store, stream, 1)
+    cursor = read_event_id(f"{stream}.{2**63 - 1}")
+    assert cursor is not None
+    with pytest.raises(UnknownEvent):
+        await anext(store.after(*cursor))
+
+
+@pytest.mark.parametrize("stores", ["redis"], indirect=True)
+async def test_an_event_that_was_written_though_nobody_heard_so(stores: Make):
+    """The connection broke, or whoever waited was cancelled, after the store had it: what comes
+    next is not taken for the same event."""
+    store, stream = stores(), name()
+    await fill(store, stream, 1)
+    await store.append(stream, Entry(2, b"first"))
+    assert await store.append(stream, Entry(2, b"second")) == 3
+    await store.append(stream, Entry(3, b"third"))
+    await store.finish(stream, Entry(4, b"last", True))
+    heard = [(entry.position, entry.message) for entry in await rest(store, stream, 1)]
+    assert heard == [(2, b"first"), (3, b"second"), (4, b"third"), (5, b"last")]
+
+
+class DownStore(MemoryStore):
+    """Can be away."""
+
+    down = False
+
+    async def put(self, *args: Any, **kwargs: Any) -> None:
+        await self._reach()
+        await super().put(*args, **kwargs)
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        await self._reach()
+        return await super().get(*args, **kwargs)
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise ConnectionError("away")
+
+
+async def test_a_stream_that_could_not_begin_is_forgotten():
+    storage = DownStore()
+    store = EventStore(storage)
+    await store.begin("first")
+    storage.down = True
+    with pytest.raises(StoreDown):
+        await store.begin("second")
+    assert (store.writes("first"), store.writes("second")) == (True, False)
+    await store.aclose()
+
+
+async def test_many_streams_have_one_lease():
+    store = EventStore(DownStore())
+    before = len(asyncio.all_tasks())
+    await asyncio.gather(*(store.begin(f"s{number}") for number in range(20)))
+    assert len(asyncio.all_tasks()) == before + 1
+    await store.aclose()
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_writer_outlives_an_outage_that_is_longer_than_its_lease():
+    storage = DownStore()
+    writer, reader = (EventStore(storage, lease=1) for _ in range(2))
+    await fill(writer, "s", 1)
+    storage.down = True
+    await asyncio.sleep(1.02)  # the lease is over, and nobody could renew it
+    storage.down = False
+    reading = asyncio.create_task(rest(reader, "s", 0))
+    done, _ = await asyncio.wait([reading], timeout=1)
+    assert not done
+    await writer.append("s", Entry(2, b"{}", True))
+    assert [entry.message for entry in await reading] == [b'{"n":1}', b"{}"]
+    await writer.aclose()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,11 @@ import pytest
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.jsonrpc import Response
+from fastmcp.server.backplane.base import Backplane, BackplaneDown, Facts, Noted, Receive, Said
+from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.backplane.redis import RedisBackplane
+from fastmcp.server.backplane.redis_line import line_at
 from fastmcp.server.bus import Bus
 from fastmcp.server.registry import SessionVisibility, VisibilityRule
 from fastmcp.server.session_keys import SessionKeys
@@ -21,13 +29,15 @@ from fastmcp.server.sessions import Session
 from fastmcp.settings import get_settings
 from tests.support.asgi import Peer
 from tests.support.process import script, serve
+from tests.support.redis import redis
 from tests.support.wire import Wire
+from tests.workers.conftest import eventually
 
 KEYS = SessionKeys([b"k" * 32])
 INFO = {"name": "c", "version": "1", "title": "C", "icons": ["x" * 9000]}
 
 
-def manager(backplane: MemoryBackplane | None = None, **options: Any) -> SessionManager:
+def manager(backplane: Backplane | None = None, **options: Any) -> SessionManager:
     """A worker; those that are given one backplane share what is noted."""
     return SessionManager(KEYS, backplane or MemoryBackplane(Bus()), **options)
 
@@ -66,6 +76,9 @@ class OpenStream:
         self.said.append(message)
 
     def close(self) -> None:
+        self.closed = True
+
+    def stop(self) -> None:
         self.closed = True
 
 
@@ -183,15 +196,33 @@ async def test_no_session_lives_for_ever(clock: Clock):
 
 async def test_an_open_stream_keeps_it(clock: Clock):
     shared = MemoryBackplane(Bus())
-    sessions = manager(shared, idle_timeout=10)
+    sessions = manager(shared, idle_timeout=0.2)
     await sessions.start()
     session = sessions.create("2025-11-25", INFO, {})
     await session.open_stream(OpenStream())
     clock.now += 100
     assert await sessions.find(session.id) is session
     clock.now += 100
-    assert await manager(shared, idle_timeout=10).find(session.id) is not None
+
+    async def told() -> bool:
+        used = await shared.fact(session.name, "used")
+        return used is not None and float(used) == clock.now
+
+    await eventually(told, "its use is noted")
+    assert await manager(shared, idle_timeout=0.2).find(session.id) is not None
     await sessions.stop()
+
+
+async def test_the_stream_of_a_worker_that_died_keeps_nothing(clock: Clock):
+    shared = MemoryBackplane(Bus())
+    died = manager(shared, idle_timeout=10)  # it keeps nothing alive
+    session = died.create("2025-11-25", INFO, {})
+    await session.open_stream(OpenStream())
+    other = manager(shared, idle_timeout=10)
+    clock.now += 9
+    assert await other.find(session.id) is not None
+    clock.now += 11
+    assert await other.find(session.id) is None
 
 
 async def test_a_flood_pushes_out_the_least_recently_used_and_no_busy_one():
@@ -249,6 +280,114 @@ async def test_a_second_stream_ends_the_first():
     await session.close_stream(newer)
     await session.say(b"{}")
     assert newer.said == [b"{}"]
+
+
+class DownBackplane(MemoryBackplane):
+    """Can keep nothing."""
+
+    async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
+        raise BackplaneDown("Redis")
+
+
+async def test_a_session_that_is_known_goes_on_though_its_use_cannot_be_told(clock: Clock):
+    sessions = manager(DownBackplane(Bus()), idle_timeout=10)
+    session = sessions.create("2025-11-25", INFO, {})
+    for _ in range(3):
+        clock.now += 9
+        assert await sessions.find(session.id) is session
+    clock.now += 11
+    with pytest.raises(BackplaneDown):  # it is over, which the others have to know
+        await sessions.find(session.id)
+
+
+class LateBackplane(MemoryBackplane):
+    """What it is asked is answered late, and what is noted meanwhile is told at once."""
+
+    def __init__(self) -> None:
+        super().__init__(Bus())
+        self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def start(self, receive: Receive) -> None:
+        await super().start(receive)
+        self.receive = receive
+
+    async def notes(self, session: str) -> Facts:
+        facts = dict(await super().notes(session))
+        self.asked.set()
+        await self.go_on.wait()
+        return facts
+
+
+@pytest.mark.parametrize("fact", ["ended", "level"])
+async def test_what_is_noted_while_a_session_is_looked_up(fact: str):
+    late = LateBackplane()
+    sessions = manager(late)
+    await sessions.start()
+    session = manager().create("2025-11-25", INFO, {})
+    finding = asyncio.create_task(sessions.find(session.id))
+    await late.asked.wait()
+    late.receive(Noted(session.name, {fact: "error"}))
+    late.go_on.set()
+    found = await finding
+    assert (found is None) if fact == "ended" else (found and found.log_level == "error")
+    await sessions.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
+async def test_a_worker_that_says_what_it_was_told_ends_no_stream():
+    """One that starts tells all it knows, and that a stream is here it may know from a third."""
+    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder:
+        home = Path(folder) / "home"
+        here, second, third = (LocalBackplane(Bus(), home, "s", KEYS) for _ in range(3))
+        sessions = manager(here)
+        await sessions.start()
+        await second.start(lambda _: None)
+        session, stream = sessions.create("2025-11-25", INFO, {}), OpenStream()
+        await session.open_stream(stream)
+
+        async def known() -> bool:
+            return bool(await second.notes(session.name))
+
+        await eventually(known, "the stream is known")
+        (socket,) = home.rglob(f"{here.worker}.sock")
+        hidden = socket.rename(socket.with_suffix(".hidden"))
+        await third.start(lambda _: None)
+        assert await third.notes(session.name) == {f"stream:{here.worker}": ""}
+        hidden.rename(socket)
+        assert await third.send(here.worker, Said(session.name, b"{}"))
+
+        async def said() -> bool:
+            return bool(stream.said)
+
+        await eventually(said, "the stream is reached")
+        assert not stream.closed
+        for backplane in (second, third):
+            await backplane.stop()
+        await sessions.stop()
+
+
+async def test_a_stream_that_was_opened_while_redis_was_away():
+    with redis() as store:
+        url = f"redis://127.0.0.1:{store.port}"
+        one, two = (manager(RedisBackplane(Bus(), line_at(url), "s", KEYS)) for _ in range(2))
+        await one.start()
+        await two.start()
+        session, stream = one.create("2025-11-25", INFO, {}), OpenStream()
+        store.stop(signal.SIGKILL)
+        with pytest.raises(BackplaneDown):
+            await session.open_stream(stream)
+        with redis(store.port):
+
+            async def said() -> bool:
+                with suppress(BackplaneDown):
+                    there = await two.find(session.id)
+                    assert there is not None
+                    await there.say(b"{}")
+                return bool(stream.said)
+
+            await eventually(said, "the stream is reached")
+            await one.stop()
+            await two.stop()
 
 
 def test_the_newest_of_two_calls_with_one_id_is_cancelled():

@@ -17,7 +17,9 @@ PRIMED_SINCE: Final = "2025-11-25"
 """The first version with priming events; older clients take an event without data for a message."""
 
 
-_MOST_DIGITS: Final = 20
+_HIGHEST: Final = 2**63 - 1
+"""No log has more places: Redis counts them in 64 bits."""
+_MOST_DIGITS: Final = len(str(_HIGHEST))
 
 
 class EventId(NamedTuple):
@@ -42,6 +44,6 @@ def read_event_id(text: str) -> EventId | None:
     stream, dot, position = text.rpartition(".")
     if not dot or not stream or not position.isascii() or not position.isdigit():
         return None
-    if len(position) > _MOST_DIGITS:
+    if len(position) > _MOST_DIGITS or int(position) > _HIGHEST:
         return None
     return EventId(stream, int(position))

@@ -71,8 +71,8 @@ class EventLog(Protocol):
         """Write the next event; False where another writer was first."""
         ...
 
-    async def holds(self, stream: str, position: int) -> bool:
-        """Whether the event at this position is kept."""
+    async def at(self, stream: str, position: int) -> Entry | None:
+        """The event at this position; None where it is not kept."""
         ...
 
     async def after(self, stream: str, position: int) -> Sequence[Entry]:
@@ -199,11 +199,12 @@ class MemoryLog:
         self._purge()
         return self._streams.get(stream)
 
-    async def holds(self, stream: str, position: int) -> bool:
+    async def at(self, stream: str, position: int) -> Entry | None:
         kept = self._kept(stream)
         if kept is None:
-            return False
-        return kept.entries[0].position <= position <= kept.entries[-1].position
+            return None
+        first, last = kept.entries[0].position, kept.entries[-1].position
+        return kept.entries[position - first] if first <= position <= last else None
 
     async def after(self, stream: str, position: int) -> Sequence[Entry]:
         kept = self._kept(stream)
@@ -271,16 +272,17 @@ class KeyValueLog:
     async def _get(self, key: str) -> dict[str, Any] | None:
         return await self._storage.get(key, collection=_COLLECTION)
 
-    async def holds(self, stream: str, position: int) -> bool:
-        return await self._get(f"{stream}.{position}") is not None
-
-    async def after(self, stream: str, position: int) -> Sequence[Entry]:
-        value = await self._get(f"{stream}.{position + 1}")
+    async def at(self, stream: str, position: int) -> Entry | None:
+        value = await self._get(f"{stream}.{position}")
         if value is None:
-            return ()
+            return None
         message = cast("str | None", value.get("message"))
         encoded = None if message is None else message.encode()
-        return (Entry(position + 1, encoded, bool(value.get("final", False))),)
+        return Entry(position, encoded, bool(value.get("final", False)))
+
+    async def after(self, stream: str, position: int) -> Sequence[Entry]:
+        following = await self.at(stream, position + 1)
+        return () if following is None else (following,)
 
     async def head(self, stream: str) -> Head | None:
         value = await self._get(f"{stream}.head")

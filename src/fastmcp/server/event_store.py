@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
@@ -66,7 +67,8 @@ class EventStore:
             the log uses Redis itself (streams, pub/sub), and so do the workers to find each other.
         max_events_per_stream: how many events of a stream are kept; the oldest go first.
         ttl: seconds that an event is kept, None for ever.
-        lease: seconds after which a worker that died is noticed by those who wait for it.
+        lease: seconds that a worker may be silent; one that died is noticed by those who wait for
+            it within one and a half times as many.
     Raises:
         ValueError: a number out of its range.
     """
@@ -117,36 +119,50 @@ class EventStore:
             self._writer = secrets.token_hex(8)
         head = Head(self._writer, request)
         loop = asyncio.get_running_loop()
-        if self._renewing is None or self._renewing.done() or self._renewing.get_loop() is not loop:
+        if not self._renews(loop):
             # Before the stream: nobody must see one without a lease.
             await self._do(self._log.renew(self._writer, self._lease))
-            self._renewing = loop.create_task(self._renew())
+            if not self._renews(loop):  # another stream may have begun meanwhile
+                self._renewing = loop.create_task(self._renew())
         self._live[stream] = _Live(head, loop.time())
-        await self._do(self._log.begin(stream, head))
+        try:
+            await self._do(self._log.begin(stream, head))
+        except BaseException:
+            self._live.pop(stream, None)
+            raise
 
-    async def append(self, stream: str, entry: Entry) -> None:
+    async def append(self, stream: str, entry: Entry) -> int:
         """Write the next event of a stream; one writer a stream counts its positions.
 
+        Returns:
+            Its position. It is the one behind the entry's where the event before had been
+            written though its writer was told otherwise, or was not there any more to be told.
         Raises:
             StoreDown: it could not be written.
         """
         if entry.final:
             self._live.pop(stream, None)
-        await self._do(self._log.append(stream, entry))
+        if not await self._do(self._log.append(stream, entry)):
+            entry = replace(entry, position=entry.position + 1)
+            await self._do(self._log.append(stream, entry))
+        return entry.position
 
-    async def finish(self, stream: str, entry: Entry) -> None:
+    async def finish(self, stream: str, entry: Entry) -> int:
         """Write the last event, however long that takes: somebody was promised it.
 
         It is tried again as long as the store would have kept it, an hour at most.
+
+        Returns:
+            Its position, as `append` does.
         """
         left = min(3600.0, self.ttl or 3600.0)
         while left > 0:
             with suppress(StoreDown):
-                await self.append(stream, entry)
-                return
+                return await self.append(stream, entry)
             left -= _RETRY
             await asyncio.sleep(_RETRY)
         _logger.error("The answer of a call was lost: the event store did not come back")
+        return entry.position
 
     async def aclose(self) -> None:
         """Write no more: what was not finished counts as lost when the lease is over."""
@@ -156,6 +172,10 @@ class EventStore:
             with suppress(asyncio.CancelledError):
                 await self._renewing
             self._renewing = None
+
+    def _renews(self, loop: asyncio.AbstractEventLoop) -> bool:
+        renewing = self._renewing
+        return renewing is not None and not renewing.done() and renewing.get_loop() is loop
 
     def writes(self, stream: str) -> bool:
         """Whether this process writes a stream, and it goes on."""
@@ -183,7 +203,8 @@ class EventStore:
         writes for as long: a call may be silent for longer than its events are kept."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._lease / 3)
+            # Once a store is back, the lease must be too before a reader misses it (`after`).
+            await asyncio.sleep(self._lease / (12 if self._down else 3))
             if not self._live:
                 return
             with suppress(StoreDown):
@@ -209,8 +230,12 @@ class EventStore:
                 or there was, and it has expired before the stream's end was read.
             StoreDown: the store cannot be reached.
         """
-        if not await self._do(self._log.holds(stream, position)):
+        last: Entry | None = await self._do(self._log.at(stream, position))
+        if last is None:
             raise UnknownEvent(f"{stream}.{position}")
+        if last.final:
+            yield None
+            return
         pause = min(self._log.look, 1.0, self._lease / 4)
         async with self._log.listen(stream) as woken:
             looked = 0.0
@@ -227,7 +252,7 @@ class EventStore:
                     continue
                 yield None
                 looked += pause
-                if looked >= self._lease / 4:
+                if looked >= self._lease / 2:  # whoever lives has renewed its lease in this time
                     looked = 0.0
                     await self._bury(stream, position)
 
@@ -283,7 +308,7 @@ class EventStore:
             StoreDown: the store cannot be reached.
         """
         cursor = read_event_id(last_event_id)
-        if cursor is None or not await self._do(self._log.holds(*cursor)):
+        if cursor is None or await self._do(self._log.at(*cursor)) is None:
             return None
         position = cursor.position
         while entries := await self._do(self._log.after(cursor.stream, position)):

@@ -78,15 +78,16 @@ class RedisLog:
             return False
         raise added
 
-    async def holds(self, stream: str, position: int) -> bool:
-        key, id = self._key("events", stream), f"{position + 1}-0"
-        return bool(await self._line.do(lambda redis: redis.xrange(key, id, id)))
+    async def at(self, stream: str, position: int) -> Entry | None:
+        id = f"{position + 1}-0"
+        return next(iter(await self._range(stream, id, id)), None)
 
     async def after(self, stream: str, position: int) -> Sequence[Entry]:
+        return await self._range(stream, f"({position + 1}-0", "+")
+
+    async def _range(self, stream: str, first: str, last: str) -> Sequence[Entry]:
         key = self._key("events", stream)
-        found = await self._line.do(
-            lambda redis: redis.xrange(key, f"({position + 1}-0", "+", count=_AT_ONCE)
-        )
+        found = await self._line.do(lambda redis: redis.xrange(key, first, last, count=_AT_ONCE))
         return [
             Entry(int(id.partition(b"-")[0]) - 1, fields.get(_MESSAGE), bool(fields.get(_FINAL)))
             for id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", found)

@@ -16,6 +16,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fastmcp.protocol import jsonrpc, session_token
@@ -79,6 +80,7 @@ class SessionManager:
         self._began = time.time()
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: dict[str, dict[str, str | None]] = {}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -167,20 +169,26 @@ class SessionManager:
             return None
         if self._idle_timeout is not None:
             idle = now - session.last_used
-            if idle > self._idle_timeout and not session.busy and not session.streams_at:
+            if idle > self._idle_timeout and not session.busy:
                 await self.end(session)
                 return None
             session.last_used = now
             if idle > self._idle_timeout / 10:
-                await self.note(session, {_USED: f"{now:.3f}"})
+                with suppress(BackplaneDown):  # others may count it as idle; here it goes on
+                    await self.note(session, {_USED: f"{now:.3f}"})
         return session
 
     async def _rebuild(self, token: str) -> Session | None:
         claims = session_token.read(token, self._keys.verify)
         if claims is None:
             return None
-        facts = await self.backplane.notes(claims.jti)
-        if _ENDED in facts:
+        # What is noted while this is asked may be told before it is answered.
+        noted = self._asked.setdefault(claims.jti, {})
+        try:
+            facts = {**await self.backplane.notes(claims.jti), **noted}
+        finally:
+            self._asked.pop(claims.jti, None)
+        if facts.get(_ENDED) is not None:
             return None
         known = self._records.get(token)  # another request may have been faster
         if known is not None:
@@ -302,6 +310,8 @@ class SessionManager:
             session = self._by_name.get(message.session)
             if session is not None:
                 self._hear(session, message)
+            elif isinstance(message, Noted) and message.session in self._asked:
+                self._asked[message.session].update(message.facts)
 
     def _hear(
         self, session: Session, message: Answered | Cancelled | Noted | Said | StreamClosed
@@ -327,11 +337,15 @@ class SessionManager:
         session.learn(facts)
         if (used := facts.get(_USED)) is not None:
             session.last_used = max(session.last_used, float(used))
-        taken = any(
-            fact.startswith("stream:") and value is not None for fact, value in facts.items()
-        )
-        if taken and session.stream is not None:  # there is one stream, and it is elsewhere now
+        if session.stream is not None and self._elsewhere(session, facts):
             session.stream.close()
+
+    def _elsewhere(self, session: Session, facts: Mapping[str, str | None]) -> bool:
+        """Whether these facts say that the standalone stream, of which there is one, is not here
+        any more. That it is here is no news, though another worker may say so: it tells those
+        that it meets all it knows."""
+        opened = session.streams_of(facts)
+        return bool(opened) and self.worker not in opened
 
     def _resync(self) -> None:
         """Something may have been missed: idle records are rebuilt at their next use, the
@@ -344,14 +358,14 @@ class SessionManager:
                 self._by_name.pop(session.name, None)
 
     async def _look_again(self, session: Session) -> None:
-        try:
+        with suppress(BackplaneDown):  # the next reconnection says so again
             facts = await self.backplane.notes(session.name)
-        except BackplaneDown:
-            return  # the next reconnection says so again
-        if _ENDED in facts:
-            self._drop(session)
-        else:
-            session.learn(facts)
+            if _ENDED in facts:
+                self._drop(session)
+                return
+            self._learn(session, facts)
+            if session.stream is not None and not self._elsewhere(session, facts):
+                await session.announce()
 
     def _spawn(self, coroutine: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)

@@ -168,9 +168,24 @@ class Session:
         if self.stream is not None:
             self.stream.close()
         self.stream = stream
+        await self.announce()
+
+    async def announce(self) -> None:
+        """Say that the standalone stream is here and nowhere else: told and kept for all workers,
+        so that each can reach it and an older one ends."""
         if self.keeper is not None:
-            # Told and kept for all workers, so that each can reach it and an older one ends.
-            await self._note({_STREAM + self.keeper.worker: ""})
+            elsewhere = self.streams_at - {self.keeper.worker}
+            gone = {_STREAM + worker: None for worker in elsewhere}
+            await self._note({**gone, _STREAM + self.keeper.worker: ""})
+
+    @staticmethod
+    def streams_of(facts: Mapping[str, str | None]) -> set[str]:
+        """The workers that have the standalone stream, as these facts say."""
+        return {
+            fact.removeprefix(_STREAM)
+            for fact, value in facts.items()
+            if fact.startswith(_STREAM) and value is not None
+        }
 
     async def close_stream(self, stream: OpenStream) -> None:
         """This one is over."""

@@ -379,6 +379,19 @@ async def test_a_server_that_stops_tells_the_client(stage: Stage):
         await settled()
 
 
+async def test_the_server_stops_while_a_client_does_not_read_its_answer(stage: Stage):
+    """What can be said to it has been said: a second response would be an error of the server."""
+    peer = await Peer(stage.mcp.http_app()).open()
+    params = {"name": "step", "arguments": {"n": 1}, "_meta": {"progressToken": "t"}}
+    live = peer.start("tools/call", params, stall=3)
+    await live.until(lambda live: len(live.messages) == 2)
+    await settled()
+    assert not live.task.done()
+    live.task.cancel()
+    await asyncio.wait_for(live.task, 10)
+    assert (live.status, live.finished) == (200, False)
+
+
 # the standalone stream
 
 

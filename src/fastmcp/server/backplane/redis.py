@@ -68,6 +68,7 @@ class RedisBackplane:
         self._unsubscribe: Callable[[], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._mirroring = asyncio.Lock()
+        self._untold: dict[Change, None] = {}
 
     @property
     def _changes(self) -> str:
@@ -127,21 +128,35 @@ class RedisBackplane:
         self._spawn(self._publish(change))
 
     async def _publish(self, change: Change) -> None:
-        data = _encode_change(change)
+        try:
+            await self._add([change])
+        except BackplaneDown:
+            # The clients of this worker hear it now, and all do when Redis is back.
+            self.feed.append(change)
+            if len(self._untold) < _KEPT:
+                self._untold[change] = None
+        else:
+            await self._publish_untold()
 
+    async def _publish_untold(self) -> None:
+        changes = list(self._untold)
+        if changes:
+            with suppress(BackplaneDown):
+                await self._add(changes)
+                for change in changes:
+                    self._untold.pop(change, None)
+
+    async def _add(self, changes: list[Change]) -> None:
         async def add(redis: Any) -> None:
             pipeline = redis.pipeline(transaction=False)
-            pipeline.xadd(self._changes, {b"c": data}, maxlen=_KEPT, approximate=True)
+            for change in changes:
+                data = _encode_change(change)
+                pipeline.xadd(self._changes, {b"c": data}, maxlen=_KEPT, approximate=True)
             pipeline.expire(self._changes, _CHANGES_TTL)
             pipeline.publish(f"{self._base}:all", _WAKE)
             await pipeline.execute()
 
-        try:
-            await self._line.do(add)
-        except BackplaneDown:
-            # Better the clients of this worker hear it than none. It has no place that another
-            # worker knows; a client that comes back there is told to look at everything.
-            self.feed.append(change)
+        await self._line.do(add)
 
     async def _mirror_all(self) -> None:
         """Take the latest changes, so that clients can come back here from another worker."""
@@ -198,6 +213,7 @@ class RedisBackplane:
     def _back(self) -> None:
         if self._receive is not None:
             self._receive(Resync())
+            self._spawn(self._publish_untold())
             self._spawn(self._mirror())
 
     def _spawn(self, coroutine: Any) -> None:

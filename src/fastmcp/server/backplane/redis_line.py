@@ -91,12 +91,12 @@ class RedisLine:
         if self._loop is not loop:
             # What an earlier loop left cannot be used, nor closed, on this one.
             self._loop = loop
-            self._commands = self._client(_PATIENCE)
+            self._commands = self._client(_PATIENCE, _LISTEN)
             self._ear = None
             self._heard, self._confirmed, self._listening = {}, {}, None
         return self._commands
 
-    def _client(self, patience: float) -> Any:
+    def _client(self, patience: float, check: float) -> Any:
         from redis.asyncio import ConnectionPool, Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -106,7 +106,7 @@ class RedisLine:
             "decode_responses": False,
             "socket_connect_timeout": _PATIENCE,
             "socket_timeout": patience,
-            "health_check_interval": _LISTEN,
+            "health_check_interval": check,
             "retry": Retry(NoBackoff(), 0),
         }
         settings.pop("timeout", None)  # of a pool that blocks
@@ -136,7 +136,7 @@ class RedisLine:
     async def hear(self, channel: str, hear: Hear) -> None:
         """Have every message of a channel; it returns when Redis has confirmed.
 
-        Where Redis is down it returns at once, and the channel is heard when it is back.
+        Where Redis is down it waits for it a little, and the channel is heard when it is back.
         """
         _ = self.commands
         self._heard[channel] = hear
@@ -172,16 +172,23 @@ class RedisLine:
         failures = 0
         lost = False
         while True:
-            client = self._client(_LISTEN * 3)
+            client = self._client(_LISTEN * 3, 0)
             ear = client.pubsub()
             try:
                 # One that is always there, so that the connection has something to hear.
                 await ear.subscribe(f"{self.prefix}:line", *self._heard)
                 self._ear = ear
+                silent = False
                 while True:
                     message = await ear.get_message(timeout=_LISTEN)
                     if message is None:
+                        # redis-py asks as well, and does not mind that nobody answers.
+                        if silent:
+                            raise TimeoutError("it does not answer")
+                        silent = True
+                        await ear.ping()
                         continue
+                    silent = False
                     if message["type"] == "subscribe":
                         if failures or lost:
                             _logger.warning("Redis is back")

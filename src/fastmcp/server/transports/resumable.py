@@ -92,12 +92,11 @@ class ResumableExchange(HttpExchange):
             return sse.encode(message)
         entry = Entry(self._position + 1, message, final)
         try:
-            await self._log.append(self._key, entry)
+            self._position = await self._log.append(self._key, entry)
         except StoreDown:
             if not final or not self.gone:
                 return sse.encode(message)
-            await self._log.finish(self._key, entry)
-        self._position += 1
+            self._position = await self._log.finish(self._key, entry)
         return sse.encode(message, id=self._id())
 
     async def close_stream(self) -> None:

@@ -264,14 +264,17 @@ class StreamableHTTP:
         finally:
             if session is not None:
                 session.end(call.id, exchange)
-        if exchange.cancelled:  # whether or not the handler let itself be stopped
-            _uncancel(exchange)
-            await exchange.abandon()
-            return
-        if code and session is not None and call.method == "initialize":
-            exchange.withdraw_headers()
-            cast("SessionManager", self._sessions).forget(session)
-        await exchange.finish(payload, http_status(code) if stateless and code else 200)
+        try:
+            if exchange.cancelled:  # whether or not the handler let itself be stopped
+                _uncancel(exchange)
+                await exchange.abandon()
+                return
+            if code and session is not None and call.method == "initialize":
+                exchange.withdraw_headers()
+                cast("SessionManager", self._sessions).forget(session)
+            await exchange.finish(payload, http_status(code) if stateless and code else 200)
+        except asyncio.CancelledError:  # the server stops, and its client does not read the answer
+            cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
 
     async def _session_of(
         self, call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
