@@ -14,24 +14,24 @@ from tests.support.asgi import STATELESS, Peer
 
 async def test_by_session_and_key():
     state = SessionState()
-    await state.set("a", "k", {"x": [1]})
-    await state.set("b", "k", None)
-    assert await state.get("a", "k") == {"x": [1]}
-    assert await state.get("b", "k") is None
-    assert await state.get("a", "other") is None
-    await state.delete("a", "k")
-    await state.delete("a", "k")
-    assert await state.get("a", "k") is None
+    await state.set(None, "a", "k", {"x": [1]})
+    await state.set(None, "b", "k", None)
+    assert await state.get(None, "a", "k") == {"x": [1]}
+    assert await state.get(None, "b", "k") is None
+    assert await state.get(None, "a", "other") is None
+    await state.delete(None, "a", "k")
+    await state.delete(None, "a", "k")
+    assert await state.get(None, "a", "k") is None
 
 
 async def test_values_are_copies_and_json():
     state = SessionState()
     value: list[Any] = [date(2020, 1, 2)]
-    await state.set("a", "k", value)
+    await state.set(None, "a", "k", value)
     value.append(1)
-    assert await state.get("a", "k") == ["2020-01-02"]
+    assert await state.get(None, "a", "k") == ["2020-01-02"]
     with pytest.raises(TypeError, match="serializable=False"):
-        await state.set("a", "k", object())
+        await state.set(None, "a", "k", object())
 
 
 async def test_the_session_id_is_not_shown_to_the_store():
@@ -49,9 +49,9 @@ async def test_the_session_id_is_not_shown_to_the_store():
             return True
 
     state = SessionState(Store())
-    await state.set("secret-session", "k", 1)
-    await state.get("secret-session", "k")
-    await state.delete("secret-session", "k")
+    await state.set(None, "secret-session", "k", 1)
+    await state.get(None, "secret-session", "k")
+    await state.delete(None, "secret-session", "k")
     assert len(set(seen)) == 1
     assert "secret-session" not in seen[0]
 
