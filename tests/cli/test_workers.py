@@ -17,6 +17,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.test_run import HELLO, ask, running, tell
 from tests.support.process import Server, eventually, listening
+from tests.support.redis import redis
 from tests.support.wire import Wire
 
 SECONDS = 20.0
@@ -199,3 +200,29 @@ def test_t29_settings_reach_uvicorn(environment: dict[str, str], file: Path, mor
         assert (headers["x-mine"], headers["server"]) == ("yes", None)
         assert "HTTP/1.1" not in server.log
         assert server.stop() == 0
+
+
+async def test_t29_workers_on_a_redis(environment: dict[str, str], file: Path):
+    """Twenty sessions, every request on a connection of its own: all succeed, on all workers, and
+    after one of them has died."""
+    answered: set[int] = set()
+
+    async def client(server: Server, session: str, calls: int) -> None:
+        for _ in range(calls):
+            answered.add(await asyncio.to_thread(pid, server, session))
+
+    with redis() as store:
+        env = environment | {"FASTMCP_REDIS_URL": f"redis://127.0.0.1:{store.port}"}
+        with running(env, file, "--workers", "3") as server:
+            assert len(await asyncio.to_thread(pids, server, 3)) == 3
+            hellos = (asyncio.to_thread(ask, server.url, "initialize", HELLO) for _ in range(20))
+            sessions = [session for _, session in await asyncio.gather(*hellos)]
+            await asyncio.gather(*(client(server, session, 10) for session in sessions))
+            assert len(answered) == 3
+            victim = answered.pop()
+            os.kill(victim, signal.SIGKILL)
+            await asyncio.to_thread(pids, server, 1, {victim, *answered})
+            answered.clear()
+            await asyncio.gather(*(client(server, session, 2) for session in sessions))
+            assert victim not in answered
+            assert await asyncio.to_thread(server.stop) == 0

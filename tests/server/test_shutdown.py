@@ -191,14 +191,18 @@ class Crowd:
         return wire
 
     async def listen(self) -> asyncio.Task[None]:
-        """An idle GET stream; the task ends when its body ends as it should."""
+        """An idle GET stream; the task ends when its body ends as it should, and has said when to
+        come back."""
         wire, opened = await self.wire(), asyncio.Event()
 
         async def read() -> None:
+            last = None
             async with wire.listen() as events:
                 opened.set()
-                async for _ in events:
-                    pass
+                async for event in events:
+                    last = event
+            assert last is not None
+            assert last.retry is not None
 
         task = asyncio.create_task(read())
         await opened.wait()
