@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from uvicorn import Config as UvicornConfig
 from uvicorn import Server as Uvicorn
 
 from fastmcp import Client, Context, FastMCP
+from fastmcp.server.event_store import EventStore
 from fastmcp.server.http import StarletteWithLifespan, create_base_app
 from tests.server import mounted
 from tests.support.asgi import HANDSHAKE, STATELESS, Peer
@@ -395,6 +397,16 @@ def test_the_application_says_what_it_is():
         ({"transport": "sse"}, NotImplementedError, "later release"),
         ({"transport": "carrier-pigeon"}, ValueError, "Unknown transport"),
         ({"host_origin_protection": "maybe"}, ValueError, "host_origin_protection"),
+        # As in the environment; some of them would keep the loop busy for ever.
+        ({"keepalive_interval": -1}, ValueError, "keepalive_interval must be 0 or more"),
+        ({"keepalive_interval": math.nan}, ValueError, "keepalive_interval must be 0 or more"),
+        ({"session_idle_timeout": 0}, ValueError, "session_idle_timeout must be more than 0"),
+        ({"session_lifetime": -1}, ValueError, "session_lifetime must be more than 0"),
+        ({"session_lifetime": math.inf}, ValueError, "session_lifetime must be more than 0"),
+        ({"retry_interval": -1, "event_store": EventStore()}, ValueError, "retry_interval must"),
+        ({"shutdown_grace": -0.001}, ValueError, "shutdown_grace must be 0 or more"),
+        ({"shutdown_grace": math.inf}, ValueError, "shutdown_grace must be 0 or more"),
+        ({"max_body_bytes": 0}, ValueError, "max_body_bytes must be at least 1"),
     ],
 )
 def test_what_cannot_be_built(options: dict[str, Any], error: type[Exception], match: str):

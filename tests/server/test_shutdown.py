@@ -411,12 +411,6 @@ async def test_the_signals_are_given_back_when_the_application_ends():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize("seconds", [-1.0, -0.001])
-def test_a_grace_below_zero_is_refused(seconds: float):
-    with pytest.raises(ValueError, match="shutdown_grace must be 0 or more seconds"):
-        FastMCP("x").http_app(shutdown_grace=seconds)
-
-
 @pytest.mark.parametrize("stateless", ["false", "true"])
 @pytest.mark.parametrize("way", ["uvicorn", "uvicorn, mounted"])
 async def test_t28_one_lifespan_for_all_sessions(tmp_path: Path, way: str, stateless: str):

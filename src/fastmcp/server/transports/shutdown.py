@@ -81,8 +81,6 @@ class Grace:
     """
 
     def __init__(self, seconds: float) -> None:
-        if seconds < 0:
-            raise ValueError(f"shutdown_grace must be 0 or more seconds, got {seconds:g}")
         self.seconds = seconds
         self.running: set[asyncio.Task[Any]] = set()
 
