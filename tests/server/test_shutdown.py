@@ -376,6 +376,35 @@ async def test_t8_a_server_in_a_thread():
     assert not thread.is_alive()
 
 
+async def test_t8_a_call_that_comes_while_the_server_stops_has_its_grace_time():
+    """No signal, and nothing ran when `should_exit` was set: the call comes a moment later."""
+    mcp = FastMCP("late")
+
+    @mcp.tool
+    async def wait() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    calls: list[asyncio.Task[Answer]] = []
+
+    class Late(uvicorn.Server):
+        async def shutdown(self, sockets: Any = None) -> None:
+            calls.append(asyncio.create_task(wire.call("wait")))
+            await super().shutdown(sockets)
+
+    app = mcp.http_app(shutdown_grace=0.3)
+    server = Late(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    serving = asyncio.create_task(server._serve())
+    async with asyncio.timeout(20):
+        await asyncio.to_thread(eventually, lambda: server.started, 10.0, "it has started")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with Crowd(f"http://127.0.0.1:{port}/mcp") as crowd:
+            wire = await crowd.wire()
+            server.should_exit = True
+            await serving
+            assert "The server stopped" in (await calls[0]).error["message"]
+
+
 async def test_t8_one_of_two_servers_in_a_loop_stops_alone():
     servers: list[uvicorn.Server] = []
     serving: list[asyncio.Task[None]] = []
