@@ -6,6 +6,8 @@ import asyncio
 import http.client
 import os
 import signal
+import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -145,6 +147,31 @@ def test_workers_do_not_outlive_their_supervisor(environment: dict[str, str], fi
         eventually(lambda: not listening(server.port), SECONDS, "all have ended")
 
 
+def test_a_worker_serves_though_nobody_hears_that_it_does(environment: dict[str, str], file: Path):
+    """Its supervisor may go away at that moment."""
+    ours, theirs = socket.socketpair()
+    ours.shutdown(socket.SHUT_RD)  # a word to us fails from now on
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        handed = (theirs.fileno(), listener.fileno())
+        options = ("--supervisor-fd", handed[0], "--listen-fd", handed[1], "-t", "http")
+        with subprocess.Popen(
+            [sys.executable, "-m", "fastmcp", "run", file, *map(str, options)],
+            env=environment,
+            pass_fds=handed,
+            stderr=subprocess.PIPE,
+        ) as worker:
+            assert worker.stderr is not None
+            try:
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+                for _ in range(3):
+                    assert tell(url, "pid")["structuredContent"]["result"] == worker.pid
+            finally:
+                ours.close()
+                log = worker.stderr.read()
+    assert b"Traceback" not in log
+    assert worker.returncode == 0
+
+
 def test_what_cannot_start_ends(fastmcp: Command, tmp_path: Path):
     (tmp_path / "broken.py").write_text("raise LookupError('no such thing')")
     done = fastmcp("run", "broken.py", "-t", "http", "--port", "0", "--workers", "2")
@@ -170,6 +197,8 @@ def test_a_taken_port(environment: dict[str, str], fastmcp: Command, file: Path)
         (["--uvicorn-arg", "backlog=1"], "add --transport http"),
         (["-t", "http", "--uvicorn-arg", "backlog"], "write it as key=value"),
         (["-t", "http", "--uvicorn-arg", "port=1"], "use --port"),
+        (["-t", "http", "--uvicorn-arg", "log-level=1"], "use --log-level"),
+        (["-t", "http", "--uvicorn-arg", "app=1"], "uvicorn.Config has no such setting"),
         (["-t", "http", "--uvicorn-arg", "colour=1"], "uvicorn.Config has no such setting"),
     ],
 )
