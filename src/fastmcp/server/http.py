@@ -204,25 +204,9 @@ def create_streamable_http_app(
         path: where the endpoint is; with and without the trailing slash.
         routes: further routes, not guarded and not authenticated.
         middleware: the user's, outside of everything.
-        json_response: answer calls as JSON always; what a call says meanwhile goes to the session's
-            own stream.
-        stateless_http: no sessions; any worker answers any request.
         debug: Starlette's debug pages.
-        host_origin_protection: the DNS rebinding guard, see `HostOriginGuardMiddleware`.
-        allowed_hosts: hosts it lets through.
-        allowed_origins: origins it lets through.
-        session_idle_timeout: seconds after which an unused session ends, or None.
-        session_lifetime: seconds after which any session ends, or None.
-        event_store: keeps the streams of calls, so that clients can resume them.
-        retry_interval: milliseconds after which a client shall come back to a broken stream.
-        cors_origins: whose pages may talk to the server from other origins; the guard lets
-            them through as well.
-        cors_credentials: pages may send cookies too.
-        health: serve `/healthz` and `/readyz`.
-        shutdown_grace: seconds that running calls have when the server is told to stop.
-        keepalive_interval: seconds between comments on a silent stream, 0 for none; the setting's
-            by default.
-        max_body_bytes: the largest request body; the setting's by default.
+        json_response: as for `FastMCP.http_app`, and so are all others; None stands for the
+            setting only in `keepalive_interval` and `max_body_bytes`, and else for nothing.
     Raises:
         ValueError: a setting is out of its range.
     """
