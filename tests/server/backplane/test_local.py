@@ -24,7 +24,7 @@ from fastmcp.server.backplane.base import (
     Published,
     Resync,
     Said,
-    StreamTaken,
+    StreamClosed,
     encode_message,
 )
 from fastmcp.server.backplane.line import MAX_FRAME, Proof, frame
@@ -93,7 +93,7 @@ class Peer:
         """Whoever had something to say has said it: a line is in order, so a word more from
         each proves it."""
         for other in others:
-            word = StreamTaken(secrets.token_hex(4))
+            word = StreamClosed(secrets.token_hex(4))
             assert await other.backplane.send(self.name, word)
             await self.hears(word)
 
@@ -217,9 +217,9 @@ async def test_two_workers(home: Path):
 
 
 async def each_hears_each_once(workers: list[Peer]) -> None:
-    last = StreamTaken("last")
+    last = StreamClosed("last")
     for worker in workers:
-        await worker.backplane.broadcast(StreamTaken(worker.name))
+        await worker.backplane.broadcast(StreamClosed(worker.name))
     for worker in workers:
         others = [w for w in workers if w is not worker]
         await worker.hears_until(lambda w=worker: len(w.heard) >= len(workers) - 1)
@@ -227,7 +227,7 @@ async def each_hears_each_once(workers: list[Peer]) -> None:
             # What it said before on any line is there now: all lines are in this process.
             assert await other.backplane.send(worker.name, last)
         await worker.hears_until(lambda w=worker: w.heard.count(last) == len(workers) - 1)
-        expected = [StreamTaken(w.name) for w in others] + [last] * len(others)
+        expected = [StreamClosed(w.name) for w in others] + [last] * len(others)
         assert sorted(map(repr, worker.heard)) == sorted(map(repr, expected))
         worker.heard.clear()
 
@@ -249,14 +249,14 @@ async def test_nobody_of_that_name(home: Path):
     async with peer(home) as a:
         (home.parent / "outside.sock").touch()
         for name in ("0badc0de", "", "..", "../../outside", "x" * 8, "0badc0de\n", a.name):
-            assert not await a.backplane.send(name, StreamTaken("s"))
+            assert not await a.backplane.send(name, StreamClosed("s"))
         assert (home.parent / "outside.sock").exists()
         assert a.heard == []
 
 
 async def test_alone_it_is_a_memory_backplane(home: Path):
     async with peer(home) as a:
-        await a.backplane.broadcast(StreamTaken("s"))
+        await a.backplane.broadcast(StreamClosed("s"))
         await a.backplane.note("s", {"level": "info"}, None)
         assert await a.backplane.notes("s") == {"level": "info"}
 
@@ -265,8 +265,8 @@ async def test_alone_it_is_a_memory_backplane(home: Path):
 async def test_strangers_do_not_meet(home: Path, other: dict[str, str]):
     where = home.with_name(other.get("home", home.name))
     async with peer(home) as a, peer(where, group=other.get("group", "server")) as b:
-        assert not await a.backplane.send(b.name, StreamTaken("s"))
-        assert not await b.backplane.send(a.name, StreamTaken("s"))
+        assert not await a.backplane.send(b.name, StreamClosed("s"))
+        assert not await b.backplane.send(a.name, StreamClosed("s"))
 
 
 async def test_facts_are_told(home: Path):
@@ -325,9 +325,9 @@ async def test_a_listener_that_fails_does_not_end_the_line(
 ):
     async with peers(home, 2) as (a, b):
         b.backplane._receive = lambda message: (
-            1 / 0 if message == StreamTaken("bad") else b.hear(message)
+            1 / 0 if message == StreamClosed("bad") else b.hear(message)
         )
-        await a.backplane.broadcast(StreamTaken("bad"))
+        await a.backplane.broadcast(StreamClosed("bad"))
         await b.nothing_more(a)
         assert "ZeroDivisionError" in caplog.text
 
@@ -362,7 +362,7 @@ async def test_a_backplane_starts_again(home: Path):
     async with peers(home, 2) as (a, b):
         before = b.name
         await b.backplane.stop()
-        assert not await a.backplane.send(before, StreamTaken("s"))
+        assert not await a.backplane.send(before, StreamClosed("s"))
         await b.backplane.start(b.hear)
         assert b.name != before
         await b.nothing_more(a)
@@ -374,8 +374,8 @@ async def test_stop_leaves_nothing(home: Path):
         assert len(sockets(home)) == 3
         await a.backplane.stop()
         assert len(sockets(home)) == 2
-        assert not await a.backplane.send(b.name, StreamTaken("s"))
-        await a.backplane.broadcast(StreamTaken("s"))
+        assert not await a.backplane.send(b.name, StreamClosed("s"))
+        await a.backplane.broadcast(StreamClosed("s"))
         await a.backplane.stop()  # twice is as good
         await b.nothing_more(c)
     assert [path for path in everything(home) if not path.is_dir()] == []
@@ -493,7 +493,7 @@ async def test_a_killed_worker_that_is_started_again(home: Path):
             await first.process.wait()
         async with remotes(home, "uvloop") as (second,):
             assert await second.ask("notes", "s") == {"ended": "1"}
-            assert await a.backplane.send(second.name, StreamTaken("s")) is True
+            assert await a.backplane.send(second.name, StreamClosed("s")) is True
     assert Resync() not in a.heard  # it is another worker: nothing was missed
 
 
@@ -526,7 +526,7 @@ async def test_a_stuck_worker_holds_nobody_up_and_comes_back(home: Path):
             await a.backplane.note("s", {"level": "new"}, None)
             a.bus.publish(ResourceUpdated("test://1"))
             await free.hears(["noted", "s", {"level": "new"}], ["published", "test://1"])
-            assert not await a.backplane.send(stuck.name, StreamTaken("s"))
+            assert not await a.backplane.send(stuck.name, StreamClosed("s"))
             async with peer(home, patience=1.0) as late:  # it can start beside a stuck one
                 assert await late.backplane.notes("s") == {"level": "new"}
         # What it missed it learns, and what it believed meanwhile it takes back.
@@ -572,9 +572,9 @@ async def test_another_key_is_refused(home: Path, caplog: pytest.LogCaptureFixtu
         await a.backplane.note("s", {"level": "secret"}, None)
         async with peer(home, keys=("another key altogether",)) as b:
             for _ in range(2):
-                assert not await b.backplane.send(a.name, StreamTaken("s"))
-                assert not await a.backplane.send(b.name, StreamTaken("s"))
-            await a.backplane.broadcast(StreamTaken("s"))
+                assert not await b.backplane.send(a.name, StreamClosed("s"))
+                assert not await a.backplane.send(b.name, StreamClosed("s"))
+            await a.backplane.broadcast(StreamClosed("s"))
             assert len(sockets(home)) == 2
             assert (a.heard, b.heard) == ([], [])
             assert await b.backplane.notes("s") == {}
@@ -698,7 +698,7 @@ async def refused(home: Path, match: str) -> None:
     a.bus.publish(ToolsChanged())
     await settled()
     assert a.backplane.feed.position == 0
-    assert not await a.backplane.send("0badc0de", StreamTaken("s"))
+    assert not await a.backplane.send("0badc0de", StreamClosed("s"))
     await a.backplane.stop()
     assert everything(home.parent) == before
 
@@ -735,7 +735,7 @@ async def test_a_path_too_long_for_a_socket(home: Path, monkeypatch: pytest.Monk
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert len(sockets(temporary)) == 2
         async with peer(home / ("long" * 20) / "other") as c:
-            assert not await c.backplane.send(a.name, StreamTaken("s"))
+            assert not await c.backplane.send(a.name, StreamClosed("s"))
     assert sockets(temporary) == []
 
     # What someone else put there before us is not used.

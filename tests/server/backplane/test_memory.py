@@ -15,7 +15,7 @@ from fastmcp.server.backplane.base import (
     Published,
     Resync,
     Said,
-    StreamTaken,
+    StreamClosed,
     decode_message,
     encode_message,
 )
@@ -33,7 +33,7 @@ MESSAGES: list[Message] = [
     Cancelled("s", 7),
     Cancelled("s", "7"),
     Noted("s", {"level": "debug", "ended": None}),
-    StreamTaken("s"),
+    StreamClosed("s"),
     Said("s", b"\x00\xff"),
     Published(ToolsChanged()),
     Published(ResourcesChanged()),
@@ -87,8 +87,8 @@ async def test_alone():
     seam: Backplane = backplane
     await seam.start(heard.append)
     assert await seam.ready()
-    assert not await seam.send("0badc0de", StreamTaken("s"))
-    await seam.broadcast(StreamTaken("s"))
+    assert not await seam.send("0badc0de", StreamClosed("s"))
+    await seam.broadcast(StreamClosed("s"))
     await seam.note("s", {"level": "info"}, 60.0)
     assert await seam.notes("s") == {"level": "info"}
     assert await seam.notes("t") == {}
