@@ -109,6 +109,28 @@ async def test_a_server_that_cannot_be_reached_is_passed_over(
                 assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
 
 
+async def test_a_server_whose_answers_break_off_is_asked_again(fastmcp: Command):
+    """A broken stream says nothing against its server: one that does it often is not taken out."""
+    broken = 0
+
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal broken
+        await reader.readuntil(b"\r\n\r\n")
+        broken += 1
+        writer.transport.abort()
+
+    one = await asyncio.start_server(break_off, "127.0.0.1", 0)
+    two = await asyncio.start_server(break_off, "127.0.0.1", 0)
+    ports = [listener.sockets[0].getsockname()[1] for listener in (one, two)]
+    async with one, two, aiohttp.ClientSession() as http:
+        with nginx(whole_file(fastmcp, ports)) as proxy:
+            for _ in range(6):
+                async with http.post(proxy.url, json={}) as response:
+                    assert response.status == 502
+            assert "no live upstreams" not in proxy.log
+    assert broken == 6
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

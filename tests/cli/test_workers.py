@@ -6,6 +6,8 @@ import asyncio
 import http.client
 import os
 import signal
+import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +19,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.test_run import HELLO, ask, running, tell
 from tests.support.process import Server, eventually, listening
+from tests.support.redis import redis
 from tests.support.wire import Wire
 
 SECONDS = 20.0
@@ -144,6 +147,31 @@ def test_workers_do_not_outlive_their_supervisor(environment: dict[str, str], fi
         eventually(lambda: not listening(server.port), SECONDS, "all have ended")
 
 
+def test_a_worker_serves_though_nobody_hears_that_it_does(environment: dict[str, str], file: Path):
+    """Its supervisor may go away at that moment."""
+    ours, theirs = socket.socketpair()
+    ours.shutdown(socket.SHUT_RD)  # a word to us fails from now on
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        handed = (theirs.fileno(), listener.fileno())
+        options = ("--supervisor-fd", handed[0], "--listen-fd", handed[1], "-t", "http")
+        with subprocess.Popen(
+            [sys.executable, "-m", "fastmcp", "run", file, *map(str, options)],
+            env=environment,
+            pass_fds=handed,
+            stderr=subprocess.PIPE,
+        ) as worker:
+            assert worker.stderr is not None
+            try:
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+                for _ in range(3):
+                    assert tell(url, "pid")["structuredContent"]["result"] == worker.pid
+            finally:
+                ours.close()
+                log = worker.stderr.read()
+    assert b"Traceback" not in log
+    assert worker.returncode == 0
+
+
 def test_what_cannot_start_ends(fastmcp: Command, tmp_path: Path):
     (tmp_path / "broken.py").write_text("raise LookupError('no such thing')")
     done = fastmcp("run", "broken.py", "-t", "http", "--port", "0", "--workers", "2")
@@ -169,6 +197,8 @@ def test_a_taken_port(environment: dict[str, str], fastmcp: Command, file: Path)
         (["--uvicorn-arg", "backlog=1"], "add --transport http"),
         (["-t", "http", "--uvicorn-arg", "backlog"], "write it as key=value"),
         (["-t", "http", "--uvicorn-arg", "port=1"], "use --port"),
+        (["-t", "http", "--uvicorn-arg", "log-level=1"], "use --log-level"),
+        (["-t", "http", "--uvicorn-arg", "app=1"], "uvicorn.Config has no such setting"),
         (["-t", "http", "--uvicorn-arg", "colour=1"], "uvicorn.Config has no such setting"),
     ],
 )
@@ -199,3 +229,29 @@ def test_t29_settings_reach_uvicorn(environment: dict[str, str], file: Path, mor
         assert (headers["x-mine"], headers["server"]) == ("yes", None)
         assert "HTTP/1.1" not in server.log
         assert server.stop() == 0
+
+
+async def test_t29_workers_on_a_redis(environment: dict[str, str], file: Path):
+    """Twenty sessions, every request on a connection of its own: all succeed, on all workers, and
+    after one of them has died."""
+    answered: set[int] = set()
+
+    async def client(server: Server, session: str, calls: int) -> None:
+        for _ in range(calls):
+            answered.add(await asyncio.to_thread(pid, server, session))
+
+    with redis() as store:
+        env = environment | {"FASTMCP_REDIS_URL": f"redis://127.0.0.1:{store.port}"}
+        with running(env, file, "--workers", "3") as server:
+            assert len(await asyncio.to_thread(pids, server, 3)) == 3
+            hellos = (asyncio.to_thread(ask, server.url, "initialize", HELLO) for _ in range(20))
+            sessions = [session for _, session in await asyncio.gather(*hellos)]
+            await asyncio.gather(*(client(server, session, 10) for session in sessions))
+            assert len(answered) == 3
+            victim = answered.pop()
+            os.kill(victim, signal.SIGKILL)
+            await asyncio.to_thread(pids, server, 1, {victim, *answered})
+            answered.clear()
+            await asyncio.gather(*(client(server, session, 2) for session in sessions))
+            assert victim not in answered
+            assert await asyncio.to_thread(server.stop) == 0

@@ -81,6 +81,7 @@ VARIANTS: dict[str, Any] = {
     "at /api": Starlette(routes=[Mount("/api", app)], lifespan=app.lifespan),
     "at /": Starlette(routes=[Mount("/", app)], lifespan=app.lifespan),
     "wrapped": wrapped,
+    "json": mcp.http_app(json_response=True),
 }
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from fastmcp import Context, FastMCP
+from fastmcp import Client, Context, FastMCP
 from fastmcp.exceptions import McpError, NotFoundError, ToolError
-from tests.support.asgi import STATELESS, Peer
+from tests.support.asgi import HANDSHAKE, STATELESS, Peer
 
 ERAS = ("2025-11-25", STATELESS)
 
@@ -25,8 +27,6 @@ def build(**options: bool) -> FastMCP:
 
     @mcp.tool(timeout=0.01)
     async def slow() -> None:
-        import asyncio
-
         await asyncio.Event().wait()
 
     @mcp.tool
@@ -96,3 +96,33 @@ async def test_no_context_is_left_behind():
     with pytest.raises(ToolError):
         await build().call_tool("fail", {"kind": "tool"})
     assert Context.current() is None
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_what_was_cancelled_inside_is_an_error_of_its_author(version: str):
+    """Nobody took the request back, and the server does not stop."""
+    mcp = FastMCP("cancelling")
+
+    async def wait_for_nothing() -> str:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+        return ""
+
+    def raise_it() -> str:
+        raise asyncio.CancelledError
+
+    mcp.tool(wait_for_nothing)
+    mcp.tool(raise_it)
+    mcp.resource("r://x")(wait_for_nothing)
+    peer = await Peer(mcp.http_app(), version).open()
+    async with Client(mcp, mode="legacy" if version in HANDSHAKE else "auto") as client:
+        for tool in ("wait_for_nothing", "raise_it"):
+            live = await peer.call(tool)
+            assert live.result["isError"] is True
+            assert live.text == f"Error calling tool {tool!r}: it raised CancelledError()"
+            with pytest.raises(ToolError, match="it raised CancelledError"):
+                await client.call_tool(tool)
+    live = await peer.request("resources/read", {"uri": "r://x"})
+    assert live.error["code"] == -32603
+    assert "server stopped" not in live.error["message"]

@@ -93,7 +93,7 @@ async def talk(ctx: Context) -> str:
 @mcp.tool
 async def remember(ctx: Context, value: str) -> str:
     await ctx.set_state("value", value)
-    return "remembered"
+    return f"remembered {await ctx.get_state('value')}"
 
 
 @mcp.tool

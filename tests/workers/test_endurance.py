@@ -7,13 +7,14 @@ import json
 import resource
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from fastmcp import Client
 from tests.support.process import Server, serve, uvicorn
 from tests.support.wire import Wire
 from tests.workers.conftest import HERE, environment, eventually
@@ -31,12 +32,25 @@ INITIALIZE: dict[str, Any] = {
 HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 
 
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Server]:
-    env = environment(tmp_path, None, EVENTS="", FASTMCP_HTTP_WRITE_TIMEOUT="2")
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Server]:
+    env = environment(folder, None, EVENTS="", **settings)
     del env["RETRY"]
     app = uvicorn("server:app", "--log-level", "warning")
     with serve(app, cwd=HERE, env=env) as server:
+        yield server
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path, FASTMCP_HTTP_WRITE_TIMEOUT="2") as server:
+        yield server
+
+
+@pytest.fixture
+def brief(tmp_path: Path) -> Iterator[Server]:
+    """Its sessions end after a second without use."""
+    with serving(tmp_path, FASTMCP_HTTP_SESSION_IDLE_TIMEOUT="1") as server:
         yield server
 
 
@@ -49,37 +63,36 @@ def _root(server: Server) -> str:
     return server.url.removesuffix("/mcp")
 
 
-async def abandon(server: Server, count: int) -> str:
-    """Initialize so many sessions and leave; the last one's id."""
-    id = ""
+async def abandon(server: Server, count: int) -> list[str]:
+    """Initialize so many sessions and leave; their ids, the oldest first."""
+    ids: list[str] = []
     connector = aiohttp.TCPConnector(limit=16)
     async with aiohttp.ClientSession(connector=connector, headers=HEADERS) as http:
 
         async def begin() -> None:
-            nonlocal id
             async with http.post(server.url, json=INITIALIZE) as response:
                 assert response.status == 200
                 await response.read()
-                id = response.headers["mcp-session-id"]
+                headers = {"mcp-session-id": response.headers["mcp-session-id"]}
             message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-            headers = {"mcp-session-id": id}
             async with http.post(server.url, json=message, headers=headers) as response:
                 assert response.status == 202
                 await response.read()
+            ids.append(headers["mcp-session-id"])
 
         left = count
         while left:
             batch = min(left, 64)
             await asyncio.gather(*(begin() for _ in range(batch)))
             left -= batch
-    return id
+    return ids
 
 
 @pytest.mark.timeout(180)
 async def test_t3_ten_thousand_idle_sessions_cost_nothing(one: Server):
     await abandon(one, 1000)  # what a process holds when it has been used
     before = await stats(one)
-    id = await abandon(one, 10_000)
+    *_, id = await abandon(one, 10_000)
     after = await stats(one)
     assert after["rss"] - before["rss"] <= 2 * 1024
     assert after["tasks"] <= before["tasks"] + 2
@@ -107,6 +120,76 @@ async def test_t3_what_is_refused_opens_nothing(one: Server):
                     assert 400 <= response.status < 500
     after = await stats(one)
     assert (after["records"], after["tasks"]) == (before["records"], before["tasks"])
+
+
+async def test_t3_sessions_that_are_ended_leave_nothing(one: Server):
+    before = await stats(one)
+    ids = await abandon(one, 300)
+    async with aiohttp.ClientSession() as http:
+        for id in ids:
+            async with http.delete(one.url, headers={"mcp-session-id": id}) as response:
+                assert response.status == 200
+    after = await stats(one)
+    assert (after["records"], after["tasks"]) == (before["records"], before["tasks"])
+
+
+async def test_t3_abandoned_sessions_end(brief: Server):
+    """Who asks for one uses it, so each is asked for once."""
+    before = await stats(brief)
+    ids = await abandon(brief, 1000)
+    middle = await stats(brief)
+    async with Wire(brief.url) as wire:
+
+        async def is_over() -> bool:
+            wire.session_id = ids.pop()
+            answer = await wire.send(
+                "POST", message=wire.message("ping"), headers=wire.standard_headers()
+            )
+            return answer.status == 404
+
+        await eventually(is_over, "the youngest has ended", 5)
+        assert ids
+        for _ in range(min(50, len(ids))):
+            assert await is_over()
+    await abandon(brief, 1000)
+    after = await stats(brief)
+    assert after["tasks"] <= before["tasks"] + 2
+    assert after["rss"] - middle["rss"] < 1024
+
+
+async def test_t3_what_is_in_use_does_not_end(brief: Server):
+    """A call that runs, and a stream that is open, for three times the time without use."""
+    async with Wire(brief.url) as caller, Wire(brief.url) as listener:
+        await caller.initialize()
+        await listener.initialize()
+        async with listener.listen():
+            assert (await caller.call("slow", {"seconds": 3, "tag": "on"})).text == "slow on"
+            for wire in (caller, listener):
+                assert (await wire.call("add", {"a": 1, "b": 2})).text == "3"
+
+
+async def test_t3_a_crowd_pushes_out_nobody_who_has_something_open(one: Server):
+    """More sessions than are remembered come while a stream is open and a question waits."""
+    asked, crowded = asyncio.Event(), asyncio.Event()
+
+    async def answer(message: dict[str, Any]) -> dict[str, Any]:
+        asked.set()
+        await crowded.wait()
+        return {"action": "accept", "content": {"value": "me"}}
+
+    async with Wire(one.url, capabilities={"elicitation": {}}) as wire:
+        await wire.initialize()
+        async with wire.listen() as events:
+            call = asyncio.create_task(wire.call("ask", {"question": "who"}, on_request=answer))
+            await asked.wait()
+            before = await stats(one)
+            await abandon(one, 1000)
+            assert (await stats(one))["records"] <= before["records"] + 512
+            crowded.set()
+            assert (await call).text == "who: me"
+            await wire.call("change")
+            message = await anext(event.message async for event in events if event.message)
+            assert message["method"] == "notifications/prompts/list_changed"
 
 
 @asynccontextmanager
@@ -171,6 +254,38 @@ async def test_t12_many_clients_at_once(one: Server):
             return (await wire.call("add", {"a": 2, "b": 2})).text
 
     assert set(await asyncio.gather(*(client() for _ in range(250)))) == {"4"}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_t12_two_hundred_clients_one_after_another(one: Server, mode: str):
+    for number in range(200):
+        async with Client(one.url, mode=mode) as client:
+            assert (await client.call_tool("add", {"a": number, "b": 1})).data == number + 1
+
+
+async def test_t20_a_stream_that_nobody_reads_is_taken_over(one: Server):
+    """Its connection is half dead: nobody is there any more, and nobody closed it."""
+    async with Wire(one.url) as wire:
+        await wire.initialize()
+        before = await stats(one)
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1024)
+        headers = {**wire.standard_headers(), "Accept": "text/event-stream"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        try:
+            async with wire.listen() as events:
+                await wire.call("change")
+                message = await anext(event.message async for event in events if event.message)
+                assert message["method"] == "notifications/prompts/list_changed"
+
+                async def one_is_left() -> bool:
+                    return (await stats(one))["tasks"] <= before["tasks"] + 3
+
+                await eventually(one_is_left, "the older stream has ended")
+        finally:
+            writer.transport.abort()
 
 
 async def test_slow_senders_and_half_open_connections(one: Server):

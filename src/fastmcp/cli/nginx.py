@@ -53,7 +53,9 @@ location {path} {{
 
 _UPSTREAM_BLOCK: Final = """\
 upstream {name} {{
-    # Any of them serves any session if FASTMCP_SESSION_KEY is the same on all.
+    # Any of them serves any session if FASTMCP_SESSION_KEY is the same on all. max_fails=0: an
+    # answer that breaks off says nothing against its server, and nginx would else pass that
+    # server over for 10 seconds, and answer 502 where there is no other.
 {servers}
     # Connections are kept, for less than the 5 seconds after which uvicorn closes idle ones, so
     # that no request meets one that is being closed.
@@ -108,7 +110,7 @@ def nginx(
     if not full:
         print(location, end="")
         return 0
-    servers = "".join(f"    server {one};\n" for one in upstreams)
+    servers = "".join(f"    server {one} max_fails=0;\n" for one in upstreams)
     indented = "".join(
         f"    {line}" if line.strip() else line for line in location.splitlines(True)
     )

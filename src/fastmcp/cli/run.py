@@ -35,8 +35,8 @@ Transport = Literal["stdio", "http", "sse", "streamable-http"]
 
 _RELOAD_GRACE_SECONDS: Final = 3.0
 """Whoever edits a file waits for its restart: calls have less time than in earnest."""
-_OWN_OPTIONS: Final = frozenset(("app", "host", "port", "workers", "reload", "log_level"))
-"""Settings of uvicorn that are options of this command, or none at all."""
+_OWN_OPTIONS: Final = frozenset(("host", "port", "workers", "reload", "log_level"))
+"""Settings of uvicorn that are options of this command."""
 
 
 def run(
@@ -135,7 +135,8 @@ def _tell_that_it_serves(link: socket.socket | None) -> Callable[[], Awaitable[N
     async def tell() -> None:
         nonlocal link
         if link is not None:
-            link.send(b".")
+            with suppress(OSError):  # the supervisor is gone; whoever waits for its end ends us
+                link.send(b".")
             link = None
 
     return tell
@@ -194,7 +195,7 @@ def _tuning(pairs: list[str], transport: str) -> dict[str, Any]:
     """What `--uvicorn-arg` says, checked: a value is JSON, or the text itself."""
     if pairs and transport == "stdio":
         raise CliError("--uvicorn-arg is for a server that listens: add --transport http.", 2)
-    known = set(inspect.signature(uvicorn.Config).parameters) - _OWN_OPTIONS
+    known = set(inspect.signature(uvicorn.Config).parameters) - {"app"}
     tuning: dict[str, Any] = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
@@ -202,7 +203,9 @@ def _tuning(pairs: list[str], transport: str) -> dict[str, Any]:
         if not sign:
             raise CliError(f"--uvicorn-arg {pair} has no value: write it as key=value.", 2)
         if key in _OWN_OPTIONS:
-            raise CliError(f"--uvicorn-arg {key} is not for uvicorn here: use --{key}.", 2)
+            raise CliError(
+                f"--uvicorn-arg {key} is not for uvicorn here: use --{key.replace('_', '-')}.", 2
+            )
         if key not in known:
             raise CliError(f"--uvicorn-arg {key}: uvicorn.Config has no such setting.", 2)
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, Protocol, Self, cast
 
 import mcp_types
+from pydantic_core import from_json
 
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.prompts.base import PromptResult
@@ -45,7 +46,7 @@ from fastmcp.server.registry import (
     VisibilityRule,
 )
 from fastmcp.server.sessions import Session
-from fastmcp.server.state import SessionState
+from fastmcp.server.state import SessionState, as_json
 from fastmcp.utilities.threads import abandoned
 from fastmcp.utilities.versions import VersionSpec
 
@@ -578,7 +579,9 @@ class Context:
     # state
 
     async def set_state(self, key: str, value: Any, *, serializable: bool = True) -> None:
-        """Keep a value for the session (`session_id`) for a day.
+        """Keep a value for the session.
+
+        Where there is none (the stateless era, stateless HTTP), for the rest of this request.
 
         Args:
             key: its name.
@@ -587,26 +590,31 @@ class Context:
         Raises:
             TypeError: a serializable value is not JSON.
         """
-        if serializable:
-            await self._server.session_state.set(self.session, self.session_id, key, value)
+        if serializable and self.session is not None:
+            await self._server.session_state.set(self.session, key, value)
             if self._request_state is not None:
                 self._request_state.pop(key, None)
-        else:
-            if self._request_state is None:
-                self._request_state = {}
-            self._request_state[key] = value
+            return
+        if serializable:
+            value = from_json(as_json(key, value))
+        if self._request_state is None:
+            self._request_state = {}
+        self._request_state[key] = value
 
     async def get_state(self, key: str) -> Any:
         """The value kept under a key, or None."""
         if self._request_state is not None and key in self._request_state:
             return self._request_state[key]
-        return await self._server.session_state.get(self.session, self.session_id, key)
+        if self.session is None:
+            return None
+        return await self._server.session_state.get(self.session, key)
 
     async def delete_state(self, key: str) -> None:
         """Forget a value."""
         if self._request_state is not None:
             self._request_state.pop(key, None)
-        await self._server.session_state.delete(self.session, self.session_id, key)
+        if self.session is not None:
+            await self._server.session_state.delete(self.session, key)
 
     # what this session sees
 

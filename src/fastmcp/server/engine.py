@@ -30,7 +30,7 @@ from fastmcp.server.registry import Registry, View
 from fastmcp.server.state import SessionState
 from fastmcp.settings import OnDisconnect
 
-__all__ = ["Engine", "Handler"]
+__all__ = ["Engine", "Handler", "is_cancelled"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
@@ -39,6 +39,13 @@ Chain: TypeAlias = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 
 Handler: TypeAlias = "Callable[[Engine, Context, dict[str, Any]], Awaitable[dict[str, Any]]]"
 """Serves one method: the request's params in, the result's members out."""
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether an error is the cancellation of the current task, by its client or its server; and
+    not one of something that the author's code awaited."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 class Engine:
@@ -131,11 +138,11 @@ class Engine:
             return encode_result(call.id, result), 0
         except McpError as exc:
             return encode_error(call.id, exc), exc.code
-        except asyncio.CancelledError:
-            raise
         except Exception:
             _logger.exception("%s failed", call.method)
-        except SystemExit as exc:  # a call ends itself, not the server
+        except (SystemExit, asyncio.CancelledError) as exc:  # a call ends itself, not the server
+            if is_cancelled(exc):
+                raise
             _logger.error("%s failed: the handler raised %r", call.method, exc)
         finally:
             context.deactivate(token)
@@ -161,7 +168,9 @@ class Engine:
                 await self._notice_handler(self, context, notice.params)
         except Exception:
             _logger.exception("%s failed", notice.method)
-        except SystemExit as exc:
+        except (SystemExit, asyncio.CancelledError) as exc:
+            if is_cancelled(exc):
+                raise
             _logger.error("%s failed: the handler raised %r", notice.method, exc)
         finally:
             context.deactivate(token)

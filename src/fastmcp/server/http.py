@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -203,27 +204,17 @@ def create_streamable_http_app(
         path: where the endpoint is; with and without the trailing slash.
         routes: further routes, not guarded and not authenticated.
         middleware: the user's, outside of everything.
-        json_response: answer calls as JSON always; notifications of a call are then dropped.
-        stateless_http: no sessions; any worker answers any request.
         debug: Starlette's debug pages.
-        host_origin_protection: the DNS rebinding guard, see `HostOriginGuardMiddleware`.
-        allowed_hosts: hosts it lets through.
-        allowed_origins: origins it lets through.
-        session_idle_timeout: seconds after which an unused session ends, or None.
-        session_lifetime: seconds after which any session ends, or None.
-        event_store: keeps the streams of calls, so that clients can resume them.
-        retry_interval: milliseconds after which a client shall come back to a broken stream.
-        cors_origins: whose pages may talk to the server from other origins; the guard lets
-            them through as well.
-        cors_credentials: pages may send cookies too.
-        health: serve `/healthz` and `/readyz`.
-        shutdown_grace: seconds that running calls have when the server is told to stop.
-        keepalive_interval: seconds between comments on a silent stream, 0 for none; the setting's
-            by default.
-        max_body_bytes: the largest request body; the setting's by default.
+        json_response: as for `FastMCP.http_app`, and so are all others; None stands for the
+            setting only in `keepalive_interval` and `max_body_bytes`, and else for nothing.
     Raises:
         ValueError: a setting is out of its range.
     """
+    _check_range("keepalive_interval", keepalive_interval)
+    _check_range("retry_interval", retry_interval)
+    _check_range("session_idle_timeout", session_idle_timeout, zero=False)
+    _check_range("session_lifetime", session_lifetime, zero=False)
+    _check_range("shutdown_grace", shutdown_grace)
     settings = get_settings()
     if event_store is None and settings.redis_url is not None and not stateless_http:
         event_store = EventStore(line_at(settings.redis_url.get_secret_value()))
@@ -290,6 +281,18 @@ def create_streamable_http_app(
     app.state.path = path
     app.state.transport_type = "streamable-http"
     return app
+
+
+def _check_range(name: str, value: float | None, zero: bool = True) -> None:
+    """What the settings allow is allowed here.
+
+    Raises:
+        ValueError: it is out of its range.
+    """
+    if value is None or (math.isfinite(value) and (value > 0 or (zero and value == 0))):
+        return
+    least = "0 or more" if zero else "more than 0"
+    raise ValueError(f"{name} must be {least}, and finite; got {value:g}")
 
 
 async def _not_stopping() -> bool:

@@ -771,28 +771,14 @@ class FastMCP:
             log_level: the level of uvicorn's and this package's log.
             path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
             uvicorn_config: further settings of `uvicorn.Config`.
-            middleware: as for `http_app`, and so are the following.
-            json_response: see `http_app`.
-            stateless_http: see `http_app`.
             stateless: the same as `stateless_http`.
-            host_origin_protection: see `http_app`.
-            allowed_hosts: see `http_app`.
-            allowed_origins: see `http_app`.
             sockets: bound sockets to listen on instead of host and port.
-            cors_origins: see `http_app`.
-            cors_credentials: see `http_app`.
-            health: see `http_app`.
-            shutdown_grace: see `http_app`.
+            middleware: see `http_app`, and so for all others.
 
         Raises:
             SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
                 could not start (3).
-            event_store: see `http_app`.
-            retry_interval: see `http_app`.
-            session_idle_timeout: see `http_app`.
-            session_lifetime: see `http_app`.
-            max_body_bytes: see `http_app`.
-            keepalive_interval: see `http_app`.
+            ValueError: as for `http_app`, and so is NotImplementedError.
         """
         settings = get_settings()
         host = host or settings.host
@@ -869,17 +855,22 @@ class FastMCP:
                 with path="/" that is mounted at "/mcp" is at "/mcp/" alone: "/mcp" is redirected
                 by Starlette's `Mount` before this application sees it.)
             middleware: Starlette middleware around everything.
-            json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE.
-            stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP.
+            json_response: answer calls as JSON always; FASTMCP_JSON_RESPONSE. Then nothing is
+                sent while a call runs, and a proxy may cut one that takes longer than its
+                time-out; nothing can be asked; what is said goes to the session's own stream.
+            stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP. Then nothing
+                can be asked there, and what `ctx.set_state` keeps ends with the request.
             transport: "http" or "streamable-http".
             event_store: keeps the streams of calls, so that clients can resume them
                 (`fastmcp.server.event_store.EventStore`).
             retry_interval: milliseconds after which a client shall come back to a broken stream.
-            host_origin_protection: the guard against DNS rebinding: "auto" (the default: where
-                a loopback address is served), True (every request) or False.
-            allowed_hosts: hosts that the guard lets through.
-            allowed_origins: origins that the guard lets through.
-            session_idle_timeout: seconds after which an unused session ends.
+            host_origin_protection: the guard against DNS rebinding: "auto" (where a loopback
+                address is served or a list is given), True (every request) or False;
+                FASTMCP_HTTP_HOST_ORIGIN_PROTECTION, else "auto".
+            allowed_hosts: hosts that the guard lets through; FASTMCP_HTTP_ALLOWED_HOSTS.
+            allowed_origins: origins that the guard lets through; FASTMCP_HTTP_ALLOWED_ORIGINS.
+            session_idle_timeout: seconds after which an unused session ends;
+                FASTMCP_HTTP_SESSION_IDLE_TIMEOUT, else never.
             session_lifetime: seconds after which any session ends; FASTMCP_HTTP_SESSION_LIFETIME,
                 else a week.
             cors_origins: whose pages may talk to the server from other origins, such as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
@@ -21,7 +22,7 @@ from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
-from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.engine import Engine, Handler, is_cancelled
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
@@ -137,7 +138,10 @@ async def _run(
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         raise ToolError(_told(engine, name, exc)) from exc
-    except SystemExit as exc:  # `exit()` in an author's function ends the call, not the server
+    except (SystemExit, asyncio.CancelledError) as exc:
+        if is_cancelled(exc):
+            raise
+        # `exit()` in an author's function ends the call, not the server.
         _logger.error("Error calling tool %r: it raised %r", name, exc)
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
 

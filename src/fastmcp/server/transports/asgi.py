@@ -54,15 +54,14 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
     Args:
         receive: the ASGI channel.
         declared_length: the `Content-Length` header; a length over the limit is refused unread.
-        limit: bytes; 0 for none.
+        limit: bytes.
     Raises:
         BodyTooLarge: over the limit.
         ClientGone: the client left.
     """
     # Nobody sends so much, and Python refuses to read a number of thousands of digits.
     if (
-        limit
-        and declared_length is not None
+        declared_length is not None
         and declared_length.isdigit()
         and (len(declared_length) > _MOST_DIGITS or int(declared_length) > limit)
     ):
@@ -72,7 +71,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         raise ClientGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        if limit and len(body) > limit:
+        if len(body) > limit:
             raise BodyTooLarge(more=False)
         return body
     chunks = [body]
@@ -84,7 +83,7 @@ async def read_body(receive: Receive, declared_length: bytes | None, limit: int)
         chunk: bytes = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)
-        if limit and size > limit:
+        if size > limit:
             raise BodyTooLarge(more=message.get("more_body", False))
         if not message.get("more_body", False):
             return b"".join(chunks)

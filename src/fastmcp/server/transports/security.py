@@ -5,7 +5,8 @@ A page of a stranger can make a browser send requests to a server on the same ma
 `Origin` (2025-11-25, basic/transports, "Security Warning"). In mode "auto" the guard acts
 where the danger is: on connections that arrive at a loopback address. A request that a reverse
 proxy passes on carries a public `Host` and says so (`Forwarded`, `X-Forwarded-*`); without an
-`Origin` no browser sent it, and it is let through; so are the pages that are listed by name.
+`Origin` it is no POST of a page, and it is let through (a page's GET may come without one, and can
+do nothing: the session it would need begins with a POST); so are the pages that are listed by name.
 """
 
 from __future__ import annotations

@@ -81,8 +81,6 @@ class Grace:
     """
 
     def __init__(self, seconds: float) -> None:
-        if seconds < 0:
-            raise ValueError(f"shutdown_grace must be 0 or more seconds, got {seconds:g}")
         self.seconds = seconds
         self.running: set[asyncio.Task[Any]] = set()
 
@@ -105,6 +103,9 @@ class Grace:
             for task in [task for task in self.running if task.get_loop() is loop]:
                 task.cancel()
 
+        for key, known in list(_listeners.items()):  # a copy: other threads have servers as well
+            if known.loop.is_closed():
+                _listeners.pop(key, None)
         return _listen(_Listener(begin, self.running, end, self.seconds))
 
 
@@ -159,9 +160,6 @@ def _listen(listener: _Listener) -> Callable[[], None]:
                 _replaced[number] = current
                 signal.signal(number, _handle)
                 _told.clear()  # another run than the one that was told to stop
-    for key, known in list(_listeners.items()):  # a copy: other threads have servers as well
-        if known.loop.is_closed():
-            _listeners.pop(key, None)
     key = object()
     _listeners[key] = listener
     if _told.is_set():
@@ -212,16 +210,21 @@ def _waiting_at(server: uvicorn.Server) -> list[socket]:
     return found
 
 
-async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -> None:
-    """uvicorn's own, after its application was told."""
-    served = self.server_state.tasks
+def _tell(server: uvicorn.Server) -> None:
+    """Tell whoever serves a request of this server."""
+    served = server.server_state.tasks
     told = [one for one in list(_listeners.values()) if not one.tasks.isdisjoint(served)]
     for listener in told:
         listener.begin()
-    if told and self.config.timeout_graceful_shutdown is None:
+    if told and server.config.timeout_graceful_shutdown is None:
         # For what does not let itself be cancelled: uvicorn would wait for ever.
         longest = max(listener.grace for listener in told)
-        self.config.timeout_graceful_shutdown = math.ceil(longest) + 1
+        server.config.timeout_graceful_shutdown = math.ceil(longest) + 1
+
+
+async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -> None:
+    """uvicorn's own, after its application was told."""
+    _tell(self)
     loop = asyncio.get_running_loop()
     if any(one.loop is loop for one in _listeners.values()):
         # uvicorn closes at once what has connected and not been heard yet, and its client is
@@ -242,4 +245,5 @@ async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -
                 connection,
             )
         await asyncio.sleep(_HEARING)
+        _tell(self)  # what came meanwhile
     await _uvicorn_shutdown(self, sockets)
