@@ -125,8 +125,10 @@ async def test_ended():
     session = sessions.create("2025-11-25", INFO, {})
     call = Call()
     session.begin(1, call)
+    await session.remember("key", "value")
     await sessions.end(session)
     assert call.cancelled == 1
+    assert await shared.notes(session.name) == {"ended": "1"}
     assert sessions.known(session.id) is None
     assert await sessions.find(session.id) is None
     assert await other.find(session.id) is None
@@ -438,6 +440,17 @@ async def test_a_restarted_application_knows_its_sessions():
     peer = await Peer(build().http_app(), capabilities={"roots": {}}).open()
     peer.app = build().http_app()
     assert (await peer.call("me")).text == f"peer ['roots'] {peer.session_id}"
+
+
+async def test_a_session_subscribes_to_so_much_and_no_more():
+    peer = await Peer(build().http_app()).open()
+    for number in range(1000):
+        await peer.request("resources/subscribe", {"uri": f"a:{number}"})
+    for uri in ("a:1000", "a:" + "x" * 5000):
+        refused = await peer.request("resources/subscribe", {"uri": uri})
+        assert refused.error["code"] == -32602
+    await peer.request("resources/unsubscribe", {"uri": "a:1"})
+    assert (await peer.request("resources/subscribe", {"uri": "a:1000"})).result == {}
 
 
 async def test_a_server_with_another_key_does_not():

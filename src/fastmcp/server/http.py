@@ -445,9 +445,11 @@ class _Life:
     async def leave(self) -> None:
         """Leave both."""
         self._loop = None
-        if self._sessions is not None:
-            await self._sessions.stop()
-        await self._engine.lifespan.release()
+        try:
+            if self._sessions is not None:
+                await self._sessions.stop()
+        finally:
+            await self._engine.lifespan.release()
         if self._unhear is not None:
             self._unhear()
 

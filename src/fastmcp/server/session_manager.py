@@ -23,6 +23,7 @@ from fastmcp.protocol import jsonrpc, session_token
 from fastmcp.protocol.jsonrpc import RequestId, Response
 from fastmcp.protocol.session_token import Claims
 from fastmcp.server.backplane.base import (
+    ENDED,
     Answered,
     Backplane,
     BackplaneDown,
@@ -43,7 +44,6 @@ _logger: Final = logging.getLogger("fastmcp.server.sessions")
 _CLIENT_INFO_KEPT: Final = ("name", "title", "version")
 """Icons, descriptions and the like would make the session id outgrow a header."""
 
-_ENDED: Final = "ended"
 _USED: Final = "used"
 _ASK: Final = re.compile(r"([0-9a-f]{8})\.[0-9]+")
 """A question's id, which begins with the name of the worker that asked."""
@@ -188,7 +188,7 @@ class SessionManager:
             facts = {**await self.backplane.notes(claims.jti), **noted}
         finally:
             self._asked.pop(claims.jti, None)
-        if facts.get(_ENDED) is not None:
+        if facts.get(ENDED) is not None:
             return None
         known = self._records.get(token)  # another request may have been faster
         if known is not None:
@@ -220,7 +220,7 @@ class SessionManager:
         Raises:
             BackplaneDown: others could not be told, so it goes on everywhere.
         """
-        await self.note(session, {_ENDED: "1"})
+        await self.note(session, {ENDED: "1"})
         self._drop(session)
 
     def forget(self, session: Session) -> None:
@@ -281,7 +281,8 @@ class SessionManager:
         return await self.backplane.send(worker, message)
 
     async def cancel_elsewhere(self, session: Session, id: RequestId) -> None:
-        await self.backplane.broadcast(Cancelled(session.name, id))
+        with suppress(BackplaneDown):  # a notification is not answered, whatever becomes of it
+            await self.backplane.broadcast(Cancelled(session.name, id))
 
     async def say_elsewhere(self, session: Session, message: bytes) -> None:
         await self._tell_streams(session, Said(session.name, message))
@@ -328,7 +329,7 @@ class SessionManager:
         elif isinstance(message, StreamClosed):
             if session.stream is not None:
                 session.stream.stop()
-        elif message.facts.get(_ENDED) is not None:
+        elif message.facts.get(ENDED) is not None:
             self._drop(session)
         else:
             self._learn(session, message.facts)
@@ -360,7 +361,7 @@ class SessionManager:
     async def _look_again(self, session: Session) -> None:
         with suppress(BackplaneDown):  # the next reconnection says so again
             facts = await self.backplane.notes(session.name)
-            if _ENDED in facts:
+            if ENDED in facts:
                 self._drop(session)
                 return
             self._learn(session, facts)

@@ -55,6 +55,8 @@ class Keeper(Protocol):
 
     async def fact(self, session: Session, name: str) -> str | None: ...
 
+    async def answer(self, session: Session, response: Response) -> bool: ...
+
     async def cancel_elsewhere(self, session: Session, id: RequestId) -> None: ...
 
     async def say_elsewhere(self, session: Session, message: bytes) -> None: ...
@@ -281,6 +283,18 @@ class Session:
         else:
             future.set_result(response.result)
         return True
+
+    async def answer_anywhere(self, response: Response) -> bool:
+        """The same, whichever worker waits for it.
+
+        Returns:
+            False where the worker that asked is gone.
+        Raises:
+            BackplaneDown: it cannot be reached now.
+        """
+        if self.keeper is None:
+            return self.answer(response)
+        return await self.keeper.answer(self, response)
 
     # messages that belong to no request
 

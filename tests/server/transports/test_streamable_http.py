@@ -120,7 +120,7 @@ async def test_progress_and_log_come_on_the_calls_own_stream(stage: Stage, versi
     live = await peer.call("step", {"n": 3}, meta={"progressToken": "t"})
     assert live.is_stream
     assert live.headers["x-accel-buffering"] == "no"
-    assert "no-cache" in live.headers["cache-control"]
+    assert "no-store" in live.headers["cache-control"]
     progress = [m["params"] for m in live.sent("notifications/progress")]
     assert progress[-1] == {"progressToken": "t", "progress": 3, "total": 3, "message": "step 3"}
     assert [p["progress"] for p in progress] == [1, 2, 3]

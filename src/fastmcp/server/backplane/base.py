@@ -20,6 +20,7 @@ from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.bus import AnyChange
 
 __all__ = [
+    "ENDED",
     "STATE",
     "Answered",
     "Backplane",
@@ -40,6 +41,9 @@ __all__ = [
 Facts: TypeAlias = Mapping[str, str | None]
 """What is known of a session beside its id, as text by name; in an update None forgets one."""
 
+
+ENDED: Final = "ended"
+"""The fact that a session is over; with it every other fact of it goes."""
 
 STATE: Final = "state:"
 """Begins the names of facts that are an author's values: workers ask for them when they are

@@ -6,7 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 
-from fastmcp.server.backplane.base import Facts, Message, Receive
+from fastmcp.server.backplane.base import ENDED, Facts, Message, Receive
 from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.bus import Bus, Change
 
@@ -25,6 +25,8 @@ class Notes:
 
     def update(self, session: str, facts: Facts) -> None:
         known = self._facts.setdefault(session, {})
+        if facts.get(ENDED) is not None:
+            known.clear()
         for name, value in facts.items():
             if value is None:
                 known.pop(name, None)

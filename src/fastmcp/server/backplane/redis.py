@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from fastmcp.server.backplane.base import (
+    ENDED,
     STATE,
     BackplaneDown,
     Facts,
@@ -41,6 +42,7 @@ _logger: Final = logging.getLogger("fastmcp.server.backplane")
 _KEPT: Final = 1000
 """Changes that the feed and its stream keep."""
 _CHANGES_TTL: Final = 24 * 3600
+_LEASE: Final = 12
 _FOREVER: Final = 30 * 24 * 3600.0
 _WAKE: Final = b""
 _encode_change: Final = msgspec.msgpack.Encoder().encode
@@ -84,6 +86,7 @@ class RedisBackplane:
         await self._line.hear(f"{self._base}:all", self._hear)
         await self._line.hear(f"{self._base}:to:{self.worker}", self._hear)
         self._unsubscribe = self._bus.subscribe(self._published)
+        self._spawn(self._renew())
         with suppress(BackplaneDown):
             await self._mirror_all()
             await self._compare_keys()
@@ -114,6 +117,10 @@ class RedisBackplane:
         self._receive = None
         for task in list(self._tasks):
             task.cancel()
+        for channel in ("all", f"to:{self.worker}"):
+            await self._line.unhear(f"{self._base}:{channel}")
+        with suppress(BackplaneDown):
+            await self._line.do(lambda redis: redis.delete(self._lease(self.worker)))
         await self._line.release()
 
     async def ready(self) -> bool:
@@ -190,7 +197,24 @@ class RedisBackplane:
 
     async def send(self, worker: str, message: Message) -> bool:
         channel, data = f"{self._base}:to:{worker}", self._own(message)
-        return bool(await self._line.do(lambda redis: redis.publish(channel, data)))
+        if await self._line.do(lambda redis: redis.publish(channel, data)):
+            return True
+        if await self._line.do(lambda redis: redis.exists(self._lease(worker))):
+            # It lives and does not listen for the moment: its connection is being made anew.
+            raise BackplaneDown(f"The worker {worker}")
+        return False
+
+    def _lease(self, worker: str) -> str:
+        return f"{self._base}:worker:{worker}"
+
+    async def _renew(self) -> None:
+        """Say that this worker lives, so that one that cannot be heard is told from a dead one."""
+        while True:
+            with suppress(BackplaneDown):
+                await self._line.do(
+                    lambda redis: redis.set(self._lease(self.worker), b"", px=_LEASE * 1000)
+                )
+            await asyncio.sleep(_LEASE / 4)
 
     async def broadcast(self, message: Message) -> None:
         data = self._own(message)
@@ -234,6 +258,8 @@ class RedisBackplane:
 
         async def write(redis: Any) -> None:
             pipeline = redis.pipeline(transaction=False)
+            if ENDED in kept:
+                pipeline.delete(key)
             if kept:
                 pipeline.hset(key, mapping=kept)
             if gone:

@@ -34,6 +34,10 @@ __all__ = ["HANDLERS", "components", "read", "template_components"]
 
 _logger: Final = logging.getLogger("fastmcp.server.resources")
 
+_MOST_SUBSCRIPTIONS: Final = 1000
+_LONGEST_URI: Final = 4096
+"""What a session may have kept for it at every worker."""
+
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
@@ -166,8 +170,14 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
     uri = params.get("uri")
     if not isinstance(uri, str):
         raise invalid_params("Invalid params: uri must be a string")
-    if context.session is not None:
-        await context.session.subscribe(uri)
+    session = context.session
+    if session is not None:
+        if len(uri) > _LONGEST_URI or len(session.subscriptions) >= _MOST_SUBSCRIPTIONS:
+            raise invalid_params(
+                f"Invalid params: a session subscribes to at most {_MOST_SUBSCRIPTIONS} resources, "
+                f"with URIs of at most {_LONGEST_URI} characters"
+            )
+        await session.subscribe(uri)
     return {}
 
 

@@ -8,11 +8,13 @@ A client that reads no event stream gets the responses as one JSON array
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import cast
 
 from fastmcp.protocol.classify import Batch, Call, Notice, Reply
 from fastmcp.protocol.headers import Accepts
 from fastmcp.protocol.jsonrpc import Malformed, encode_error
+from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange
 from fastmcp.server.sessions import Session
@@ -69,7 +71,8 @@ class BatchExchange(HttpExchange):
                 await engine.notice(item, _Member(self))
             elif isinstance(item, Reply):
                 if self.session is not None:
-                    self.session.answer(item.response)
+                    with suppress(BackplaneDown):  # one answer of a batch has no status of its own
+                        await self.session.answer_anywhere(item.response)
             else:
                 responses.append(_malformed(item))
         try:

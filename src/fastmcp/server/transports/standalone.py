@@ -29,6 +29,8 @@ from fastmcp.server.transports.http_exchange import StreamPolicy
 
 __all__ = ["StandaloneStream", "is_standalone"]
 
+_LOOK: Final = 15.0
+"""Seconds after which a stream without comments looks whether its time is over."""
 _MARK: Final = "~"
 """Begins the stream's name in event ids: names of calls' streams cannot begin with it."""
 
@@ -94,7 +96,7 @@ class StandaloneStream(EventStream):
             frames = self._waiting()
             if frames:
                 yield frames
-            elif not await self._reader.wait(self._policy.keepalive):
+            elif not await self._reader.wait(self._policy.keepalive or _LOOK):
                 yield None
 
     def _first(self) -> bytes:

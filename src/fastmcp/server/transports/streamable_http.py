@@ -318,7 +318,7 @@ class StreamableHTTP:
                 await _reject(send, found)
                 return
             try:
-                taken = await self._sessions.answer(found, reply.response)
+                taken = await found.answer_anywhere(reply.response)
             except BackplaneDown as down:
                 await _reject(send, Reject(503, down))
                 return
