@@ -168,6 +168,7 @@ async def test_requests_of_the_whole_server(stage: Stage, version: str):
     with set_settings(http_max_requests=5):
         app = stage.mcp.http_app()
     peers = [await Peer(app, version).open() for _ in range(2)]
+    await goes_on(peers[0])  # what waits for the application to start is not served yet
     waiting = await begin(stage, peers[0], 5)
     for peer in peers:
         live = await peer.call("add", {"a": 1, "b": 2}, id=3)
