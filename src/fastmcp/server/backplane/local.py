@@ -40,6 +40,9 @@ from fastmcp.server.session_keys import SessionKeys
 __all__ = ["LocalBackplane"]
 
 _logger: Final = logging.getLogger("fastmcp.server.backplane")
+_AGAIN: Final = (0.05, 0.25, 1.0)
+"""Pauses, in seconds, before a worker that hung up is called again: one that dies closes what it
+listens on last, and must be found dead and not busy."""
 _NEW: Final = b"new"
 _WORKING: Final = b"working"
 """The end of a greeting; neither is a message."""
@@ -265,14 +268,19 @@ class LocalBackplane(MemoryBackplane):
             return
         with suppress(OSError):  # too busy to answer in time: some other time
             async with asyncio.timeout(self._patience):
-                try:
-                    reader, writer = await asyncio.open_unix_connection(path, limit=LIMIT)
-                except (ConnectionRefusedError, FileNotFoundError):
-                    self._meeting.remove(worker)
-                    return
-                line = await self._admit(reader, writer, self._proof.call(worker, reader, writer))
-                if line is not None:
-                    await line.greeted.wait()
+                for pause in _AGAIN:
+                    try:
+                        reader, writer = await asyncio.open_unix_connection(path, limit=LIMIT)
+                    except (ConnectionRefusedError, FileNotFoundError):
+                        self._meeting.remove(worker)
+                        return
+                    proof = self._proof.call(worker, reader, writer)
+                    with suppress(ConnectionResetError, BrokenPipeError):
+                        line = await self._admit(reader, writer, proof)
+                        if line is not None:
+                            await line.greeted.wait()
+                            return
+                    await asyncio.sleep(pause)
 
     def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._open:
@@ -291,17 +299,23 @@ class LocalBackplane(MemoryBackplane):
         writer: asyncio.StreamWriter,
         proof: Awaitable[str],
     ) -> Line | None:
-        """The line that a connection becomes once the other side has proved itself."""
+        """The line that a connection becomes once the other side has proved itself; None where it
+        hung up.
+
+        Raises:
+            PermissionError: it has another key.
+        """
         worker = ""
         try:
             worker = await proof
-        except Stranger:
+        except Stranger as exc:
             if not self._warned:
                 self._warned = True
                 _logger.warning(
                     "A worker with another session key was refused: the workers of one server "
                     "need the same FASTMCP_SESSION_KEY, or the same FASTMCP_HOME and none"
                 )
+            raise PermissionError from exc
         except asyncio.IncompleteReadError:
             pass  # it refused us, or ended
         finally:

@@ -42,7 +42,7 @@ _logger: Final = logging.getLogger("fastmcp.server.backplane")
 _KEPT: Final = 1000
 """Changes that the feed and its stream keep."""
 _CHANGES_TTL: Final = 24 * 3600
-_LEASE: Final = 12
+_LEASE: Final = 6
 _FOREVER: Final = 30 * 24 * 3600.0
 _WAKE: Final = b""
 _encode_change: Final = msgspec.msgpack.Encoder().encode
