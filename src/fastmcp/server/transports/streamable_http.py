@@ -214,11 +214,14 @@ class StreamableHTTP:
         session: Session | None = None
         stateless = call.era is Era.STATELESS
         if not stateless and self._sessions is not None:
-            found = await self._session_of(call, headers, scope, self._sessions)
-            if isinstance(found, Reject):
-                await _reject(send, found)
-                return
-            session = found
+            session = _known_session(call, headers, scope, self._sessions)
+            if session is None:
+                found = await self._session_of(call, headers, scope, self._sessions)
+                if isinstance(found, Reject):
+                    await _reject(send, found)
+                    return
+                session = found
+            call.version = session.version
             if session.running >= self._limits.session_requests and call.method != "ping":
                 await _reject(send, self._limits.session_full(call.id))
                 return
@@ -286,13 +289,10 @@ class StreamableHTTP:
                 session = sessions.create(version, info, capabilities, owner_of(scope))
             except McpError as exc:
                 return Reject(400, exc, call.id)
-            call.version = version
             return session
         found = await _find_session(headers, scope, sessions)
         if isinstance(found, Reject):
             found.id = call.id
-        else:
-            call.version = found.version
         return found
 
     async def _notice(
@@ -482,6 +482,16 @@ def _uncancel(exchange: Exchange) -> None:
     """The cancellation was ours and ends here; the task still has its response to finish."""
     if exchange.task is not None:
         exchange.task.uncancel()
+
+
+def _known_session(
+    call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
+) -> Session | None:
+    """The session of a call, where nobody has to be asked for it: the way of most calls."""
+    token = headers.get(b"mcp-session-id")
+    if token is None or call.method == "initialize":
+        return None
+    return sessions.known(token.decode("latin-1"), owner_of(scope) if "user" in scope else "")
 
 
 async def _find_session(
