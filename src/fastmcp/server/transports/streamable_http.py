@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from typing import Final, Protocol, cast
 
 from fastmcp.exceptions import McpError
@@ -126,7 +125,8 @@ class StreamableHTTP:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._life.running and not await self._started(send):
             return
-        if sum(map(len, chain.from_iterable(scope["headers"]))) > self._limits.header_bytes:
+        size = sum([len(name) + len(value) for name, value in scope["headers"]])
+        if size > self._limits.header_bytes:
             await _reject(send, self._limits.header_too_large())
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
