@@ -31,6 +31,7 @@ __all__ = ["Entry", "EventStore", "StoreDown", "UnknownEvent"]
 _logger: Final = logging.getLogger("fastmcp.server.events")
 
 _LEASE: Final = 10.0
+_SHARE: Final = 0.6
 _RETRY: Final = 1.0
 _GONE: Final = (
     "The worker that ran this request is gone, and its answer with it; what it had begun may be "
@@ -67,8 +68,7 @@ class EventStore:
             the log uses Redis itself (streams, pub/sub), and so do the workers to find each other.
         max_events_per_stream: how many events of a stream are kept; the oldest go first.
         ttl: seconds that an event is kept, None for ever.
-        lease: seconds that a worker may be silent; one that died is noticed by those who wait for
-            it within one and a half times as many.
+        lease: seconds within which a worker that died is noticed by those who wait for it.
     Raises:
         ValueError: a number out of its range.
     """
@@ -90,7 +90,8 @@ class EventStore:
             self.line = storage
         elif storage is not None:
             self.line = line_of(storage)
-        self._lease = lease
+        # A reader looks after half of a lease, so it is noticed after one and a half of them.
+        self._lease = _SHARE * lease
         self._writer = ""
         self._live: dict[str, _Live] = {}
         self._renewing: asyncio.Task[None] | None = None
