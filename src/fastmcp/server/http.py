@@ -57,6 +57,7 @@ from fastmcp.server.transports.security import (
 from fastmcp.server.transports.shutdown import Grace, stopping
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
+from fastmcp.utilities.tasks import spawn
 
 __all__ = [
     "DEFAULT_HOSTS",
@@ -475,9 +476,7 @@ class _Life:
                     "now; write lifespan=mcp_app.lifespan to run it with the parent's"
                 )
             await self.enter()
-            holding = loop.create_task(self._hold())
-            _held.add(holding)
-            holding.add_done_callback(_held.discard)
+            spawn(self._hold(), _held)
 
     async def _hold(self) -> None:
         """Leave when the loop ends, which cancels its tasks."""

@@ -36,6 +36,7 @@ from fastmcp.server.backplane.base import (
 )
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
+from fastmcp.utilities.tasks import spawn
 
 __all__ = ["SessionManager"]
 
@@ -353,7 +354,7 @@ class SessionManager:
         others look again now."""
         for id, session in list(self._records.items()):
             if session.busy:
-                self._spawn(self._look_again(session))
+                spawn(self._look_again(session), self._tasks)
             else:
                 del self._records[id]
                 self._by_name.pop(session.name, None)
@@ -367,11 +368,6 @@ class SessionManager:
             self._learn(session, facts)
             if session.stream is not None and not self._elsewhere(session, facts):
                 await session.announce()
-
-    def _spawn(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _keep_alive(self, idle_timeout: float) -> None:
         """What has something open here is in use, and other workers must know."""

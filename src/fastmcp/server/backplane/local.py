@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from fastmcp.server.backplane.base import (
     Facts,
@@ -36,6 +36,7 @@ from fastmcp.server.backplane.meeting import Meeting
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.bus import AnyChange, Bus, Change
 from fastmcp.server.session_keys import SessionKeys
+from fastmcp.utilities.tasks import spawn
 
 __all__ = ["LocalBackplane"]
 
@@ -100,7 +101,7 @@ class LocalBackplane(MemoryBackplane):
         self._server = await asyncio.start_unix_server(self._called, sock=listener, limit=LIMIT)
         await self._look()
         self._state = _WORKING
-        self._spawn(self._keep_looking())
+        spawn(self._keep_looking(), self._tasks)
 
     async def stop(self) -> None:
         """Be found no more, and hang up when what was said last has arrived."""
@@ -258,7 +259,7 @@ class LocalBackplane(MemoryBackplane):
     def _trying(self, worker: str) -> asyncio.Task[None]:
         task = self._reaching.get(worker)
         if task is None:
-            task = self._reaching[worker] = self._spawn(self._call(worker))
+            task = self._reaching[worker] = spawn(self._call(worker), self._tasks)
             task.add_done_callback(lambda _: self._reaching.pop(worker))
         return task
 
@@ -286,7 +287,7 @@ class LocalBackplane(MemoryBackplane):
         if not self._open:
             writer.transport.abort()
         else:
-            self._spawn(self._answer(reader, writer))
+            spawn(self._answer(reader, writer), self._tasks)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -331,11 +332,5 @@ class LocalBackplane(MemoryBackplane):
                 line.write(frame(encode_message(Noted(session, {**facts}))))
         line.write(frame(self._state))
         lines.append(line)
-        self._spawn(self._hear(line, self._state))
+        spawn(self._hear(line, self._state), self._tasks)
         return line
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -34,6 +34,7 @@ from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.backplane.redis_line import RedisLine
 from fastmcp.server.bus import AnyChange, Bus, Change
 from fastmcp.server.session_keys import SessionKeys
+from fastmcp.utilities.tasks import spawn
 
 __all__ = ["RedisBackplane"]
 
@@ -43,6 +44,7 @@ _KEPT: Final = 1000
 """Changes that the feed and its stream keep."""
 _CHANGES_TTL: Final = 24 * 3600
 _LEASE: Final = 6
+"""Seconds after which a worker that says nothing counts as dead."""
 _FOREVER: Final = 30 * 24 * 3600.0
 _WAKE: Final = b""
 _encode_change: Final = msgspec.msgpack.Encoder().encode
@@ -86,7 +88,7 @@ class RedisBackplane:
         await self._line.hear(f"{self._base}:all", self._hear)
         await self._line.hear(f"{self._base}:to:{self.worker}", self._hear)
         self._unsubscribe = self._bus.subscribe(self._published)
-        self._spawn(self._renew())
+        spawn(self._renew(), self._tasks)
         with suppress(BackplaneDown):
             await self._mirror_all()
             await self._compare_keys()
@@ -132,7 +134,7 @@ class RedisBackplane:
     # changes
 
     def _published(self, change: Change) -> None:
-        self._spawn(self._publish(change))
+        spawn(self._publish(change), self._tasks)
 
     async def _publish(self, change: Change) -> None:
         try:
@@ -225,7 +227,7 @@ class RedisBackplane:
 
     def _hear(self, data: bytes) -> None:
         if data == _WAKE:
-            self._spawn(self._mirror())
+            spawn(self._mirror(), self._tasks)
             return
         sender, _, rest = data.partition(b" ")
         message = decode_message(rest)
@@ -237,13 +239,8 @@ class RedisBackplane:
     def _back(self) -> None:
         if self._receive is not None:
             self._receive(Resync())
-            self._spawn(self._publish_untold())
-            self._spawn(self._mirror())
-
-    def _spawn(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            spawn(self._publish_untold(), self._tasks)
+            spawn(self._mirror(), self._tasks)
 
     # facts
 

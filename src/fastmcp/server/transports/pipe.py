@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, cast
+from typing import ClassVar, Final, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc, meta
@@ -35,6 +35,7 @@ from fastmcp.server.bus import Change
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange, TransportName
 from fastmcp.server.sessions import Session
+from fastmcp.utilities.tasks import spawn
 
 __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 
@@ -186,7 +187,7 @@ class PipeConnection:
     def _changed(self, change: Change) -> None:
         session = self._session
         if session is not None and change.concerns(session):
-            self._spawn(self._write(change.notification()))
+            spawn(self._write(change.notification()), self._tasks)
 
     def _start(self, call: Call, session: Session | None) -> None:
         exchange = self._exchange(session, self._write)
@@ -194,15 +195,9 @@ class PipeConnection:
             session.begin(call.id, exchange)
         else:
             self._stateless[call.id] = exchange
-        exchange.task = self._spawn(self._serve(call, exchange))
+        exchange.task = spawn(self._serve(call, exchange), self._tasks)
         # Not in `_serve`: a task that is cancelled before its first step runs none of it.
         exchange.task.add_done_callback(lambda _: self._ended(call, exchange))
-
-    def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     async def _serve(self, call: Call, exchange: PipeExchange) -> None:
         try:

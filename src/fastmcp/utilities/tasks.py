@@ -1,0 +1,26 @@
+"""Tasks that run beside what began them.
+
+An event loop holds its tasks weakly: one that nobody else knows can vanish in the middle of its
+work. So whoever begins one holds it, in a set that it leaves when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+__all__ = ["spawn"]
+
+
+def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    """Begin a task on the running loop.
+
+    Args:
+        work: what it does.
+        held: holds it until it is done.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    held.add(task)
+    task.add_done_callback(held.discard)
+    return task
