@@ -145,22 +145,18 @@ class Session:
 
     async def set_log_level(self, level: str) -> None:
         """Send the client nothing below this level."""
-        self.log_level = level
         await self._note({_LEVEL: level})
 
     async def subscribe(self, uri: str) -> None:
         """Tell the client when this resource is updated."""
-        self.subscriptions |= {uri}
         await self._note({_SUBSCRIBED + uri: ""})
 
     async def unsubscribe(self, uri: str) -> None:
         """Tell it no more."""
-        self.subscriptions -= {uri}
         await self._note({_SUBSCRIBED + uri: None})
 
     async def show(self, visibility: SessionVisibility | None) -> None:
         """Let the client see other components than the rest of the clients do."""
-        self.visibility = visibility
         rules = msgspec.json.encode(visibility.rules).decode() if visibility is not None else None
         await self._note({_RULES: rules})
 

@@ -55,11 +55,12 @@ class ResumableExchange(HttpExchange):
         accepts: Accepts,
         policy: StreamPolicy,
         patience: Patience,
+        disconnect_cancels: bool,
         log: EventStore,
         request: RequestId,
     ) -> None:
         super().__init__(
-            receive, send, scope, session, accepts, policy, patience, disconnect_cancels=False
+            receive, send, scope, session, accepts, policy, patience, disconnect_cancels
         )
         self._log = log
         self._request = request

@@ -235,10 +235,10 @@ class StreamableHTTP:
                 accepted,
                 self._policy,
                 self._patience,
+                self._disconnect_cancels,
                 self._log,
                 call.id,
             )
-            exchange.disconnect_cancels = self._disconnect_cancels
         else:
             exchange = HttpExchange(
                 receive,
@@ -248,7 +248,7 @@ class StreamableHTTP:
                 accepted,
                 self._policy,
                 self._patience,
-                disconnect_cancels=stateless or self._disconnect_cancels,
+                stateless or self._disconnect_cancels,
             )
         if session is not None:
             if call.method == "initialize":
@@ -491,7 +491,7 @@ def _known_session(
     token = headers.get(b"mcp-session-id")
     if token is None or call.method == "initialize":
         return None
-    return sessions.known(token.decode("latin-1"), owner_of(scope) if "user" in scope else "")
+    return sessions.known(token.decode("latin-1"), owner_of(scope))
 
 
 async def _find_session(
@@ -501,7 +501,7 @@ async def _find_session(
     if token is None:
         return Reject(400, McpError(INVALID_REQUEST, "Bad Request: Missing session ID"))
     id = token.decode("latin-1")
-    owner = owner_of(scope) if "user" in scope else ""
+    owner = owner_of(scope)
     session = sessions.known(id, owner)
     if session is None:
         try:
