@@ -23,6 +23,7 @@ class Nomad(Wire):
     def __init__(self, workers: Workers, **options: Any) -> None:
         super().__init__(workers.urls[0], capabilities=CAPABILITIES, **options)
         self._turn = itertools.cycle(workers.urls)
+        self.last_id: str | None = None
         self.urls = workers.urls
 
     async def send(self, verb: str, **options: Any) -> Any:
@@ -170,7 +171,7 @@ async def test_state_and_visibility_are_the_sessions(three: Workers):
 
 @asynccontextmanager
 async def listening(
-    wire: Wire, url: str, last: str | None = None
+    wire: Nomad, url: str, last: str | None = None
 ) -> AsyncIterator[asyncio.Queue[Any]]:
     """The standalone stream at one worker; its messages, and None for its end."""
     heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -181,7 +182,7 @@ async def listening(
         async with wire.listen(last) as events:
             opened.set()
             async for event in events:
-                wire.last_id = event.id or getattr(wire, "last_id", None)  # type: ignore[attr-defined]
+                wire.last_id = event.id or wire.last_id
                 if event.message is not None:
                     heard.put_nowait(event.message)
         heard.put_nowait(None)
@@ -251,7 +252,7 @@ async def test_a_standalone_stream_resumes_at_another_worker(three: Workers):
         async with listening(wire, three.urls[0]) as stream:
             await wire.call("update", {"uri": uri})
             await heard_in(stream, "notifications/resources/updated")
-        last: str = wire.last_id  # type: ignore[attr-defined]
+        last = wire.last_id
         await wire.call("update", {"uri": uri})
         await wire.call("change")
         async with listening(wire, three.urls[1], last) as stream:

@@ -208,7 +208,7 @@ async def unread(server: Server, wire: Wire, tool: str, **arguments: Any) -> Asy
     ]
     writer.write("\r\n".join(lines).encode() + body)
     await writer.drain()
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # asyncio names no way to stop reading
     try:
         yield reader
     finally:
@@ -273,7 +273,7 @@ async def test_t20_a_stream_that_nobody_reads_is_taken_over(one: Server):
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(f"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # asyncio names no way to stop reading
         try:
             async with wire.listen() as events:
                 await wire.call("change")
