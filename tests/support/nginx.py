@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from tests.support.process import Server, serve
 
 __all__ = ["nginx"]
 
+_MOST = 4096
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -25,6 +27,12 @@ def _binary() -> Path:
     binary = nginx_binary()
     binary.chmod(binary.stat().st_mode | 0o111)
     return binary
+
+
+def _connections() -> int:
+    """As many as it may open: it warns of more, and an ordinary user may open a thousand."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if soft == resource.RLIM_INFINITY else min(soft, _MOST)
 
 
 @contextmanager
@@ -59,7 +67,7 @@ daemon off;
 master_process off;
 pid {folder}/nginx.pid;
 error_log stderr warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {_connections()}; }}
 http {{
     access_log off;
     {temporary}
