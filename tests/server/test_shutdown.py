@@ -122,6 +122,7 @@ WAYS: dict[str, Argv] = {
     "uvicorn --workers": process.uvicorn("stopping:app", "--workers", "2"),
     "uvicorn --reload": process.uvicorn("stopping:app", "--reload"),
 }
+STARTED = "Application startup complete."
 KEEPS_LISTENING = ("uvicorn --workers", "uvicorn --reload")
 """The parent of these holds the socket until its children have ended."""
 
@@ -165,6 +166,14 @@ async def site(tmp_path: Path, way: str, grace: float, **more: str) -> AsyncIter
         **more,
     }
     with serve(WAYS[way], cwd=tmp_path, env=env) as server:
+        # The port answers from the first worker on; one in the middle of its imports is not meant.
+        workers = 2 if "--workers" in way else 1
+        await asyncio.to_thread(
+            eventually,
+            lambda: server.log.count(STARTED) == workers,
+            20.0,
+            "every worker has started",
+        )
         yield Site(server, tmp_path / "book")
 
 

@@ -10,6 +10,7 @@ goes without.)
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["Child", "Wishes", "say", "supervised"]
+__all__ = ["Child", "Wish", "Wishes", "say", "supervised"]
 
 _MARGIN_SECONDS = 3.0
 """What a child needs to end beyond the grace time of its calls."""
@@ -32,6 +33,46 @@ def say(text: str) -> None:
     print(f"fastmcp: {text}", file=sys.stderr, flush=True)
 
 
+class Wish:
+    """Something that a signal asks for, and that its supervisor waits for.
+
+    A `threading.Event` will not do: it is set under a lock that is not reentrant, and a handler
+    runs in the middle of whatever the main thread does, its `wait` with that lock held included.
+    A `SimpleQueue` is made for that.
+    """
+
+    def __init__(self) -> None:
+        self._said = False
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def set(self) -> None:
+        """It is wished."""
+        self._said = True
+        self._bell.put(None)
+
+    def clear(self) -> None:
+        """It is done; who wishes it again says so again."""
+        self._said = False
+
+    def is_set(self) -> bool:
+        """Whether it is wished."""
+        return self._said
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for it.
+
+        Args:
+            seconds: how long at most.
+
+        Returns:
+            whether it is wished.
+        """
+        if not self._said:
+            with suppress(queue.Empty):
+                self._bell.get(timeout=seconds)
+        return self._said
+
+
 class Wishes:
     """The signals of a supervisor, which only notes them.
 
@@ -42,9 +83,9 @@ class Wishes:
     """
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.hurry = threading.Event()
-        self.renew = threading.Event()
+        self.stop = Wish()
+        self.hurry = Wish()
+        self.renew = Wish()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
 
@@ -125,7 +166,7 @@ class Child:
         if self.code is None:
             self._process.terminate()
 
-    def end(self, grace: float, hurry: threading.Event) -> None:
+    def end(self, grace: float, hurry: Wish) -> None:
         """Tell it to stop and wait until it has.
 
         Args:
@@ -136,14 +177,14 @@ class Child:
         if not self._ended_within(grace + _MARGIN_SECONDS, hurry):
             if hurry.is_set():
                 self._process.send_signal(signal.SIGINT)
-                self._ended_within(_HURRY_SECONDS, threading.Event())
+                self._ended_within(_HURRY_SECONDS, Wish())
             if self.code is None:
                 self._process.kill()
         self._process.wait()
         if self._link is not None:
             self._link.close()
 
-    def _ended_within(self, seconds: float, hurry: threading.Event) -> bool:
+    def _ended_within(self, seconds: float, hurry: Wish) -> bool:
         for _ in range(int(seconds / _STEP_SECONDS)):
             if self.code is not None or hurry.wait(_STEP_SECONDS):
                 break

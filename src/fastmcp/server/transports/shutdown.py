@@ -42,14 +42,15 @@ if sys.platform == "win32":
 
 _listeners: Final[dict[object, _Listener]] = {}
 _replaced: Final[dict[int, Callable[[int, FrameType | None], Any]]] = {}
-_told: Final = threading.Event()
+_heard: Final[set[int]] = set()
+"""The signals that came; no `threading.Event`, whose lock a handler may find taken."""
 _HEARING: Final = 0.25
 _uvicorn_shutdown: Final = uvicorn.Server.shutdown
 
 
 def stopping() -> bool:
     """Whether this process has been told to stop: it is not ready for new work."""
-    return _told.is_set()
+    return bool(_heard)
 
 
 def stopped() -> McpError:
@@ -159,10 +160,10 @@ def _listen(listener: _Listener) -> Callable[[], None]:
             if callable(current) and current is not _handle:
                 _replaced[number] = current
                 signal.signal(number, _handle)
-                _told.clear()  # another run than the one that was told to stop
+                _heard.clear()  # another run than the one that was told to stop
     key = object()
     _listeners[key] = listener
-    if _told.is_set():
+    if _heard:
         listener.loop.call_soon(listener.begin)
 
     def forget() -> None:
@@ -176,8 +177,8 @@ def _listen(listener: _Listener) -> Callable[[], None]:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    again = _told.is_set()
-    _told.set()
+    again = bool(_heard)
+    _heard.add(number)
     hurry = again and number == signal.SIGINT
     for listener in list(_listeners.values()):
         callback = listener.hurry if hurry else listener.begin
