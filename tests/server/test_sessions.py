@@ -21,6 +21,7 @@ from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.backplane.redis import RedisBackplane
 from fastmcp.server.backplane.redis_line import line_at
+from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus
 from fastmcp.server.registry import SessionVisibility, VisibilityRule
 from fastmcp.server.session_keys import SessionKeys
@@ -39,7 +40,21 @@ INFO = {"name": "c", "version": "1", "title": "C", "icons": ["x" * 9000]}
 
 def manager(backplane: Backplane | None = None, **options: Any) -> SessionManager:
     """A worker; those that are given one backplane share what is noted."""
-    return SessionManager(KEYS, backplane or MemoryBackplane(Bus()), **options)
+    return SessionManager(KEYS, Workers(Bus(), backplane), **options)
+
+
+async def started(backplane: Backplane | None = None, **options: Any) -> SessionManager:
+    """One that hears the others and keeps what is open."""
+    workers = Workers(Bus(), backplane)
+    sessions = SessionManager(KEYS, workers, **options)
+    await workers.start()
+    sessions.start()
+    return sessions
+
+
+async def ended(sessions: SessionManager) -> None:
+    sessions.stop()
+    await sessions.backplane.stop()
 
 
 class Clock:
@@ -106,7 +121,7 @@ async def test_who_is_a_stranger():
     anonymous = sessions.create("2025-11-25", INFO, {})
     assert await sessions.find(anonymous.id, "ann") is None
     assert await sessions.find(anonymous.id) is anonymous
-    stranger = SessionManager(SessionKeys([b"x" * 32]), MemoryBackplane(Bus()))
+    stranger = SessionManager(SessionKeys([b"x" * 32]), Workers(Bus()))
     forged = stranger.create("2025-11-25", INFO, {})
     for token in (forged.id, "", "x", session.id + "x", session.id[:-3], "." * 7000):
         assert await sessions.find(token) is None
@@ -198,8 +213,7 @@ async def test_no_session_lives_for_ever(clock: Clock):
 
 async def test_an_open_stream_keeps_it(clock: Clock):
     shared = MemoryBackplane(Bus())
-    sessions = manager(shared, idle_timeout=0.2)
-    await sessions.start()
+    sessions = await started(shared, idle_timeout=0.2)
     session = sessions.create("2025-11-25", INFO, {})
     await session.open_stream(OpenStream())
     clock.now += 100
@@ -212,7 +226,7 @@ async def test_an_open_stream_keeps_it(clock: Clock):
 
     await eventually(told, "its use is noted")
     assert await manager(shared, idle_timeout=0.2).find(session.id) is not None
-    await sessions.stop()
+    await ended(sessions)
 
 
 async def test_the_stream_of_a_worker_that_died_keeps_nothing(clock: Clock):
@@ -323,8 +337,7 @@ class LateBackplane(MemoryBackplane):
 @pytest.mark.parametrize("fact", ["ended", "level"])
 async def test_what_is_noted_while_a_session_is_looked_up(fact: str):
     late = LateBackplane()
-    sessions = manager(late)
-    await sessions.start()
+    sessions = await started(late)
     session = manager().create("2025-11-25", INFO, {})
     finding = asyncio.create_task(sessions.find(session.id))
     await late.asked.wait()
@@ -332,7 +345,7 @@ async def test_what_is_noted_while_a_session_is_looked_up(fact: str):
     late.go_on.set()
     found = await finding
     assert (found is None) if fact == "ended" else (found and found.log_level == "error")
-    await sessions.stop()
+    await ended(sessions)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
@@ -341,8 +354,7 @@ async def test_a_worker_that_says_what_it_was_told_ends_no_stream():
     with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder:
         home = Path(folder) / "home"
         here, second, third = (LocalBackplane(Bus(), home, "s", KEYS) for _ in range(3))
-        sessions = manager(here)
-        await sessions.start()
+        sessions = await started(here)
         await second.start(lambda _: None)
         session, stream = sessions.create("2025-11-25", INFO, {}), OpenStream()
         await session.open_stream(stream)
@@ -365,15 +377,14 @@ async def test_a_worker_that_says_what_it_was_told_ends_no_stream():
         assert not stream.closed
         for backplane in (second, third):
             await backplane.stop()
-        await sessions.stop()
+        await ended(sessions)
 
 
 async def test_a_stream_that_was_opened_while_redis_was_away():
     with redis() as store:
         url = f"redis://127.0.0.1:{store.port}"
-        one, two = (manager(RedisBackplane(Bus(), line_at(url), "s", KEYS)) for _ in range(2))
-        await one.start()
-        await two.start()
+        one = await started(RedisBackplane(Bus(), line_at(url), "s", KEYS))
+        two = await started(RedisBackplane(Bus(), line_at(url), "s", KEYS))
         session, stream = one.create("2025-11-25", INFO, {}), OpenStream()
         store.stop(signal.SIGKILL)
         with pytest.raises(BackplaneDown):
@@ -388,8 +399,8 @@ async def test_a_stream_that_was_opened_while_redis_was_away():
                 return bool(stream.said)
 
             await eventually(said, "the stream is reached")
-            await one.stop()
-            await two.stop()
+            await ended(one)
+            await ended(two)
 
 
 def test_the_newest_of_two_calls_with_one_id_is_cancelled():

@@ -33,6 +33,7 @@ from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.backplane.redis import RedisBackplane
 from fastmcp.server.backplane.redis_line import line_at
+from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
 from fastmcp.server.session_keys import SessionKeys, load_session_keys
@@ -57,7 +58,7 @@ from fastmcp.server.transports.security import (
 from fastmcp.server.transports.shutdown import Grace, stopping
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
-from fastmcp.utilities.tasks import spawn
+from fastmcp.utilities.spawning import spawn
 
 __all__ = [
     "DEFAULT_HOSTS",
@@ -219,11 +220,11 @@ def create_streamable_http_app(
     settings = get_settings()
     if event_store is None and settings.redis_url is not None and not stateless_http:
         event_store = EventStore(line_at(settings.redis_url.get_secret_value()))
+    keys = load_session_keys(settings.session_keys, settings.home)
+    workers = Workers(engine.bus, _backplane(engine, path, keys, event_store))
     sessions: SessionManager | None = None
     if not stateless_http:
-        keys = load_session_keys(settings.session_keys, settings.home)
-        backplane = _backplane(engine, path, keys, event_store)
-        sessions = SessionManager(keys, backplane, session_idle_timeout, session_lifetime)
+        sessions = SessionManager(keys, workers, session_idle_timeout, session_lifetime)
     policy = StreamPolicy(
         json_only=json_response,
         after=settings.http_stream_after,
@@ -241,7 +242,7 @@ def create_streamable_http_app(
         else None
     )
     grace = Grace(shutdown_grace)
-    life = _Life(engine, sessions, grace)
+    life = _Life(engine, workers, sessions, grace)
     endpoint = StreamableHTTP(
         engine,
         sessions,
@@ -271,8 +272,7 @@ def create_streamable_http_app(
     if health:
         app.add_readiness_check("running", _not_stopping)
         app.add_readiness_check("lifespan", life.started)
-        if sessions is not None:
-            app.add_readiness_check("store", sessions.ready)
+        app.add_readiness_check("store", workers.ready)
         app.router.routes[:0] = [
             CustomRoute(HEALTH_PATH, Alive(), methods=["GET"]),
             CustomRoute(READINESS_PATH, app.readiness, methods=["GET"]),
@@ -395,14 +395,17 @@ _held: Final[set[asyncio.Task[None]]] = set()
 
 
 class _Life:
-    """The server's lifespan and the sessions' backplane, entered once for one application.
+    """The server's lifespan and the way to its other workers, entered once for one application.
 
     Starlette and FastAPI do not run the lifespan of what is mounted in them; then it is entered
     with the first request, and held until the event loop ends, which leaves it.
     """
 
-    def __init__(self, engine: Engine, sessions: SessionManager | None, grace: Grace) -> None:
+    def __init__(
+        self, engine: Engine, workers: Workers, sessions: SessionManager | None, grace: Grace
+    ) -> None:
         self._engine = engine
+        self._workers = workers
         self._sessions = sessions
         self._grace = grace
         self._unhear: Callable[[], None] | None = None
@@ -427,28 +430,18 @@ class _Life:
             unhear()
             raise
         self._unhear = unhear
+        await self._workers.start()
         if self._sessions is not None:
-            await self._start(self._sessions)
+            self._sessions.start()
         self._loop = asyncio.get_running_loop()
-
-    async def _start(self, sessions: SessionManager) -> None:
-        try:
-            await sessions.start()
-        except OSError as exc:
-            _logger.warning(
-                "The workers of this server cannot reach each other (%s); where there are several, "
-                "set FASTMCP_REDIS_URL",
-                exc,
-            )
-            sessions.backplane = MemoryBackplane(self._engine.bus)
-            await sessions.start()
 
     async def leave(self) -> None:
         """Leave both."""
         self._loop = None
         try:
             if self._sessions is not None:
-                await self._sessions.stop()
+                self._sessions.stop()
+            await self._workers.stop()
         finally:
             await self._engine.lifespan.release()
         if self._unhear is not None:

@@ -34,9 +34,10 @@ from fastmcp.server.backplane.base import (
     Said,
     StreamClosed,
 )
+from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
-from fastmcp.utilities.tasks import spawn
+from fastmcp.utilities.spawning import spawn
 
 __all__ = ["SessionManager"]
 
@@ -57,7 +58,7 @@ class SessionManager:
 
     Args:
         keys: signs and verifies the ids.
-        backplane: reaches the other workers.
+        workers: the other workers, who serve the same sessions.
         idle_timeout: seconds after which an unused session ends, or None for never.
         lifetime: seconds after which any session ends, or None for never.
         capacity: how many idle records are kept, so that their ids need not be verified again.
@@ -66,12 +67,12 @@ class SessionManager:
     def __init__(
         self,
         keys: SessionKeys,
-        backplane: Backplane,
+        workers: Workers,
         idle_timeout: float | None = None,
         lifetime: float | None = None,
         capacity: int = 512,
     ) -> None:
-        self.backplane = backplane
+        self._workers = workers
         self._keys = keys
         self._idle_timeout = idle_timeout
         self._lifetime = lifetime
@@ -82,32 +83,32 @@ class SessionManager:
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: dict[str, dict[str, str | None]] = {}
+        workers.listen(self._receive)
 
     def __len__(self) -> int:
         return len(self._records)
+
+    @property
+    def backplane(self) -> Backplane:
+        """The way to the other workers."""
+        return self._workers.backplane
 
     @property
     def worker(self) -> str:
         """This worker's name in the ids of its questions: an answer finds the way by it."""
         return self.backplane.worker
 
-    async def start(self) -> None:
-        """Begin to hear of the other workers."""
-        await self.backplane.start(self._receive)
+    def start(self) -> None:
+        """From now on, say of what is open here that it is in use."""
         if self._idle_timeout is not None:
             loop = asyncio.get_running_loop()
             self._keeping = loop.create_task(self._keep_alive(self._idle_timeout))
 
-    async def stop(self) -> None:
-        """Hear of them no more."""
+    def stop(self) -> None:
+        """Say so no more."""
         if self._keeping is not None:
             self._keeping.cancel()
             self._keeping = None
-        await self.backplane.stop()
-
-    async def ready(self) -> bool:
-        """Whether all that sessions need can be reached."""
-        return await self.backplane.ready()
 
     # from an id to a session
 

@@ -36,7 +36,7 @@ from fastmcp.server.backplane.meeting import Meeting
 from fastmcp.server.backplane.memory import MemoryBackplane
 from fastmcp.server.bus import AnyChange, Bus, Change
 from fastmcp.server.session_keys import SessionKeys
-from fastmcp.utilities.tasks import spawn
+from fastmcp.utilities.spawning import spawn
 
 __all__ = ["LocalBackplane"]
 

@@ -34,7 +34,7 @@ from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.backplane.redis_line import RedisLine
 from fastmcp.server.bus import AnyChange, Bus, Change
 from fastmcp.server.session_keys import SessionKeys
-from fastmcp.utilities.tasks import spawn
+from fastmcp.utilities.spawning import spawn
 
 __all__ = ["RedisBackplane"]
 

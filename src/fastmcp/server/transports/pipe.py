@@ -35,7 +35,7 @@ from fastmcp.server.bus import Change
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange, TransportName
 from fastmcp.server.sessions import Session
-from fastmcp.utilities.tasks import spawn
+from fastmcp.utilities.spawning import spawn
 
 __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 
