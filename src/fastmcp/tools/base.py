@@ -23,7 +23,14 @@ from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.types import NotSet, NotSetT
 
-__all__ = ["WRAP_KEYWORD", "WRAP_META", "Tool", "ToolResult", "derive_title"]
+__all__ = [
+    "WRAP_KEYWORD",
+    "WRAP_META",
+    "InputRequiredToolResult",
+    "Tool",
+    "ToolResult",
+    "derive_title",
+]
 
 WRAP_KEYWORD = "x-fastmcp-wrap-result"
 """Marks an output schema whose only property `result` holds a value that is no object."""
@@ -145,6 +152,24 @@ def derive_title(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").title()
 
 
+class InputRequiredToolResult(ToolResult):
+    """What a tool returns that asks its client before it can go on (2026-07-28,
+    basic/patterns/mrtr). A tool may return the `InputRequiredResult` itself.
+
+    Args:
+        input_required: the questions, and what the tool wants to have back with the answers.
+    """
+
+    __slots__ = ("input_required",)
+
+    def __init__(self, input_required: mcp_types.InputRequiredResult) -> None:
+        super().__init__(content=[])
+        self.input_required = input_required
+
+    def to_wire(self) -> dict[str, Any]:
+        return dump_model(self.input_required)
+
+
 class Tool(FastMCPComponent):
     """Something a client can call.
 
@@ -209,6 +234,8 @@ class Tool(FastMCPComponent):
             return value
         if isinstance(value, mcp_types.CallToolResult):
             return ToolResult.from_mcp_result(value)
+        if isinstance(value, mcp_types.InputRequiredResult):
+            return InputRequiredToolResult(value)
         schema = self.output_schema
         own_content = has_content(value)
         if isinstance(value, bytes | bytearray) or (own_content and schema is None):

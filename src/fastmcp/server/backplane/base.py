@@ -143,6 +143,11 @@ class Backplane(Protocol):
     worker: str
     feed: Feed
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other worker can be there."""
+        ...
+
     async def start(self, receive: Receive) -> None:
         """Begin to hear of others; `receive` is called with each of their messages."""
         ...
