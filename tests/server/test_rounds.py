@@ -494,18 +494,19 @@ async def test_a_state_expires(site: Site):
     await late.over()
 
 
-async def test_a_principal_has_so_many_and_the_oldest_goes_first(site: Site):
-    with set_settings(input_required_limit=3):
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_a_principal_has_so_many_and_the_oldest_goes_first(site: Site, limit: int):
+    with set_settings(input_required_limit=limit):
         peer = site.peer()
     calls = [calling(peer, "interview", greeting=str(n)) for n in range(5)]
     for call in calls:
         await call.send()
-    for call in calls[:2]:
+    for call in calls[:-limit]:
         await call.over()
         with pytest.raises(AssertionError):
             await call.retry(accept(value="Ada"))
         assert call.error["code"] == -32603
-    for call in calls[2:]:
+    for call in calls[-limit:]:
         await call.retry(accept(value="Ada"))
         await call.retry(said("hi"))
         assert "Ada" in text(await call.retry(accept(value="red")))

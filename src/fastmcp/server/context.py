@@ -590,6 +590,8 @@ class Context:
 
     def _lend(self, call: Call, exchange: Exchange) -> None:
         """From now on this is the request that is served (`server/rounds`)."""
+        if exchange.scope is None:  # it came to another worker
+            exchange.scope = self._exchange.scope
         self._call = call
         self._exchange = exchange
 

@@ -31,7 +31,8 @@ from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
 from fastmcp.server.request_state import RequestStateSecurity
-from fastmcp.server.rounds import Gone, Rounds, answers_so_far, cannot_go_on
+from fastmcp.server.rounds import Gone, Rounds, Terms, answers_so_far, cannot_go_on
+from fastmcp.server.rounds_elsewhere import SharedRounds
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.state import SessionState
 from fastmcp.settings import OnDisconnect, get_settings
@@ -122,14 +123,15 @@ class Engine:
             workers: the other workers, who can be asked what they hold.
         """
         settings = get_settings()
-        return Rounds(
-            self.request_state.keys or keys,
-            self.server_info,
-            workers,
-            hold=settings.input_required_hold,
-            ttl=self.request_state.ttl or settings.request_state_ttl,
-            limit=settings.input_required_limit,
+        own = self.request_state
+        terms = Terms(
+            settings.input_required_hold,
+            own.ttl or settings.request_state_ttl,
+            settings.input_required_limit,
         )
+        if workers is None:
+            return Rounds(own.keys or keys, self.server_info, terms)
+        return SharedRounds(workers, own.keys or keys, self.server_info, terms)
 
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""
@@ -206,7 +208,6 @@ class Engine:
             if state is not None and exchange.rounds is not None and state.call:
                 try:
                     result = await exchange.rounds.go_on(state, call, exchange)
-                    complete(result, self.server_info, self._hints.get(call.method))
                     return encode_result(call.id, result), 0
                 except Gone as exc:
                     if not state.again:

@@ -23,7 +23,9 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call
@@ -40,13 +42,24 @@ from fastmcp.protocol.request_state import (
     seal_state,
 )
 from fastmcp.server.access import owner_of
-from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.session_keys import SessionKeys
 
-__all__ = ["Conversation", "Gone", "Rounds", "WayBack", "answers_so_far", "cannot_go_on"]
+__all__ = [
+    "Conversation",
+    "Gone",
+    "Result",
+    "Rounds",
+    "Terms",
+    "WayBack",
+    "answers_so_far",
+    "cannot_go_on",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.rounds")
 _PURPOSE: Final = "requestState"
+
+Result: TypeAlias = "dict[str, Any] | msgspec.Raw"
+"""What a request is answered with: made here, or as another worker wrote it."""
 
 
 class WayBack(Protocol):
@@ -62,16 +75,27 @@ class Gone(Exception):
     """The handler that should go on is not there any more; the text says what happened."""
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What waiting calls may cost.
+
+    Attributes:
+        hold: seconds that a suspended handler waits for its client.
+        ttl: seconds that a `requestState` is worth something.
+        limit: how many suspended handlers one principal may have.
+    """
+
+    hold: float
+    ttl: float
+    limit: int
+
+
 class Rounds:
     """The calls of one application that wait for their clients.
 
     Args:
         keys: seal `requestState`.
         server_info: the `Implementation` that the server calls itself.
-        workers: the other workers, or None where there are none.
-        hold: seconds that a suspended handler waits for its client.
-        ttl: seconds that a `requestState` is worth something.
-        limit: how many suspended handlers one principal may have.
+        terms: how long, and how many.
 
     """
 
@@ -79,20 +103,16 @@ class Rounds:
         self,
         keys: SessionKeys,
         server_info: dict[str, Any],
-        workers: Workers | None,
-        *,
-        hold: float,
-        ttl: float,
-        limit: int,
+        terms: Terms,
     ) -> None:
         self.server_info = server_info
-        self._workers = workers
-        self.hold = min(hold, ttl)
+        self.terms = terms
         self._keys = keys
-        self._ttl = ttl
-        self._limit = limit
-        self._held: OrderedDict[str, Conversation] = OrderedDict()
-        """By name; those that have waited longest first."""
+        self._held: dict[str, Conversation] = {}
+        """By name."""
+        self._of: dict[str, OrderedDict[str, Conversation]] = {}
+        """By principal and name; those that have waited longest first."""
+        self._warned = False
 
     def __len__(self) -> int:
         """How many handlers have been answered before they were done."""
@@ -101,7 +121,7 @@ class Rounds:
     @property
     def worker(self) -> str:
         """This worker's name, which a client brings along."""
-        return "" if self._workers is None else self._workers.backplane.worker
+        return ""
 
     # what is sealed
 
@@ -113,7 +133,7 @@ class Rounds:
             request: the fingerprint of the request that is answered.
             claims: the other ones (`RequestState`).
         """
-        state = RequestState(owner, request, int(time.time() + self._ttl), **claims)
+        state = RequestState(owner, request, int(time.time() + self.terms.ttl), **claims)
         return seal_state(state, self._seal)
 
     def read(self, call: Call, exchange: WayBack) -> RequestState | None:
@@ -142,29 +162,39 @@ class Rounds:
 
     def keep(self, conversation: Conversation) -> None:
         """Hold a handler from now on; it waits for its client."""
-        held = self._held
-        if conversation.id not in held:
-            of_owner = [one for one in held.values() if one.owner == conversation.owner]
-            if len(of_owner) >= self._limit:
-                oldest = next((one for one in of_owner if one.waits), None)
-                if oldest is not None:
-                    _logger.warning(
-                        "One principal has %d calls that wait for it; the one that has waited "
-                        "longest is given up (FASTMCP_INPUT_REQUIRED_LIMIT)",
-                        len(of_owner),
-                    )
-                    oldest.give_up()
-        held[conversation.id] = conversation
-        held.move_to_end(conversation.id)
+        if conversation.id not in self._held:
+            self._make_room(conversation.owner)
+        mine = self._of.setdefault(conversation.owner, OrderedDict())
+        self._held[conversation.id] = mine[conversation.id] = conversation
+        mine.move_to_end(conversation.id)
+
+    def _make_room(self, owner: str) -> None:
+        mine = self._of.get(owner, {})
+        if len(mine) < self.terms.limit:
+            return
+        oldest = next((one for one in mine.values() if one.waits), None)
+        if oldest is None:
+            return
+        if not self._warned:
+            self._warned = True
+            _logger.warning(
+                "One principal has %d calls that wait for it; from now on the one that has waited "
+                "longest is given up for each new one (FASTMCP_INPUT_REQUIRED_LIMIT)",
+                len(mine),
+            )
+        oldest.give_up()
 
     def let_go(self, conversation: Conversation) -> None:
         """It is over."""
-        self._held.pop(conversation.id, None)
+        if self._held.pop(conversation.id, None) is not None:
+            mine = self._of[conversation.owner]
+            del mine[conversation.id]
+            if not mine:
+                del self._of[conversation.owner]
 
     def stopping(self) -> None:
-        """This worker is told to stop. Another may still bring it a retry, in its grace time."""
-        if self._workers is None or self._workers.backplane.alone:
-            self.give_up_waiting()
+        """This worker is told to stop: nobody can come back to it, unless by another."""
+        self.give_up_waiting()
 
     def give_up_waiting(self) -> None:
         """End every handler that nobody can answer any more."""
@@ -172,7 +202,7 @@ class Rounds:
             if conversation.waits:
                 conversation.give_up()
 
-    async def go_on(self, state: RequestState, call: Call, exchange: WayBack) -> dict[str, Any]:
+    async def go_on(self, state: RequestState, call: Call, exchange: Any) -> Result:
         """Let the suspended handler go on with the answers of this request.
 
         Args:
@@ -187,13 +217,24 @@ class Rounds:
             McpError: what the handler raised; or the answers are none, or this round is over.
             asyncio.CancelledError: the client took the retry back, and with it the call.
         """
-        conversation = self._held.get(state.call)
+        return await self.resume(state.call, state.round, call, exchange)
+
+    async def resume(self, name: str, round: int, call: Call, exchange: WayBack) -> dict[str, Any]:
+        """The same, for a handler that is held here.
+
+        Args:
+            name: its own.
+            round: which of its rounds is answered.
+            call: the retry.
+            exchange: the retry's.
+        """
+        conversation = self._held.get(name)
         if conversation is None:
             raise Gone(
                 "the call that asked has ended meanwhile: it waited too long for its answer, was "
                 "answered already, or its server was stopped"
             )
-        return await conversation.go_on(state.round, call, exchange)
+        return await conversation.go_on(round, call, exchange)
 
 
 class _Ask:
@@ -340,7 +381,7 @@ class Conversation:
 
     def _wait(self) -> None:
         self._rounds.keep(self)
-        self._expiry = self._loop.call_later(self._rounds.hold, self.give_up)
+        self._expiry = self._loop.call_later(self._rounds.terms.hold, self.give_up)
 
     def _answer_first(
         self, reply: asyncio.Future[dict[str, Any]], call: Call, exchange: WayBack
