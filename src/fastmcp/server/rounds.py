@@ -169,8 +169,8 @@ class Rounds:
         mine.move_to_end(conversation.id)
 
     def _make_room(self, owner: str) -> None:
-        mine = self._of.get(owner, {})
-        if len(mine) < self.terms.limit:
+        mine = self._of.get(owner)
+        if mine is None or len(mine) < self.terms.limit:
             return
         oldest = next((one for one in mine.values() if one.waits), None)
         if oldest is None:
