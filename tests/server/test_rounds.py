@@ -478,6 +478,15 @@ async def test_one_that_may_runs_again_and_hears_what_was_answered(site: Site):
     await call.over()
 
 
+async def test_answers_that_are_too_much_to_carry_are_not_carried(site: Site):
+    call = calling(site.peer(), "look_up")
+    await call.send()
+    asked = await call.retry(accept(value="x" * 300_000))
+    assert len(asked["requestState"]) < 1000
+    assert text(await call.retry(accept(value="two"))).endswith("x two")
+    await call.over()
+
+
 async def test_a_state_expires(site: Site):
     with set_settings(input_required_hold=5, request_state_ttl=0.001):
         call = calling(site.peer(), "look_up")

@@ -57,6 +57,8 @@ __all__ = [
 
 _logger: Final = logging.getLogger("fastmcp.server.rounds")
 _PURPOSE: Final = "requestState"
+_LONG_STATE: Final = 256 * 1024
+"""Characters of a `requestState` that carries answers."""
 
 Result: TypeAlias = "dict[str, Any] | msgspec.Raw"
 """What a request is answered with: made here, or as another worker wrote it."""
@@ -360,7 +362,21 @@ class Conversation:
         self._round += 1
         self._reply = None
         self._wait()
-        state = self._rounds.seal(
+        state = self._seal()
+        if len(state) > _LONG_STATE and self._again:
+            self._again = False  # what was answered is more than a client should carry
+            state = self._seal()
+        result = {
+            "resultType": INPUT_REQUIRED,
+            "inputRequests": {
+                key: {"method": ask.method, "params": ask.params} for key, ask in self._open.items()
+            },
+            "requestState": state,
+        }
+        reply.set_result(complete(result, self._rounds.server_info, None))
+
+    def _seal(self) -> str:
+        return self._rounds.seal(
             self.owner,
             self._request,
             asked={key: (ask.method, ask.digest) for key, ask in self._open.items()},
@@ -370,14 +386,6 @@ class Conversation:
             again=self._again,
             answers=self._answers if self._again else {},
         )
-        result = {
-            "resultType": INPUT_REQUIRED,
-            "inputRequests": {
-                key: {"method": ask.method, "params": ask.params} for key, ask in self._open.items()
-            },
-            "requestState": state,
-        }
-        reply.set_result(complete(result, self._rounds.server_info, None))
 
     def _wait(self) -> None:
         self._rounds.keep(self)

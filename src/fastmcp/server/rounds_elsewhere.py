@@ -169,6 +169,16 @@ class SharedRounds(Rounds):
             spawn(self._tell(message.worker, lost), self._tasks)
 
     async def _serve(self, retried: Retried, exchange: _FarExchange) -> None:
+        try:
+            said = await self._conclude(retried, exchange)
+            await self._tell(retried.worker, said)
+        except asyncio.CancelledError:
+            if not exchange.cancelled:
+                raise
+        finally:
+            del self._serving[retried.round]
+
+    async def _conclude(self, retried: Retried, exchange: _FarExchange) -> Concluded:
         call = Call(
             Era.STATELESS,
             retried.version,
@@ -179,22 +189,11 @@ class SharedRounds(Rounds):
         )
         try:
             result = await self.resume(retried.call, retried.number, call, exchange)
-            said = Concluded(retried.round, dump(result))
         except Gone as exc:
-            said = Concluded(retried.round, gone=str(exc))
+            return Concluded(retried.round, gone=str(exc))
         except McpError as exc:
-            said = Concluded(retried.round, error=(exc.code, exc.message, dump(exc.data)))
-        except asyncio.CancelledError:
-            if not exchange.cancelled:
-                raise
-            return
-        finally:
-            if exchange.cancelled:
-                del self._serving[retried.round]
-        try:
-            await self._tell(retried.worker, said)
-        finally:
-            del self._serving[retried.round]
+            return Concluded(retried.round, error=(exc.code, exc.message, dump(exc.data)))
+        return Concluded(retried.round, dump(result))
 
     async def _tell(self, worker: str, said: Concluded) -> None:
         for _ in range(_ATTEMPTS):
