@@ -94,7 +94,7 @@ def _object(version: str, part: dict[str, Any], depth: int) -> st.SearchStrategy
     parts = {key: _of(version, value, depth + 1) for key, value in properties.items()}
     optional = {} if depth > _DEPTH else {k: v for k, v in parts.items() if k not in required}
     known = st.fixed_dictionaries(
-        {key: parts[key] if key in parts else Json for key in required}, optional=optional
+        {key: parts.get(key, Json) for key in required}, optional=optional
     )
     more = part.get("additionalProperties")
     if not isinstance(more, dict) or depth > _DEPTH:
