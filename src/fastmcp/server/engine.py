@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from sys import modules
 from typing import Any, Final, TypeAlias
 
 from fastmcp.exceptions import McpError
@@ -28,7 +29,9 @@ from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
 from fastmcp.server.state import SessionState
+from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect
+from fastmcp.utilities.tracing import TRACE_API, Telemetry
 
 __all__ = ["Engine", "Handler", "is_cancelled"]
 
@@ -48,6 +51,10 @@ def is_cancelled(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
+async def _unknown(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    raise method_not_found(context.call.method)
+
+
 class Engine:
     """What a server is, without a socket.
 
@@ -59,6 +66,7 @@ class Engine:
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
         on_disconnect: whether a client that leaves cancels its call, in the handshake era.
+        telemetry: says whether a request is traced; None if none ever is.
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class Engine:
         cache_hint: CacheHint,
         experimental_capabilities: Mapping[str, Any] | None,
         on_disconnect: OnDisconnect,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.facade = facade
         self.group = group
@@ -97,6 +106,7 @@ class Engine:
         self.cache_hint = cache_hint
         self.experimental_capabilities = experimental_capabilities
         self.on_disconnect: OnDisconnect = on_disconnect
+        self.telemetry = telemetry
         self.completion_handler: CompletionHandler | None = None
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
         self._stateless = {m: h for m, h in handlers.items() if m in STATELESS_METHODS}
@@ -125,11 +135,11 @@ class Engine:
         token = context.activate()
         stateless = call.era is Era.STATELESS
         try:
-            handler = (self._stateless if stateless else self._handshake).get(call.method)
-            if handler is None:
-                raise method_not_found(call.method)
-            if self.middleware and METHODS[call.method].hook is None:
+            handler = (self._stateless if stateless else self._handshake).get(call.method, _unknown)
+            if self.middleware and handler is not _unknown and METHODS[call.method].hook is None:
                 handler = self._around(call.method, handler)
+            if self.telemetry is not None and TRACE_API in modules:
+                handler = self._traced(handler, self.telemetry)
             result = await handler(self, context, call.params)
             if stateless:
                 complete(result, self.server_info, self._hints.get(call.method))
@@ -218,6 +228,10 @@ class Engine:
             return await engine.through(context, method, None, params, handler)
 
         return run
+
+    def _traced(self, handler: Handler, telemetry: Telemetry) -> Handler:
+        tracing = telemetry.tracing()
+        return handler if tracing is None else traced(tracing, handler)
 
     # the program itself
 
