@@ -19,20 +19,23 @@ TRACE_KEYS: Final = ("traceparent", "tracestate", "baggage")
 _LONGEST: Final = 512
 """Of traceparent and tracestate: what everybody must be able to carry (Trace Context, 3.3.1.5)."""
 _LONGEST_BAGGAGE: Final = 8192
+_LONGEST_MEMBER: Final = 4096
 _MOST_STATES: Final = 32
+_MOST_MEMBERS: Final = 64
+"""Of baggage: likewise (Baggage, 3.3.2)."""
 
 _IDS: Final = "(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _TRACEPARENT: Final = re.compile(f"00-{_IDS}|(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-[!-~]*)?")
 """Later versions may append to what version 00 has (Trace Context, 2.2)."""
 
-_STATE: Final = re.compile(
-    r"[a-z0-9][a-z0-9_\-*/]{0,255}(?:@[a-z][a-z0-9_\-*/]{0,13})?=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
-)
-_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_VALUE: Final = r"[!#-+\--:<-\[\]-~]*"
-_MEMBER: Final = re.compile(
-    rf"{_NAME}[ \t]*=[ \t]*{_VALUE}(?:[ \t]*;[ \t]*{_NAME}[ \t]*(?:=[ \t]*{_VALUE})?)*"
-)
+_KEY: Final = r"[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13}"
+_STATE: Final = re.compile(rf"(?:{_KEY})=[ -+\--<>-~]{{0,255}}[!-+\--<>-~]")
+# Possessive: nothing that was matched is tried again, so a member costs no more than its length.
+_NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_VALUE: Final = r"[!#-+\--:<-\[\]-~]*+"
+_BLANK: Final = r"[ \t]*+"
+_PROPERTY: Final = rf"{_BLANK};{_BLANK}{_NAME}{_BLANK}(?:={_BLANK}{_VALUE})?"
+_MEMBER: Final = re.compile(rf"{_NAME}{_BLANK}={_BLANK}{_VALUE}(?:{_PROPERTY})*+")
 
 
 def trace_context(meta: object) -> dict[str, str]:
@@ -55,9 +58,13 @@ def trace_context(meta: object) -> dict[str, str]:
             if states and len(states) <= _MOST_STATES and all(map(_STATE.fullmatch, states)):
                 found["tracestate"] = ",".join(states)
     if isinstance(baggage, str) and len(baggage) <= _LONGEST_BAGGAGE:
-        members = [member for member in _members(baggage) if _MEMBER.fullmatch(member)]
+        members = [
+            member
+            for member in _members(baggage)
+            if len(member) <= _LONGEST_MEMBER and _MEMBER.fullmatch(member)
+        ]
         if members:
-            found["baggage"] = ",".join(members)
+            found["baggage"] = ",".join(members[:_MOST_MEMBERS])
     return found
 
 

@@ -16,6 +16,7 @@ This module alone loads `opentelemetry` for the package; `fastmcp.telemetry` is 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.metadata
 import sys
 from collections.abc import Generator, Mapping
@@ -80,14 +81,15 @@ class Telemetry:
         return self._tracing
 
 
-def _has_provider() -> bool:
-    from opentelemetry.trace import (
-        NoOpTracerProvider,
-        ProxyTracerProvider,
-        get_tracer_provider,
-    )
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version("fastmcp-streamline")
 
-    return not isinstance(get_tracer_provider(), (ProxyTracerProvider, NoOpTracerProvider))
+
+def _has_provider() -> bool:
+    import opentelemetry.trace as api
+
+    return type(api.get_tracer_provider()) not in (api.ProxyTracerProvider, api.NoOpTracerProvider)
 
 
 class Tracing:
@@ -102,8 +104,7 @@ class Tracing:
 
         self._spans = spans
         self._context, self._propagate, self._trace = context, propagate, trace
-        version = importlib.metadata.version("fastmcp-streamline")
-        self._tracer = trace.get_tracer(INSTRUMENTATION, version)
+        self._tracer = trace.get_tracer(INSTRUMENTATION, _version())
 
     @contextmanager
     def incoming(
@@ -137,12 +138,16 @@ class Tracing:
         """
         current = self._context.get_current()
         with self._span(self._trace.SpanKind.CLIENT, method, params, attributes, current) as span:
-            carrier: dict[str, str] = {}
-            self._propagate.inject(carrier)
-            carried = {key: carrier[key] for key in TRACE_KEYS if key in carrier}
-            if carried:
-                params = {**params, "_meta": {**(params.get("_meta") or {}), **carried}}
-            yield span, params
+            yield span, self.carrying(params)
+
+    def carrying(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The params of a request, with the current trace context in their `_meta`."""
+        carrier: dict[str, str] = {}
+        self._propagate.inject(carrier)
+        carried = {key: carrier[key] for key in TRACE_KEYS if key in carrier}
+        if not carried:
+            return params
+        return {**params, "_meta": {**(params.get("_meta") or {}), **carried}}
 
     @contextmanager
     def _span(
@@ -167,7 +172,7 @@ class Tracing:
             span = self._tracer.start_span(name, parent, kind, described, links)
             inside = trace.set_span_in_context(span, parent)
         token = context.attach(inside)
-        traced = RequestSpan(self, span)
+        traced = RequestSpan(self, span, incoming=kind is trace.SpanKind.SERVER)
         try:
             yield traced
         except BaseException as exc:
@@ -190,11 +195,12 @@ class RequestSpan:
         tracing: what it was made by.
     """
 
-    __slots__ = ("_span", "tracing")
+    __slots__ = ("_incoming", "_span", "tracing")
 
-    def __init__(self, tracing: Tracing, span: Span) -> None:
+    def __init__(self, tracing: Tracing, span: Span, *, incoming: bool) -> None:
         self.tracing = tracing
         self._span = span
+        self._incoming = incoming
 
     def answered(self, method: str, result: Mapping[str, Any]) -> None:
         """The request has a result. A tool's may still say that the tool failed."""
@@ -205,7 +211,8 @@ class RequestSpan:
         """The request has none, but this."""
         if isinstance(exc, asyncio.CancelledError):
             self._fail("cancelled")
-        elif type(exc) is McpError:
+        elif type(exc) is McpError or (self._incoming and isinstance(exc, McpError)):
+            # Whoever asks has subclasses of it for what is no answer (client/errors).
             self._span.set_attribute("rpc.response.status_code", str(exc.code))
             self._fail(str(exc.code), exc.message)
             if exc.code == _INTERNAL_ERROR:
