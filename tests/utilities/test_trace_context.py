@@ -93,11 +93,13 @@ def test_what_is_left_is_never_complained_of(meta: dict[str, str]):
     assert not [record.getMessage() for record in complaints]
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["a=" + " " * 8000 + '"', "a=b;c" + " " * 8000 + '"', "a=1" + ";p" * 4000 + '"', "," * 8192],
-)
-def test_no_value_takes_long(value: str):
-    began = time.perf_counter()
-    trace_context({"traceparent": PARENT, "tracestate": value[:512], "baggage": value})
-    assert time.perf_counter() - began < 0.2, "it grows with the square of the length"
+@pytest.mark.parametrize("member", ["a=" + " " * 4000 + '"', "a=b;c" + " " * 4000 + '"'])
+def test_no_value_takes_long(member: str):
+    """Less than a millisecond, and two hundred times that if blanks are matched again and again."""
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        trace_context({"baggage": f"{member},{member}"})
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 0.03
