@@ -20,6 +20,7 @@ from starlette.middleware import Middleware as ASGIMiddleware
 
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError, ToolError
+from fastmcp.server.middleware import Middleware
 from fastmcp.telemetry import suppress_fastmcp_telemetry
 from fastmcp.utilities.tests import run_server_async, temporary_settings
 from tests.support.locks import ROOT
@@ -281,8 +282,21 @@ async def test_an_error_of_the_protocol(spans: Spans, version: str):
     span = spans.server("resources/read")
     code = str(answer.error["code"])
     assert failure(span) == (StatusCode.ERROR, code, code)
-    assert span.status.description == answer.error["message"]
+    assert span.status.description == (None if wire.stateless else answer.error["message"])
     assert not span.events
+
+
+async def test_arguments_that_an_error_quotes(spans: Spans, version: str):
+    mcp = server()
+    mcp.add_middleware(Middleware())
+    async with serving(version, mcp) as wire:
+        wire.validate = False
+        secret = {"name": "plead", "arguments": {"what": ["hunter2"]}}
+        answer = await wire.request("prompts/get", secret)
+    span = spans.server("prompts/get")
+    assert "hunter2" in answer.error["message"]
+    assert failure(span) == (StatusCode.ERROR, "-32602", "-32602")
+    assert "hunter2" not in span.to_json()
 
 
 async def test_an_error_of_an_author_s_own(spans: Spans, version: str):

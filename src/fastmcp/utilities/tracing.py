@@ -41,6 +41,7 @@ INSTRUMENTATION: Final = "fastmcp"
 SUPPRESSED: Final = "fastmcp-suppress-telemetry"
 """The key in OpenTelemetry's context that says: no spans of this package in here."""
 
+_INVALID_PARAMS: Final = -32602
 _INTERNAL_ERROR: Final = -32603
 _LONGEST: Final = 256
 """Characters of what a peer chose."""
@@ -214,7 +215,8 @@ class RequestSpan:
         elif type(exc) is McpError or (self._incoming and isinstance(exc, McpError)):
             # Whoever asks has subclasses of it for what is no answer (client/errors).
             self._span.set_attribute("rpc.response.status_code", str(exc.code))
-            self._fail(str(exc.code), exc.message)
+            # What does not fit is quoted by the message that says so.
+            self._fail(str(exc.code), None if exc.code == _INVALID_PARAMS else exc.message)
             if exc.code == _INTERNAL_ERROR:
                 self.record(exc)
         else:
