@@ -75,12 +75,12 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
-        return _error(f"Unknown tool: {name!r}")
+        return _error(f"Unknown tool: {name!r}", context)
     except FastMCPError as exc:
-        return _error(str(exc))
+        return _error(str(exc), context, exc)
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
-        return _error(_told(engine, name, exc))
+        return _error(_told(engine, name, exc), context, exc)
     return result.to_wire()
 
 
@@ -174,7 +174,9 @@ def _told(engine: Engine, name: str, exc: Exception) -> str:
     return f"Error calling tool {name!r}: {exc}"
 
 
-def _error(text: str) -> dict[str, Any]:
+def _error(text: str, context: Context, exc: Exception | None = None) -> dict[str, Any]:
+    if exc is not None and context.exchange.span is not None:
+        context.exchange.span.record(exc)
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
