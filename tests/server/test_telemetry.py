@@ -222,7 +222,7 @@ async def test_a_call_of_several_rounds(spans: Spans):
         answer = await wire.request("tools/call", params, id="two", meta=meta)
         assert answer.text == "Ada"
         await wire.call("guard", id="three")
-    whole, retry, guard = sorted(
+    whole, retry, guarded = sorted(
         spans.all(SpanKind.SERVER, "tools/call"), key=lambda span: span.start_time or 0
     )
     # The span of the first request is as long as its handler, and the question is asked in it.
@@ -230,7 +230,7 @@ async def test_a_call_of_several_rounds(spans: Spans):
     assert f"{id_of(whole):016x}" in carried
     assert (whole.end_time or 0) > (retry.start_time or 0)
     assert parent_of(retry) == int(PARENT, 16)
-    ids = [(span.attributes or {})["jsonrpc.request.id"] for span in (whole, retry, guard)]
+    ids = [(span.attributes or {})["jsonrpc.request.id"] for span in (whole, retry, guarded)]
     assert ids == ["one", "two", "three"]
 
 
