@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.subscriptions import Subscription
 from fastmcp.server.sessions import Session
 from fastmcp.settings import OnDisconnect
 
@@ -57,6 +58,10 @@ class Exchange:
     async def tell(self, message: bytes) -> None:
         """Let the client hear a notification where it can; nobody waits for it."""
         await self.emit(message)
+
+    async def listen(self, subscription: Subscription) -> None:
+        """Let the client hear what it subscribed to, until the server or the client ends it."""
+        raise NotImplementedError
 
     async def close_stream(self) -> None:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""
