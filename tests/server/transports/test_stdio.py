@@ -67,6 +67,21 @@ class Process:
         params = {"name": tool, "arguments": arguments}
         self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
 
+    def call_stateless(self, id: Any, tool: str, **arguments: Any) -> None:
+        meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+        params = {"name": tool, "arguments": arguments, "_meta": meta}
+        self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+
+    def next(self, method: str | None = None) -> Any:
+        """The next message, or the next of a method; in the stateless era."""
+        while True:
+            line = self.lines.get(timeout=SECONDS)
+            assert line is not None, (method, self.stderr)
+            message = json.loads(line)
+            schema.check(message, STATELESS, "server")
+            if method is None or message.get("method") == method:
+                return message
+
     def answer(self, id: Any) -> Any:
         """The response with this id; everything that comes must be a valid message."""
         while True:
@@ -147,6 +162,37 @@ def test_a_conversation_in_both_eras(server: Process):
     assert server.wait() == 0
     assert server.journal == ["enter", "exit", "returned"]
     assert server.stderr == ""
+
+
+def listen(server: Process, id: Any) -> None:
+    meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    server.send({"jsonrpc": "2.0", "id": id, "method": "subscriptions/listen", "params": params})
+    message = server.next()
+    assert message["method"] == "notifications/subscriptions/acknowledged"
+    assert message["params"]["_meta"] == {META + "subscriptionId": id}
+
+
+@pytest.mark.parametrize("how", ["the end of input", "Ctrl-C"])
+def test_subscriptions_end_with_the_server_and_say_so(started: Process, how: str):
+    listen(started, 1)
+    listen(started, "two")
+    if how == "Ctrl-C":
+        started.process.send_signal(signal.SIGINT)
+    else:
+        started.call_stateless(3, "grow")
+        started.end_input()
+        for id in (1, "two"):
+            message = started.next("notifications/tools/list_changed")
+            assert message["params"]["_meta"] == {META + "subscriptionId": id}
+    for id in (1, "two"):
+        message = started.next()
+        assert message["id"] == id
+        assert message["result"]["resultType"] == "complete"
+        assert message["result"]["_meta"][META + "subscriptionId"] == id
+    assert started.wait() == 0
+    assert started.lines.get(timeout=SECONDS) is None
+    assert started.stderr == ""
 
 
 def test_print_does_not_reach_the_protocol(server: Process):
