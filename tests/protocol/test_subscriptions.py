@@ -117,6 +117,13 @@ def test_malformed_filters(params: dict[str, Any], named: str):
     assert raised.value.code == -32602
 
 
+def test_an_id_that_would_stand_in_every_message():
+    assert read("x" * 256, {"notifications": {}}).id == "x" * 256
+    with pytest.raises(McpError, match="256 characters") as raised:
+        read("x" * 257, {"notifications": {}})
+    assert raised.value.code == -32600
+
+
 def test_the_largest_filter():
     uris = [f"u{n}:".ljust(LONGEST_URI, "x") for n in range(MOST_URIS)]
     assert len(heard({"resourceSubscriptions": uris}, *map(updated, uris))) == MOST_URIS

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from fastmcp.protocol.errors import invalid_params
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INVALID_REQUEST, invalid_params
 from fastmcp.protocol.jsonrpc import RequestId, as_object, encode_notification
 from fastmcp.protocol.meta import SUBSCRIPTION_ID
 
@@ -23,6 +24,7 @@ LISTEN: Final = "subscriptions/listen"
 MOST_URIS: Final = 1000
 LONGEST_URI: Final = 4096
 """What is kept for a client that subscribes to resources, in either era."""
+_LONGEST_ID: Final = 256
 
 Event: TypeAlias = tuple[str, Mapping[str, Any] | None]
 """A notification that a client may want: its method and its params."""
@@ -80,16 +82,16 @@ class Subscription:
             "notifications/subscriptions/acknowledged", {"notifications": self.honored}
         )
 
-    def messages(self, events: Iterable[Event] | None) -> list[bytes]:
+    def messages(self, events: Iterable[Event] | None) -> Iterator[bytes]:
         """What the client is sent.
 
         Args:
             events: what happened, or None where some of it is not known: then the client is told
                 to look at everything it listens to.
         """
-        if events is None:
-            events = self._everything()
-        return [self._stamp(*event) for event in events if self._wants(*event)]
+        for method, params in self._everything() if events is None else events:
+            if self._wants(method, params):
+                yield self._stamp(method, params)
 
     def result(self) -> dict[str, Any]:
         """What the request is answered with when the server ends it ("Graceful Closure")."""
@@ -122,8 +124,14 @@ def read(id: RequestId, params: Mapping[str, Any], kinds: Iterable[Kind] = KINDS
         params: its params.
         kinds: what this server can tell. Other members of the filter are not honored.
     Raises:
-        McpError: the filter is malformed, or too large.
+        McpError: the filter is malformed, or too large, and so may the id be.
     """
+    if isinstance(id, str) and len(id) > _LONGEST_ID:
+        raise McpError(
+            INVALID_REQUEST,
+            "Invalid request: the id of a subscription stands in all its messages, so it may have "
+            f"{_LONGEST_ID} characters",
+        )
     given = as_object(params.get("notifications"))
     if given is None:
         raise invalid_params(

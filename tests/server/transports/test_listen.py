@@ -215,6 +215,30 @@ async def test_a_slow_reader_that_keeps_up_hears_everything():
     await leave(live)
 
 
+async def test_what_is_handed_to_the_server_at_once_is_little():
+    """A server holds what it was given for a client that does not read."""
+    mcp = build()
+    app = mcp.http_app()
+    pieces: list[int] = []
+
+    async def measured(scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            pieces.append(len(message.get("body", b"")))
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    uris = [f"a:{n}:".ljust(4000, "x") for n in range(100)]
+    live = await listen(Peer(measured, STATELESS), {"resourceSubscriptions": uris})
+    pieces.clear()  # the acknowledgement is as large as the request
+    for uri in [*uris, *uris]:
+        publish(mcp, uri)
+    await live.until(lambda live: len(methods(live)) == 200)
+    assert sum(pieces) > 200 * 4000
+    assert max(pieces) < 64 * 1024
+    await leave(live)
+
+
 async def test_a_client_that_never_reads_is_given_up():
     mcp = build()
     with set_settings(http_write_timeout=0.1):

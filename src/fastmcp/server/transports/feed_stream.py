@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Final
 
 from fastmcp.server.backplane.feed import FeedReader
@@ -24,6 +24,9 @@ _LOOK: Final = 15.0
 """Seconds after which a stream without comments looks whether its time is over."""
 _SHORTEST: Final = 0.01
 """Seconds that it waits at least: a comment that is due is not always due to the microsecond."""
+_PIECE: Final = 32 * 1024
+"""Bytes that are written at once, or one frame: a server takes whatever it is given, and holds it
+for a client that does not read."""
 
 
 class FeedStream(EventStream):
@@ -44,7 +47,7 @@ class FeedStream(EventStream):
         """The frames it begins with."""
 
     @abstractmethod
-    def news(self, changes: list[tuple[int, Change]] | None) -> bytes:
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
         """The frames for what happened since the last time; often there are none.
 
         Args:
@@ -64,9 +67,12 @@ class FeedStream(EventStream):
     async def frames(self) -> AsyncGenerator[bytes | None]:
         yield self.first()
         while not self.closed:
-            frames = self.news(self._reader.take())
-            yield frames or None
-            if not frames:
+            silent = True
+            for piece in _pieces(self.news(self._reader.take())):
+                silent = False
+                yield piece
+            if silent:
+                yield None
                 await self._reader.wait(self._pause())
 
     def _pause(self) -> float:
@@ -76,3 +82,15 @@ class FeedStream(EventStream):
             return _LOOK
         due = self.spoken + self._policy.keepalive
         return max(due - asyncio.get_running_loop().time(), _SHORTEST)
+
+
+def _pieces(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """Small frames together."""
+    piece = b""
+    for frame in frames:
+        if piece and len(piece) + len(frame) > _PIECE:
+            yield piece
+            piece = b""
+        piece += frame
+    if piece:
+        yield piece

@@ -9,6 +9,7 @@ basic/patterns/subscriptions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from fastmcp.protocol import sse
@@ -96,5 +97,5 @@ class SubscriptionStream(FeedStream):
     def first(self) -> bytes:
         return sse.encode(self._subscription.acknowledgement())
 
-    def news(self, changes: list[tuple[int, Change]] | None) -> bytes:
-        return b"".join(map(sse.encode, self._subscription.messages(events_of(changes))))
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
+        return map(sse.encode, self._subscription.messages(events_of(changes)))

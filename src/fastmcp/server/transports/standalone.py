@@ -9,6 +9,7 @@ Source: 2025-11-25, basic/transports, "Listening for Messages from the Server".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from fastmcp.protocol import sse
@@ -82,20 +83,18 @@ class StandaloneStream(FeedStream):
             return sse.encode(b"", id=self._id(self._reader.position), retry=self._policy.retry)
         return sse.KEEPALIVE
 
-    def news(self, changes: list[tuple[int, Change]] | None) -> bytes:
-        frames: list[bytes] = []
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
         if changes is None or self._lost:
             self._lost = False
             at = self._reader.position
-            frames = [self._frame(change, at) for change in self._everything()]
+            for change in self._everything():
+                yield self._frame(change, at)
         else:
-            frames = [
-                self._frame(change, position)
-                for position, change in changes
-                if change.concerns(self._session)
-            ]
+            for position, change in changes:
+                if change.concerns(self._session):
+                    yield self._frame(change, position)
         said, self._said = self._said, []
-        return b"".join(frames + said)
+        yield from said
 
     def _everything(self) -> list[Change]:
         """What a client has to look at that may have missed any change."""

@@ -304,7 +304,8 @@ class StreamableHTTP:
     ) -> None:
         """A request that stays open (2026-07-28, basic/patterns/subscriptions). It is none of the
         calls that are counted, and that have their time when the server stops: it ends at once."""
-        self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._running.discard(task)
         if not accepts(headers.get(b"accept")).sse:
             message = f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
             error = McpError(INVALID_REQUEST, message + "application/json, text/event-stream")
@@ -323,9 +324,12 @@ class StreamableHTTP:
             self.subscriptions.add(exchange)
             try:
                 payload, code = await self._engine.handle(call, exchange)
-                await exchange.finish(payload, http_status(code) if code else 200)
+            except asyncio.CancelledError:  # a middleware has not let it end
+                task.uncancel()
+                payload, code = encode_error(call.id, stopped()), INTERNAL_ERROR
             finally:
                 self.subscriptions.discard(exchange)
+            await exchange.finish(payload, http_status(code) if code else 200)
 
     async def _session_of(
         self, call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
