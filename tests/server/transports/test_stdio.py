@@ -194,6 +194,16 @@ def test_subscriptions_end_with_the_server_and_say_so(started: Process, how: str
     assert started.stderr == ""
 
 
+def test_a_subscription_that_is_asked_for_at_the_very_end(started: Process):
+    meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    started.send({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params})
+    started.end_input()
+    assert started.next()["method"] == "notifications/subscriptions/acknowledged"
+    assert started.next()["result"]["resultType"] == "complete"
+    assert started.wait() == 0
+
+
 def test_print_does_not_reach_the_protocol(server: Process):
     server.call(1, "shout")
     assert server.text(1) == "quiet"

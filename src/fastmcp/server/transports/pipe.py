@@ -32,7 +32,7 @@ from fastmcp.protocol.era2025 import read_initialize
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
-from fastmcp.protocol.subscriptions import Subscription
+from fastmcp.protocol.subscriptions import LISTEN, Subscription
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.server.backplane.feed import Feed, FeedReader, events_of
 from fastmcp.server.bus import Bus, Change
@@ -72,7 +72,7 @@ class PipeExchange(Exchange):
         return True
 
     async def listen(self, subscription: Subscription) -> None:
-        with self._listening.open(self.task) as reader:
+        with self._listening.open() as reader:
             await self._write(subscription.acknowledgement())
             ending = False
             while not ending:
@@ -97,22 +97,22 @@ class Listening:
         bus: where changes are published.
 
     Attributes:
+        tasks: that serve them.
         stopped: they shall end.
     """
 
     def __init__(self, bus: Bus) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
         self.stopped = False
         self._bus = bus
         self._feed = Feed("")
         self._unsubscribe: Callable[[], None] | None = None
-        self._readers: dict[FeedReader, asyncio.Task[None] | None] = {}
+        self._readers: set[FeedReader] = set()
 
     @contextmanager
-    def open(self, task: asyncio.Task[None] | None) -> Generator[FeedReader]:
+    def open(self) -> Generator[FeedReader]:
         """Read the changes from now on, while the block runs.
 
-        Args:
-            task: that reads.
         Raises:
             McpError: there are too many.
         """
@@ -125,28 +125,23 @@ class Listening:
         if self._unsubscribe is None:
             self._unsubscribe = self._bus.subscribe(self._feed.append)
         reader = self._feed.open()
-        self._readers[reader] = task
+        self._readers.add(reader)
         try:
             yield reader
         finally:
             reader.close()
-            del self._readers[reader]
+            self._readers.discard(reader)
             if not self._readers:
                 self._unsubscribe()
                 self._unsubscribe = None
-
-    @property
-    def tasks(self) -> set[asyncio.Task[None]]:
-        """Those that read."""
-        return {task for task in self._readers.values() if task is not None}
 
     async def stop(self) -> None:
         """End them all, and let each say so."""
         self.stopped = True
         for reader in self._readers:
             reader.ready.set()
-        if tasks := self.tasks:
-            await asyncio.wait(tasks, timeout=_FAREWELL)
+        if self.tasks:
+            await asyncio.wait(list(self.tasks), timeout=_FAREWELL)
 
 
 class PipeConnection:
@@ -181,8 +176,8 @@ class PipeConnection:
 
     async def drain(self, seconds: float) -> None:
         """Let what is running come to its end, for a time; then end the subscriptions."""
-        if calls := self._tasks - self._listening.tasks:
-            await asyncio.wait(calls, timeout=seconds)
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
         await self.stop()
 
     async def stop(self) -> None:
@@ -196,7 +191,7 @@ class PipeConnection:
         session, self._session = self._session, None  # a change on its way finds nobody
         if session is not None:
             session.close()
-        tasks = list(self._tasks)
+        tasks = [*self._tasks, *self._listening.tasks]
         for task in tasks:
             if not task.cancelling():  # twice would break into a handler's cleaning up
                 task.cancel()
@@ -288,7 +283,9 @@ class PipeConnection:
             session.begin(call.id, exchange)
         else:
             self._stateless[call.id] = exchange
-        exchange.task = spawn(self._serve(call, exchange), self._tasks)
+        listens = call.method == LISTEN and call.era is Era.STATELESS
+        held = self._listening.tasks if listens else self._tasks
+        exchange.task = spawn(self._serve(call, exchange), held)
         # Not in `_serve`: a task that is cancelled before its first step runs none of it.
         exchange.task.add_done_callback(lambda _: self._ended(call, exchange))
 
