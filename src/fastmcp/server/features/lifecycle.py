@@ -13,6 +13,7 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 
@@ -24,11 +25,10 @@ _logger: Final = logging.getLogger("fastmcp.server")
 def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
     """What this server offers to this client (ServerCapabilities).
 
-    Changes are pushed on a session's own stream, so without a session (stateless HTTP) they
-    are not announced. Nor in the stateless era, whose way to hear them
-    (`subscriptions/listen`) is not served yet.
+    Changes are pushed on a session's own stream, and in the stateless era to who listens to them
+    (`subscriptions/listen`). Without either (handshake era, stateless HTTP) they are not announced.
     """
-    pushed = context.session is not None
+    pushed = context.session is not None or context.call.era is Era.STATELESS
     declared: dict[str, Any] = {
         "logging": {},
         "prompts": {"listChanged": pushed},
