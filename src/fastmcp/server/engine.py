@@ -29,8 +29,9 @@ from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, 
 from fastmcp.server.registry import Registry, View
 from fastmcp.server.state import SessionState
 from fastmcp.settings import OnDisconnect
+from fastmcp.utilities.spawning import is_cancelled
 
-__all__ = ["Engine", "Handler", "is_cancelled"]
+__all__ = ["Engine", "Handler"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
@@ -39,13 +40,6 @@ Chain: TypeAlias = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 
 Handler: TypeAlias = "Callable[[Engine, Context, dict[str, Any]], Awaitable[dict[str, Any]]]"
 """Serves one method: the request's params in, the result's members out."""
-
-
-def is_cancelled(error: BaseException) -> bool:
-    """Whether an error is the cancellation of the current task, by its client or its server; and
-    not one of something that the author's code awaited."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 class Engine:
