@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, cast
 
 from pydantic import TypeAdapter, ValidationError, WithJsonSchema, create_model
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
 from fastmcp.exceptions import McpError
@@ -198,9 +199,19 @@ def object_form(response_type: Any, *, wrapped: bool = False) -> Form:
     return Form(requested, adapter, wrapped, spelled, frozenset(nullable))
 
 
+class _FormSchema(GenerateJsonSchema):
+    ignored_warning_kinds: ClassVar[Any] = {"skipped-choice", "non-serializable-default"}
+
+    def decimal_schema(self, schema: Any) -> Schema:
+        """A number; pydantic's own says that it may be a text as well."""
+        field: Schema = {"type": "number"}
+        self.update_with_validations(field, schema, self.ValidationsMapping.numeric)
+        return field
+
+
 def _schema_of(asked: Any, response_type: Any) -> Schema:
     try:
-        schema = TypeAdapter[Any](asked).json_schema()
+        schema = TypeAdapter[Any](asked).json_schema(schema_generator=_FormSchema)
     except (PydanticUserError, PydanticUndefinedAnnotation) as exc:
         raise TypeError(f"ctx.elicit() cannot ask for {response_type!r}: {exc}") from None
     return dereference_refs(inline_root_ref(schema))
@@ -280,9 +291,6 @@ def _merged(variants: list[Schema]) -> Schema | None:
         return {"enum": list(dict.fromkeys(words))}
     kinds = {variant.get("type") for variant in variants}
     if kinds == {"integer", "number"}:
-        return next(variant for variant in variants if variant["type"] == "number")
-    if kinds == {"number", "string"} and any("pattern" in variant for variant in variants):
-        # A Decimal, which JSON may carry as either.
         return next(variant for variant in variants if variant["type"] == "number")
     return None
 
