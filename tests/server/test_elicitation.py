@@ -265,6 +265,7 @@ def test_untitled_choices(asked: Any):
     [
         {"a": {"title": "An A"}, "b": {"title": "A B"}},
         Annotated[str, WithJsonSchema({"type": "string", "oneOf": TITLED})],
+        Annotated[str, WithJsonSchema({"type": "string", "anyOf": TITLED})],
     ],
 )
 def test_titled_choices(asked: Any):
@@ -283,8 +284,9 @@ def test_titled_choices_in_a_list():
         "type": "array",
         "items": {"anyOf": TITLED},
     }
-    legacy = Annotated[list[str], WithJsonSchema({"type": "array", "items": LEGACY})]
-    assert field_of(legacy)["items"] == {"anyOf": TITLED}
+    for items in (LEGACY, {"anyOf": TITLED}, {"oneOf": TITLED}):
+        written = Annotated[list[str], WithJsonSchema({"type": "array", "items": items})]
+        assert field_of(written)["items"] == {"anyOf": TITLED}
 
 
 def test_what_may_be_none_may_be_left_out():

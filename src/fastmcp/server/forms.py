@@ -267,7 +267,9 @@ def _without_null(field: Schema) -> tuple[Schema, bool]:
         del field["const"]
     null = False
     variants: Any = field.get("anyOf")
-    if isinstance(variants, list) and field.get("type") != "array":
+    if isinstance(variants, list) and all(_is_titled(v) for v in cast("list[Any]", variants)):
+        field = {"oneOf": variants, **{key: v for key, v in field.items() if key != "anyOf"}}
+    elif isinstance(variants, list) and field.get("type") != "array":
         pairs = [_without_null(v) for v in cast("list[Schema]", variants)]
         kept = [v for v, _ in pairs if v.get("type") != "null"]
         null = len(kept) < len(pairs) or any(inner for _, inner in pairs)
@@ -280,6 +282,10 @@ def _without_null(field: Schema) -> tuple[Schema, bool]:
     if field.get("default", ...) is None:
         field = {key: value for key, value in field.items() if key != "default"}
     return field, null
+
+
+def _is_titled(option: Any) -> bool:
+    return isinstance(option, dict) and "const" in option and "title" in option
 
 
 def _merged(variants: list[Schema]) -> Schema | None:
@@ -364,8 +370,6 @@ def _items(name: str, written: Any) -> tuple[Schema, dict[str, Any]]:
     if not isinstance(written, dict):
         raise _cannot(name, {"type": "array"})
     items, _ = _without_null(cast("Schema", written))
-    if isinstance(items.get("anyOf"), list):
-        items = {"oneOf": items["anyOf"]}
     if not _has_choices(items):
         raise TypeError(
             f"ctx.elicit() cannot ask for a free list (field {name!r}): only what is chosen may be "
