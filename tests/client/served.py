@@ -81,7 +81,7 @@ async def pid() -> int:
 class Trip:
     where: str
     how: Literal["train", "ship"] = "train"
-    nights: int = 2
+    day: datetime.date = datetime.date(2026, 7, 28)
 
 
 @mcp.tool

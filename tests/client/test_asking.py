@@ -80,7 +80,8 @@ async def test_all_that_a_server_may_ask(to: Any) -> None:
     async with client:
         answers = (await client.call_tool("plan")).data
         assert answers == [
-            "AcceptedElicitation(data=Trip(where='Rome', how='train', nights=2), action='accept')",
+            "AcceptedElicitation(data=Trip(where='Rome', how='train',"
+            " day=datetime.date(2026, 7, 28)), action='accept')",
             "AcceptedElicitation(data=['b', 'l'], action='accept')",
             "AcceptedElicitation(data=None, action='accept')",
             "['file:///home/ada']",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -31,8 +30,6 @@ _logger: Final = logging.getLogger("fastmcp.server.sampling")
 
 FINAL: Final = "final_response"
 """The tool that takes a typed answer."""
-
-_FENCED: Final = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 
 
 def tools_of(given: Sequence[Tool | Callable[..., Any]] | None) -> dict[str, Tool]:
@@ -151,9 +148,10 @@ class TypedAnswer(Tool):
 
     def read_text(self, text: str) -> None:
         """An answer that came as text: JSON, perhaps between fences."""
-        fenced = _FENCED.search(text)
+        _, opened, rest = text.partition("```")
+        inside, closed, _ = rest.removeprefix("json").partition("```")
         try:
-            self._take(from_json((fenced[1] if fenced else text).strip()))
+            self._take(from_json((inside if opened and closed else text).strip()))
         except ValueError as exc:
             self._complaint = f"The answer is not JSON: {exc}"
 
