@@ -78,16 +78,11 @@ async def test_all_that_a_server_may_ask(to: Any) -> None:
         message_handler=on_message,
     )
     async with client:
-        answers = (await client.call_tool("plan")).data
-        assert answers == [
-            "AcceptedElicitation(data=Trip(where='Rome', how='train',"
-            " day=datetime.date(2026, 7, 28)), action='accept')",
-            "AcceptedElicitation(data=['b', 'l'], action='accept')",
-            "AcceptedElicitation(data=None, action='accept')",
-            "['file:///home/ada']",
-            "It costs 200.",
-            "200",
-        ]
+        trip, extras, page, *rest = (await client.call_tool("plan")).data
+        assert "Trip(where='Rome', how='train', day=datetime.date(2026, 7, 28))" in trip
+        assert extras == "AcceptedElicitation(data=['b', 'l'], action='accept')"
+        assert page == "AcceptedElicitation(data=None, action='accept')"
+        assert rest == ["['file:///home/ada']", "It costs 200.", "200"]
         async with asyncio.timeout(10):
             await complete.wait()
     assert [message.params.elicitation_id for message in heard] == ["pay-1"]
