@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from fastmcp import Context, FastMCP
-from fastmcp.exceptions import ToolError, URLElicitationRequiredError
+from fastmcp import Context, FastMCP, exceptions
+from fastmcp.exceptions import ToolError
 
 mcp = FastMCP("outsiders", version="1.2.3", instructions="Talk to me.")
 
@@ -102,7 +102,9 @@ async def survey(ctx: Context) -> list[str]:
 @mcp.tool
 async def locked() -> str:
     """Needs the user on a page first."""
-    raise URLElicitationRequiredError([{"message": "Log in", "url": "https://example.com/login"}])
+    # Named when it is raised: FastMCP 4 serves this file too, and has no such error.
+    page = {"message": "Log in", "url": "https://example.com/login"}
+    raise exceptions.URLElicitationRequiredError([page])
 
 
 @mcp.tool
