@@ -8,7 +8,9 @@ received. Everything else an author's code raises is the server's own fault.
 from __future__ import annotations
 
 import logging
-from typing import Any
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
 __all__ = [
     "AuthorizationError",
@@ -25,6 +27,7 @@ __all__ = [
     "ResourceError",
     "ResourceSecurityError",
     "ToolError",
+    "URLElicitationRequiredError",
     "ValidationError",
     "to_mcp_error",
 ]
@@ -139,6 +142,49 @@ McpError = MCPError
 
 _INVALID_PARAMS = -32602
 _INTERNAL_ERROR = -32603
+
+
+class URLElicitationRequiredError(MCPError):
+    """A request cannot be served until the user has been to a page (2025-11-25,
+    client/elicitation, "URL Elicitation Required Error").
+
+    Raised in a tool, prompt or resource. Clients that do not know this error, or open no pages,
+    are told the pages in a text.
+
+    Args:
+        elicitations: the pages: `mcp_types.ElicitRequestURLParams`, or dicts with `message`, `url`
+            and `elicitationId`, which is made up where it is missing.
+        message: one sentence: what the user has to do.
+
+    Raises:
+        ValueError: no pages, or one without message or URL.
+    """
+
+    CODE: Final = -32042
+
+    def __init__(self, elicitations: Sequence[Any], message: str | None = None) -> None:
+        if not elicitations:
+            raise ValueError("Say which page the user has to open: elicitations is empty")
+        pages = [_page(elicitation) for elicitation in elicitations]
+        text = message or "This request needs the user to open a page first"
+        super().__init__(self.CODE, text, {"elicitations": pages})
+
+    @property
+    def elicitations(self) -> list[dict[str, Any]]:
+        """The pages, each with `mode`, `message`, `url` and `elicitationId`."""
+        return self.error.data["elicitations"]
+
+
+def _page(elicitation: Any) -> dict[str, Any]:
+    if isinstance(elicitation, Mapping):
+        given = cast("Mapping[str, Any]", elicitation)
+    else:
+        given = cast("Mapping[str, Any]", elicitation.model_dump(mode="json", by_alias=True))
+    page = {"mode": "url", "message": given.get("message"), "url": given.get("url")}
+    if not all(isinstance(value, str) for value in page.values()):
+        raise ValueError(f"An elicitation by URL has a message and a url, which {given!r} lacks")
+    id = given.get("elicitationId") or given.get("elicitation_id")
+    return {**page, "elicitationId": str(id or uuid.uuid4().hex)}
 
 
 def to_mcp_error(exc: Exception, *, default_code: int = _INTERNAL_ERROR) -> MCPError:

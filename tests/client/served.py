@@ -8,8 +8,10 @@ import datetime
 import os
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 from fastmcp import Context, FastMCP
+from fastmcp.exceptions import URLElicitationRequiredError
 
 mcp = FastMCP("served", instructions="Be gentle.")
 
@@ -73,6 +75,38 @@ async def die() -> str:
 @mcp.tool
 async def pid() -> int:
     return os.getpid()
+
+
+@dataclass
+class Trip:
+    where: str
+    how: Literal["train", "ship"] = "train"
+    day: datetime.date = datetime.date(2026, 7, 28)
+
+
+@mcp.tool
+async def plan(ctx: Context) -> list[str]:
+    """Asks for everything a client can be asked for."""
+    trip = await ctx.elicit("Where to?", Trip)
+    extras = await ctx.elicit(
+        "What else?", [{"b": {"title": "Breakfast"}, "l": {"title": "Lunch"}}]
+    )
+    page = await ctx.elicit_url("Pay, please", "https://example.com/pay", "pay-1")
+    await ctx.send_elicit_complete("pay-1")
+    roots = [str(root.uri) for root in await ctx.list_roots()]
+
+    def price(nights: int) -> int:
+        """What a stay costs."""
+        return 100 * nights
+
+    offer = await ctx.sample("What does it cost?", tools=[price], tool_concurrency=0)
+    total = await ctx.sample([*offer.history, "As a number."], result_type=int)
+    return [*map(str, (trip, extras, page, roots, offer.result, total.result))]
+
+
+@mcp.tool
+async def locked() -> str:
+    raise URLElicitationRequiredError([{"message": "Log in", "url": "https://example.com/login"}])
 
 
 @mcp.resource("data://greeting")

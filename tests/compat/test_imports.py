@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -37,7 +37,8 @@ NAMES: dict[str, str] = {
     "fastmcp.exceptions": (
         "AuthorizationError ClientError DisabledError FastMCPDeprecationWarning FastMCPError"
         " InsufficientScopeError InvalidSignature MCPError McpError NotFoundError PromptError"
-        " ResourceError ResourceSecurityError ToolError ValidationError to_mcp_error"
+        " ResourceError ResourceSecurityError ToolError URLElicitationRequiredError ValidationError"
+        " to_mcp_error"
     ),
     "fastmcp.prompts": (
         "FunctionPrompt Message Prompt PromptArgument PromptMessage PromptResult prompt"
@@ -77,6 +78,7 @@ NAMES: dict[str, str] = {
         "RateLimitError RateLimitingMiddleware SlidingWindowRateLimitingMiddleware"
     ),
     "fastmcp.server.middleware.timing": "DetailedTimingMiddleware TimingMiddleware",
+    "fastmcp.server.sampling": "SampleStep SamplingResult",
     "fastmcp.server.server": "FastMCP",
     "fastmcp.settings": "Settings",
     "fastmcp.telemetry": (
@@ -136,7 +138,15 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Context.enable_components": "names keys version tags components match_all",
     "fastmcp:Context.log": "message level logger_name extra",
     "fastmcp:Context.report_progress": "progress total message",
-    "fastmcp:Context.sample": ("messages system_prompt temperature max_tokens model_preferences"),
+    "fastmcp:Context.elicit_url": "message url elicitation_id",
+    "fastmcp:Context.sample": (
+        "messages system_prompt temperature max_tokens model_preferences tools result_type"
+        " mask_error_details tool_concurrency"
+    ),
+    "fastmcp:Context.sample_step": (
+        "messages system_prompt temperature max_tokens model_preferences tools tool_choice"
+        " execute_tools mask_error_details tool_concurrency"
+    ),
     "fastmcp:Context.set_state": "key value serializable",
     "fastmcp:Client": (
         "transport name roots sampling_handler sampling_capabilities elicitation_handler"
@@ -271,7 +281,10 @@ def test_names(module: str):
 
 @pytest.mark.parametrize("path", PARAMETERS)
 def test_parameters(path: str):
-    known = inspect.signature(attribute_of(path)).parameters
+    known = set(inspect.signature(attribute_of(path)).parameters)
+    if "options" in known:  # **options: Unpack[SamplingOptions]
+        [typed] = get_args(get_type_hints(attribute_of(path))["options"])
+        known |= get_type_hints(typed).keys()
     assert [name for name in PARAMETERS[path].split() if name not in known] == []
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-TOOLS = ["add", "person", "fail", "count", "talk", "ask", "think", "where", "wait"]
+TOOLS = [
+    *("add", "person", "fail", "count", "talk", "ask", "think", "where"),
+    *("survey", "locked", "wait"),
+]
 
 
 def text(result: dict[str, Any]) -> str:
@@ -57,4 +60,15 @@ def assert_conversation(report: dict[str, Any], version: str, *, introduced: boo
         assert text(report["ask"]) == "Ada is 36"
         assert text(report["think"]) == "the model says: cba"
         assert text(report["where"]) == "file:///home/ada"
+    if "survey" in report:
+        assert report["survey"]["structuredContent"] == {
+            "result": [
+                "meals=['lunch', 'breakfast'] view='g' floor=2 note=None",
+                "accept",
+                "200",
+            ]
+        }
+        assert report["locked"]["error"] == -32042
+        assert report["locked"]["pages"] == [["Log in", "https://example.com/login"]]
+        assert report["complete"] == ["pay-1"]
     assert report["parallel"] == [2 * n for n in range(20)]

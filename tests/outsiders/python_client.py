@@ -13,6 +13,7 @@ from typing import Any
 
 import mcp_types as types
 from mcp import Client, MCPError
+from mcp.shared.exceptions import UrlElicitationRequiredError
 
 
 def result(answer: Any) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def result(answer: Any) -> dict[str, Any]:
 async def main(url: str, mode: str) -> dict[str, Any]:
     logs: list[Any] = []
     progress: list[Any] = []
+    complete: list[Any] = []
 
     async def on_log(params: types.LoggingMessageNotificationParams) -> None:
         logs.append([params.level, params.data])
@@ -30,9 +32,27 @@ async def main(url: str, mode: str) -> dict[str, Any]:
         progress.append([done, total, message])
 
     async def on_elicit(context: Any, params: Any) -> types.ElicitResult:
+        if params.mode == "url":
+            return types.ElicitResult(action="accept")
+        if "meals" in params.requested_schema["properties"]:
+            content: Any = {"meals": ["lunch", "breakfast"], "view": "g", "floor": "2"}
+            return types.ElicitResult(action="accept", content=content)
         return types.ElicitResult(action="accept", content={"name": "Ada", "age": 36})
 
-    async def on_sample(context: Any, params: Any) -> types.CreateMessageResult:
+    async def on_message(message: Any) -> None:
+        if isinstance(message, types.ElicitCompleteNotification):
+            complete.append(message.params.elicitation_id)
+
+    async def on_sample(context: Any, params: Any) -> Any:
+        if params.tools:
+            asked = len(params.messages) == 1
+            name, given = ("price", {"nights": 2}) if asked else ("final_response", {"value": 200})
+            return types.CreateMessageResultWithTools(
+                role="assistant",
+                model="mock",
+                content=[types.ToolUseContent(id="1", name=name, input=given)],
+                stop_reason="toolUse",
+            )
         said = params.messages[0].content.text
         return types.CreateMessageResult(
             role="assistant", model="mock", content=types.TextContent(type="text", text=said[::-1])
@@ -47,6 +67,10 @@ async def main(url: str, mode: str) -> dict[str, Any]:
         options |= {
             "elicitation_callback": on_elicit,
             "sampling_callback": on_sample,
+            "sampling_capabilities": types.SamplingCapability(
+                tools=types.SamplingToolsCapability()
+            ),
+            "message_handler": on_message,
             "list_roots_callback": on_roots,
         }
     else:
@@ -88,6 +112,16 @@ async def main(url: str, mode: str) -> dict[str, Any]:
             report["ask"] = result(await client.call_tool("ask", {}))
             report["think"] = result(await client.call_tool("think", {"prompt": "abc"}))
             report["where"] = result(await client.call_tool("where", {}))
+            report["survey"] = result(await client.call_tool("survey", {}))
+            try:
+                await client.call_tool("locked", {})
+            except MCPError as error:
+                found = UrlElicitationRequiredError.from_error(error.error)
+                report["locked"] = {
+                    "error": found.code,
+                    "pages": [[page.message, page.url] for page in found.elicitations],
+                }
+            report["complete"] = complete
         many = [client.call_tool("add", {"a": n, "b": n}) for n in range(20)]
         report["parallel"] = [
             answer.structured_content["result"] for answer in await asyncio.gather(*many)

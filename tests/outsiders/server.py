@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
-from fastmcp import Context, FastMCP
+from fastmcp import Context, FastMCP, exceptions
 from fastmcp.exceptions import ToolError
 
 mcp = FastMCP("outsiders", version="1.2.3", instructions="Talk to me.")
 
 
+VIEWS = [{"const": "s", "title": "Sea"}, {"const": "g", "title": "Garden"}]
+
+
 class Person(BaseModel):
     name: str
     age: int
+
+
+class Extras(BaseModel):
+    meals: list[Literal["breakfast", "lunch"]] = ["lunch"]
+    view: Annotated[str, WithJsonSchema({"type": "string", "oneOf": VIEWS})] = "s"
+    floor: Literal[1, 2] = 1
+    note: str | None = None
 
 
 @mcp.tool
@@ -73,6 +83,28 @@ async def think(ctx: Context, prompt: str) -> str:
 async def where(ctx: Context) -> str:
     """Names the client's roots."""
     return ", ".join(str(root.uri) for root in await ctx.list_roots())
+
+
+@mcp.tool
+async def survey(ctx: Context) -> list[str]:
+    """Asks for choices, for a page, and of the model for a number, with a tool."""
+    extras = await ctx.elicit("What else?", Extras)
+    page = await ctx.elicit_url("Pay, please", "https://example.com/pay", "pay-1")
+    await ctx.send_elicit_complete("pay-1")
+
+    def price(nights: int) -> int:
+        return 100 * nights
+
+    total = await ctx.sample("What does it cost?", tools=[price], result_type=int)
+    return [str(getattr(extras, "data", extras.action)), page.action, str(total.result)]
+
+
+@mcp.tool
+async def locked() -> str:
+    """Needs the user on a page first."""
+    # Named when it is raised: FastMCP 4 serves this file too, and has no such error.
+    page = {"message": "Log in", "url": "https://example.com/login"}
+    raise exceptions.URLElicitationRequiredError([page])
 
 
 @mcp.tool

@@ -416,7 +416,7 @@ async def test_a_state_belongs_to_its_principal(site: Site):
 
 @pytest.mark.parametrize(
     ("capabilities", "required"),
-    [({}, {"elicitation": {}}), ({"elicitation": {"url": {}}}, {"elicitation": {}})],
+    [({}, {"elicitation": {}}), ({"elicitation": {"url": {}}}, {"elicitation": {"form": {}}})],
 )
 async def test_a_client_is_not_asked_what_it_cannot_answer(
     site: Site, capabilities: dict[str, Any], required: dict[str, Any]

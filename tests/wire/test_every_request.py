@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fastmcp import Context, FastMCP
@@ -25,7 +25,10 @@ from tests.support.generate import Json, instances, mutated
 
 ALL = (*HANDSHAKE, STATELESS)
 ABLE = {"elicitation": {}, "sampling": {}, "roots": {}}
-NAMES = ("greet", "ask", "think", "fail", "nope", "letter", "data://greeting", "data://u/x")
+NAMES = {
+    "name": ("greet", "ask", "think", "fail", "plain", "letter", "nope"),
+    "uri": ("data://greeting", "data://u/x", "data://nope"),
+}
 """What requests name: components that are there, and one that is not."""
 
 
@@ -123,7 +126,7 @@ class Traces(logging.Handler):
         self.seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "calling tool" not in record.getMessage():
+        if record.exc_info and "calling tool" not in record.getMessage():
             self.seen.append(self.format(record))
 
 
@@ -160,14 +163,14 @@ ABSENT = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list"}
 """Experiments of 2025-11-25, which 2026-07-28 has replaced by an extension."""
 
 
-def named(message: dict[str, Any], name: str) -> dict[str, Any]:
+def named(message: dict[str, Any], which: int) -> dict[str, Any]:
     """The same request for something that there may be."""
     params = message.get("params")
     if isinstance(params, dict):
-        for field in ("name", "uri"):
+        for field, known in NAMES.items():
             if field in params:
-                params[field] = name
-        if isinstance(params.get("arguments"), dict) and name != "nope":
+                params[field] = known[which % len(known)]
+        if isinstance(params.get("arguments"), dict) and which % 2:
             params["arguments"] = {}
     return message
 
@@ -228,7 +231,7 @@ def check(live: Live, message: Any, valid: bool, version: str) -> None:
         return
     assert answer.get("id") == message["id"]
     if "error" in answer:
-        assert answer["error"]["code"] != -32603 or "answered" in answer["error"]["message"], answer
+        assert answer["error"]["code"] != -32603 or "client" in answer["error"]["message"], answer
     else:
         schema.check(answer, version, "server", message["method"])
 
@@ -241,6 +244,7 @@ async def no_handler_is_left(running: Loop) -> None:
 RUNS = settings(
     max_examples=25,
     deadline=None,
+    phases=[Phase.generate],  # what is made is small; to shrink it would only take time
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
@@ -265,9 +269,7 @@ def test_every_request(running: Loop, traces: Traces, version: str, method: str)
     @RUNS
     @given(st.data())
     def run(data: st.DataObject) -> None:
-        message = named(
-            data.draw(instances(version, definition)), data.draw(st.sampled_from(NAMES))
-        )
+        message = named(data.draw(instances(version, definition)), data.draw(st.integers(0, 41)))
         message = {
             "jsonrpc": "2.0",
             "id": data.draw(st.integers(1, 99) | st.text(max_size=4)),

@@ -68,9 +68,10 @@ async def elicit(
     if answer.action == "accept" and asked.mode == "form":
         content = answer.content
         if response_type is not None and isinstance(content, response_type):
-            # Only the type knows the names that are no identifiers in Python.
+            # Only the type knows the names that are no identifiers in Python. Defaults stand in it
+            # as the schema gave them, a date as text: pydantic would warn that they are no dates.
             adapter = pydantic.TypeAdapter[Any](response_type)
-            content = adapter.dump_python(content, mode="json", by_alias=True)
+            content = adapter.dump_python(content, mode="json", by_alias=True, warnings=False)
         result["content"] = _content(content, properties, required)
     return result
 

@@ -6,9 +6,9 @@ server refused, fell silent, or went away.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from fastmcp.exceptions import McpError
+from fastmcp.exceptions import McpError, URLElicitationRequiredError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RequestTimeoutError",
     "ResponseTooLargeError",
     "SessionLostError",
+    "of_server",
 ]
 
 CONNECTION_CLOSED: Final = -32000
@@ -79,3 +80,15 @@ class ResponseTooLargeError(McpError):
             f"The server's response is larger than the {limit} bytes this transport accepts; "
             "set max_message_bytes on the transport if that is intended.",
         )
+
+
+def of_server(error: McpError) -> McpError:
+    """The server's error, in the type that says what to do about it, where there is one."""
+    data: object = error.data
+    if error.code != URLElicitationRequiredError.CODE or not isinstance(data, dict):
+        return error
+    pages: object = cast("dict[str, Any]", data).get("elicitations")
+    try:
+        return URLElicitationRequiredError(cast("list[Any]", pages), error.message)
+    except (ValueError, TypeError, AttributeError):  # no pages, or none that anyone can open
+        return error

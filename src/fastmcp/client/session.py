@@ -25,6 +25,7 @@ from fastmcp.client.errors import (
     HttpStatusError,
     RequestTimeoutError,
     SessionLostError,
+    of_server,
 )
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.opening import Opening
@@ -246,7 +247,7 @@ class ClientSession(Opening):
             if progress is not None:
                 self._progress.pop(id, None)
         if response.error is not None:
-            raise response.error
+            raise of_server(response.error)
         result: object = response.result
         if not isinstance(result, dict):
             raise McpError(

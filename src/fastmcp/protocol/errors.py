@@ -23,6 +23,7 @@ __all__ = [
     "PARSE_ERROR",
     "RESOURCE_NOT_FOUND_2025",
     "UNSUPPORTED_VERSION",
+    "capability_names",
     "error_object",
     "header_mismatch",
     "http_status",
@@ -92,13 +93,22 @@ def unsupported_version(requested: str) -> McpError:
     )
 
 
+def capability_names(capabilities: dict[str, Any]) -> str:
+    """A part of `ClientCapabilities` in words: `elicitation.url, sampling`."""
+    return ", ".join(
+        f"{name}.{part}" if part else name
+        for name in sorted(capabilities)
+        for part in sorted(capabilities[name]) or [""]
+    )
+
+
 def missing_capability(required: dict[str, Any]) -> McpError:
     """The client did not declare what this request needs (basic/index, "_meta").
 
     Args:
         required: the missing part of `ClientCapabilities`, such as `{"sampling": {}}`.
     """
-    names = ", ".join(sorted(required))
+    names = capability_names(required)
     return McpError(
         MISSING_CLIENT_CAPABILITY,
         f"Server requires the {names} capability for this request; the client did not declare it",

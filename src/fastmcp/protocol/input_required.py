@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from fastmcp.protocol.errors import invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 
-__all__ = ["ASKS", "INPUT_REQUIRED", "fits", "input_responses", "missing", "required"]
+__all__ = ["ASKS", "INPUT_REQUIRED", "SINCE", "fits", "input_responses", "required"]
 
 INPUT_REQUIRED: Final = "input_required"
 
@@ -21,6 +21,9 @@ ASKS: Final = {
     "roots/list": "roots",
 }
 """What may be asked, and the client capability that it takes."""
+
+SINCE: Final = {"elicitation/create": "2025-06-18"}
+"""What may be asked in a version and those that follow; what is not here, in all of them."""
 
 _ACTIONS: Final = ("accept", "decline", "cancel")
 _ROLES: Final = ("user", "assistant")
@@ -69,21 +72,3 @@ def required(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
     if method == "sampling/createMessage" and params.get("tools"):
         return {name: {"tools": {}}}
     return {name: {}}
-
-
-def missing(wanted: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
-    """Whether a client did not declare a capability.
-
-    Args:
-        wanted: as `required` gives it.
-        declared: the client's capabilities.
-    """
-    for name, parts in wanted.items():
-        have = as_object(declared.get(name))
-        if have is None or any(part not in have for part in parts):
-            return True
-        # A client that names modes of elicitation has no others (client/elicitation,
-        # "Capabilities"); an empty object stands for forms.
-        if name == "elicitation" and not parts and have and "form" not in have:
-            return True
-    return False

@@ -11,7 +11,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, Protocol, Self, cast
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 import mcp_types
 from pydantic_core import from_json
@@ -20,12 +31,13 @@ from fastmcp.exceptions import McpError, ToolError
 from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol import jsonrpc, meta
 from fastmcp.protocol.classify import Call
-from fastmcp.protocol.errors import missing_capability
-from fastmcp.protocol.input_required import missing
+from fastmcp.protocol.errors import capability_names, missing_capability
+from fastmcp.protocol.input_required import SINCE
 from fastmcp.protocol.methods import METHODS
 from fastmcp.protocol.request_state import Answer
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.resources.base import ResourceResult
+from fastmcp.server.asking import Asker, lacking, list_roots
 from fastmcp.server.bus import (
     Bus,
     Change,
@@ -35,11 +47,10 @@ from fastmcp.server.bus import (
     ToolsChanged,
 )
 from fastmcp.server.elicitation import (
-    AcceptedElicitation,
-    CancelledElicitation,
-    DeclinedElicitation,
-    handle_elicit_accept,
-    parse_elicit_response_type,
+    ElicitationResult,
+    elicit,
+    elicit_url,
+    has_elicitation_ids,
 )
 from fastmcp.server.exchange import Detached, Exchange, TransportName
 from fastmcp.server.registry import (
@@ -49,12 +60,22 @@ from fastmcp.server.registry import (
     VisibilityRule,
 )
 from fastmcp.server.rounds import Conversation
+from fastmcp.server.sampling import (
+    SampleStep,
+    SamplingMessages,
+    SamplingOptions,
+    SamplingResult,
+    sample,
+    sample_step,
+)
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState, as_json
 from fastmcp.utilities.threads import abandoned
 from fastmcp.utilities.versions import VersionSpec
 
 __all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
+
+T = TypeVar("T")
 
 _to_client: Final = logging.getLogger("fastmcp.server.context.to_client")
 
@@ -82,6 +103,8 @@ class Server(Protocol):
     def session_state(self) -> SessionState: ...
     @property
     def client_log_level(self) -> str | None: ...
+    @property
+    def mask_error_details(self) -> bool: ...
     @property
     def lifespan_value(self) -> dict[str, Any]: ...
 
@@ -119,21 +142,6 @@ class RequestContext:
     protocol_version: str
     lifespan_context: dict[str, Any]
     session: Session | None
-
-
-@dataclass(frozen=True)
-class SamplingResult:
-    """What the client's model said.
-
-    Attributes:
-        text: the text of the answer, or None where it holds none.
-        result: the same as `text`.
-        message: the whole `CreateMessageResult`.
-    """
-
-    text: str | None
-    result: Any
-    message: mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
 
 
 class Context:
@@ -451,6 +459,47 @@ class Context:
 
     # asking something
 
+    @property
+    def asker(self) -> Asker:
+        """The client as something that can be asked."""
+        return Asker(self._ask, self._call.version, self.client_capabilities)
+
+    @overload
+    async def elicit(
+        self,
+        message: str,
+        response_type: type[T],
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+    ) -> ElicitationResult[T]: ...
+    @overload
+    async def elicit(
+        self,
+        message: str,
+        response_type: list[str] | dict[str, str] | dict[str, dict[str, str]],
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+    ) -> ElicitationResult[str]: ...
+    @overload
+    async def elicit(
+        self,
+        message: str,
+        response_type: list[list[str]] | list[dict[str, str]] | list[dict[str, dict[str, str]]],
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+    ) -> ElicitationResult[list[str]]: ...
+    @overload
+    async def elicit(
+        self,
+        message: str,
+        response_type: Any,
+        *,
+        response_title: str | None = None,
+        response_description: str | None = None,
+    ) -> ElicitationResult[Any]: ...
     async def elicit(
         self,
         message: str,
@@ -458,100 +507,148 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> AcceptedElicitation[Any] | DeclinedElicitation | CancelledElicitation:
-        """Ask the user, and await the answer.
+    ) -> ElicitationResult[Any]:
+        """Ask the user in a form, and await the answer.
 
         Args:
             message: the question.
             response_type: what the answer is; see `parse_elicit_response_type`.
-            response_title: the title of a scalar answer's field.
+            response_title: the title of a single value's field.
             response_description: its description.
         Raises:
             TypeError: the protocol cannot ask for this type.
             McpError: the client cannot be asked, or its answer does not fit.
-            ToolError: this request's era has no way to ask yet.
+            ToolError: the client did not declare that it can be asked.
         """
-        config = parse_elicit_response_type(
-            response_type,
-            response_title=response_title,
-            response_description=response_description,
+        return await elicit(
+            self.asker, message, response_type, response_title, response_description
         )
-        answer = await self._ask(
-            "elicitation/create",
-            {"message": message, "requestedSchema": config.schema},
-            {"elicitation": {}},
-        )
-        action = answer.get("action")
-        if action == "accept":
-            return handle_elicit_accept(config, answer.get("content"))
-        return DeclinedElicitation() if action == "decline" else CancelledElicitation()
 
-    async def sample(
-        self,
-        messages: str | Sequence[str | mcp_types.SamplingMessage],
-        *,
-        system_prompt: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        model_preferences: mcp_types.ModelPreferences | str | Sequence[str] | None = None,
-    ) -> SamplingResult:
-        """Ask the client's model, and await its answer.
+    async def elicit_url(
+        self, message: str, url: str, elicitation_id: str | None = None
+    ) -> ElicitationResult[None]:
+        """Ask the user to open a page, for what must not pass through the client: secrets,
+        payments, permissions at another service.
+
+        Accepted means that the user agreed to open it. What is done there only the page knows, and
+        it must see for itself who its visitor is, for the URL can be handed on.
 
         Args:
-            messages: a text, or the conversation so far.
-            system_prompt: the system prompt the client may use.
-            temperature: the sampling temperature.
-            max_tokens: the most tokens to generate; 512 by default.
-            model_preferences: preferences, or the names of models to hint at.
+            message: why the page is needed.
+            url: https, or http on this machine; without credentials or anything about the user.
+            elicitation_id: a name for `send_elicit_complete`; made up by default.
         Raises:
-            McpError: the client cannot be asked, or refused.
-            ToolError: this request's era has no way to ask yet.
+            ValueError: no URL that a user may be sent to.
+            McpError: the client cannot be asked.
+            ToolError: the client did not declare that it opens pages, or its protocol version has
+                no such question.
         """
-        given = [messages] if isinstance(messages, str) else list(messages)
-        params: dict[str, Any] = {
-            "messages": [_sampling_message(m) for m in given],
-            "maxTokens": 512 if max_tokens is None else max_tokens,
-        }
-        if system_prompt is not None:
-            params["systemPrompt"] = system_prompt
-        if temperature is not None:
-            params["temperature"] = temperature
-        if model_preferences is not None:
-            params["modelPreferences"] = _model_preferences(model_preferences)
-        answer = await self._ask("sampling/createMessage", params, {"sampling": {}})
-        content = answer.get("content")
-        model = (
-            mcp_types.CreateMessageResultWithTools
-            if isinstance(content, list)
-            else mcp_types.CreateMessageResult
-        )
-        result = model.model_validate(answer)
-        blocks = result.content if isinstance(result.content, list) else [result.content]
-        text = "".join(b.text for b in blocks if isinstance(b, mcp_types.TextContent)) or None
-        return SamplingResult(text, text, result)
+        return await elicit_url(self.asker, message, url, elicitation_id)
+
+    async def send_elicit_complete(self, elicitation_id: str) -> None:
+        """Tell the client that the user is done on a page; also after the call has ended.
+
+        Nothing happens where the protocol version has no such notification (2026-07-28: the client
+        learns it by calling again).
+
+        Args:
+            elicitation_id: what `elicit_url` or `URLElicitationRequiredError` was given.
+        """
+        if not has_elicitation_ids(self._call.version):
+            return
+        params = {"elicitationId": elicitation_id}
+        message = jsonrpc.encode_notification("notifications/elicitation/complete", params)
+        if not await self._exchange.emit(message) and self._exchange.session is not None:
+            await self._exchange.session.say(message)
+
+    @overload
+    async def sample(
+        self,
+        messages: SamplingMessages,
+        *,
+        result_type: type[T],
+        **options: Unpack[SamplingOptions],
+    ) -> SamplingResult[T]: ...
+    @overload
+    async def sample(
+        self,
+        messages: SamplingMessages,
+        *,
+        result_type: None = None,
+        **options: Unpack[SamplingOptions],
+    ) -> SamplingResult[str]: ...
+    @overload
+    async def sample(
+        self, messages: SamplingMessages, *, result_type: Any, **options: Unpack[SamplingOptions]
+    ) -> SamplingResult[Any]: ...
+    async def sample(
+        self,
+        messages: SamplingMessages,
+        *,
+        result_type: Any = None,
+        **options: Unpack[SamplingOptions],
+    ) -> SamplingResult[Any]:
+        """Ask the client's model until it has answered; tools run here in between.
+
+        Args:
+            messages: a text, or the conversation so far (`SamplingResult.history` goes on).
+            result_type: what the answer is to be; any type pydantic knows, text by default.
+            options: `system_prompt`, `max_tokens`, `tools` and the others of `SamplingOptions`.
+        Raises:
+            ValueError: the options, or the messages, are none that the protocol allows.
+            TypeError: `result_type` cannot be asked for; no such option.
+            McpError: the client cannot be asked or refused, its answer is malformed, or its model
+                gave none that fits within a bounded number of rounds.
+            ToolError: the client did not declare that it can be asked.
+        """
+        masked = self._server.mask_error_details
+        return await sample(self.asker, messages, result_type, masked, options)
+
+    async def sample_step(
+        self,
+        messages: SamplingMessages,
+        *,
+        execute_tools: bool = True,
+        **options: Unpack[SamplingOptions],
+    ) -> SampleStep:
+        """Ask the client's model once, for a loop of one's own.
+
+        Args:
+            messages: a text, or the conversation so far (`SampleStep.history` goes on).
+            execute_tools: run the tools that the model used and put what they gave into the
+                history; otherwise the author does.
+            options: as for `sample`.
+        Raises:
+            ValueError: the options, or the messages, are none that the protocol allows.
+            McpError: the client cannot be asked or refused, or its answer is malformed.
+            ToolError: the client did not declare that it can be asked.
+        """
+        masked = self._server.mask_error_details
+        return await sample_step(self.asker, messages, execute_tools, masked, options)
 
     async def list_roots(self) -> list[mcp_types.Root]:
         """The folders the client says it works in.
 
         Raises:
-            McpError: the client cannot be asked.
-            ToolError: this request's era has no way to ask yet.
+            McpError: the client cannot be asked, or its answer is malformed.
+            ToolError: the client did not declare that it can be asked.
         """
-        answer = await self._ask("roots/list", {}, {"roots": {}})
-        return mcp_types.ListRootsResult.model_validate(answer).roots
+        return await list_roots(self.asker)
 
     async def _ask(
         self, method: str, params: dict[str, Any], required: dict[str, Any]
     ) -> dict[str, Any]:
-        if missing(required, self.client_capabilities):
+        self.asker.demand(SINCE.get(method, ""), method)
+        missing = lacking(required, self.client_capabilities)
+        if missing:
             # A server must not ask for what the client did not declare (2025-11-25,
             # basic/lifecycle, "Operation"; 2026-07-28, basic/index: -32021 names it).
             if self._call.era is Era.STATELESS:
-                raise missing_capability(required)
+                raise missing_capability(missing)
             if self._exchange.session is not None:
                 raise ToolError(
                     f"The client cannot be asked for {method}: it did not declare the "
-                    f"{', '.join(required)} capability"
+                    f"{capability_names(missing)} capability"
                 )
         rounds = self._exchange.rounds
         if rounds is None or not METHODS[self._call.method].may_ask:
@@ -776,18 +873,3 @@ class Context:
 _CHANGES: Final[dict[str, type[Change]]] = {
     change.method: change for change in (ToolsChanged, ResourcesChanged, PromptsChanged)
 }
-
-
-def _sampling_message(message: str | mcp_types.SamplingMessage) -> Any:
-    if isinstance(message, str):
-        return {"role": "user", "content": {"type": "text", "text": message}}
-    return message.model_dump(by_alias=True, mode="json", exclude_none=True)
-
-
-def _model_preferences(
-    preferences: mcp_types.ModelPreferences | str | Sequence[str],
-) -> dict[str, Any]:
-    if isinstance(preferences, mcp_types.ModelPreferences):
-        return preferences.model_dump(by_alias=True, mode="json", exclude_none=True)
-    names = [preferences] if isinstance(preferences, str) else preferences
-    return {"hints": [{"name": name} for name in names]}

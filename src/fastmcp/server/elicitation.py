@@ -1,23 +1,28 @@
-"""What a handler asks its user for: a Python type out, a typed answer back.
+"""Elicitation: a handler asks the user, in a form or by sending them to a page.
 
-`requestedSchema` allows a flat object of primitive fields and enumerations alone
-(specification, client/elicitation, "Requested Schema"). A scalar type is wrapped into one
-field named `value` and unwrapped again; choices may be given as plain data.
+*Form mode*: the client shows the form and answers with what was typed; `forms.py` makes it of a
+Python type. *URL mode* (SEP-1036): the client opens a page with the user's consent, and what is
+typed there it never sees; that is the way for secrets. Accepted then means that the page was
+opened, not that anything was done on it.
+
+What is left of URL mode by version: 2025-11-25 has all of it. 2026-07-28 has the question alone:
+no id of it, no notification when it is done, and no error -32042 (changelog, 11; basic/index,
+"Error Codes").
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+import ipaddress
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
-from typing_extensions import is_typeddict  # also knows the TypedDict pydantic wants on 3.11
-
-from fastmcp.exceptions import McpError
+from fastmcp.exceptions import McpError, ToolError, URLElicitationRequiredError
 from fastmcp.protocol.errors import INTERNAL_ERROR
-from fastmcp.utilities.json_schema import dereference_refs
+from fastmcp.server.asking import Asker, lacking
+from fastmcp.server.forms import Form, form_of, object_form
 
 __all__ = [
     "AcceptedElicitation",
@@ -25,18 +30,25 @@ __all__ = [
     "DeclinedElicitation",
     "ElicitConfig",
     "ElicitationResult",
+    "elicit",
+    "elicit_url",
     "get_elicitation_schema",
     "handle_elicit_accept",
+    "has_elicitation_ids",
     "parse_elicit_response_type",
+    "url_required",
 ]
 
 T = TypeVar("T")
-_VALUE: Final = "value"
+
+_URL_SINCE: Final = "2025-11-25"
+_URL: Final[dict[str, Any]] = {"elicitation": {"url": {}}}
+_BLANK: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 @dataclass
 class AcceptedElicitation(Generic[T]):
-    """The user answered; `data` is of the type that was asked for."""
+    """The user answered; `data` is of the type that was asked for (None where a page was)."""
 
     data: T
     action: Literal["accept"] = "accept"
@@ -58,14 +70,8 @@ class CancelledElicitation:
 
 ElicitationResult = AcceptedElicitation[T] | DeclinedElicitation | CancelledElicitation
 
-
-@dataclass(frozen=True)
-class ElicitConfig:
-    """How one question is put, and how its answer is read."""
-
-    schema: dict[str, Any]
-    adapter: TypeAdapter[Any] | None
-    wrapped: bool
+ElicitConfig = Form
+"""How one question is put, and how its answer is read."""
 
 
 def parse_elicit_response_type(
@@ -74,196 +80,121 @@ def parse_elicit_response_type(
     response_title: str | None = None,
     response_description: str | None = None,
 ) -> ElicitConfig:
-    """Turn what the author asks for into a schema.
+    """Turn what the author asks for into a form.
 
     Args:
-        response_type: a scalar type, Literal, Enum, `list` of these, a BaseModel, dataclass or
-            TypedDict of primitive fields; or choices as data: `["a", "b"]`,
-            `{"a": {"title": "A"}}`, and either inside a list for several answers.
-        response_title: the title of a scalar's one field.
+        response_type: a scalar type, Literal, Enum, `list` of choices, a BaseModel, dataclass or
+            TypedDict of these; or choices as data: `["a", "b"]`, `{"a": {"title": "A"}}`, and
+            either inside a list for several answers.
+        response_title: the title of a single value's one field.
         response_description: its description.
+
     Raises:
-        TypeError: the type is None or has fields the protocol cannot ask for.
+        TypeError: the type is None or cannot be asked for.
     """
-    if response_type is None:
-        raise TypeError(
-            "ctx.elicit() needs a response_type: pass str, bool, a Literal, a dataclass, ..."
-        )
-    field = _choices(response_type)
-    if field is not None:
-        return ElicitConfig(_wrap(field, response_title, response_description), None, True)
-    if _is_object_type(response_type):
-        return ElicitConfig(
-            get_elicitation_schema(response_type), TypeAdapter(response_type), False
-        )
-    try:
-        adapter = TypeAdapter[Any](response_type)
-    except PydanticUserError as exc:
-        raise TypeError(f"ctx.elicit() cannot ask for {response_type!r}: {exc}") from None
-    field = _flatten(dereference_refs(adapter.json_schema()))
-    _check_field(_VALUE, field)
-    return ElicitConfig(_wrap(field, response_title, response_description), adapter, True)
+    return form_of(response_type, response_title, response_description)
 
 
 def get_elicitation_schema(response_type: Any) -> dict[str, Any]:
     """The `requestedSchema` of an object type.
 
     Raises:
-        TypeError: a field is neither a primitive nor an enumeration of strings.
+        TypeError: one of its fields cannot be asked for.
     """
-    schema = dereference_refs(TypeAdapter(response_type).json_schema())
-    properties = {
-        name: _flatten(field)
-        for name, field in cast("dict[str, Any]", schema.get("properties", {})).items()
-    }
-    for name, field in properties.items():
-        _check_field(name, field)
-    result: dict[str, Any] = {"type": "object", "properties": properties}
-    if schema.get("required"):
-        result["required"] = schema["required"]
-    return result
+    return object_form(response_type).schema
 
 
 def handle_elicit_accept(config: ElicitConfig, content: Any) -> AcceptedElicitation[Any]:
     """Read the accepted answer.
 
     Raises:
-        McpError: the client's answer does not fit the schema it was given.
+        McpError: the client's answer does not fit the form.
     """
-    if not isinstance(content, dict):
-        content = {}
-    answer: Any = cast("dict[str, Any]", content)
-    if config.wrapped:
-        if _VALUE not in answer:
-            raise McpError(
-                INTERNAL_ERROR, f"The client accepted the elicitation without the field {_VALUE!r}"
-            )
-        answer = answer[_VALUE]
-    if config.adapter is None:
-        _check_choice(config.schema["properties"][_VALUE], answer)
-        return AcceptedElicitation(answer)
-    try:
-        return AcceptedElicitation(config.adapter.validate_python(answer))
-    except ValidationError as exc:
-        raise McpError(
-            INTERNAL_ERROR, f"The client's answer does not fit the elicitation's schema: {exc}"
-        ) from None
+    return AcceptedElicitation(config.read(content))
 
 
-def _is_object_type(response_type: Any) -> bool:
-    if not isinstance(response_type, type):
-        return False
-    cls = cast("type[Any]", response_type)
-    return issubclass(cls, BaseModel) or is_dataclass(cls) or is_typeddict(cls)
+async def elicit(
+    asker: Asker, message: str, response_type: Any, title: str | None, description: str | None
+) -> ElicitationResult[Any]:
+    """Ask in a form; see `Context.elicit`."""
+    form = form_of(response_type, title, description)
+    params = {"message": message, "requestedSchema": form.worded_for(asker)}
+    answer = await asker.ask("elicitation/create", params, {"elicitation": {}})
+    refused = _refused(answer)
+    return handle_elicit_accept(form, answer.get("content")) if refused is None else refused
 
 
-def _choices(response_type: Any) -> dict[str, Any] | None:
-    """The field of choices given as data, or None where it is a type."""
-    if isinstance(response_type, Mapping) and response_type:
-        return {"type": "string", "oneOf": _titled(cast("Mapping[str, Any]", response_type))}
-    if not isinstance(response_type, (Sequence, Mapping)) or isinstance(response_type, str):
+async def elicit_url(
+    asker: Asker, message: str, url: str, elicitation_id: str | None
+) -> ElicitationResult[None]:
+    """Send the user to a page; see `Context.elicit_url`."""
+    _check_url(url)
+    asker.demand(_URL_SINCE, "the opening of a page")
+    params = {"mode": "url", "message": message, "url": url}
+    if has_elicitation_ids(asker.version):
+        params["elicitationId"] = elicitation_id or uuid.uuid4().hex
+    answer = await asker.ask("elicitation/create", params, _URL)
+    refused = _refused(answer)
+    return AcceptedElicitation(None) if refused is None else refused
+
+
+def has_elicitation_ids(version: str) -> bool:
+    """Whether elicitations by URL have ids, and may be said to be complete."""
+    return version == _URL_SINCE
+
+
+def url_required(error: URLElicitationRequiredError, asker: Asker) -> Exception:
+    """The error as this client may be told it: as it is where its version has it and it declared
+    that it opens pages, else as a text that names them.
+
+    Raises:
+        ValueError: a page that nobody may be sent to.
+    """
+    for asked in error.elicitations:
+        _check_url(asked["url"])
+    if has_elicitation_ids(asker.version) and not lacking(_URL, asker.capabilities):
+        return error
+    pages = "; ".join(f"{asked['message']} ({asked['url']})" for asked in error.elicitations)
+    return ToolError(f"{error.message}: open in a browser, then try again. {pages}")
+
+
+def _refused(answer: dict[str, Any]) -> DeclinedElicitation | CancelledElicitation | None:
+    """The user's no, or None for their yes."""
+    action = answer.get("action")
+    if action == "accept":
         return None
-    items = list(cast("Sequence[Any]", response_type))
-    if items and all(isinstance(item, str) for item in items):
-        return {"type": "string", "enum": list(items)}
-    if len(items) == 1:
-        inner: Any = items[0]
-        if isinstance(inner, Mapping) and inner:
-            titled = _titled(cast("Mapping[str, Any]", inner))
-            return {"type": "array", "items": {"anyOf": titled}}
-        if isinstance(inner, Sequence) and not isinstance(inner, str) and inner:
-            return {
-                "type": "array",
-                "items": {"type": "string", "enum": list(cast("Sequence[str]", inner))},
-            }
-    raise TypeError(
-        f"ctx.elicit() cannot ask for {response_type!r}: choices are a list of strings, a mapping "
-        "of value to {'title': ...}, or either inside a list for several answers"
+    if action == "decline":
+        return DeclinedElicitation()
+    if action == "cancel":
+        return CancelledElicitation()
+    raise McpError(
+        INTERNAL_ERROR,
+        f"The client answered elicitation/create with the action {action!r}, which is none of "
+        "accept, decline and cancel",
     )
 
 
-def _titled(choices: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"const": value, "title": _title(detail, value)} for value, detail in choices.items()]
+def _check_url(url: str) -> None:
+    """Refuse what users must not be sent to (client/elicitation, "Safe URL Handling").
+
+    Raises:
+        ValueError: no URL, one with credentials, or one that is not https where it leaves the
+            machine.
+    """
+    if not url.isascii() or _BLANK.search(url):
+        raise ValueError(f"{url!r} is no URL: write what is not ASCII, and blanks, as %XX")
+    parts = urlsplit(url)
+    host = parts.hostname
+    if not host or parts.scheme not in ("https", "http"):
+        raise ValueError(f"{url!r} is no URL that a user can be sent to: it must begin https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("The URL holds credentials, which the client would see: leave them out")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"{url!r} is not safe to send a user to: use https")
 
 
-def _title(detail: Any, value: str) -> str:
-    """The title of a choice: its own, or the value itself."""
-    if isinstance(detail, Mapping):
-        return str(cast("Mapping[str, Any]", detail).get("title", value))
-    return str(detail)
-
-
-def _wrap(field: dict[str, Any], title: str | None, description: str | None) -> dict[str, Any]:
-    if title is not None:
-        field = {**field, "title": title}
-    if description is not None:
-        field = {**field, "description": description}
-    return {"type": "object", "properties": {_VALUE: field}, "required": [_VALUE]}
-
-
-def _flatten(field: dict[str, Any]) -> dict[str, Any]:
-    """Write what pydantic emits in the forms the protocol knows."""
-    if "const" in field and "enum" not in field:
-        field = {**field, "enum": [field["const"]]}
-        del field["const"]
-    variants = field.get("anyOf")
-    if isinstance(variants, list) and field.get("type") != "array":
-        kept = [v for v in cast("list[dict[str, Any]]", variants) if v.get("type") != "null"]
-        if len(kept) > 1:
-            kept = _merged(kept)
-        if len(kept) == 1:  # Optional[X] is X that may be left out
-            field = {**{k: v for k, v in field.items() if k != "anyOf"}, **kept[0]}
-            if field.get("default", ...) is None:
-                del field["default"]
-    all_of = field.get("allOf")
-    if isinstance(all_of, list) and len(cast("list[Any]", all_of)) == 1:
-        field = {
-            **cast("dict[str, Any]", all_of[0]),
-            **{k: v for k, v in field.items() if k != "allOf"},
-        }
-    if field.get("type") == "array" and isinstance(field.get("items"), dict):
-        items = _flatten(field["items"])
-        items.pop("title", None) if "enum" in items else None
-        field = {**field, "items": items}
-    return field
-
-
-def _merged(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A union as one field, where the protocol knows one that means the same."""
-    types = {variant.get("type") for variant in variants}
-    if types == {"integer", "number"}:
-        return [variant for variant in variants if variant["type"] == "number"]
-    variants = [_flatten(variant) for variant in variants]
-    if types == {"string"} and all("enum" in variant for variant in variants):
-        return [{"type": "string", "enum": [word for v in variants for word in v["enum"]]}]
-    return variants
-
-
-def _check_field(name: str, field: dict[str, Any]) -> None:
-    kind = field.get("type")
-    if kind in ("string", "integer", "number", "boolean"):
-        return
-    if kind == "array":
-        items = field.get("items")
-        if isinstance(items, dict) and ("enum" in items or "anyOf" in items):
-            return
-    raise TypeError(
-        f"ctx.elicit() cannot ask for field {name!r} ({field}): the protocol knows strings, "
-        "numbers, booleans, enumerations of strings and lists of these enumerations"
-    )
-
-
-def _check_choice(field: dict[str, Any], answer: Any) -> None:
-    if field["type"] == "array":
-        options = field["items"]
-        allowed = options.get("enum") or [option["const"] for option in options["anyOf"]]
-        good = isinstance(answer, list) and all(
-            item in allowed for item in cast("list[Any]", answer)
-        )
-    else:
-        allowed = field.get("enum") or [option["const"] for option in field["oneOf"]]
-        good = answer in allowed
-    if not good:
-        raise McpError(
-            INTERNAL_ERROR, f"The client answered {answer!r}; the choices were {allowed}"
-        )
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

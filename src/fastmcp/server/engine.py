@@ -39,9 +39,10 @@ from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.state import SessionState
 from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect, get_settings
+from fastmcp.utilities.spawning import is_cancelled
 from fastmcp.utilities.tracing import TRACE_API, Telemetry
 
-__all__ = ["Engine", "Handler", "is_cancelled"]
+__all__ = ["Engine", "Handler"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
@@ -50,13 +51,6 @@ Chain: TypeAlias = Callable[[MiddlewareContext[Any]], Awaitable[Any]]
 
 Handler: TypeAlias = "Callable[[Engine, Context, dict[str, Any]], Awaitable[dict[str, Any]]]"
 """Serves one method: the request's params in, the result's members out."""
-
-
-def is_cancelled(error: BaseException) -> bool:
-    """Whether an error is the cancellation of the current task, by its client or its server; and
-    not one of something that the author's code awaited."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 async def _unknown(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call
-from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params, missing_capability
+from fastmcp.protocol.errors import (
+    INTERNAL_ERROR,
+    capability_names,
+    invalid_params,
+    missing_capability,
+)
 from fastmcp.protocol.input_required import (
     ASKS,
     INPUT_REQUIRED,
+    SINCE,
     fits,
     input_responses,
-    missing,
     required,
 )
 from fastmcp.protocol.jsonrpc import as_object
@@ -32,6 +37,7 @@ from fastmcp.protocol.methods import METHODS
 from fastmcp.protocol.request_state import RequestState, digest, fingerprint
 from fastmcp.protocol.versions import Era
 from fastmcp.server.access import owner_of
+from fastmcp.server.asking import lacking
 from fastmcp.server.context import Context
 
 __all__ = ["ask_for", "receive"]
@@ -135,15 +141,16 @@ def _requests(context: Context, result: dict[str, Any]) -> dict[str, tuple[str, 
     given = cast("Mapping[str, Any]", result.get("inputRequests") or {})
     for key, request in given.items():
         method, params = request["method"], as_object(request.get("params")) or {}
-        wanted = required(method, params)
-        if missing(wanted, context.client_capabilities):
+        context.asker.demand(SINCE.get(method, ""), method)
+        missing = lacking(required(method, params), context.client_capabilities)
+        if missing:
             if context.call.era is Era.STATELESS:
-                raise missing_capability(wanted)
+                raise missing_capability(missing)
             if context.session is not None:
                 raise McpError(
                     INTERNAL_ERROR,
                     f"The client cannot be asked for {method}: it did not declare the "
-                    f"{', '.join(wanted)} capability",
+                    f"{capability_names(missing)} capability",
                 )
         found[key] = method, params
     return found

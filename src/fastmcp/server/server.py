@@ -281,6 +281,11 @@ class FastMCP:
         return self._engine.client_log_level
 
     @property
+    def mask_error_details(self) -> bool:
+        """Whether clients and their models are told unexpected errors without their text."""
+        return self._engine.mask_error_details
+
+    @property
     def lifespan_value(self) -> dict[str, Any]:
         """What the lifespan yielded."""
         return self._engine.lifespan.value

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["spawn"]
+__all__ = ["is_cancelled", "spawn"]
 
 
 def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asyncio.Task[None]:
@@ -24,3 +24,10 @@ def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asy
     held.add(task)
     task.add_done_callback(held.discard)
     return task
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether an error is the cancellation of the current task, by its client or its server; and
+    not one of something that the author's code awaited."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

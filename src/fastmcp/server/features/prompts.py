@@ -9,11 +9,18 @@ from typing import Any, Final
 import mcp_types
 from pydantic import ValidationError
 
-from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, PromptError
+from fastmcp.exceptions import (
+    FastMCPError,
+    McpError,
+    NotFoundError,
+    PromptError,
+    URLElicitationRequiredError,
+)
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
+from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
@@ -109,6 +116,8 @@ async def _run(
     try:
         found: Any = await prompt.render(arguments)  # an author's own class may return texts
         return prompt.convert_result(found)
+    except URLElicitationRequiredError as exc:
+        raise url_required(exc, context.asker) from exc
     except McpError:
         raise
     except FastMCPError as exc:

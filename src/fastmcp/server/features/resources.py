@@ -15,6 +15,7 @@ from fastmcp.exceptions import (
     NotFoundError,
     ResourceError,
     ResourceSecurityError,
+    URLElicitationRequiredError,
 )
 from fastmcp.protocol.errors import (
     INTERNAL_ERROR,
@@ -27,6 +28,7 @@ from fastmcp.protocol.versions import Era
 from fastmcp.resources.base import Resource, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.context import Context
+from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
@@ -149,6 +151,8 @@ async def _run(engine: Engine, context: Context, uri: str, version: str | None) 
             template, parameters = matched
             found = await template.read(uri, parameters)
             return template.convert_result(found)
+    except URLElicitationRequiredError as exc:
+        raise url_required(exc, context.asker) from exc
     except (McpError, NotFoundError):
         raise
     except FastMCPError as exc:

@@ -16,17 +16,20 @@ from fastmcp.exceptions import (
     McpError,
     NotFoundError,
     ToolError,
+    URLElicitationRequiredError,
     ValidationError,
 )
 from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
-from fastmcp.server.engine import Engine, Handler, is_cancelled
+from fastmcp.server.elicitation import url_required
+from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["HANDLERS", "call", "components"]
 
@@ -131,6 +134,8 @@ async def _run(
         raise
     except (NotFoundError, DisabledError):
         raise
+    except URLElicitationRequiredError as exc:
+        raise url_required(exc, context.asker) from exc
     except McpError as exc:
         if exc.code == MISSING_CLIENT_CAPABILITY:
             raise
