@@ -18,6 +18,7 @@ from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
+from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import Era
 from fastmcp.server.bus import Bus
@@ -59,6 +60,8 @@ class Engine:
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
         on_disconnect: whether a client that leaves cancels its call, in the handshake era.
+        extensions: what it speaks beside the core protocol: settings by identifier. Whoever serves
+            an extension declares it with `declare_extension`.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Engine:
         self.experimental_capabilities = experimental_capabilities
         self.on_disconnect: OnDisconnect = on_disconnect
         self.completion_handler: CompletionHandler | None = None
+        self.extensions: dict[str, dict[str, Any]] = {}
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
         self._stateless = {m: h for m, h in handlers.items() if m in STATELESS_METHODS}
         self._hints = {method: cache_hint for method, row in METHODS.items() if row.cacheable}
@@ -105,6 +109,18 @@ class Engine:
         self._chains: dict[str, Chain] = {}
         self._composed_from: list[Middleware] = []
         registry.on_change = bus.publish
+
+    def declare_extension(self, id: str, settings: dict[str, Any] | None = None) -> None:
+        """Announce an extension in `server/discover` (basic/versioning, "Extension Negotiation").
+
+        Args:
+            id: a prefix and a name: "io.modelcontextprotocol/tasks".
+            settings: as the extension defines them; none by default.
+        Raises:
+            ValueError: `id` is no such identifier.
+        """
+        check_extension_id(id)
+        self.extensions[id] = settings or {}
 
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""

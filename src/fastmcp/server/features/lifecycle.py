@@ -13,6 +13,7 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 
@@ -26,7 +27,8 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
 
     Changes are pushed on a session's own stream, so without a session (stateless HTTP) they
     are not announced. Nor in the stateless era, whose way to hear them
-    (`subscriptions/listen`) is not served yet.
+    (`subscriptions/listen`) is not served yet. Extensions are declared there alone: the schemas
+    of the handshake era have no place for them.
     """
     pushed = context.session is not None
     declared: dict[str, Any] = {
@@ -39,6 +41,8 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
         declared["completions"] = {}
     if engine.experimental_capabilities:
         declared["experimental"] = dict(engine.experimental_capabilities)
+    if engine.extensions and context.call.era is Era.STATELESS:
+        declared["extensions"] = dict(engine.extensions)
     return declared
 
 
