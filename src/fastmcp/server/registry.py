@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from fastmcp.prompts.base import Prompt
+from fastmcp.protocol.param_headers import param_headers
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.bus import (
@@ -237,6 +238,8 @@ class Registry:
     Attributes:
         on_change: is told which list changed; nothing is told before a listener is set.
         generation: grows with every change; what was derived from an older one is stale.
+        mirrored: names of tools that had parameters which travel in headers as well. A call of any
+            other has nothing to be checked.
     """
 
     def __init__(
@@ -245,6 +248,7 @@ class Registry:
         self.on_duplicate: DuplicatePolicy = on_duplicate
         self.on_change: Callable[[Change], None] | None = None
         self.generation = 0
+        self.mirrored: set[str] = set()
         self._dereference = dereference_schemas
         self._components: dict[ComponentKind, dict[str, Any]] = {kind: {} for kind in LIST_CHANGES}
         self._keys: dict[ComponentKind, dict[str, list[str]]] = {kind: {} for kind in LIST_CHANGES}
@@ -271,9 +275,14 @@ class Registry:
 
         Raises:
             ValueError: it is there already and the policy is "error"; or one name would have
-                versioned and unversioned components.
+                versioned and unversioned components; or clients would refuse a tool for where a
+                parameter stands that is to travel in a header.
         """
         kind = _kind_of(component)
+        if isinstance(component, Tool) and component.param_headers:
+            # As it is listed: without `dereference_schemas` an annotation may be behind a `$ref`.
+            param_headers(component.to_wire(dereference=self._dereference)["inputSchema"])
+            self.mirrored.add(component.name)
         components = self._components[kind]
         key = component.key
         existing = components.get(key)

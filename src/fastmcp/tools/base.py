@@ -16,7 +16,7 @@ import mcp_types
 from pydantic import Field, field_validator
 
 from fastmcp.exceptions import ToolError
-from fastmcp.protocol.param_headers import ParamHeader, param_headers
+from fastmcp.protocol.param_headers import ParamHeader, is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
 from fastmcp.utilities.components import FastMCPComponent, dump_model
@@ -240,10 +240,13 @@ class Tool(FastMCPComponent):
     @property
     def param_headers(self) -> tuple[ParamHeader, ...]:
         """The parameters that clients repeat in HTTP headers (`x-mcp-header`), mostly none."""
+        return self._derive("param_headers", self._read_param_headers)
+
+    def _read_param_headers(self) -> tuple[ParamHeader, ...]:
+        if not is_annotated(self.parameters):
+            return ()
         # Of the schema that clients are shown: a reference hides what is behind it.
-        return self._derive(
-            "param_headers", lambda: param_headers(self._wire_schemas(dereference=True)[0])
-        )
+        return param_headers(self._wire_schemas(dereference=True)[0])
 
     def display_title(self) -> str:
         """The title that is listed: the tool's, else its annotations', else made of the name."""

@@ -18,7 +18,7 @@ import pydantic_core
 from pydantic import Field, SkipValidation, field_validator, model_validator
 
 from fastmcp.exceptions import ToolError, ValidationError
-from fastmcp.protocol.param_headers import param_headers
+from fastmcp.protocol.param_headers import is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult, check_output_schema
 from fastmcp.tools.output import Output, read_output
@@ -91,7 +91,8 @@ class FunctionTool(Tool):
     @field_validator("parameters")
     @classmethod
     def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
-        param_headers(dereference_refs(schema))  # clients are shown it without references
+        if is_annotated(schema):
+            param_headers(dereference_refs(schema))  # clients are shown it without references
         return schema
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import mcp_types
@@ -18,8 +18,10 @@ from fastmcp.exceptions import (
     ToolError,
     ValidationError,
 )
-from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
+from fastmcp.protocol.classify import Call, Reject
+from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, header_mismatch, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.param_headers import mismatch
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler, is_cancelled
@@ -28,7 +30,7 @@ from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
 
-__all__ = ["HANDLERS", "call", "components"]
+__all__ = ["HANDLERS", "call", "components", "headers_mismatch"]
 
 _logger: Final = logging.getLogger("fastmcp.server.tools")
 
@@ -144,6 +146,20 @@ async def _run(
         # `exit()` in an author's function ends the call, not the server.
         _logger.error("Error calling tool %r: it raised %r", name, exc)
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
+
+
+def headers_mismatch(engine: Engine, call: Call, headers: Mapping[bytes, bytes]) -> Reject | None:
+    """What is wrong with the `Mcp-Param-*` headers of a call of a tool in `registry.mirrored`.
+
+    It is the request as it came that is judged, before any middleware: the headers mirror that.
+    """
+    name = call.params["name"]
+    tool = engine.registry.view.tools.find(name, wanted_version(call.meta))
+    if tool is None:
+        return None
+    arguments = as_object(call.params.get("arguments")) or {}
+    problem = mismatch(arguments, tool.param_headers, headers)
+    return None if problem is None else Reject(400, header_mismatch(problem), call.id)
 
 
 def _leave_it_to(on_disconnect: OnDisconnect, context: Context) -> None:

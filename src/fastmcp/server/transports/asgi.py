@@ -16,6 +16,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "joined",
     "read_body",
     "respond",
     "respond_early",
@@ -46,6 +47,21 @@ class BodyTooLarge(Exception):
 
 class ClientGone(Exception):
     """The client closed the connection before its body was complete."""
+
+
+def joined(lines: Headers) -> dict[bytes, bytes]:
+    """The header fields by name, where some name stands on several lines.
+
+    A list may be written on several lines (RFC 9110, section 5.3), an `Accept` for one. No `Mcp-*`
+    header is a list: of two, one reader would see the first and one the last. They are joined so
+    that they equal nothing a body can say, which refuses the request.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in lines:
+        if name in found:
+            value = found[name] + (b"\n" if name.startswith(b"mcp-") else b", ") + value
+        found[name] = value
+    return found
 
 
 async def read_body(receive: Receive, declared_length: bytes | None, limit: int) -> bytes:

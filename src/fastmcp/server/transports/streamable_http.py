@@ -39,6 +39,7 @@ from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
 from fastmcp.server.exchange import Detached, Exchange
+from fastmcp.server.features.tools import headers_mismatch
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import (
@@ -49,6 +50,7 @@ from fastmcp.server.transports.asgi import (
     Receive,
     Scope,
     Send,
+    joined,
     read_body,
     respond,
     respond_early,
@@ -130,6 +132,8 @@ class StreamableHTTP:
             await _reject(send, self._limits.header_too_large())
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(headers) != len(scope["headers"]):
+            headers = joined(scope["headers"])
         if self._guard is not None:
             refusal = self._guard.refusal(scope, headers)
             if refusal is not None:
@@ -213,6 +217,15 @@ class StreamableHTTP:
             return
         session: Session | None = None
         stateless = call.era is Era.STATELESS
+        if (
+            stateless
+            and call.method == "tools/call"
+            and call.params["name"] in self._engine.registry.mirrored
+        ):
+            mismatch = headers_mismatch(self._engine, call, headers)
+            if mismatch is not None:
+                await _reject(send, mismatch)
+                return
         if not stateless and self._sessions is not None:
             session = _known_session(call, headers, scope, self._sessions)
             if session is None:
