@@ -150,16 +150,6 @@ async def test_strict_validation():
         assert (await peer.call("double", {"n": "5"})).result.get("isError", False) is strict
 
 
-async def test_cache_hints():
-    mcp = FastMCP("c", cache_ttl=5000, cache_scope="public")
-    mcp.tool(lambda: 1, name="t")
-    peer = Peer(mcp.http_app(), STATELESS)
-    for method in ("tools/list", "prompts/list", "resources/list", "server/discover"):
-        result = (await peer.request(method)).result
-        assert (result["ttlMs"], result["cacheScope"]) == (5000, "public")
-    assert "ttlMs" not in (await peer.call("t")).result
-
-
 async def test_instructions_and_capabilities():
     mcp = FastMCP("i", "use it", experimental_capabilities={"x": {}})
     for version in ERAS:

@@ -148,7 +148,10 @@ class Engine:
                 handler = self._around(call.method, handler)
             result = await handler(self, context, call.params)
             if stateless:
-                complete(result, self.server_info, self._hints.get(call.method))
+                hint = self._hints.get(call.method)
+                if hint is not None and context.visibility is not None:
+                    hint = CacheHint(hint.ttl_ms)  # what this client sees is not for others
+                complete(result, self.server_info, hint)
             else:
                 result = suit(result, call.version)
             return encode_result(call.id, result), 0

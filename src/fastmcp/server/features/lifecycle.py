@@ -94,7 +94,9 @@ async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
 def _plain(result: Any) -> dict[str, Any]:
     if isinstance(result, dict):
         return cast("dict[str, Any]", result)
-    return cast("dict[str, Any]", result.model_dump(by_alias=True, mode="json", exclude_none=True))
+    # What nobody said is left out: the models' defaults would pass for the server's own hints.
+    dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True, exclude_unset=True)
+    return cast("dict[str, Any]", dumped)
 
 
 async def _ping(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:

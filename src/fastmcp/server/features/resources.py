@@ -112,7 +112,10 @@ async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise McpError(code, f"Resource not found: {uri!r}", {"uri": uri}) from None
     except FastMCPError as exc:
         raise McpError(INTERNAL_ERROR, str(exc), {"uri": uri}) from exc
-    return result.to_wire(uri)
+    wire = result.to_wire(uri)
+    if result.cache_members and context.call.era is Era.STATELESS:
+        wire.update(result.cache_members)
+    return wire
 
 
 async def read(
