@@ -336,8 +336,8 @@ class FastMCP:
             description: the docstring's prose by default.
             icons: shown by clients.
             tags: the author's groups.
-            output_schema: an object's JSON Schema; None for none; from the return annotation
-                if not given.
+            output_schema: a JSON Schema, against which results are held; None for none; from the
+                return annotation if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
             timeout: seconds a call may take.

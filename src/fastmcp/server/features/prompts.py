@@ -25,9 +25,9 @@ _logger: Final = logging.getLogger("fastmcp.server.prompts")
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.prompts)
+    entries = view.wire(view.prompts, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
 

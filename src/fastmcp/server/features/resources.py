@@ -41,9 +41,9 @@ _LONGEST_URI: Final = 4096
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.resources)
+    entries = view.wire(view.resources, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resources": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -53,9 +53,9 @@ async def _list_templates(
     engine: Engine, context: Context, params: dict[str, Any]
 ) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.templates)
+    entries = view.wire(view.templates, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await template_components(engine, context))
+        entries = view.wire_of(await template_components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resourceTemplates": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}

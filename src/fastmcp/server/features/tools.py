@@ -19,6 +19,7 @@ from fastmcp.exceptions import (
     ValidationError,
 )
 from fastmcp.protocol.classify import Call, Reject
+from fastmcp.protocol.era2025 import suit_structure
 from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, header_mismatch, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.param_headers import mismatch
@@ -37,9 +38,9 @@ _logger: Final = logging.getLogger("fastmcp.server.tools")
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.tools)
+    entries = view.wire(view.tools, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
 
@@ -83,7 +84,10 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         return _error(_told(engine, name, exc))
-    return result.to_wire()
+    wire = result.to_wire()
+    if result.bare and context.call.era is Era.HANDSHAKE:
+        wire = suit_structure(wire)
+    return wire
 
 
 async def call(
@@ -124,7 +128,9 @@ async def _run(
     if tool.on_disconnect is not None:
         _leave_it_to(tool.on_disconnect, context)
     try:
-        return await tool.run(arguments)
+        if tool.OWN_CHECKS:
+            return await tool.run(arguments)
+        return await tool.run_checked(arguments)
     except ValidationError as exc:
         _logger.warning("Invalid arguments for tool %r%s", name, _kinds(exc.__cause__))
         raise
