@@ -11,6 +11,7 @@ import logging
 from typing import Any
 
 __all__ = [
+    "ArgumentError",
     "AuthorizationError",
     "ClientError",
     "DisabledError",
@@ -80,6 +81,10 @@ class NotFoundError(Exception):
 
 class DisabledError(Exception):
     """The component exists and is disabled."""
+
+
+class ArgumentError(ValueError):
+    """What the client filled in does not fit; it is told so with the code of invalid params."""
 
 
 class InvalidSignature(Exception):

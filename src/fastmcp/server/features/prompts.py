@@ -9,9 +9,9 @@ from typing import Any, Final
 import mcp_types
 from pydantic import ValidationError
 
-from fastmcp.exceptions import FastMCPError, McpError, NotFoundError, PromptError
+from fastmcp.exceptions import ArgumentError, FastMCPError, McpError, NotFoundError, PromptError
 from fastmcp.prompts.base import Prompt, PromptResult
-from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -61,7 +61,8 @@ async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict
     except NotFoundError:
         raise invalid_params(f"Unknown prompt: {name!r}") from None
     except FastMCPError as exc:
-        raise McpError(INTERNAL_ERROR, str(exc)) from exc
+        wrong = isinstance(exc.__cause__, ArgumentError)
+        raise McpError(INVALID_PARAMS if wrong else INTERNAL_ERROR, str(exc)) from exc
     return result.to_wire()
 
 
@@ -111,6 +112,9 @@ async def _run(
         return prompt.convert_result(found)
     except McpError:
         raise
+    except ArgumentError as exc:  # the client's own words: there is nothing to mask
+        _logger.warning("Invalid arguments for prompt %r", name)
+        raise PromptError(f"Error rendering prompt {name!r}: {exc}") from exc
     except FastMCPError as exc:
         _logger.log(exc.log_level, "Error rendering prompt %r", name)
         raise

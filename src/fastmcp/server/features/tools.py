@@ -62,9 +62,11 @@ async def _components(engine: Engine, context: Context, message: Any) -> Sequenc
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Serve tools/call.
 
-    What the model can mend (a bad argument, an unknown tool, the tool's own error) is a result
-    with `isError`, so that the model reads it (server/tools, "Error Handling"); what only the
-    client's program can mend is a JSON-RPC error.
+    What the model can mend (a bad argument, the tool's own error) is a result with `isError`, so
+    that the model reads it (server/tools, "Error Handling"); what only the client's program can
+    mend is a JSON-RPC error. An unknown tool is of the second kind by every revision; clients of
+    FastMCP know it as the first, so the handshake era keeps that, and the stateless era, which no
+    program knew before, follows its text.
     """
     name = params.get("name")
     given = params.get("arguments")
@@ -78,6 +80,8 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
+        if context.call.era is Era.STATELESS:
+            raise invalid_params(f"Unknown tool: {name!r}") from None
         return _error(f"Unknown tool: {name!r}")
     except FastMCPError as exc:
         return _error(str(exc))
