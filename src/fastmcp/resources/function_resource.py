@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
 import mcp_types
+import pydantic_core
 from pydantic import Field, SkipValidation, model_validator
 
+from fastmcp.exceptions import ArgumentError
 from fastmcp.protocol.era2026 import CacheScope
 from fastmcp.resources.base import DEFAULT_MIME_TYPE, Resource, ResourceResult
 from fastmcp.resources.security import (
@@ -301,10 +303,13 @@ class FunctionResourceTemplate(ResourceTemplate):
 
         Raises:
             ResourceSecurityError: a value is refused.
-            pydantic.ValidationError: a value does not fit its annotation.
+            ArgumentError: a value does not fit its annotation.
         """
         self.screen(params, security)
-        kwargs = self.function.validate(params)
+        try:
+            kwargs = self.function.validate(params)
+        except pydantic_core.ValidationError as error:
+            raise ArgumentError(str(error)) from error
         return self.convert_result(await self.function.invoke(kwargs))
 
 

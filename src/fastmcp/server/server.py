@@ -328,6 +328,11 @@ class FastMCP:
         """Make a function a tool: `@mcp.tool`, `@mcp.tool()`, `@mcp.tool("name")`,
         `@mcp.tool(name="name", ...)`, `mcp.tool(fn, ...)`. The function itself is returned.
 
+        A parameter of type str, int or bool that is annotated with
+        `Field(json_schema_extra={"x-mcp-header": "Region"})` travels in the header
+        `Mcp-Param-Region` as well (2026-07-28 over HTTP), where proxies can read it: nothing secret
+        belongs there. Calls whose header and argument differ are refused.
+
         Args:
             name_or_fn: the function, or the tool's name.
             name: the function's by default.

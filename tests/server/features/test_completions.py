@@ -67,6 +67,9 @@ async def test_bad_params(version: str, change: dict[str, Any]):
     peer = await Peer(build(lambda *_: []).http_app(), version).open()
     live = await peer.request("completion/complete", {**ASK, **change}, valid=False)
     assert live.error["code"] == -32602
+    assert live.error["message"].startswith("Invalid params: ")
+    assert "\n" not in live.error["message"]
+    assert "pydantic" not in live.error["message"]
 
 
 @pytest.mark.parametrize("version", ERAS)

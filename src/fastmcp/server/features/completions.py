@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
-from fastmcp.protocol.errors import invalid_params, method_not_found
+from fastmcp.protocol.errors import invalid_params, method_not_found, unfit_params
 from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -35,7 +35,7 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
             else None
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
     if not _is_known(engine.view(context), reference):
         raise invalid_params(f"Unknown {_named(reference)}")
     if inspect.iscoroutinefunction(handler):

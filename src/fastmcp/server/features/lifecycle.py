@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
-from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.errors import invalid_params, unfit_params
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -57,7 +57,7 @@ async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) 
             {"method": "initialize", "params": params}
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
     result = await engine.through(context, "initialize", "on_initialize", message, _initialized)
     return _plain(result)
 
@@ -80,7 +80,7 @@ async def _discover(engine: Engine, context: Context, params: dict[str, Any]) ->
             {"method": "server/discover", "params": params}
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
     result = await engine.through(context, "server/discover", "on_discover", message, _discovered)
     return _plain(result)
 

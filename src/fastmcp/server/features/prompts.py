@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fastmcp.exceptions import ArgumentError, FastMCPError, McpError, NotFoundError, PromptError
 from fastmcp.prompts.base import Prompt, PromptResult
-from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params
+from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params, unfit_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -86,7 +86,7 @@ async def get(
                 name=name, arguments=arguments, _meta=meta_of(version)
             )
         except ValidationError as exc:  # an argument that is no string
-            raise invalid_params(f"Invalid params: {exc}") from None
+            raise unfit_params(exc) from None
         return await engine.through(context, "prompts/get", "on_get_prompt", message, _get_message)
     return await _run(engine, context, name, arguments, version)
 

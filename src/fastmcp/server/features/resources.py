@@ -10,6 +10,7 @@ from typing import Any, Final
 import mcp_types
 
 from fastmcp.exceptions import (
+    ArgumentError,
     FastMCPError,
     McpError,
     NotFoundError,
@@ -111,7 +112,8 @@ async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         code = INVALID_PARAMS if context.call.era is Era.STATELESS else RESOURCE_NOT_FOUND_2025
         raise McpError(code, f"Resource not found: {uri!r}", {"uri": uri}) from None
     except FastMCPError as exc:
-        raise McpError(INTERNAL_ERROR, str(exc), {"uri": uri}) from exc
+        code = INVALID_PARAMS if isinstance(exc.__cause__, ArgumentError) else INTERNAL_ERROR
+        raise McpError(code, str(exc), {"uri": uri}) from exc
     wire = result.to_wire(uri)
     if result.cache_members and context.call.era is Era.STATELESS:
         wire.update(result.cache_members)
@@ -157,6 +159,9 @@ async def _run(engine: Engine, context: Context, uri: str, version: str | None) 
             return template.convert_result(found)
     except (McpError, NotFoundError):
         raise
+    except ArgumentError as exc:  # the client's own words: there is nothing to mask
+        _logger.warning("Invalid parameters for resource %r", uri)
+        raise ResourceError(f"Error reading resource {uri!r}: {exc}") from exc
     except FastMCPError as exc:
         _logger.log(exc.log_level, "Error reading resource %r", uri)
         raise
