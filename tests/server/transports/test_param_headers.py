@@ -265,6 +265,13 @@ async def test_a_list_may_come_on_several_lines():
     assert (await Live(peer.app, scope, body).done()).text == "eu"
 
 
+@pytest.mark.parametrize("first", ["http://127.0.0.1:8000", "http://evil.example"])
+async def test_two_origins_let_nobody_in_who_is_the_last(first: str):
+    origins = [("origin", first), ("origin", "http://evil.example")]
+    live = await call(build(), "plain", {"place": "eu"}, *origins)
+    assert live.status == 403
+
+
 async def test_over_a_socket():
     with serve(script(Path("tests/conformance/server.py"))) as server:
         async with Wire(server.url, STATELESS) as wire:

@@ -52,14 +52,16 @@ class ClientGone(Exception):
 def joined(lines: Headers) -> dict[bytes, bytes]:
     """The header fields by name, where some name stands on several lines.
 
-    A list may be written on several lines (RFC 9110, section 5.3), an `Accept` for one. No `Mcp-*`
-    header is a list: of two, one reader would see the first and one the last. They are joined so
-    that they equal nothing a body can say, which refuses the request.
+    `Accept` is a list and may be written on several lines (RFC 9110, section 5.3). No `Mcp-*`
+    header is one: of two, one reader would see the first and another the last. They are joined so
+    that they equal nothing a body can say, which refuses the request. Of any other the last counts.
     """
     found: dict[bytes, bytes] = {}
     for name, value in lines:
-        if name in found:
-            value = found[name] + (b"\n" if name.startswith(b"mcp-") else b", ") + value
+        if name in found and name == b"accept":
+            value = found[name] + b", " + value
+        elif name in found and name.startswith(b"mcp-"):
+            value = found[name] + b"\n" + value
         found[name] = value
     return found
 
