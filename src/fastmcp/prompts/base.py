@@ -13,7 +13,14 @@ from fastmcp.exceptions import ArgumentError
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_text
 
-__all__ = ["Message", "Prompt", "PromptArgument", "PromptMessage", "PromptResult"]
+__all__ = [
+    "InputRequiredPromptResult",
+    "Message",
+    "Prompt",
+    "PromptArgument",
+    "PromptMessage",
+    "PromptResult",
+]
 
 Content = (
     mcp_types.TextContent
@@ -127,6 +134,24 @@ class PromptResult:
         return f"PromptResult({self.messages!r}, description={self.description!r})"
 
 
+class InputRequiredPromptResult(PromptResult):
+    """What a prompt returns that asks its client before it can be rendered (2026-07-28,
+    basic/patterns/mrtr). A prompt may return the `InputRequiredResult` itself.
+
+    Args:
+        input_required: the questions, and what the prompt wants to have back with the answers.
+    """
+
+    __slots__ = ("input_required",)
+
+    def __init__(self, input_required: mcp_types.InputRequiredResult) -> None:
+        super().__init__([])
+        self.input_required = input_required
+
+    def to_wire(self) -> dict[str, Any]:
+        return dump_model(self.input_required)
+
+
 def _messages(given: Any) -> list[Message]:
     if isinstance(given, str):
         return [Message(given)]
@@ -183,6 +208,8 @@ class Prompt(FastMCPComponent):
         """
         if isinstance(value, PromptResult):
             return value
+        if isinstance(value, mcp_types.InputRequiredResult):
+            return InputRequiredPromptResult(value)
         if isinstance(value, str | Message):
             return PromptResult([_message(value)], self.description, self.meta_of_result())
         if not isinstance(value, list | tuple):

@@ -222,7 +222,7 @@ def dump(value: Any) -> bytes:
         return json.dumps(_jsonable(value), separators=(",", ":"), allow_nan=False).encode()
 
 
-def encode_result(id: RequestId, result: dict[str, Any]) -> bytes:
+def encode_result(id: RequestId, result: dict[str, Any] | msgspec.Raw) -> bytes:
     return dump({"jsonrpc": "2.0", "id": id, "result": result})
 
 

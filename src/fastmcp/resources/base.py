@@ -18,7 +18,14 @@ from fastmcp.protocol.era2026 import CacheScope, cache_members
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_jsonable, to_text
 
-__all__ = ["DEFAULT_MIME_TYPE", "Resource", "ResourceContent", "ResourceResult", "to_result"]
+__all__ = [
+    "DEFAULT_MIME_TYPE",
+    "InputRequiredResourceResult",
+    "Resource",
+    "ResourceContent",
+    "ResourceResult",
+    "to_result",
+]
 
 DEFAULT_MIME_TYPE = "text/plain"
 
@@ -137,6 +144,24 @@ class ResourceResult:
         return f"ResourceResult({self.contents!r}, meta={self.meta!r})"
 
 
+class InputRequiredResourceResult(ResourceResult):
+    """What a resource returns that asks its client before it can be read (2026-07-28,
+    basic/patterns/mrtr). A resource may return the `InputRequiredResult` itself.
+
+    Args:
+        input_required: the questions, and what the resource wants to have back with the answers.
+    """
+
+    __slots__ = ("input_required",)
+
+    def __init__(self, input_required: mcp_types.InputRequiredResult) -> None:
+        super().__init__([])
+        self.input_required = input_required
+
+    def to_wire(self, uri: str) -> dict[str, Any]:
+        return dump_model(self.input_required)
+
+
 def _items(contents: Any) -> list[ResourceContent]:
     if isinstance(contents, ResourceContent):
         return [contents]
@@ -162,12 +187,15 @@ def to_result(value: Any, mime_type: str | None, meta: dict[str, Any] | None) ->
     """What a resource's function returned, as a result with the resource's MIME type.
 
     Args:
-        value: a `ResourceResult` as it is; a list of `ResourceContent`; any other value.
+        value: a `ResourceResult` or an `InputRequiredResult` as it is; a list of
+            `ResourceContent`; any other value.
         mime_type: the resource's.
         meta: the resource's; its `fastmcp` facts stay out, the item's own keys win.
     """
     if isinstance(value, ResourceResult):
         return value
+    if isinstance(value, mcp_types.InputRequiredResult):
+        return InputRequiredResourceResult(value)
     shown = {key: item for key, item in (meta or {}).items() if key != "fastmcp"} or None
     is_list = isinstance(value, list) and any(
         isinstance(item, ResourceContent) for item in cast("list[Any]", value)

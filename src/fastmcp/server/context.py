@@ -21,6 +21,9 @@ from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol import jsonrpc, meta
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import missing_capability
+from fastmcp.protocol.input_required import missing
+from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.request_state import Answer
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.resources.base import ResourceResult
 from fastmcp.server.bus import (
@@ -45,6 +48,7 @@ from fastmcp.server.registry import (
     SessionVisibility,
     VisibilityRule,
 )
+from fastmcp.server.rounds import Conversation
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState, as_json
 from fastmcp.utilities.threads import abandoned
@@ -142,16 +146,29 @@ class Context:
         fastmcp: the server.
         call: the request; by default there is none, and nobody to answer to.
         exchange: the way back to the client.
+
+    Attributes:
+        conversation: what it has asked its client in the stateless era, or None.
+        answers: what an earlier run of this handler was answered, by the question's key.
+        again: whether the tool may be run once more, should its client come back too late; None
+            where no tool is called: prompts and resources may.
+        inputs: see `input_responses`.
+        returned_state: see `request_state`.
     """
 
     __slots__ = (
         "_call",
         "_detached_id",
         "_exchange",
-        "_request_state",
+        "_own_state",
         "_server",
         "_tokens",
         "_visibility",
+        "again",
+        "answers",
+        "conversation",
+        "inputs",
+        "returned_state",
     )
 
     def __init__(
@@ -161,9 +178,14 @@ class Context:
         self._call = call or Call(Era.HANDSHAKE, LATEST_HANDSHAKE, "detached", "", {}, {})
         self._exchange = exchange or Detached()
         self._detached_id: str | None = None
-        self._request_state: dict[str, Any] | None = None
+        self._own_state: dict[str, Any] | None = None
         self._tokens: list[Token[Context | None]] | None = None
         self._visibility: SessionVisibility | None = None
+        self.again: bool | None = None
+        self.answers: Mapping[str, Answer] | None = None
+        self.conversation: Conversation | None = None
+        self.inputs: dict[str, Any] | None = None
+        self.returned_state: str | None = None
 
     @staticmethod
     def __fastmcp_inject__() -> Context:
@@ -521,7 +543,7 @@ class Context:
     async def _ask(
         self, method: str, params: dict[str, Any], required: dict[str, Any]
     ) -> dict[str, Any]:
-        if not required.keys() <= self.client_capabilities.keys():
+        if missing(required, self.client_capabilities):
             # A server must not ask for what the client did not declare (2025-11-25,
             # basic/lifecycle, "Operation"; 2026-07-28, basic/index: -32021 names it).
             if self._call.era is Era.STATELESS:
@@ -531,15 +553,47 @@ class Context:
                     f"The client cannot be asked for {method}: it did not declare the "
                     f"{', '.join(required)} capability"
                 )
-        if self._call.era is Era.STATELESS:
-            raise ToolError(
-                f"{method} cannot be asked on a {self._call.version} connection yet: this release "
-                "asks its client only in the handshake era (connect with mode='legacy')"
-            )
-        answer = await self._exchange.ask(method, params)
+        rounds = self._exchange.rounds
+        if rounds is None or not METHODS[self._call.method].may_ask:
+            answer = await self._exchange.ask(method, params)
+        else:
+            if self.conversation is None:
+                self.conversation = Conversation(
+                    rounds,
+                    self._call,
+                    self._exchange,
+                    again=self.again is not False,
+                    lend=self._lend,
+                    answers=self.answers,
+                )
+            answer = await self.conversation.ask(method, params)
         if not isinstance(answer, dict):
             raise McpError(-32603, f"The client answered {method} with something that is no object")
         return cast("dict[str, Any]", answer)
+
+    @property
+    def input_responses(self) -> dict[str, Any] | None:
+        """What the client answered to the `InputRequiredResult` that this handler returned when
+        it was called before: `ElicitResult`, `CreateMessageResult` or `ListRootsResult` by the
+        keys of its `input_requests`. None at the first call.
+
+        A key may be missing: ask for it again. (Handlers that await `ctx.elicit` and the like
+        need none of this.)
+        """
+        return self.inputs
+
+    @property
+    def request_state(self) -> str | None:
+        """What this handler gave as `request_state` when it was called before, or None. Clients
+        carry it sealed: they can neither read nor change it."""
+        return self.returned_state
+
+    def _lend(self, call: Call, exchange: Exchange) -> None:
+        """From now on this is the request that is served (`server/rounds`)."""
+        if exchange.scope is None:  # it came to another worker
+            exchange.scope = self._exchange.scope
+        self._call = call
+        self._exchange = exchange
 
     # the server's own components
 
@@ -592,27 +646,27 @@ class Context:
         """
         if serializable and self.session is not None:
             await self._server.session_state.set(self.session, key, value)
-            if self._request_state is not None:
-                self._request_state.pop(key, None)
+            if self._own_state is not None:
+                self._own_state.pop(key, None)
             return
         if serializable:
             value = from_json(as_json(key, value))
-        if self._request_state is None:
-            self._request_state = {}
-        self._request_state[key] = value
+        if self._own_state is None:
+            self._own_state = {}
+        self._own_state[key] = value
 
     async def get_state(self, key: str) -> Any:
         """The value kept under a key, or None."""
-        if self._request_state is not None and key in self._request_state:
-            return self._request_state[key]
+        if self._own_state is not None and key in self._own_state:
+            return self._own_state[key]
         if self.session is None:
             return None
         return await self._server.session_state.get(self.session, key)
 
     async def delete_state(self, key: str) -> None:
         """Forget a value."""
-        if self._request_state is not None:
-            self._request_state.pop(key, None)
+        if self._own_state is not None:
+            self._own_state.pop(key, None)
         if self.session is not None:
             await self._server.session_state.delete(self.session, key)
 

@@ -17,19 +17,26 @@ from fastmcp.protocol.classify import Call, Notice
 from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
+from fastmcp.protocol.input_required import INPUT_REQUIRED
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import Era
+from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.context import Context, Server, get_context
 from fastmcp.server.exchange import Exchange
+from fastmcp.server.input_required import ask_for, receive
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
+from fastmcp.server.request_state import RequestStateSecurity
+from fastmcp.server.rounds import Gone, Rounds, Terms, answers_so_far, cannot_go_on
+from fastmcp.server.rounds_elsewhere import SharedRounds
+from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.state import SessionState
-from fastmcp.settings import OnDisconnect
+from fastmcp.settings import OnDisconnect, get_settings
 
 __all__ = ["Engine", "Handler", "is_cancelled"]
 
@@ -84,6 +91,7 @@ class Engine:
         cache_hint: CacheHint,
         experimental_capabilities: Mapping[str, Any] | None,
         on_disconnect: OnDisconnect,
+        request_state: RequestStateSecurity,
     ) -> None:
         self.facade = facade
         self.group = group
@@ -100,6 +108,7 @@ class Engine:
         self.cache_hint = cache_hint
         self.experimental_capabilities = experimental_capabilities
         self.on_disconnect: OnDisconnect = on_disconnect
+        self.request_state = request_state
         self.completion_handler: CompletionHandler | None = None
         self.extensions: dict[str, dict[str, Any]] = {}
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
@@ -122,6 +131,24 @@ class Engine:
         check_extension_id(id)
         self.extensions[id] = settings or {}
 
+    def rounds(self, keys: SessionKeys, workers: Workers | None = None) -> Rounds:
+        """Where the handlers of one application, or of one pipe, wait for their clients.
+
+        Args:
+            keys: seal what clients carry, unless the author gave others.
+            workers: the other workers, who can be asked what they hold.
+        """
+        settings = get_settings()
+        own = self.request_state
+        terms = Terms(
+            settings.input_required_hold,
+            own.ttl or settings.request_state_ttl,
+            settings.input_required_limit,
+        )
+        if workers is None:
+            return Rounds(own.keys or keys, self.server_info, terms)
+        return SharedRounds(workers, own.keys or keys, self.server_info, terms)
+
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""
         visibility = context.visibility
@@ -129,17 +156,29 @@ class Engine:
 
     # the wire
 
-    async def handle(self, call: Call, exchange: Exchange) -> tuple[bytes, int]:
+    async def handle(
+        self, call: Call, exchange: Exchange, context: Context | None = None
+    ) -> tuple[bytes, int]:
         """Serve one request.
 
+        Args:
+            call: the request.
+            exchange: the way back to its client.
+            context: the call's own, where it was made already.
+
         Returns:
-            The JSON-RPC response, and its error code or 0.
+            The JSON-RPC response, and its error code or 0. Nothing at all where the request has
+            been answered meanwhile, by what its handler asked.
         Raises:
             asyncio.CancelledError: the request was taken back, or the server stops.
         """
-        context = Context(self.facade, call, exchange)
-        token = context.activate()
         stateless = call.era is Era.STATELESS
+        if context is None:
+            if stateless and ("requestState" in call.params or "inputResponses" in call.params):
+                return await self._next_round(call, exchange)
+            context = Context(self.facade, call, exchange)
+        token = context.activate()
+        error: McpError | None = None
         try:
             handler = (self._stateless if stateless else self._handshake).get(call.method)
             if handler is None:
@@ -147,26 +186,63 @@ class Engine:
             if self.middleware and METHODS[call.method].hook is None:
                 handler = self._around(call.method, handler)
             result = await handler(self, context, call.params)
+            if "resultType" in result and result["resultType"] == INPUT_REQUIRED:
+                result = await self._ask_for(handler, context, result)
             if stateless:
                 hint = self._hints.get(call.method)
                 if hint is not None and context.visibility is not None:
                     hint = CacheHint(hint.ttl_ms)  # what this client sees is not for others
                 complete(result, self.server_info, hint)
+                if context.conversation is not None and context.conversation.end(result):
+                    return b"", 0
             else:
                 result = suit(result, call.version)
             return encode_result(call.id, result), 0
         except McpError as exc:
-            return encode_error(call.id, exc), exc.code
+            error = exc
         except Exception:
             _logger.exception("%s failed", call.method)
         except (SystemExit, asyncio.CancelledError) as exc:  # a call ends itself, not the server
             if is_cancelled(exc):
+                if context.conversation is not None:
+                    context.conversation.break_off()
                 raise
             _logger.error("%s failed: the handler raised %r", call.method, exc)
         finally:
             context.deactivate(token)
-        error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-        return encode_error(call.id, error), INTERNAL_ERROR
+        if error is None:
+            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+        if context.conversation is not None and context.conversation.end(error):
+            return b"", 0
+        return encode_error(call.id, error), error.code
+
+    async def _next_round(self, call: Call, exchange: Exchange) -> tuple[bytes, int]:
+        """Serve a request that brings answers along, or what stands for them (`server/rounds`).
+
+        Its handler waits for them, or is called anew and finds them in its context.
+        """
+        context = Context(self.facade, call, exchange)
+        try:
+            state = exchange.rounds.read(call, exchange) if exchange.rounds is not None else None
+            if state is not None and exchange.rounds is not None and state.call:
+                try:
+                    result = await exchange.rounds.go_on(state, call, exchange)
+                    return encode_result(call.id, result), 0
+                except Gone as exc:
+                    if not state.again:
+                        raise cannot_go_on(exc) from None
+                    context.answers = answers_so_far(state, call)
+            else:
+                receive(context, state, call)
+        except McpError as exc:
+            return encode_error(call.id, exc), exc.code
+        return await self.handle(call, exchange, context)
+
+    async def _ask_for(
+        self, handler: Handler, context: Context, result: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A handler returned its questions (`server/input_required`)."""
+        return await ask_for(context, result, lambda: handler(self, context, context.call.params))
 
     async def notice(self, notice: Notice, exchange: Exchange) -> None:
         """Take one notification of the client. It is never answered, whatever is wrong with it."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.server.rounds import Rounds
 from fastmcp.server.sessions import Session
 from fastmcp.settings import OnDisconnect
 
@@ -30,6 +31,8 @@ class Exchange:
         transport: the transport's public name; None for an in-memory client.
         task: the task that runs the handler; cancelling the request cancels it.
         cancelled: whether the client took the request back. Then nothing may be sent for it.
+        rounds: where a handler waits that asks its client in the stateless era; None where the
+            client can be asked directly, or not at all.
         on_disconnect: what its tool says a client that leaves means, or None where it does not
             say. Only HTTP knows clients that leave one request.
     """
@@ -39,6 +42,7 @@ class Exchange:
     cancelled = False
     on_disconnect: OnDisconnect | None = None
     asks: set[asyncio.Future[Any]] | None = None
+    rounds: Rounds | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
@@ -57,6 +61,10 @@ class Exchange:
     async def tell(self, message: bytes) -> None:
         """Let the client hear a notification where it can; nobody waits for it."""
         await self.emit(message)
+
+    async def finish(self, payload: bytes, status: int = 200) -> None:
+        """Send the response. The handler may go on, and has nothing to say here any more."""
+        raise NotImplementedError
 
     async def close_stream(self) -> None:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""

@@ -242,6 +242,8 @@ def create_streamable_http_app(
         else None
     )
     grace = Grace(shutdown_grace)
+    rounds = engine.rounds(keys, workers)
+    grace.told.append(rounds.stopping)
     life = _Life(engine, workers, sessions, grace)
     endpoint = StreamableHTTP(
         engine,
@@ -252,6 +254,7 @@ def create_streamable_http_app(
         grace,
         guard,
         event_store,
+        rounds=rounds,
     )
 
     @asynccontextmanager

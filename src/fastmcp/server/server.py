@@ -50,6 +50,7 @@ from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
 from fastmcp.server.local_provider import LocalProvider
 from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
+from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
 from fastmcp.server.transports.shutdown import Server
@@ -76,7 +77,6 @@ _LATER: Final = {
     "providers": "providers",
     "transforms": "transforms",
     "tasks": "the tasks extension",
-    "request_state_security": "multi round-trip requests",
 }
 _REMOVED: Final = {
     "host": "Pass it to run_http_async() or run(transport='http', ...), or set FASTMCP_HOST.",
@@ -131,6 +131,8 @@ class FastMCP:
         on_disconnect: what a client that closes the connection does to its running call in the
             handshake era: "continue" (the default; only `notifications/cancelled` cancels) or
             "cancel". A tool may say otherwise. In the stateless era it always cancels.
+        request_state_security: keys and life time of what clients carry between the rounds of a
+            call that asks them something; the session keys and the settings by default.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -159,6 +161,7 @@ class FastMCP:
         client_log_level: str | None = None,
         experimental_capabilities: dict[str, Any] | None = None,
         on_disconnect: OnDisconnect | None = None,
+        request_state_security: RequestStateSecurity | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -206,6 +209,7 @@ class FastMCP:
             cache_hint=_cache_hint(cache_ttl, cache_scope),
             experimental_capabilities=experimental_capabilities,
             on_disconnect=on_disconnect or settings.on_disconnect,
+            request_state=request_state_security or RequestStateSecurity(),
         )
         self._registry = self._engine.registry
         for item in tools or ():

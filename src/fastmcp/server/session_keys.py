@@ -5,11 +5,14 @@ so a key can be rotated); else from a file under `FASTMCP_HOME` that is made onc
 its owner alone, so that the workers of one machine and a restarted server share it with no
 setting at all; else, where no file can be had, from memory with one warning.
 The signature is a compact JWS with HS256 (RFC 7515, RFC 7518). The same keys prove to each other
-that workers belong together (`mac`).
+that workers belong together (`mac`), and keys made from them seal what a client carries for us and
+shall neither change nor read (`seal`: AES-256-GCM, NIST SP 800-38D).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import logging
 import os
@@ -19,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -29,6 +34,7 @@ _logger: Final = logging.getLogger("fastmcp.server.sessions")
 _ALGORITHMS: Final = ["HS256"]
 _HEADER: Final = {"alg": "HS256"}
 _MINIMUM: Final = 16
+_NONCE: Final = 12
 
 
 class SessionKeys:
@@ -47,6 +53,7 @@ class SessionKeys:
                 "random secret, for example the output of `openssl rand -base64 32`"
             )
         self._secrets = tuple(keys)
+        self._seals = [AESGCM(_mac(key, "seal", b"")) for key in keys]
         self._keys = [OctKey.import_key(key) for key in keys]
 
     def sign(self, payload: bytes) -> str:
@@ -67,6 +74,32 @@ class SessionKeys:
             data: the data.
         """
         return _mac(self._secrets[0], purpose, data)
+
+    def seal(self, purpose: str, data: bytes) -> str:
+        """Encrypt and authenticate data, with the first key.
+
+        Args:
+            purpose: what it is for; a seal for one purpose cannot be opened for another.
+            data: the data.
+
+        Returns:
+            URL-safe text.
+        """
+        nonce = secrets.token_bytes(_NONCE)  # random: 2^32 seals of one key are safe
+        sealed = nonce + self._seals[0].encrypt(nonce, data, purpose.encode())
+        return base64.urlsafe_b64encode(sealed).decode()
+
+    def unseal(self, purpose: str, sealed: str) -> bytes | None:
+        """The data, or None where no key sealed it for this purpose."""
+        try:
+            raw = base64.b64decode(sealed, b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        nonce, rest = raw[:_NONCE], raw[_NONCE:]
+        for key in self._seals:
+            with suppress(InvalidTag, ValueError):
+                return key.decrypt(nonce, rest, purpose.encode())
+        return None
 
     def marks(self) -> list[str]:
         """A text for each key that shows which it is and not what it is."""

@@ -26,7 +26,14 @@ from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.types import NotSet, NotSetT
 
-__all__ = ["WRAP_KEYWORD", "WRAP_META", "Tool", "ToolResult", "derive_title"]
+__all__ = [
+    "WRAP_KEYWORD",
+    "WRAP_META",
+    "InputRequiredToolResult",
+    "Tool",
+    "ToolResult",
+    "derive_title",
+]
 
 
 class ToolResult:
@@ -152,6 +159,24 @@ def derive_title(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").title()
 
 
+class InputRequiredToolResult(ToolResult):
+    """What a tool returns that asks its client before it can go on (2026-07-28,
+    basic/patterns/mrtr). A tool may return the `InputRequiredResult` itself.
+
+    Args:
+        input_required: the questions, and what the tool wants to have back with the answers.
+    """
+
+    __slots__ = ("input_required",)
+
+    def __init__(self, input_required: mcp_types.InputRequiredResult) -> None:
+        super().__init__(content=[])
+        self.input_required = input_required
+
+    def to_wire(self) -> dict[str, Any]:
+        return dump_model(self.input_required)
+
+
 class Tool(FastMCPComponent):
     """Something a client can call.
 
@@ -249,7 +274,7 @@ class Tool(FastMCPComponent):
             ValueError: it is not.
         """
         check = self._output_check()
-        if check is None or result.is_error:
+        if check is None or result.is_error or isinstance(result, InputRequiredToolResult):
             return result
         if result.structured_content is None and not result.bare:
             raise ValueError("it has an output schema, and gave no structured content")
@@ -278,6 +303,8 @@ class Tool(FastMCPComponent):
             return self.promised(value)
         if isinstance(value, mcp_types.CallToolResult):
             return self.promised(ToolResult.from_mcp_result(value))
+        if isinstance(value, mcp_types.InputRequiredResult):
+            return InputRequiredToolResult(value)
         schema = self.output_schema
         own_content = has_content(value)
         if isinstance(value, bytes | bytearray) or (own_content and schema is None):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastmcp import Context
 from tests.server.transports.conftest import Stage
 from tests.support import schema
 from tests.support.asgi import CLIENT_INFO, META, STATELESS, settled
@@ -159,6 +160,63 @@ async def test_same_id_twice(stage: Stage):
         await pipe.until(lambda _: sum(m.get("id") == 1 for m in pipe.got) == 2)
         texts = [m["result"]["content"][0]["text"] for m in pipe.got if m.get("id") == 1]
         assert sorted(texts) == ["a", "b"]
+
+
+async def asked(pipe: Pipe, id: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Call the tool that asks: what it asks, and what a retry has to say."""
+    able = {META + "clientCapabilities": {"elicitation": {}}}
+    await pipe.stateless(id, "tools/call", able, name="ask_name", arguments={})
+    result = (await pipe.answer(id))["result"]
+    assert result["resultType"] == "input_required"
+    (key,) = result["inputRequests"]
+    answer = {key: {"action": "accept", "content": {"value": "Ada"}}}
+    return able, {"inputResponses": answer, "requestState": result["requestState"]}
+
+
+async def test_a_call_that_asks(stage: Stage):
+    async with connected(stage, STATELESS) as pipe:
+        for id in (1, 3):
+            able, retry = await asked(pipe, id)
+            await pipe.stateless(id + 1, "tools/call", able, name="ask_name", arguments={}, **retry)
+            result = (await pipe.answer(id + 1))["result"]
+            assert result["content"][0]["text"] == "accept: Ada"
+
+
+async def test_a_retry_is_cancelled_by_its_own_id(stage: Stage):
+    @stage.mcp.tool
+    async def ask_then_wait(ctx: Context) -> str:
+        await ctx.elicit("Name?", str)
+        stage.started.set()
+        try:
+            await stage.go_on.wait()
+        except asyncio.CancelledError:
+            stage.cancelled.set()
+            raise
+        return "done"
+
+    able = {META + "clientCapabilities": {"elicitation": {}}}
+    async with connected(stage, STATELESS) as pipe:
+        call = {"name": "ask_then_wait", "arguments": {}}
+        await pipe.stateless(1, "tools/call", able, **call)
+        result = (await pipe.answer(1))["result"]
+        cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
+        await pipe.tell({**cancel, "params": {"requestId": 1}})  # which is answered already
+        (key,) = result["inputRequests"]
+        answers = {key: {"action": "accept", "content": {"value": "Ada"}}}
+        state = result["requestState"]
+        await pipe.stateless(
+            2, "tools/call", able, **call, inputResponses=answers, requestState=state
+        )
+        await stage.started.wait()
+        await pipe.tell({**cancel, "params": {"requestId": 2}})
+        await stage.cancelled.wait()
+        await settled()
+        assert not [message for message in pipe.got if message.get("id") == 2]
+
+
+async def test_a_call_that_waits_ends_with_its_pipe(stage: Stage):
+    async with connected(stage, STATELESS) as pipe:
+        await asked(pipe, 1)
 
 
 @pytest.mark.parametrize("era", ["handshake", "stateless"])

@@ -26,14 +26,19 @@ __all__ = [
     "Backplane",
     "BackplaneDown",
     "Cancelled",
+    "Concluded",
     "Facts",
     "Message",
     "Noted",
     "Published",
     "Receive",
     "Resync",
+    "Retried",
     "Said",
+    "Spoke",
     "StreamClosed",
+    "TakenBack",
+    "Waiting",
     "decode_message",
     "encode_message",
 ]
@@ -91,6 +96,68 @@ class StreamClosed(msgspec.Struct, frozen=True, tag=True):
     session: str
 
 
+class Retried(msgspec.Struct, frozen=True, tag=True):
+    """A client's retry came here, and the handler that goes on with its answers is there.
+
+    Attributes:
+        round: the sender's name for the retry.
+        worker: the sender.
+        call: the name of the suspended handler.
+        number: which of its rounds is answered.
+        id: the retry's JSON-RPC id.
+        method: its method.
+        version: its protocol version.
+        params: the answers, as JSON.
+        meta: its `_meta`, as JSON.
+    """
+
+    round: str
+    worker: str
+    call: str
+    number: int
+    id: str | int
+    method: str
+    version: str
+    params: bytes
+    meta: bytes
+
+
+class Spoke(msgspec.Struct, frozen=True, tag=True):
+    """The handler said something to the client whose retry the receiver has."""
+
+    round: str
+    message: bytes
+
+
+class Concluded(msgspec.Struct, frozen=True, tag=True):
+    """What came of a round.
+
+    Attributes:
+        round: the receiver's name for the retry.
+        result: as JSON; or
+        error: code, message, and data as JSON; or
+        gone: why there is no such handler.
+    """
+
+    round: str
+    result: bytes = b""
+    error: tuple[int, str, bytes] | None = None
+    gone: str = ""
+
+
+class TakenBack(msgspec.Struct, frozen=True, tag=True):
+    """The client of a retry has left."""
+
+    round: str
+
+
+class Waiting(msgspec.Struct, frozen=True, tag=True):
+    """The sender still waits for what comes of a round."""
+
+    round: str
+    worker: str
+
+
 class Published(msgspec.Struct, frozen=True, tag=True):
     """Something changed that every client may want to know."""
 
@@ -104,7 +171,20 @@ class Resync(msgspec.Struct, frozen=True, tag=True):
     """
 
 
-Message: TypeAlias = Answered | Cancelled | Noted | Said | StreamClosed | Published | Resync
+Message: TypeAlias = (
+    Answered
+    | Cancelled
+    | Noted
+    | Said
+    | StreamClosed
+    | Retried
+    | Spoke
+    | Concluded
+    | TakenBack
+    | Waiting
+    | Published
+    | Resync
+)
 
 Receive: TypeAlias = Callable[[Message], None]
 
@@ -142,6 +222,11 @@ class Backplane(Protocol):
 
     worker: str
     feed: Feed
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other worker can be there."""
+        ...
 
     async def start(self, receive: Receive) -> None:
         """Begin to hear of others; `receive` is called with each of their messages."""

@@ -82,6 +82,10 @@ class LocalBackplane(MemoryBackplane):
         self._dropped: set[str] = set()
         self._warned = False
 
+    @property
+    def alone(self) -> bool:
+        return not self._lines
+
     async def start(self, receive: Receive) -> None:
         """Listen, connect to all who listen, and hear what they know.
 

@@ -61,6 +61,10 @@ class MemoryBackplane:
         self.worker = ""
         self.feed = Feed("")
 
+    @property
+    def alone(self) -> bool:
+        return True
+
     async def start(self, receive: Receive) -> None:
         self.worker = secrets.token_hex(4)
         self.feed = Feed(self.worker)

@@ -131,6 +131,9 @@ async def _run(
         raise NotFoundError(f"Unknown tool: {name!r}")
     if tool.on_disconnect is not None:
         _leave_it_to(tool.on_disconnect, context)
+    if context.again is None:  # if tools call tools, the outermost is what a client calls again
+        hints = tool.annotations
+        context.again = hints is not None and bool(hints.read_only_hint or hints.idempotent_hint)
     try:
         if tool.OWN_CHECKS:
             return await tool.run(arguments)

@@ -34,6 +34,7 @@ from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
 from fastmcp.server.bus import Change
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
 from fastmcp.utilities.spawning import spawn
 
@@ -56,6 +57,10 @@ class PipeExchange(Exchange):
         await self._write(message)
         return True
 
+    async def finish(self, payload: bytes, status: int = 200) -> None:
+        self.task = None  # the request is answered; there is nothing of it to cancel
+        await self._write(payload)
+
 
 class StdioExchange(PipeExchange):
     transport: ClassVar[TransportName | None] = "stdio"
@@ -76,6 +81,7 @@ class PipeConnection:
 
     def __init__(self, engine: Engine, write: Deliver, exchange: type[PipeExchange]) -> None:
         self._engine = engine
+        self._rounds = engine.rounds(SessionKeys([secrets.token_bytes(32)]))
         self._deliver = write
         self._exchange = exchange
         self._lock = asyncio.Lock()
@@ -95,7 +101,8 @@ class PipeConnection:
             await self._write(encode_error(exc.id, exc))
 
     async def drain(self, seconds: float) -> None:
-        """Let what is running come to its end, for a time."""
+        """Let what is running come to its end, for a time; nobody will answer any more."""
+        self._rounds.give_up_waiting()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
 
@@ -194,6 +201,7 @@ class PipeConnection:
         if session is not None:
             session.begin(call.id, exchange)
         else:
+            exchange.rounds = self._rounds
             self._stateless[call.id] = exchange
         exchange.task = spawn(self._serve(call, exchange), self._tasks)
         # Not in `_serve`: a task that is cancelled before its first step runs none of it.
@@ -206,9 +214,8 @@ class PipeConnection:
             if not exchange.cancelled:
                 raise
             return
-        exchange.task = None  # from here on there is nothing to cancel but the answer itself
-        if not exchange.cancelled:
-            await self._write(payload)
+        if payload and not exchange.cancelled:
+            await exchange.finish(payload)
 
     def _ended(self, call: Call, exchange: PipeExchange) -> None:
         if exchange.session is not None:

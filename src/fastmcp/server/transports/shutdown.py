@@ -78,12 +78,14 @@ class Grace:
         seconds: until what still runs is cancelled.
 
     Attributes:
-        running: a call's task is put in when it begins and taken out when it is answered.
+        running: a call's task is put in when it begins and taken out when it is over.
+        told: called back when the wish to stop is heard.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.running: set[asyncio.Task[Any]] = set()
+        self.told: list[Callable[[], None]] = []
 
     def listen(self) -> Callable[[], None]:
         """From now on the wish to stop is heard, on this loop.
@@ -98,6 +100,8 @@ class Grace:
             nonlocal begun
             if not begun:  # a signal, and then uvicorn's shutdown that follows from it
                 begun = True
+                for tell in self.told:
+                    tell()
                 loop.call_later(self.seconds, end)
 
         def end() -> None:

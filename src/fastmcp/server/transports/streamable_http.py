@@ -38,8 +38,9 @@ from fastmcp.server.access import owner_of
 from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
-from fastmcp.server.exchange import Detached, Exchange
+from fastmcp.server.exchange import Detached
 from fastmcp.server.features.tools import headers_mismatch
+from fastmcp.server.rounds import Rounds
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import (
@@ -99,6 +100,7 @@ class StreamableHTTP:
         grace: holds the calls that run, and cancels them when the server's time is over.
         guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
+        rounds: the calls of the stateless era that wait for their clients.
     """
 
     def __init__(
@@ -111,8 +113,11 @@ class StreamableHTTP:
         grace: Grace,
         guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
+        *,
+        rounds: Rounds,
     ) -> None:
         self._engine = engine
+        self._rounds = rounds
         self._sessions = sessions
         self._policy = policy
         self._limits = limits
@@ -212,7 +217,7 @@ class StreamableHTTP:
         receive: Receive,
         send: Send,
     ) -> None:
-        if len(self._running) > self._limits.requests:
+        if len(self._running) - len(self._rounds) > self._limits.requests:
             await _reject(send, self._limits.server_full(call.id))
             return
         session: Session | None = None
@@ -263,6 +268,8 @@ class StreamableHTTP:
                 self._patience,
                 stateless or self._disconnect_cancels,
             )
+            if stateless:
+                exchange.rounds = self._rounds
         if session is not None:
             if call.method == "initialize":
                 exchange.add_header(b"mcp-session-id", session.id.encode())
@@ -275,22 +282,23 @@ class StreamableHTTP:
             if not exchange.cancelled:
                 # Not the client's wish: the server stops and its patience is over. The client
                 # is told, and the server gets an end instead of a stack trace.
-                _uncancel(exchange)
+                _uncancel()
                 payload, code = encode_error(call.id, stopped()), INTERNAL_ERROR
         finally:
             if session is not None:
                 session.end(call.id, exchange)
         try:
             if exchange.cancelled:  # whether or not the handler let itself be stopped
-                _uncancel(exchange)
+                _uncancel()
                 await exchange.abandon()
                 return
             if code and session is not None and call.method == "initialize":
                 exchange.withdraw_headers()
                 cast("SessionManager", self._sessions).forget(session)
-            await exchange.finish(payload, http_status(code) if stateless and code else 200)
+            if payload:
+                await exchange.finish(payload, http_status(code) if stateless and code else 200)
         except asyncio.CancelledError:  # the server stops, and its client does not read the answer
-            cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
+            _uncancel()
 
     async def _session_of(
         self, call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
@@ -491,10 +499,9 @@ async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
     return era is not Era.HANDSHAKE
 
 
-def _uncancel(exchange: Exchange) -> None:
+def _uncancel() -> None:
     """The cancellation was ours and ends here; the task still has its response to finish."""
-    if exchange.task is not None:
-        exchange.task.uncancel()
+    cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
 
 
 def _known_session(

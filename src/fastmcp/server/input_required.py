@@ -1,0 +1,173 @@
+"""A handler that returns its questions: the guard pattern, in both eras.
+
+Instead of awaiting an answer, a handler may return an `InputRequiredResult`, and is called anew
+with the answers in `ctx.input_responses` and with what it gave as `request_state` in
+`ctx.request_state`. In the stateless era that is what the protocol does by itself: nothing waits
+on the server meanwhile (2026-07-28, basic/patterns/mrtr). In the handshake era the client is
+asked right away, on the call's own stream, and the handler called anew here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias, cast
+
+import mcp_types
+from pydantic import TypeAdapter, ValidationError
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.classify import Call
+from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params, missing_capability
+from fastmcp.protocol.input_required import (
+    ASKS,
+    INPUT_REQUIRED,
+    fits,
+    input_responses,
+    missing,
+    required,
+)
+from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.request_state import RequestState, digest, fingerprint
+from fastmcp.protocol.versions import Era
+from fastmcp.server.access import owner_of
+from fastmcp.server.context import Context
+
+__all__ = ["ask_for", "receive"]
+
+_MOST_ROUNDS: Final = 32
+"""How often a call in the handshake era may ask: a handler that is never content must end."""
+
+_Answer: TypeAlias = (
+    mcp_types.ElicitResult
+    | mcp_types.CreateMessageResult
+    | mcp_types.CreateMessageResultWithTools
+    | mcp_types.ListRootsResult
+)
+_ANSWERS: Final[dict[str, TypeAdapter[Any]]] = {
+    "elicitation/create": TypeAdapter(mcp_types.ElicitResult),
+    "sampling/createMessage": TypeAdapter(
+        mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
+    ),
+    "roots/list": TypeAdapter(mcp_types.ListRootsResult),
+}
+
+
+def receive(context: Context, state: RequestState | None, call: Call) -> None:
+    """Take the answers that a request brings along into its context.
+
+    Raises:
+        McpError: an answer to what was asked is none. What was not asked is ignored.
+    """
+    responses = input_responses(call.params)
+    context.returned_state = None if state is None else state.own
+    if responses is None:
+        return
+    answers: dict[str, _Answer] = {}
+    for key, response in responses.items():
+        if state is None:  # nobody knows what was asked; what is no answer at all is none
+            methods = [method for method in ASKS if fits(method, response)]
+        elif key in state.asked:
+            methods = [state.asked[key][0]]
+        else:
+            continue
+        for method in methods:
+            try:
+                answers[key] = _ANSWERS[method].validate_python(response)
+            except ValidationError:
+                if state is not None:
+                    raise invalid_params(
+                        f"Invalid params: inputResponses[{key!r}] is no result of {method}"
+                    ) from None
+    context.inputs = cast("dict[str, Any]", answers)
+
+
+async def ask_for(
+    context: Context, result: dict[str, Any], enter: Callable[[], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Ask the client what a handler returned.
+
+    Args:
+        context: the call's.
+        result: what the handler returned.
+        enter: calls the handler anew.
+
+    Returns:
+        the result to send.
+    Raises:
+        McpError: the client cannot be asked this, or not here.
+    """
+    if context.call.era is Era.STATELESS:
+        return _sealed(context, result)
+    for _ in range(_MOST_ROUNDS):
+        if result.get("resultType") != INPUT_REQUIRED:
+            return result
+        requests = _requests(context, result)
+        answers = await _ask_all(context, requests)
+        context.inputs = {
+            key: _validated(requests[key][0], answer) for key, answer in answers.items()
+        }
+        context.returned_state = result.get("requestState")
+        result = await enter()
+    raise McpError(
+        INTERNAL_ERROR, f"The handler asked its client {_MOST_ROUNDS} times and was not content"
+    )
+
+
+def _sealed(context: Context, result: dict[str, Any]) -> dict[str, Any]:
+    call, rounds = context.call, context.exchange.rounds
+    requests = _requests(context, result)
+    if rounds is None or not METHODS[call.method].may_ask:
+        raise McpError(INTERNAL_ERROR, f"{call.method} cannot be answered with input_required here")
+    result["requestState"] = rounds.seal(
+        owner_of(context.exchange.scope or {}),
+        fingerprint(call.method, call.params),
+        asked={key: (request[0], digest(request)) for key, request in requests.items()},
+        own=result.get("requestState"),
+    )
+    return result
+
+
+def _requests(context: Context, result: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The questions by key, each one that this client can be asked."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    given = cast("Mapping[str, Any]", result.get("inputRequests") or {})
+    for key, request in given.items():
+        method, params = request["method"], as_object(request.get("params")) or {}
+        wanted = required(method, params)
+        if missing(wanted, context.client_capabilities):
+            if context.call.era is Era.STATELESS:
+                raise missing_capability(wanted)
+            if context.session is not None:
+                raise McpError(
+                    INTERNAL_ERROR,
+                    f"The client cannot be asked for {method}: it did not declare the "
+                    f"{', '.join(wanted)} capability",
+                )
+        found[key] = method, params
+    return found
+
+
+async def _ask_all(
+    context: Context, requests: Mapping[str, tuple[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    tasks = {
+        key: asyncio.ensure_future(context.exchange.ask(method, params))
+        for key, (method, params) in requests.items()
+    }
+    try:
+        await asyncio.gather(*tasks.values())
+    finally:
+        for task in tasks.values():
+            task.cancel()
+    return {key: task.result() for key, task in tasks.items()}
+
+
+def _validated(method: str, answer: Any) -> Any:
+    try:
+        return _ANSWERS[method].validate_python(answer)
+    except ValidationError as exc:
+        raise McpError(
+            INTERNAL_ERROR, f"The client answered {method} with something that is no result of it"
+        ) from exc

@@ -1,0 +1,305 @@
+"""Every method, in every version, in every shape a client may give it: the answer fits the schema.
+
+Requests are made from the published schemas, as they should be and broken in one place. Whatever
+comes, the answer is a valid message of its version, its status is no server error, nothing is
+logged with a stack trace, and no task and no suspended handler is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastmcp import Context, FastMCP
+from fastmcp.settings import get_settings
+from tests.support import schema
+from tests.support.asgi import HANDSHAKE, META, STATELESS, Live, Peer, settled
+from tests.support.generate import Json, instances, mutated
+
+ALL = (*HANDSHAKE, STATELESS)
+ABLE = {"elicitation": {}, "sampling": {}, "roots": {}}
+NAMES = ("greet", "ask", "think", "fail", "nope", "letter", "data://greeting", "data://u/x")
+"""What requests name: components that are there, and one that is not."""
+
+
+def server() -> FastMCP:
+    mcp = FastMCP("every request")
+
+    @mcp.tool
+    def greet(name: str = "you") -> str:
+        return f"Hello, {name}"
+
+    @mcp.tool
+    async def ask(ctx: Context) -> str:
+        name, sure = await asyncio.gather(ctx.elicit("Name?", str), ctx.elicit("Sure?", bool))
+        return f"{name.action} {sure.action}"
+
+    @mcp.tool
+    async def think(ctx: Context) -> list[str]:
+        thought = await ctx.sample("Think")
+        roots = await ctx.list_roots()
+        return [str(thought.text), *(str(root.uri) for root in roots)]
+
+    @mcp.tool
+    def fail() -> int:
+        raise ValueError("on purpose")
+
+    @mcp.prompt
+    def plain() -> str:
+        return "plain"
+
+    @mcp.prompt
+    async def letter(ctx: Context, to: str = "you") -> str:
+        return f"{to}, {(await ctx.elicit('Name?', str)).action}"
+
+    @mcp.resource("data://greeting")
+    def greeting() -> str:
+        return "Hello"
+
+    @mcp.resource("data://u/{name}")
+    async def user(name: str, ctx: Context) -> str:
+        return f"{name}, {(await ctx.elicit('Name?', str)).action}"
+
+    @mcp.completion
+    def complete(ref: Any, argument: Any, context: Any) -> list[str]:
+        return ["one", "two"]
+
+    return mcp
+
+
+class Loop:
+    """An event loop for many examples, and a server on it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.app = server().http_app()
+        self.peers: dict[str, Peer] = {}
+
+    async def peer(self, version: str) -> Peer:
+        if version not in self.peers:
+            self.peers[version] = await Peer(self.app, version, capabilities=ABLE).open()
+        return self.peers[version]
+
+    async def tasks(self) -> set[Any]:
+        """What runs that an exchange began."""
+        await settled()
+        return {
+            task
+            for task in asyncio.all_tasks()
+            if task.get_name() == "asgi exchange" or "rounds" in repr(task.get_coro())
+        }
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    known = get_settings()
+    before = known.home, known.input_required_limit
+    known.home, known.input_required_limit = tmp_path_factory.mktemp("home"), 5
+    loop = Loop()
+    yield loop
+
+    async def end() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await settled()
+
+    loop.loop.run_until_complete(end())
+    loop.loop.close()
+    known.home, known.input_required_limit = before
+
+
+class Traces(logging.Handler):
+    """Stack traces of the server's own making; that of a tool which fails is the author's."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "calling tool" not in record.getMessage():
+            self.seen.append(self.format(record))
+
+
+@pytest.fixture(scope="module")
+def traces() -> Iterator[Traces]:
+    handler = Traces()
+    logger = logging.getLogger("fastmcp")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+def requests(version: str) -> list[str]:
+    """The methods that a client may send."""
+    return sorted(schema.methods(version, "ClientRequest"))
+
+
+PLAIN: dict[str, dict[str, Any]] = {
+    "tools/call": {"name": "greet"},
+    "resources/read": {"uri": "data://greeting"},
+    "resources/subscribe": {"uri": "data://greeting"},
+    "resources/unsubscribe": {"uri": "data://greeting"},
+    "prompts/get": {"name": "plain"},
+    "logging/setLevel": {"level": "info"},
+    "completion/complete": {
+        "ref": {"type": "ref/prompt", "name": "letter"},
+        "argument": {"name": "to", "value": "o"},
+    },
+}
+"""Params with which a method gives a result; empty ones do for the others."""
+
+
+ABSENT = {"tasks/get", "tasks/result", "tasks/cancel", "tasks/list"}
+"""Experiments of 2025-11-25, which 2026-07-28 has replaced by an extension."""
+
+
+def named(message: dict[str, Any], name: str) -> dict[str, Any]:
+    """The same request for something that there may be."""
+    params = message.get("params")
+    if isinstance(params, dict):
+        for field in ("name", "uri"):
+            if field in params:
+                params[field] = name
+        if isinstance(params.get("arguments"), dict) and name != "nope":
+            params["arguments"] = {}
+    return message
+
+
+def described(message: Any, version: str, drop: bool) -> Any:
+    """With the `_meta` that the stateless era asks for, unless it is to be wrong."""
+    if version == STATELESS and not drop and isinstance(message, dict):
+        params = message.setdefault("params", {})
+        if isinstance(params, dict):
+            meta = {
+                META + "protocolVersion": version,
+                META + "clientInfo": {"name": "g", "version": "1"},
+                META + "clientCapabilities": ABLE,
+            }
+            token = (params.get("_meta") or {}).get("progressToken")
+            params["_meta"] = meta if token is None else {**meta, "progressToken": token}
+    return message
+
+
+def headers(peer: Peer, message: Any) -> dict[str, str]:
+    method = message.get("method") if isinstance(message, dict) else None
+    params = message.get("params") if isinstance(message, dict) else None
+    found = peer.standard_headers(
+        method if isinstance(method, str) else None, params if isinstance(params, dict) else None
+    )
+    return {name: value.encode("ascii", "ignore").decode() for name, value in found.items()}
+
+
+async def exchange(running: Loop, version: str, message: Any, valid: bool) -> Live:
+    """One request and its answer. A stream that does not end by itself is left; what the server
+    asks on it gets no answer, but the client leaves."""
+    peer = await running.peer(version)
+    method = message.get("method") if isinstance(message, dict) else None
+
+    def judge(answer: Any) -> None:
+        known = method if valid and isinstance(method, str) else None
+        schema.check(answer, version, "server", known)
+
+    live = peer.send("POST", json.dumps(message).encode(), headers(peer, message), judge=judge)
+    await live.until(lambda live: live.finished or live.messages or live.task.done())
+    if not live.finished:
+        if peer.stateless:
+            live.leave()
+        else:
+            id = message.get("id")
+            await peer.notify("notifications/cancelled", {"requestId": id})
+        await live.until(lambda live: live.finished or live.task.done())
+    return live
+
+
+def check(live: Live, message: Any, valid: bool, version: str) -> None:
+    assert live.status < 500, (live.status, live.body)
+    if live.is_stream or not live.body:
+        return
+    answer = json.loads(live.body)
+    assert "error" in answer or "result" in answer
+    if not valid:
+        return
+    assert answer.get("id") == message["id"]
+    if "error" in answer:
+        assert answer["error"]["code"] != -32603 or "answered" in answer["error"]["message"], answer
+    else:
+        schema.check(answer, version, "server", message["method"])
+
+
+async def no_handler_is_left(running: Loop) -> None:
+    """At most those that may wait do; they are told apart by nothing else than their number."""
+    assert len(await running.tasks()) <= 5
+
+
+RUNS = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "method"),
+    [(version, method) for version in ALL for method in requests(version)],
+)
+def test_every_request(running: Loop, traces: Traces, version: str, method: str) -> None:
+    definition = schema.methods(version, "ClientRequest")[method]
+    if method != "initialize":  # which every peer has said already
+        plain = {"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(PLAIN.get(method, {}))}
+        live = running.loop.run_until_complete(
+            exchange(running, version, described(plain, version, False), True)
+        )
+        answer = live.messages[-1]
+        if method in ABSENT:
+            assert answer["error"]["code"] == -32601
+        else:
+            assert "result" in answer or method == "subscriptions/listen", answer
+
+    @RUNS
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        message = named(
+            data.draw(instances(version, definition)), data.draw(st.sampled_from(NAMES))
+        )
+        message = {
+            "jsonrpc": "2.0",
+            "id": data.draw(st.integers(1, 99) | st.text(max_size=4)),
+            **message,
+        }
+        wrong_meta = data.draw(st.booleans()) and data.draw(st.booleans())
+        message = described(message, version, wrong_meta)
+        valid = not wrong_meta or version != STATELESS
+        if data.draw(st.booleans()):
+            message, valid = data.draw(mutated(message)), False
+
+        async def go() -> None:
+            live = await exchange(running, version, message, valid)
+            check(live, message, valid, version)
+            await no_handler_is_left(running)
+
+        running.loop.run_until_complete(go())
+        assert not traces.seen, traces.seen
+
+    run()
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_anything_at_all(running: Loop, traces: Traces, version: str) -> None:
+    @RUNS
+    @given(Json)
+    def run(message: Any) -> None:
+        async def go() -> None:
+            live = await exchange(running, version, message, False)
+            assert live.status < 500
+
+        running.loop.run_until_complete(go())
+        assert not traces.seen, traces.seen
+
+    run()
