@@ -1,8 +1,12 @@
-"""For every test: how the run was started must not decide how it ends."""
+"""For every test: neither how the run was started nor which test ran before decides how it ends."""
 
 from __future__ import annotations
 
+import logging
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -10,3 +14,13 @@ def pytest_configure() -> None:
     inherit that: those that the tests start could not be interrupted."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """A server that runs in the test's process configures logging; its end does not undo that."""
+    package = logging.getLogger("fastmcp")
+    before = package.level, list(package.handlers), package.propagate
+    yield
+    package.setLevel(before[0])
+    package.handlers[:], package.propagate = before[1], before[2]

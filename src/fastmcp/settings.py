@@ -28,6 +28,7 @@ __all__ = [
     "McpLogLevel",
     "OnDisconnect",
     "Settings",
+    "TelemetryMode",
     "get_settings",
     "settings",
 ]
@@ -41,6 +42,8 @@ McpLogLevel = Literal[
 ]
 OnDisconnect = Literal["cancel", "continue"]
 """What becomes of a call whose client closes the connection."""
+TelemetryMode = Literal["native", "propagation_only", "off"]
+"""Spans and trace context, trace context alone, or neither."""
 TransportName = Literal["stdio", "http", "sse", "streamable-http"]
 
 _WordList = Annotated[list[str], NoDecode]
@@ -80,6 +83,8 @@ class Settings(BaseSettings):
     """Colours on a terminal; elsewhere lines are plain anyway."""
     enable_rich_tracebacks: bool = True
     deprecation_warnings: bool = True
+    telemetry_mode: TelemetryMode = "native"
+    """What is done for OpenTelemetry, in a process that has a tracer provider."""
     mcp_camelcase_compat: bool = True
     """Old spellings of the protocol's fields (`tool.inputSchema`) can be read."""
     debug: bool = False
@@ -170,7 +175,14 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("client_log_level", "log_format", "on_disconnect", "transport", mode="before")
+    @field_validator(
+        "client_log_level",
+        "log_format",
+        "on_disconnect",
+        "telemetry_mode",
+        "transport",
+        mode="before",
+    )
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -79,6 +79,10 @@ NAMES: dict[str, str] = {
     "fastmcp.server.middleware.timing": "DetailedTimingMiddleware TimingMiddleware",
     "fastmcp.server.server": "FastMCP",
     "fastmcp.settings": "Settings",
+    "fastmcp.telemetry": (
+        "extract_trace_context get_tracer inject_trace_context record_span_error"
+        " suppress_fastmcp_telemetry telemetry_mode"
+    ),
     "fastmcp.tools": "FunctionTool Tool ToolResult tool",
     "fastmcp.tools.base": "Tool ToolResult",
     "fastmcp.tools.function_tool": "FunctionTool tool",
@@ -202,6 +206,10 @@ PARAMETERS: dict[str, str] = {
     "fastmcp.server.middleware:MiddlewareContext": (
         "message fastmcp_context source type method timestamp"
     ),
+    "fastmcp.telemetry:extract_trace_context": "meta",
+    "fastmcp.telemetry:get_tracer": "version",
+    "fastmcp.telemetry:inject_trace_context": "meta",
+    "fastmcp.telemetry:record_span_error": "span exception",
     "fastmcp.tools:Tool.from_function": (
         "fn name version title description icons tags annotations output_schema meta task timeout"
         " auth run_in_thread"

@@ -64,12 +64,14 @@ class Channel(Protocol):
     Attributes:
         is_pipe: both directions share one ordered stream; a request is cancelled by a
             notification alone. False: every request has a response stream of its own.
+        address: host and port of the server; None on a pipe.
         closed: why the connection ended; None while it is usable.
         last_id: the last JSON-RPC id used on it (ids are never used twice in a session).
         handshaken: what `initialize` fixed on it, where the connection outlives its client.
     """
 
     is_pipe: bool
+    address: tuple[str, int] | None
     closed: Exception | None
     last_id: int
     handshaken: Handshaken | None

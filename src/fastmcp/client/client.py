@@ -38,6 +38,7 @@ from fastmcp.client.transports.inference import infer_transport
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
+from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
 
@@ -138,6 +139,7 @@ class Client(Generic[TransportT]):
             settings.client_init_timeout if init_timeout is None else init_timeout
         )
         self._disconnect_timeout = settings.client_disconnect_timeout
+        self._telemetry = Telemetry.of(settings.telemetry_mode)
         self._prior_discover = prior_discover
         self._cache = cache
         self._handlers = Handlers(
@@ -188,6 +190,7 @@ class Client(Generic[TransportT]):
             timeout=self._timeout,
             init_timeout=self._init_timeout,
             max_rounds=self.input_required_max_rounds,
+            telemetry=self._telemetry,
         )
 
     async def _negotiate(self, session: ClientSession) -> None:

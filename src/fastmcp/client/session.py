@@ -50,6 +50,7 @@ from fastmcp.protocol.negotiation import (
 )
 from fastmcp.protocol.param_headers import ParamHeader
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["ClientSession"]
 
@@ -74,6 +75,7 @@ class ClientSession(Opening):
         timeout: seconds every request may take, None for no limit.
         init_timeout: seconds that opening a session may take, None for no limit.
         max_rounds: how many `input_required` results one call may give before it fails.
+        telemetry: says whether a request is traced; None if none ever is.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class ClientSession(Opening):
         timeout: float | None = None,
         init_timeout: float | None = None,
         max_rounds: int = 10,
+        telemetry: Telemetry | None = None,
     ) -> None:
         super().__init__(channel, handlers, client_info, timeout)
         self.init_timeout = init_timeout
         self.max_rounds = max_rounds
+        self.telemetry = telemetry
         self.output_schemas: dict[str, dict[str, Any] | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
         self.param_headers: dict[str, tuple[ParamHeader, ...]] = {}
@@ -183,9 +187,27 @@ class ClientSession(Opening):
         progress: ProgressHandler | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """One request, one response."""
+        """One request, one response; where it is traced, one span."""
         channel = self.channel
         channel.last_id = id = channel.last_id + 1
+        tracing = None if self.telemetry is None else self.telemetry.tracing()
+        if tracing is None:
+            return await self._exchange(id, method, params, seconds, progress, headers)
+        with tracing.outgoing(method, params, self._attributes(id)) as (span, params):
+            result = await self._exchange(id, method, params, seconds, progress, headers)
+            span.answered(method, result)
+            return result
+
+    async def _exchange(
+        self,
+        id: RequestId,
+        method: str,
+        params: dict[str, Any],
+        seconds: float | None,
+        progress: ProgressHandler | None,
+        headers: dict[str, str] | None,
+    ) -> dict[str, Any]:
+        channel = self.channel
         base = self.base_meta
         if base is not None or progress is not None:
             given: dict[str, Any] = params.get("_meta") or {}
@@ -293,13 +315,35 @@ class ClientSession(Opening):
             # "Sending Messages", point 4).
             logger.warning("The server sent the request %s, which its era forbids", request.method)
             return
-        context = RequestContext(self, request.id, request.params.get("_meta") or {})
         try:
-            result = await self.handlers.answer(request.method, request.params, context)
+            result = await self._answer_of(request.method, request.params, request.id)
             body = encode_result(request.id, result)
         except McpError as exc:
             body = encode_error(request.id, exc)
         await self._send_quietly(body)
+
+    async def _answer_of(
+        self, method: str, params: dict[str, Any], id: RequestId | None
+    ) -> dict[str, Any]:
+        """What the handlers say to one question; where it is traced, one span."""
+        context = RequestContext(self, id, params.get("_meta") or {})
+        tracing = None if self.telemetry is None else self.telemetry.tracing()
+        if tracing is None:
+            return await self.handlers.answer(method, params, context)
+        with tracing.incoming(method, params, self._attributes(id)):
+            return await self.handlers.answer(method, params, context)
+
+    def _attributes(self, id: RequestId | None) -> dict[str, str | int]:
+        """What a span says of this session. Not its id, which gives access to it."""
+        address = self.channel.address
+        attributes: dict[str, str | int] = {"network.transport": "tcp" if address else "pipe"}
+        if address is not None:
+            attributes["server.address"], attributes["server.port"] = address
+        if id is not None:
+            attributes["jsonrpc.request.id"] = str(id)
+        if self.protocol_version is not None:
+            attributes["mcp.protocol.version"] = self.protocol_version
+        return attributes
 
     async def _give(self, asked: InputRequired) -> dict[str, Any]:
         """The answers to what a result asks, by the server's keys, all at once."""
@@ -309,8 +353,7 @@ class ClientSession(Opening):
             method, params = str(request.get("method")), as_object(request.get("params")) or {}
             if method == "ping":
                 raise method_not_found(method)
-            context = RequestContext(self, None, params.get("_meta") or {})
-            return await self.handlers.answer(method, params, context)
+            return await self._answer_of(method, params, None)
 
         tasks = [asyncio.create_task(one(question)) for question in asked.requests.values()]
         try:

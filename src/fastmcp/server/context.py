@@ -566,7 +566,9 @@ class Context:
                     lend=self._lend,
                     answers=self.answers,
                 )
-            answer = await self.conversation.ask(method, params)
+            span = self._exchange.span
+            sent = params if span is None else span.tracing.carrying(params)
+            answer = await self.conversation.ask(method, params, sent)
         if not isinstance(answer, dict):
             raise McpError(-32603, f"The client answered {method} with something that is no object")
         return cast("dict[str, Any]", answer)

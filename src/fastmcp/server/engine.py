@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from sys import modules
 from typing import Any, Final, TypeAlias
 
 from fastmcp.exceptions import McpError
@@ -21,6 +22,7 @@ from fastmcp.protocol.input_required import INPUT_REQUIRED
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
+from fastmcp.protocol.request_state import RequestState
 from fastmcp.protocol.versions import Era
 from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus
@@ -32,11 +34,13 @@ from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
 from fastmcp.server.registry import Registry, View
 from fastmcp.server.request_state import RequestStateSecurity
-from fastmcp.server.rounds import Gone, Rounds, Terms, answers_so_far, cannot_go_on
+from fastmcp.server.rounds import Gone, Result, Rounds, Terms, answers_so_far, cannot_go_on
 from fastmcp.server.rounds_elsewhere import SharedRounds
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.state import SessionState
+from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect, get_settings
+from fastmcp.utilities.tracing import TRACE_API, Telemetry
 
 __all__ = ["Engine", "Handler", "is_cancelled"]
 
@@ -56,6 +60,10 @@ def is_cancelled(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
+async def _unknown(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    raise method_not_found(context.call.method)
+
+
 class Engine:
     """What a server is, without a socket.
 
@@ -69,6 +77,7 @@ class Engine:
         on_disconnect: whether a client that leaves cancels its call, in the handshake era.
         extensions: what it speaks beside the core protocol: settings by identifier. Whoever serves
             an extension declares it with `declare_extension`.
+        telemetry: says whether a request is traced; None if none ever is.
     """
 
     def __init__(
@@ -92,6 +101,7 @@ class Engine:
         experimental_capabilities: Mapping[str, Any] | None,
         on_disconnect: OnDisconnect,
         request_state: RequestStateSecurity,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.facade = facade
         self.group = group
@@ -109,6 +119,7 @@ class Engine:
         self.experimental_capabilities = experimental_capabilities
         self.on_disconnect: OnDisconnect = on_disconnect
         self.request_state = request_state
+        self.telemetry = telemetry
         self.completion_handler: CompletionHandler | None = None
         self.extensions: dict[str, dict[str, Any]] = {}
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
@@ -180,14 +191,19 @@ class Engine:
         token = context.activate()
         error: McpError | None = None
         try:
-            handler = (self._stateless if stateless else self._handshake).get(call.method)
-            if handler is None:
-                raise method_not_found(call.method)
-            if self.middleware and METHODS[call.method].hook is None:
+            handler = (self._stateless if stateless else self._handshake).get(call.method, _unknown)
+            if self.middleware and handler is not _unknown and METHODS[call.method].hook is None:
                 handler = self._around(call.method, handler)
-            result = await handler(self, context, call.params)
-            if "resultType" in result and result["resultType"] == INPUT_REQUIRED:
-                result = await self._ask_for(handler, context, result)
+            telemetry = self.telemetry
+            tracing = None
+            if telemetry is not None and TRACE_API in modules:
+                tracing = telemetry.tracing()
+            if tracing is not None:
+                result = await traced(tracing, _content(handler))(self, context, call.params)
+            else:
+                result = await handler(self, context, call.params)
+                if "resultType" in result and result["resultType"] == INPUT_REQUIRED:
+                    result = await _ask_for(self, handler, context, result)
             if stateless:
                 hint = self._hints.get(call.method)
                 if hint is not None and context.visibility is not None:
@@ -226,7 +242,7 @@ class Engine:
             state = exchange.rounds.read(call, exchange) if exchange.rounds is not None else None
             if state is not None and exchange.rounds is not None and state.call:
                 try:
-                    result = await exchange.rounds.go_on(state, call, exchange)
+                    result = await self._go_on(exchange.rounds, state, context)
                     return encode_result(call.id, result), 0
                 except Gone as exc:
                     if not state.again:
@@ -238,11 +254,13 @@ class Engine:
             return encode_error(call.id, exc), exc.code
         return await self.handle(call, exchange, context)
 
-    async def _ask_for(
-        self, handler: Handler, context: Context, result: dict[str, Any]
-    ) -> dict[str, Any]:
-        """A handler returned its questions (`server/input_required`)."""
-        return await ask_for(context, result, lambda: handler(self, context, context.call.params))
+    async def _go_on(self, rounds: Rounds, state: RequestState, context: Context) -> Result:
+        async def handler(engine: Engine, context: Context, params: dict[str, Any]) -> Result:
+            return await rounds.go_on(state, context.call, context.exchange)
+
+        tracing = None if self.telemetry is None else self.telemetry.tracing()
+        run = handler if tracing is None else traced(tracing, handler)
+        return await run(self, context, context.call.params)
 
     async def notice(self, notice: Notice, exchange: Exchange) -> None:
         """Take one notification of the client. It is never answered, whatever is wrong with it."""
@@ -323,3 +341,22 @@ class Engine:
             return await function(self, context, *arguments)
         async with Context(self.facade) as context:
             return await function(self, context, *arguments)
+
+
+async def _ask_for(
+    engine: Engine, handler: Handler, context: Context, result: dict[str, Any]
+) -> dict[str, Any]:
+    """A handler returned its questions (`server/input_required`)."""
+    return await ask_for(context, result, lambda: handler(engine, context, context.call.params))
+
+
+def _content(handler: Handler) -> Handler:
+    """A handler and what it asks for, as one: they have one span."""
+
+    async def run(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+        result = await handler(engine, context, params)
+        if result.get("resultType") == INPUT_REQUIRED:
+            result = await _ask_for(engine, handler, context, result)
+        return result
+
+    return run

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import nullcontext
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError
@@ -16,6 +17,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.server.rounds import Rounds
 from fastmcp.server.sessions import Session
 from fastmcp.settings import OnDisconnect
+from fastmcp.utilities.tracing import RequestSpan
 
 __all__ = ["Detached", "Exchange", "TransportName"]
 
@@ -35,6 +37,7 @@ class Exchange:
             client can be asked directly, or not at all.
         on_disconnect: what its tool says a client that leaves means, or None where it does not
             say. Only HTTP knows clients that leave one request.
+        span: the request's span, or None where nobody traces.
     """
 
     transport: ClassVar[TransportName | None] = None
@@ -43,6 +46,7 @@ class Exchange:
     on_disconnect: OnDisconnect | None = None
     asks: set[asyncio.Future[Any]] | None = None
     rounds: Rounds | None = None
+    span: RequestSpan | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
@@ -93,10 +97,15 @@ class Exchange:
         if self.asks is None:
             self.asks = set()
         self.asks.add(future)
+        asking = nullcontext((None, params))
+        if self.span is not None:
+            attributes = {"jsonrpc.request.id": id, "mcp.protocol.version": session.version}
+            asking = self.span.tracing.outgoing(method, params, attributes)
         try:
-            if not await self.emit(session.encode_ask(id, method, params)):
-                raise _no_back_channel(method)
-            return await future
+            with asking as (_, params):
+                if not await self.emit(session.encode_ask(id, method, params)):
+                    raise _no_back_channel(method)
+                return await future
         finally:
             self.asks.discard(future)
             session.close_ask(id)

@@ -242,10 +242,10 @@ class Rounds:
 class _Ask:
     """One question that waits for its answer."""
 
-    def __init__(self, method: str, params: dict[str, Any]) -> None:
+    def __init__(self, method: str, params: dict[str, Any], digest: str) -> None:
         self.method = method
         self.params = params
-        self.digest = digest([method, params])
+        self.digest = digest
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
 
@@ -302,11 +302,17 @@ class Conversation:
 
     # the handler's side
 
-    async def ask(self, method: str, params: dict[str, Any]) -> Any:
-        """Put a question, and await the answer."""
+    async def ask(self, method: str, params: dict[str, Any], sent: dict[str, Any]) -> Any:
+        """Put a question, and await the answer.
+
+        Args:
+            method: of the question.
+            params: what makes it this question and no other.
+            sent: the same, with what belongs to this time alone.
+        """
         self._asked += 1
         key = f"{ASKS[method]}-{self._asked}"
-        ask = _Ask(method, params)
+        ask = _Ask(method, sent, digest([method, params]))
         known = self._answers.get(key)
         if known is not None and known.question == ask.digest:
             return known.value

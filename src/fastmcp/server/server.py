@@ -62,6 +62,7 @@ from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
+from fastmcp.utilities.tracing import Telemetry
 from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec, coerce_version
 
@@ -210,6 +211,7 @@ class FastMCP:
             experimental_capabilities=experimental_capabilities,
             on_disconnect=on_disconnect or settings.on_disconnect,
             request_state=request_state_security or RequestStateSecurity(),
+            telemetry=Telemetry.of(settings.telemetry_mode),
         )
         self._registry = self._engine.registry
         for item in tools or ():

@@ -66,6 +66,7 @@ class HttpChannel:
         self.closed: Exception | None = None
         self.last_id = 0
         self.handshaken: Handshaken | None = None
+        self.address: tuple[str, int] | None = (http.url.host or "", http.url.port or 0)
         self._http = http
         self._session_id: str | None = None
         self._version: str | None = None

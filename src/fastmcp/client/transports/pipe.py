@@ -49,6 +49,7 @@ class PipeChannel:
     """
 
     is_pipe = True
+    address: tuple[str, int] | None = None
 
     def __init__(
         self,

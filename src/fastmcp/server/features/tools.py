@@ -82,12 +82,12 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     except NotFoundError:
         if context.call.era is Era.STATELESS:
             raise invalid_params(f"Unknown tool: {name!r}") from None
-        return _error(f"Unknown tool: {name!r}")
+        return _error(f"Unknown tool: {name!r}", context)
     except FastMCPError as exc:
-        return _error(str(exc))
+        return _error(str(exc), context, exc)
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
-        return _error(_told(engine, name, exc))
+        return _error(_told(engine, name, exc), context, exc)
     wire = result.to_wire()
     if result.bare and context.call.era is Era.HANDSHAKE:
         wire = suit_structure(wire)
@@ -200,7 +200,9 @@ def _told(engine: Engine, name: str, exc: Exception) -> str:
     return f"Error calling tool {name!r}: {exc}"
 
 
-def _error(text: str) -> dict[str, Any]:
+def _error(text: str, context: Context, exc: Exception | None = None) -> dict[str, Any]:
+    if exc is not None and context.exchange.span is not None:
+        context.exchange.span.record(exc)
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
