@@ -38,6 +38,8 @@ def test_defaults():
     assert (settings.http_max_header_bytes, settings.http_max_json_depth) == (65_536, 200)
     assert (settings.http_max_requests, settings.http_max_session_requests) == (0, 100)
     assert settings.http_max_session_streams == 16
+    assert settings.http_max_subscriptions == 1000
+    assert settings.http_max_principal_subscriptions == 100
     assert settings.session_keys == ()
     assert settings.client_disconnect_timeout == 5
     assert settings.home.name == "fastmcp"

@@ -132,7 +132,8 @@ class Settings(BaseSettings):
     http_write_timeout: float = Field(default=30.0, ge=0)
     """A client that does not read its stream for so long is given up; 0 waits for ever."""
     http_stream_lifetime: float = Field(default=3600.0, ge=0)
-    """A GET's stream ends after this long, and its client comes back; 0: never."""
+    """A GET's stream, and a subscription, ends after this long, and its client comes back; 0:
+    never."""
     http_max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
     http_max_header_bytes: int = Field(default=64 * 1024, ge=0)
     """Of all header names and values together; 0 for no limit, here and in the following."""
@@ -142,6 +143,10 @@ class Settings(BaseSettings):
     """Requests that are being served, of all clients of an application together."""
     http_max_session_requests: int = Field(default=100, ge=0)
     http_max_session_streams: int = Field(default=16, ge=0)
+    http_max_subscriptions: int = Field(default=1000, ge=0)
+    """Streams of subscriptions/listen that an application holds open in one process."""
+    http_max_principal_subscriptions: int = Field(default=100, ge=0)
+    """The same of one authenticated principal; who is not authenticated has the limit above."""
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
     http_stream_after: float = Field(default=0.1, ge=0)

@@ -37,6 +37,8 @@ class Scenario:
 
     name: str
     problems: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Checks that found nothing to look at."""
 
     @property
     def passed(self) -> bool:
@@ -101,6 +103,8 @@ def _read(mode: Mode, out: Path) -> dict[str, Scenario]:
                 reason = check.get("errorMessage") or check.get("description")
                 details = json.dumps(check.get("details") or {})[:600]
                 scenario.problems.append(f"{check['status']} {check['id']}: {reason} {details}")
+            elif check["status"] == "SKIPPED":
+                scenario.skipped.append(check["id"])
         stderr = path.parent / "stderr.txt"
         if mode == "client" and stderr.exists() and not name.startswith("auth/"):
             # The suite ignores how a client ended; outside of authorization, where some refusals

@@ -14,8 +14,8 @@ import pytest
 
 from tests.outsiders.conversation import TOOLS, assert_conversation
 from tests.support import node, venvs
-from tests.support.process import Server
-from tests.support.recorder import Recorder
+from tests.support.process import Server, script, serve
+from tests.support.recorder import Recorder, recording
 
 HERE = Path(__file__).parent
 
@@ -76,6 +76,35 @@ def test_typescript_sdk_2(recorder: Recorder, npm: Path, mode: str, version: str
     assert_conversation(last_line(done), version)
     if mode == "legacy":
         assert_session_was_ended(recorder)
+
+
+@pytest.mark.parametrize("who", ["Python", "TypeScript"])
+def test_sdks_listen_to_what_changes(sdk: Path, npm: Path, who: str) -> None:
+    """And know that the server ended it on purpose when it stops."""
+    with (
+        serve(script(HERE / "changing.py")) as server,
+        recording(server.url) as recorder,
+    ):
+        if who == "Python":
+            done = subprocess.run(
+                [sdk, HERE / "python_listener.py", recorder.url],
+                env=venvs.environment(),
+                capture_output=True,
+                text=True,
+                timeout=50,
+            )
+        else:
+            script_path = node.script(HERE / "node" / "listener.mjs", npm)
+            done = node.run([script_path, recorder.url], timeout=50)
+        report = last_line(done)
+        recorder.assert_valid()
+    assert report["honored"] == {
+        "toolsListChanged": True,
+        "promptsListChanged": True,
+        "resourceSubscriptions": ["data://one"],
+    }
+    assert report["heard"] == ["tools", "data://one"]
+    assert report["end"] == "graceful"
 
 
 def inspect(npm: Path, url: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -102,6 +102,18 @@ async def test_t6_so_does_a_silent_stream(behind: Server):
             assert message["method"] == "notifications/tools/list_changed"
 
 
+async def test_t6_so_does_a_silent_subscription(behind: Server):
+    with nginx(DEFAULTS.replace("8000", str(behind.port))) as proxy:
+        async with Wire(proxy.url, STATELESS) as wire:
+            begin = time.monotonic()
+            async with wire.subscribe({"toolsListChanged": True}) as messages:
+                assert time.monotonic() - begin < 1  # the acknowledgement was not held back
+                await wire.call("silent", {"seconds": 3})
+                await wire.call("grow", {"name": "grown again"})
+                message = await anext(messages)
+            assert message["method"] == "notifications/tools/list_changed"
+
+
 async def test_t6_the_first_byte_of_a_stream_is_early():
     """Some proxies hold the head back until there is a byte to send. Keep-alives and answer are
     much further away here than the time in which it must come."""

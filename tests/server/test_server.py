@@ -165,7 +165,9 @@ async def test_instructions_and_capabilities():
             result = (await peer.request("initialize", params)).result
         assert result["instructions"] == "use it"
         assert result["capabilities"]["experimental"] == {"x": {}}
-        assert result["capabilities"]["tools"]["listChanged"] is not peer.stateless
+        for kind in ("tools", "prompts", "resources"):
+            assert result["capabilities"][kind]["listChanged"] is True
+        assert result["capabilities"]["resources"]["subscribe"] is True
         assert "completions" not in result["capabilities"]
 
 

@@ -25,7 +25,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import McpError, ToolError
 from tests.support import process
 from tests.support.process import Server, eventually, listening, serve
-from tests.support.wire import Answer, Wire
+from tests.support.wire import STATELESS, Answer, Wire
 
 SOURCE = '''
 import asyncio
@@ -217,6 +217,23 @@ class Crowd:
         await opened.wait()
         return task
 
+    async def subscribe(self) -> asyncio.Task[None]:
+        """An idle subscription; the task ends when it ends with its result."""
+        wire = await self._stack.enter_async_context(Wire(self._url, STATELESS))
+        opened = asyncio.Event()
+
+        async def read() -> None:
+            last = {}
+            async with wire.subscribe({"toolsListChanged": True}) as messages:
+                opened.set()
+                async for message in messages:
+                    last = message
+            assert last["result"]["resultType"] == "complete"
+
+        task = asyncio.create_task(read())
+        await opened.wait()
+        return task
+
     async def call(self, tool: str, **arguments: Any) -> asyncio.Task[Answer]:
         return asyncio.create_task((await self.wire()).call(tool, arguments))
 
@@ -231,6 +248,7 @@ async def begun(at: Site, count: int) -> None:
 async def test_t8_streams_end_at_once_and_calls_deliver(tmp_path: Path, way: str):
     async with site(tmp_path, way, grace=10) as at, Crowd(at.server.url) as crowd:
         streams = [await crowd.listen() for _ in range(5)]
+        streams += [await crowd.subscribe() for _ in range(5)]
         calls = [await crowd.call("slow", seconds=2) for _ in range(3)]
         await begun(at, 3)
         at.signal(signal.SIGTERM)

@@ -345,12 +345,30 @@ class Wire:
             assert response.status == 200, (response.status, await response.text())
             assert response.content_type == "text/event-stream"
 
-            async def events() -> AsyncIterator[Event]:
-                decoder = Decoder()
-                async for chunk in response.content.iter_any():
-                    for event in decoder.feed(chunk):
-                        if event.message is not None:
-                            self._judge(event.message)
-                        yield event
+            yield self._events(response)
 
-            yield events()
+    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
+        decoder = Decoder()
+        async for chunk in response.content.iter_any():
+            for event in decoder.feed(chunk):
+                if event.message is not None:
+                    self._judge(event.message)
+                yield event
+
+    @asynccontextmanager
+    async def subscribe(
+        self, filter: dict[str, Any], *, url: str | None = None
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """`subscriptions/listen`, open while the block runs and acknowledged when it begins; yields
+        an iterator of the messages that follow."""
+        method = "subscriptions/listen"
+        message = self.message(method, {"notifications": filter})
+        async with self._http_session.post(
+            url or self.url, json=message, headers=self.standard_headers(method)
+        ) as response:
+            assert response.status == 200, (response.status, await response.text())
+            assert response.content_type == "text/event-stream"
+            messages = (e.message async for e in self._events(response) if e.message is not None)
+            first = await anext(messages)
+            assert first["method"] == "notifications/subscriptions/acknowledged", first
+            yield messages

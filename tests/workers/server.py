@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fastmcp import Context, FastMCP
+from fastmcp.server.bus import ResourceUpdated
 from fastmcp.server.event_store import EventStore
 
 mcp = FastMCP("workers")
@@ -153,6 +154,25 @@ async def update(ctx: Context, uri: str) -> str:
 
 
 @mcp.tool
+async def publish(uri: str) -> str:
+    """Say so without a client."""
+    mcp.bus.publish(ResourceUpdated(uri))
+    return "published"
+
+
+@mcp.tool
+async def grow() -> str:
+    """Add a tool."""
+    mcp.add_tool(_grown)
+    return "grown"
+
+
+def _grown() -> str:
+    """A tool."""
+    return "grown"
+
+
+@mcp.tool
 async def change() -> str:
     """Change the list of prompts."""
     mcp.add_prompt(_prompt)
@@ -186,6 +206,7 @@ async def stats(request: Request) -> Response:
         {
             "pid": os.getpid(),
             "tasks": len(asyncio.all_tasks()),
+            "files": len(os.listdir("/proc/self/fd")),
             "rss": rss,
             "records": len(app.sessions or ()),
         }
@@ -209,5 +230,5 @@ def _events() -> EventStore | None:
 
 app = mcp.http_app(
     event_store=_events(),
-    retry_interval=int(os.environ["RETRY"]) if "RETRY" in os.environ else None,
+    retry_interval=int(os.environ["RETRY"]) if os.environ.get("RETRY") else None,
 )

@@ -53,6 +53,7 @@ METHODS: Final[dict[str, Row]] = {
     "prompts/list": Row(_BOTH, cacheable=True, hook="on_list_prompts"),
     "prompts/get": Row(_BOTH, name_field="name", may_ask=True, hook="on_get_prompt"),
     "completion/complete": Row(_BOTH),
+    "subscriptions/listen": Row(_STATELESS),
 }
 
 NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {

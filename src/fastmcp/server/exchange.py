@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.subscriptions import Subscription
 from fastmcp.server.rounds import Rounds
 from fastmcp.server.sessions import Session
 from fastmcp.settings import OnDisconnect
@@ -68,6 +69,10 @@ class Exchange:
 
     async def finish(self, payload: bytes, status: int = 200) -> None:
         """Send the response. The handler may go on, and has nothing to say here any more."""
+        raise NotImplementedError
+
+    async def listen(self, subscription: Subscription) -> None:
+        """Let the client hear what it subscribed to, until the server or the client ends it."""
         raise NotImplementedError
 
     async def close_stream(self) -> None:

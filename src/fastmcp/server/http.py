@@ -13,7 +13,7 @@ import logging
 import math
 import re
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -48,6 +48,7 @@ from fastmcp.server.transports.health import (
 )
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.limits import Limits
+from fastmcp.server.transports.listen import ListenExchange
 from fastmcp.server.transports.security import (
     DEFAULT_HOSTS,
     HostOriginGuard,
@@ -92,6 +93,7 @@ class StarletteWithLifespan(Starlette):
     """
 
     sessions: SessionManager | None = None
+    subscriptions: Collection[ListenExchange] = ()
     _cors: Callable[[ASGIApp], ASGIApp] | None = None
     startup_error: Exception | None = None
     """What the server's lifespan raised on the way in."""
@@ -143,6 +145,8 @@ class StarletteWithLifespan(Starlette):
             for session in self.sessions.open_sessions():
                 if session.stream is not None:
                     session.stream.close()
+        for subscription in list(self.subscriptions):
+            subscription.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -248,6 +252,7 @@ def create_streamable_http_app(
     endpoint = StreamableHTTP(
         engine,
         sessions,
+        workers,
         policy,
         Limits.of(settings, max_body_bytes),
         life,
@@ -272,6 +277,7 @@ def create_streamable_http_app(
 
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
+    app.subscriptions = endpoint.subscriptions
     if health:
         app.add_readiness_check("running", _not_stopping)
         app.add_readiness_check("lifespan", life.started)

@@ -65,6 +65,12 @@ async def transport(ctx: Context) -> str:
     return str(ctx.transport)
 
 
+@mcp.tool
+async def grow() -> str:
+    mcp.tool(lambda: "grown", name="grown")
+    return "grown"
+
+
 if __name__ == "__main__":
     mcp.run(show_banner="banner" in sys.argv)
     note("returned")

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastmcp import Context
+from fastmcp.server.bus import ResourceUpdated
 from tests.server.transports.conftest import Stage
 from tests.support import schema
 from tests.support.asgi import CLIENT_INFO, META, STATELESS, settled
@@ -38,6 +39,7 @@ class Pipe:
         assert b"\n" not in data
         message = json.loads(data)
         stateless = "resultType" in message.get("result", {})
+        stateless = stateless or META + "subscriptionId" in str(message.get("params"))
         version = STATELESS if stateless else self.version
         method = self._methods.get(message.get("id")) if "result" in message else None
         schema.check(message, version, "server", method)
@@ -309,6 +311,132 @@ async def test_changes_are_told(stage: Stage):
                 sum(m.get("method") == "notifications/tools/list_changed" for m in pipe.got) == 2
             )
         )
+
+
+# subscriptions
+
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+CHANGED = "notifications/tools/list_changed"
+UPDATED = "notifications/resources/updated"
+
+
+async def subscribe(pipe: Pipe, id: Any, **filter: Any) -> Any:
+    """Returns the acknowledgement."""
+    await pipe.stateless(id, "subscriptions/listen", notifications=filter)
+    return await pipe.until(lambda m: m.get("method") == ACKNOWLEDGED and id in told(m))
+
+
+def told(message: Any) -> list[Any]:
+    """The subscription it is for."""
+    meta = message.get("params", {}).get("_meta", {})
+    return [meta[META + "subscriptionId"]] if meta else []
+
+
+def heard(pipe: Pipe, id: Any) -> list[str]:
+    """What was said on a subscription, in order."""
+    return [m["method"] for m in pipe.got if id in told(m)]
+
+
+async def cancel(pipe: Pipe, id: Any) -> None:
+    params = {"requestId": id}
+    await pipe.tell({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+
+
+async def test_subscriptions_share_the_pipe(stage: Stage):
+    async with connected(stage) as pipe:
+        first = await subscribe(pipe, "a", toolsListChanged=True, promptsListChanged=True)
+        assert first["params"]["notifications"] == {
+            "toolsListChanged": True,
+            "promptsListChanged": True,
+        }
+        await subscribe(pipe, 2, resourceSubscriptions=["a:1"], toolsListChanged=True)
+        stage.mcp.tool(lambda: "x", name="fresh")
+        stage.mcp.bus.publish(ResourceUpdated("a:2"))
+        stage.mcp.bus.publish(ResourceUpdated("a:1"))
+        await pipe.until(lambda m: m.get("method") == UPDATED)
+        assert heard(pipe, "a") == [ACKNOWLEDGED, CHANGED]
+        assert heard(pipe, 2) == [ACKNOWLEDGED, CHANGED, UPDATED]
+        await pipe.stateless(3, "tools/call", name="add", arguments={"a": 1, "b": 2})
+        assert (await pipe.answer(3))["result"]["content"][0]["text"] == "3"
+
+
+async def test_a_subscription_is_cancelled_and_others_go_on(stage: Stage):
+    async with connected(stage) as pipe:
+        for id in (1, 2):
+            await subscribe(pipe, id, toolsListChanged=True)
+        await cancel(pipe, 1)
+        await cancel(pipe, 1)
+        await settled()
+        stage.mcp.tool(lambda: "x", name="fresh")
+        await pipe.until(lambda m: m.get("method") == CHANGED)
+        await settled()
+        assert heard(pipe, 1) == [ACKNOWLEDGED]
+        assert heard(pipe, 2) == [ACKNOWLEDGED, CHANGED]
+        assert not [m for m in pipe.got if "id" in m]
+
+
+async def test_the_server_ends_subscriptions_with_their_results(stage: Stage):
+    async with connected(stage) as pipe:
+        for id in (1, "two"):
+            await subscribe(pipe, id, toolsListChanged=True)
+        stage.mcp.tool(lambda: "x", name="fresh")  # said before the end is told before it
+        await pipe.send.__self__.stop()
+        for id in (1, "two"):
+            result = (await pipe.answer(id))["result"]
+            assert result["resultType"] == "complete"
+            assert result["_meta"][META + "subscriptionId"] == id
+            assert heard(pipe, id) == [ACKNOWLEDGED, CHANGED]
+
+
+async def test_the_end_of_the_connection_ends_subscriptions(stage: Stage):
+    async with connected(stage) as pipe:
+        await subscribe(pipe, 1, toolsListChanged=True)
+        listening = pipe.send.__self__._listening
+    assert not listening.tasks
+    stage.mcp.tool(lambda: "x", name="fresh")
+    await settled()
+    assert heard(pipe, 1) == [ACKNOWLEDGED]
+
+
+async def test_a_pipe_that_is_not_read_holds_nothing_but_places(stage: Stage):
+    async with connected(stage) as pipe:
+        await subscribe(pipe, 1, toolsListChanged=True, resourceSubscriptions=["a:1", "a:2"])
+        pipe.gate = asyncio.Event()
+        stage.mcp.bus.publish(ResourceUpdated("a:1"))
+        await settled()
+        tasks = len(asyncio.all_tasks())
+        for number in range(3000):
+            stage.mcp.bus.publish(ResourceUpdated(f"a:{number % 2}"))
+        await settled()
+        assert len(asyncio.all_tasks()) == tasks
+        pipe.gate.set()
+        # The first was being written; then all that it listens to, and no other.
+        await pipe.until(lambda _: len(heard(pipe, 1)) == 5)
+        assert heard(pipe, 1)[1:] == [UPDATED, CHANGED, UPDATED, UPDATED]
+
+
+async def test_so_many_subscriptions_and_no_more(stage: Stage):
+    async with connected(stage) as pipe:
+        for id in range(100):
+            await subscribe(pipe, id, toolsListChanged=True)
+        await pipe.stateless("more", "subscriptions/listen", notifications={})
+        error = (await pipe.answer("more"))["error"]
+        assert error["code"] == -32000
+        assert "holds 100 open" in error["message"]
+        await cancel(pipe, 7)
+        await settled()
+        await subscribe(pipe, "again", toolsListChanged=True)
+
+
+async def test_malformed_filters(stage: Stage):
+    async with connected(stage) as pipe:
+        await pipe.stateless(1, "subscriptions/listen")
+        assert (await pipe.answer(1))["error"]["code"] == -32602
+        await pipe.stateless(2, "subscriptions/listen", notifications={"toolsListChanged": 1})
+        assert (await pipe.answer(2))["error"]["code"] == -32602
+        await pipe.initialize()
+        await pipe.start(3, "subscriptions/listen", notifications={})
+        assert (await pipe.answer(3))["error"]["code"] == -32601
 
 
 async def test_initialize_again(stage: Stage):

@@ -67,6 +67,20 @@ class Process:
         params = {"name": tool, "arguments": arguments}
         self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
 
+    def call_stateless(self, id: Any, tool: str, **arguments: Any) -> None:
+        meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+        params = {"name": tool, "arguments": arguments, "_meta": meta}
+        self.send({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+
+    def next(self) -> Any:
+        """The next message, in the stateless era; None at the end."""
+        line = self.lines.get(timeout=SECONDS)
+        if line is None:
+            return None
+        message = json.loads(line)
+        schema.check(message, STATELESS, "server")
+        return message
+
     def answer(self, id: Any) -> Any:
         """The response with this id; everything that comes must be a valid message."""
         while True:
@@ -147,6 +161,47 @@ def test_a_conversation_in_both_eras(server: Process):
     assert server.wait() == 0
     assert server.journal == ["enter", "exit", "returned"]
     assert server.stderr == ""
+
+
+def listen(server: Process, id: Any) -> None:
+    meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    server.send({"jsonrpc": "2.0", "id": id, "method": "subscriptions/listen", "params": params})
+    message = server.next()
+    assert message["method"] == "notifications/subscriptions/acknowledged"
+    assert message["params"]["_meta"] == {META + "subscriptionId": id}
+
+
+@pytest.mark.parametrize("how", ["the end of input", "Ctrl-C"])
+def test_subscriptions_end_with_the_server_and_say_so(started: Process, how: str):
+    listen(started, 1)
+    listen(started, "two")
+    if how == "Ctrl-C":
+        started.process.send_signal(signal.SIGINT)
+    else:
+        started.call_stateless(3, "grow")
+        started.end_input()
+    heard: dict[Any, list[str]] = {1: [], "two": []}
+    while (message := started.next()) is not None:
+        if message.get("id") == 3:
+            continue
+        carrier = message["params"] if "method" in message else message["result"]
+        heard[carrier["_meta"][META + "subscriptionId"]].append(message.get("method", "the end"))
+        assert "method" in message or message["result"]["resultType"] == "complete"
+    changed = ["notifications/tools/list_changed"] if how != "Ctrl-C" else []
+    assert heard == {1: [*changed, "the end"], "two": [*changed, "the end"]}
+    assert started.wait() == 0
+    assert started.stderr == ""
+
+
+def test_a_subscription_that_is_asked_for_at_the_very_end(started: Process):
+    meta = {META + "protocolVersion": STATELESS, META + "clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    started.send({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params})
+    started.end_input()
+    assert started.next()["method"] == "notifications/subscriptions/acknowledged"
+    assert started.next()["result"]["resultType"] == "complete"
+    assert started.wait() == 0
 
 
 def test_print_does_not_reach_the_protocol(server: Process):

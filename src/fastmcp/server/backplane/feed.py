@@ -12,9 +12,10 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
+from fastmcp.protocol.subscriptions import Event
 from fastmcp.server.bus import Change
 
-__all__ = ["Feed", "FeedReader"]
+__all__ = ["Feed", "FeedReader", "events_of"]
 
 
 class Feed:
@@ -121,3 +122,8 @@ class FeedReader:
     def close(self) -> None:
         """Read no more."""
         self._readers.discard(self.ready)
+
+
+def events_of(changes: list[tuple[int, Change]] | None) -> list[Event] | None:
+    """What a reader took, as the notifications it is; None where some of it is lost."""
+    return None if changes is None else [(change.method, change.params) for _, change in changes]

@@ -25,12 +25,11 @@ _logger: Final = logging.getLogger("fastmcp.server")
 def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
     """What this server offers to this client (ServerCapabilities).
 
-    Changes are pushed on a session's own stream, so without a session (stateless HTTP) they
-    are not announced. Nor in the stateless era, whose way to hear them
-    (`subscriptions/listen`) is not served yet. Extensions are declared there alone: the schemas
-    of the handshake era have no place for them.
+    Changes are pushed on a session's own stream, and in the stateless era to who listens to them
+    (`subscriptions/listen`). Without either (handshake era, stateless HTTP) they are not announced.
+    Extensions are declared in the stateless era alone: the other schemas have no place for them.
     """
-    pushed = context.session is not None
+    pushed = context.session is not None or context.call.era is Era.STATELESS
     declared: dict[str, Any] = {
         "logging": {},
         "prompts": {"listChanged": pushed},

@@ -23,6 +23,7 @@ from fastmcp.protocol.errors import (
     RESOURCE_NOT_FOUND_2025,
     invalid_params,
 )
+from fastmcp.protocol.subscriptions import LONGEST_URI, MOST_URIS
 from fastmcp.protocol.versions import Era
 from fastmcp.resources.base import Resource, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
@@ -34,10 +35,6 @@ from fastmcp.server.features.versions import meta_of, wanted_version
 __all__ = ["HANDLERS", "components", "read", "template_components"]
 
 _logger: Final = logging.getLogger("fastmcp.server.resources")
-
-_MOST_SUBSCRIPTIONS: Final = 1000
-_LONGEST_URI: Final = 4096
-"""What a session may have kept for it at every worker."""
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -180,10 +177,10 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
         raise invalid_params("Invalid params: uri must be a string")
     session = context.session
     if session is not None:
-        if len(uri) > _LONGEST_URI or len(session.subscriptions) >= _MOST_SUBSCRIPTIONS:
+        if len(uri) > LONGEST_URI or len(session.subscriptions) >= MOST_URIS:
             raise invalid_params(
-                f"Invalid params: a session subscribes to at most {_MOST_SUBSCRIPTIONS} resources, "
-                f"with URIs of at most {_LONGEST_URI} characters"
+                f"Invalid params: a session subscribes to at most {MOST_URIS} resources, "
+                f"with URIs of at most {LONGEST_URI} characters"
             )
         await session.subscribe(uri)
     return {}

@@ -1,9 +1,8 @@
-"""The answer to a GET: an event stream that lives long and ends well.
+"""An event stream that lives long and ends well: the answer to a GET, and to who listens.
 
 Whatever it carries, the same holds for it: the first byte goes out at once (proxies release the
 head with it), silence is broken by comments, a client that left or does not read ends it, and so
-do the server's stop and a life time, both with a word on when to come back. A subclass says what
-is on it.
+do the server's stop and a life time, both with a last word. A subclass says what is on it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from fastmcp.protocol import sse
 from fastmcp.server.transports.asgi import Receive, Send
@@ -36,10 +35,12 @@ class EventStream(ABC):
 
     Attributes:
         closed: it shall end.
+        spoken: when something was written last, by the loop's clock.
     """
 
     def __init__(self, receive: Receive, send: Send, policy: StreamPolicy) -> None:
         self.closed = False
+        self.spoken = 0.0
         self._receive = receive
         self._send = send
         self._policy = policy
@@ -64,6 +65,16 @@ class EventStream(ABC):
 
     async def serve(self) -> None:
         """Write it to its end."""
+        if await self.run():
+            comes_back = sse.encode_retry(self._policy.retry or _RETRY)
+            await self.end(comes_back if self._comes_back else b"")
+
+    async def run(self) -> bool:
+        """Write it until it shall end; the end itself is left to `end`.
+
+        Returns:
+            False where nobody reads it any more.
+        """
         loop = asyncio.get_running_loop()
         watcher = loop.create_task(self._close_when_gone())
         forget = on_stop(self.stop)
@@ -73,29 +84,38 @@ class EventStream(ABC):
                     {"type": "http.response.start", "status": 200, "headers": SSE_HEADERS}
                 )
                 await self._write(frames)
-            if self._comes_back:
-                await self._body(sse.encode_retry(self._policy.retry or _RETRY))
-            await self._put({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:  # the server's patience is over
-            await self._put({"type": "http.response.body", "body": b""})
+            self._comes_back = False
         except (OSError, TimeoutError):  # the client left, or it does not read
-            return
+            return False
         finally:
             forget()
             watcher.cancel()
+        return True
+
+    async def end(self, last: bytes = b"") -> None:
+        """Write its end.
+
+        Args:
+            last: frames that come before it.
+        """
+        with suppress(OSError, TimeoutError, asyncio.CancelledError):
+            if last:
+                await self._body(last)
+            await self._put({"type": "http.response.body", "body": b""})
 
     async def _write(self, frames: AsyncGenerator[bytes | None]) -> None:
         loop = asyncio.get_running_loop()
         keepalive, lifetime = self._policy.keepalive, self._policy.lifetime
-        begun = spoken = loop.time()
+        begun = self.spoken = loop.time()
         async for frame in frames:
             now = loop.time()
             if frame is not None:
                 await self._body(frame)
-                spoken = now
-            elif keepalive and now - spoken >= keepalive - _SLACK:
+                self.spoken = now
+            elif keepalive and now - self.spoken >= keepalive - _SLACK:
                 await self._body(sse.KEEPALIVE)
-                spoken = now
+                self.spoken = now
             if self.closed:
                 return
             if lifetime and now - begun >= lifetime:

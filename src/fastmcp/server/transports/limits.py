@@ -1,9 +1,10 @@
 """How much may be asked at once over HTTP, and what is said beyond it.
 
 Each limit is a setting and has the status HTTP names for it: 413 for the body, 431 for the header
-(RFC 6585, section 5), 429 for what one session has open (section 4), 503 for the whole server
-(RFC 9110, section 15.6.4); the last two say when to come back. Notifications and answers are not
-counted: refusing the answer that a running call waits for would keep that call running for ever.
+(RFC 6585, section 5), 429 for what one session or principal has open (section 4), 503 for the
+whole server (RFC 9110, section 15.6.4); the last two say when to come back. Notifications and
+answers are not counted: refusing the answer that a running call waits for would keep that call
+running for ever.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Limits(msgspec.Struct, frozen=True):
         requests: that are being served, of all clients.
         session_requests: that are being served, of one session.
         session_streams: standalone and resumed streams that one session holds open.
+        subscriptions: that are open, of all clients.
+        principal_subscriptions: that are open, of one authenticated principal.
     """
 
     body_bytes: int = sys.maxsize
@@ -47,6 +50,8 @@ class Limits(msgspec.Struct, frozen=True):
     requests: int = sys.maxsize
     session_requests: int = sys.maxsize
     session_streams: int = sys.maxsize
+    subscriptions: int = sys.maxsize
+    principal_subscriptions: int = sys.maxsize
 
     @classmethod
     def of(cls, settings: Settings, body_bytes: int | None = None) -> Limits:
@@ -67,6 +72,8 @@ class Limits(msgspec.Struct, frozen=True):
             settings.http_max_requests or sys.maxsize,
             settings.http_max_session_requests or sys.maxsize,
             settings.http_max_session_streams or sys.maxsize,
+            settings.http_max_subscriptions or sys.maxsize,
+            settings.http_max_principal_subscriptions or sys.maxsize,
         )
 
     def body_too_large(self) -> Reject:
@@ -114,12 +121,28 @@ class Limits(msgspec.Struct, frozen=True):
             None,
         )
 
+    def subscriptions_full(self, id: RequestId) -> Reject:
+        return _busy(
+            503,
+            f"The server is busy: it holds {self.subscriptions} subscriptions open, as many as "
+            "FASTMCP_HTTP_MAX_SUBSCRIPTIONS lets it; try again later",
+            id,
+        )
+
+    def principal_full(self, id: RequestId) -> Reject:
+        return _busy(
+            429,
+            f"Too many subscriptions: this user holds {self.principal_subscriptions} open, as many "
+            "as FASTMCP_HTTP_MAX_PRINCIPAL_SUBSCRIPTIONS allows; close some of them first",
+            id,
+        )
+
 
 class OpenStreams:
-    """How many streams each session holds open. Sessions that hold none cost nothing.
+    """How many streams each session, or each principal, holds open. Who holds none costs nothing.
 
     Args:
-        limit: of one session.
+        limit: of one of them.
     """
 
     def __init__(self, limit: int) -> None:
@@ -130,25 +153,27 @@ class OpenStreams:
         return sum(self._open.values())
 
     @contextmanager
-    def hold(self, session_id: str) -> Generator[bool]:
+    def hold(self, whose: str) -> Generator[bool]:
         """Count one more while the block runs.
 
+        Args:
+            whose: the session's id, or the principal.
         Returns:
             Whether there may be one more; if not, nothing is counted.
         """
-        held = self._open.get(session_id, 0)
+        held = self._open.get(whose, 0)
         if held >= self._limit:
             yield False
             return
-        self._open[session_id] = held + 1
+        self._open[whose] = held + 1
         try:
             yield True
         finally:
-            left = self._open[session_id] - 1
+            left = self._open[whose] - 1
             if left:
-                self._open[session_id] = left
+                self._open[whose] = left
             else:
-                del self._open[session_id]
+                del self._open[whose]
 
 
 def _invalid(status: int, message: str) -> Reject:

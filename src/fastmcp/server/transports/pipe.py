@@ -3,7 +3,8 @@
 Each request runs in a task of its own, because one pipe carries all; their messages go out one
 at a time. A pipe serves both eras at once: a request with a per-request version in `_meta` is
 stateless, everything else belongs to the session that `initialize` opened
-(2026-07-28, basic/versioning, "Backward Compatibility").
+(2026-07-28, basic/versioning, "Backward Compatibility"). Subscriptions share the pipe with all
+the rest, so each reads what changes with a cursor of its own and waits until it may write.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import ClassVar, Final, cast
 
 from fastmcp.exceptions import McpError
@@ -30,26 +32,39 @@ from fastmcp.protocol.era2025 import read_initialize
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
+from fastmcp.protocol.subscriptions import LISTEN, Subscription
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
-from fastmcp.server.bus import Change
+from fastmcp.server.backplane.feed import Feed, FeedReader, events_of
+from fastmcp.server.bus import Bus, Change
 from fastmcp.server.engine import Engine
 from fastmcp.server.exchange import Exchange, TransportName
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
+from fastmcp.server.transports.limits import BUSY
 from fastmcp.utilities.spawning import spawn
 
 __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 
 _logger: Final = logging.getLogger("fastmcp.server.pipe")
 _BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
+_MOST_SUBSCRIPTIONS: Final = 100
+_FAREWELL: Final = 0.5
+"""Seconds in which subscriptions that the server ends can be told so."""
 
 
 class PipeExchange(Exchange):
-    """One request's way back through the pipe."""
+    """One request's way back through the pipe.
 
-    def __init__(self, session: Session | None, write: Deliver) -> None:
+    Args:
+        session: whose it is, or None in the stateless era.
+        write: takes the messages.
+        listening: the subscriptions of this pipe.
+    """
+
+    def __init__(self, session: Session | None, write: Deliver, listening: Listening) -> None:
         super().__init__(session)
         self._write = write
+        self._listening = listening
 
     async def emit(self, message: bytes) -> bool:
         if self.cancelled:
@@ -61,6 +76,16 @@ class PipeExchange(Exchange):
         self.task = None  # the request is answered; there is nothing of it to cancel
         await self._write(payload)
 
+    async def listen(self, subscription: Subscription) -> None:
+        with self._listening.open() as reader:
+            await self._write(subscription.acknowledgement())
+            ending = False
+            while not ending:
+                await reader.wait(0)
+                ending = self._listening.stopped
+                for message in subscription.messages(events_of(reader.take())):
+                    await self._write(message)
+
 
 class StdioExchange(PipeExchange):
     transport: ClassVar[TransportName | None] = "stdio"
@@ -68,6 +93,60 @@ class StdioExchange(PipeExchange):
 
 class MemoryExchange(PipeExchange):
     transport: ClassVar[TransportName | None] = None
+
+
+class Listening:
+    """The subscriptions of one pipe, and the changes they read.
+
+    Args:
+        bus: where changes are published.
+
+    Attributes:
+        tasks: that serve them.
+        stopped: they shall end.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.stopped = False
+        self._bus = bus
+        self._feed = Feed("")
+        self._unsubscribe: Callable[[], None] | None = None
+        self._readers: set[FeedReader] = set()
+
+    @contextmanager
+    def open(self) -> Generator[FeedReader]:
+        """Read the changes from now on, while the block runs.
+
+        Raises:
+            McpError: there are too many.
+        """
+        if len(self._readers) >= _MOST_SUBSCRIPTIONS:
+            raise McpError(
+                BUSY,
+                f"Too many subscriptions: this connection holds {_MOST_SUBSCRIPTIONS} open; cancel "
+                "some of them first",
+            )
+        if self._unsubscribe is None:
+            self._unsubscribe = self._bus.subscribe(self._feed.append)
+        reader = self._feed.open()
+        self._readers.add(reader)
+        try:
+            yield reader
+        finally:
+            reader.close()
+            self._readers.discard(reader)
+            if not self._readers:
+                self._unsubscribe()
+                self._unsubscribe = None
+
+    async def stop(self) -> None:
+        """End them all, and let each say so."""
+        self.stopped = True
+        for reader in self._readers:
+            reader.ready.set()
+        if self.tasks:
+            await asyncio.wait(list(self.tasks), timeout=_FAREWELL)
 
 
 class PipeConnection:
@@ -87,6 +166,7 @@ class PipeConnection:
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        self._listening = Listening(engine.bus)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stateless: dict[RequestId, PipeExchange] = {}
 
@@ -101,10 +181,16 @@ class PipeConnection:
             await self._write(encode_error(exc.id, exc))
 
     async def drain(self, seconds: float) -> None:
-        """Let what is running come to its end, for a time; nobody will answer any more."""
+        """Let what is running come to its end, for a time; then end the subscriptions. What
+        waits for an answer ends at once: nobody will give one."""
         self._rounds.give_up_waiting()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """The server ends the subscriptions, and says so to each."""
+        await self._listening.stop()
 
     async def close(self) -> None:
         """The client is gone: stop everything that still runs for it."""
@@ -113,7 +199,7 @@ class PipeConnection:
         session, self._session = self._session, None  # a change on its way finds nobody
         if session is not None:
             session.close()
-        tasks = list(self._tasks)
+        tasks = [*self._tasks, *self._listening.tasks]
         for task in tasks:
             if not task.cancelling():  # twice would break into a handler's cleaning up
                 task.cancel()
@@ -161,7 +247,7 @@ class PipeConnection:
                 if exchange is not None:
                     exchange.cancel()
                     return
-            await self._engine.notice(incoming, self._exchange(self._session, self._write))
+            await self._engine.notice(incoming, self._exchange_for(self._session))
         else:
             await self._handshake_call(incoming)
 
@@ -196,14 +282,19 @@ class PipeConnection:
         if session is not None and change.concerns(session):
             spawn(self._write(change.notification()), self._tasks)
 
+    def _exchange_for(self, session: Session | None) -> PipeExchange:
+        return self._exchange(session, self._write, self._listening)
+
     def _start(self, call: Call, session: Session | None) -> None:
-        exchange = self._exchange(session, self._write)
+        exchange = self._exchange_for(session)
         if session is not None:
             session.begin(call.id, exchange)
         else:
             exchange.rounds = self._rounds
             self._stateless[call.id] = exchange
-        exchange.task = spawn(self._serve(call, exchange), self._tasks)
+        listens = call.method == LISTEN and call.era is Era.STATELESS
+        held = self._listening.tasks if listens else self._tasks
+        exchange.task = spawn(self._serve(call, exchange), held)
         # Not in `_serve`: a task that is cancelled before its first step runs none of it.
         exchange.task.add_done_callback(lambda _: self._ended(call, exchange))
 

@@ -9,7 +9,7 @@ Source: 2025-11-25, basic/transports, "Listening for Messages from the Server".
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import Iterator
 from typing import Final
 
 from fastmcp.protocol import sse
@@ -24,13 +24,11 @@ from fastmcp.server.bus import (
 )
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Receive, Send
-from fastmcp.server.transports.event_stream import EventStream
+from fastmcp.server.transports.feed_stream import FeedStream
 from fastmcp.server.transports.http_exchange import StreamPolicy
 
 __all__ = ["StandaloneStream", "is_standalone"]
 
-_LOOK: Final = 15.0
-"""Seconds after which a stream without comments looks whether its time is over."""
 _MARK: Final = "~"
 """Begins the stream's name in event ids: names of calls' streams cannot begin with it."""
 
@@ -40,7 +38,7 @@ def is_standalone(cursor: EventId) -> bool:
     return cursor.stream.startswith(_MARK)
 
 
-class StandaloneStream(EventStream):
+class StandaloneStream(FeedStream):
     """One open standalone stream.
 
     Args:
@@ -64,7 +62,6 @@ class StandaloneStream(EventStream):
         resumable: bool = False,
         cursor: EventId | None = None,
     ) -> None:
-        super().__init__(receive, send, policy)
         self._session = session
         self._name = _MARK + feed.name
         self._resumable = resumable
@@ -72,7 +69,8 @@ class StandaloneStream(EventStream):
         # A cursor of another process's feed means nothing here; what followed it is not known.
         known = cursor is None or cursor.stream == self._name
         self._lost = not known
-        self._reader = feed.open(cursor.position if cursor is not None and known else None)
+        reader = feed.open(cursor.position if cursor is not None and known else None)
+        super().__init__(receive, send, policy, reader)
 
     def put(self, message: bytes) -> None:
         """Say something to this session alone."""
@@ -80,45 +78,23 @@ class StandaloneStream(EventStream):
             self._said.append(sse.encode(message))
             self._reader.ready.set()
 
-    def close(self) -> None:
-        super().close()
-        self._reader.ready.set()
-
-    async def serve(self) -> None:
-        try:
-            await super().serve()
-        finally:
-            self._reader.close()
-
-    async def frames(self) -> AsyncGenerator[bytes | None]:
-        yield self._first()
-        while not self.closed:
-            frames = self._waiting()
-            if frames:
-                yield frames
-            elif not await self._reader.wait(self._policy.keepalive or _LOOK):
-                yield None
-
-    def _first(self) -> bytes:
+    def first(self) -> bytes:
         if self._resumable and self._session.version >= PRIMED_SINCE:
             return sse.encode(b"", id=self._id(self._reader.position), retry=self._policy.retry)
         return sse.KEEPALIVE
 
-    def _waiting(self) -> bytes:
-        changes = self._reader.take()
-        frames: list[bytes] = []
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
         if changes is None or self._lost:
             self._lost = False
             at = self._reader.position
-            frames = [self._frame(change, at) for change in self._everything()]
+            for change in self._everything():
+                yield self._frame(change, at)
         else:
-            frames = [
-                self._frame(change, position)
-                for position, change in changes
-                if change.concerns(self._session)
-            ]
+            for position, change in changes:
+                if change.concerns(self._session):
+                    yield self._frame(change, position)
         said, self._said = self._said, []
-        return b"".join(frames + said)
+        yield from said
 
     def _everything(self) -> list[Change]:
         """What a client has to look at that may have missed any change."""

@@ -54,6 +54,7 @@ async def serve_stdio(engine: Engine) -> None:
                         await connection.receive(line)
                 await connection.drain(_GRACE)
             finally:
+                await connection.stop()
                 await connection.close()
 
 

@@ -33,9 +33,11 @@ from fastmcp.protocol.errors import (
 from fastmcp.protocol.events import EventId, read_event_id
 from fastmcp.protocol.headers import accepts
 from fastmcp.protocol.jsonrpc import deeper_than, encode_error
+from fastmcp.protocol.subscriptions import LISTEN
 from fastmcp.protocol.versions import Era, era_of
 from fastmcp.server.access import owner_of
 from fastmcp.server.backplane.base import BackplaneDown
+from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
 from fastmcp.server.exchange import Detached
@@ -64,6 +66,7 @@ from fastmcp.server.transports.http_exchange import (
     StreamPolicy,
 )
 from fastmcp.server.transports.limits import RETRY_AFTER, Limits, OpenStreams
+from fastmcp.server.transports.listen import ListenExchange
 from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
 from fastmcp.server.transports.security import HostOriginGuard, refuse
 from fastmcp.server.transports.shutdown import Grace, stopped
@@ -94,6 +97,7 @@ class StreamableHTTP:
         engine: the server.
         sessions: its handshake-era sessions, or None for stateless HTTP: then no session id is
             given or wanted, and any worker answers any request.
+        workers: the others who serve this application, and what changed at any of them.
         policy: when an answer becomes a stream.
         limits: how much may be asked at once.
         life: is started before the first request is served, if nobody did before.
@@ -101,12 +105,16 @@ class StreamableHTTP:
         guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
         rounds: the calls of the stateless era that wait for their clients.
+
+    Attributes:
+        subscriptions: those that are open.
     """
 
     def __init__(
         self,
         engine: Engine,
         sessions: SessionManager | None,
+        workers: Workers,
         policy: StreamPolicy,
         limits: Limits,
         life: Life,
@@ -116,12 +124,15 @@ class StreamableHTTP:
         *,
         rounds: Rounds,
     ) -> None:
+        self.subscriptions: set[ListenExchange] = set()
         self._engine = engine
         self._rounds = rounds
         self._sessions = sessions
+        self._workers = workers
         self._policy = policy
         self._limits = limits
         self._streams = OpenStreams(limits.session_streams)
+        self._principals = OpenStreams(limits.principal_subscriptions)
         self._life = life
         self._running = grace.running
         self._guard = guard
@@ -189,8 +200,12 @@ class StreamableHTTP:
         depth = self._limits.json_depth
         if body.count(b"{") + body.count(b"[") > depth and type(incoming) is not Reject:
             incoming = self._limits.too_deep() if deeper_than(body, depth) else incoming
+        del body  # a request that stays open shall not keep its text
         if type(incoming) is Call:
-            await self._call(incoming, headers, scope, receive, send)
+            if incoming.method == LISTEN and incoming.era is Era.STATELESS:
+                await self._subscribe(incoming, headers, scope, receive, send)
+            else:
+                await self._call(incoming, headers, scope, receive, send)
         elif type(incoming) is Reject:
             await _reject(send, incoming)
         elif type(incoming) is Notice:
@@ -299,6 +314,43 @@ class StreamableHTTP:
                 await exchange.finish(payload, http_status(code) if stateless and code else 200)
         except asyncio.CancelledError:  # the server stops, and its client does not read the answer
             _uncancel()
+
+    async def _subscribe(
+        self,
+        call: Call,
+        headers: Mapping[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """A request that stays open (2026-07-28, basic/patterns/subscriptions). It is none of the
+        calls that are counted, and that have their time when the server stops: it ends at once."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._running.discard(task)
+        if not accepts(headers.get(b"accept")).sse:
+            message = f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
+            error = McpError(INVALID_REQUEST, message + "application/json, text/event-stream")
+            await _reject(send, Reject(406, error, call.id))
+            return
+        if len(self.subscriptions) >= self._limits.subscriptions:
+            await _reject(send, self._limits.subscriptions_full(call.id))
+            return
+        principal = owner_of(scope)
+        with self._principals.hold(principal) as held:
+            if principal and not held:
+                await _reject(send, self._limits.principal_full(call.id))
+                return
+            feed = self._workers.backplane.feed
+            exchange = ListenExchange(receive, send, scope, self._policy, feed)
+            self.subscriptions.add(exchange)
+            try:
+                payload, code = await self._engine.handle(call, exchange)
+            except asyncio.CancelledError:  # a middleware has not let it end
+                task.uncancel()
+                payload, code = encode_error(call.id, stopped()), INTERNAL_ERROR
+            finally:
+                self.subscriptions.discard(exchange)
+            await exchange.finish(payload, http_status(code) if code else 200)
 
     async def _session_of(
         self, call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager

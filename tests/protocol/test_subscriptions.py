@@ -1,0 +1,139 @@
+"""What of a filter is honored, what matches it, and what everything on a subscription carries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.subscriptions import KINDS, LONGEST_URI, MOST_URIS, Kind, read
+from tests.support import schema
+from tests.support.asgi import META, STATELESS
+
+TOOLS = ("notifications/tools/list_changed", None)
+PROMPTS = ("notifications/prompts/list_changed", None)
+RESOURCES = ("notifications/resources/list_changed", None)
+ALL = {
+    "toolsListChanged": True,
+    "promptsListChanged": True,
+    "resourcesListChanged": True,
+    "resourceSubscriptions": ["a:1", "a:2"],
+}
+
+
+def updated(uri: str) -> tuple[str, dict[str, Any]]:
+    return "notifications/resources/updated", {"uri": uri}
+
+
+def heard(filter: dict[str, Any], *events: Any, id: Any = 7) -> list[tuple[str, Any]]:
+    """What such a client is sent; each message is valid and carries the id of the request."""
+    found: list[tuple[str, Any]] = []
+    for data in read(id, {"notifications": filter}).messages(events):
+        message = json.loads(data)
+        schema.check(message, STATELESS, "server")
+        assert message["params"].pop("_meta") == {META + "subscriptionId": id}
+        found.append((message["method"], message["params"] or None))
+    return found
+
+
+def test_the_table_is_the_filter_of_the_schema():
+    definition = schema.definitions(STATELESS)["SubscriptionFilter"]
+    types = {kind.field: "boolean" if kind.key is None else "array" for kind in KINDS}
+    assert types == {name: member["type"] for name, member in definition["properties"].items()}
+    assert {kind.method for kind in KINDS} < set(schema.methods(STATELESS, "ServerNotification"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "honored"),
+    [
+        ({}, {}),
+        (ALL, ALL),
+        ({"toolsListChanged": True, "promptsListChanged": False}, {"toolsListChanged": True}),
+        ({"toolsListChanged": None, "resourceSubscriptions": None}, {}),
+        ({"resourceSubscriptions": []}, {}),
+        ({"resourceSubscriptions": ["b", "a", "b"]}, {"resourceSubscriptions": ["b", "a"]}),
+        ({"taskIds": ["1"], "somethingElse": {"deep": 1}}, {}),
+    ],
+)
+def test_what_is_honored(asked: dict[str, Any], honored: dict[str, Any]):
+    subscription = read("x", {"notifications": asked})
+    assert subscription.honored == honored
+    message = json.loads(subscription.acknowledgement())
+    schema.check(message, STATELESS, "server")
+    assert message["method"] == "notifications/subscriptions/acknowledged"
+    assert message["params"] == {
+        "_meta": {META + "subscriptionId": "x"},
+        "notifications": honored,
+    }
+
+
+def test_nobody_hears_what_he_did_not_ask_for():
+    events = [TOOLS, updated("a:1"), PROMPTS, updated("a:3"), RESOURCES]
+    assert heard({}, *events) == []
+    assert heard({"toolsListChanged": True}, *events) == [TOOLS]
+    assert heard({"resourceSubscriptions": ["a:3", "a"]}, *events) == [updated("a:3")]
+    assert heard(ALL, *events) == [TOOLS, updated("a:1"), PROMPTS, RESOURCES]
+    assert heard(ALL, TOOLS, id="listen-1") == [TOOLS]
+
+
+def test_who_missed_something_is_to_look_at_all_that_he_listens_to():
+    def lost(filter: dict[str, Any]) -> list[tuple[str, Any]]:
+        messages = read(1, {"notifications": filter}).messages(None)
+        return [(m["method"], m["params"].get("uri")) for m in map(json.loads, messages)]
+
+    assert lost({}) == []
+    assert lost({"promptsListChanged": True}) == [(PROMPTS[0], None)]
+    every = [(method, None) for method, _ in (TOOLS, PROMPTS, RESOURCES)]
+    assert lost(ALL) == [*every, (updated("")[0], "a:1"), (updated("")[0], "a:2")]
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({}, "notifications must be an object"),
+        ({"notifications": None}, "notifications must be an object"),
+        ({"notifications": []}, "notifications must be an object"),
+        ({"notifications": {"toolsListChanged": 1}}, "toolsListChanged must be a boolean"),
+        ({"notifications": {"promptsListChanged": "yes"}}, "promptsListChanged must be a boolean"),
+        ({"notifications": {"resourceSubscriptions": True}}, "must be a list of strings"),
+        ({"notifications": {"resourceSubscriptions": "a:1"}}, "must be a list of strings"),
+        ({"notifications": {"resourceSubscriptions": ["a", 1]}}, "must be a list of strings"),
+        ({"notifications": {"resourceSubscriptions": [None]}}, "must be a list of strings"),
+        (
+            {"notifications": {"resourceSubscriptions": ["a"] * (MOST_URIS + 1)}},
+            "may list 1000 names",
+        ),
+        (
+            {"notifications": {"resourceSubscriptions": ["a" * (LONGEST_URI + 1)]}},
+            "of at most 4096 characters",
+        ),
+    ],
+)
+def test_malformed_filters(params: dict[str, Any], named: str):
+    with pytest.raises(McpError, match=named) as raised:
+        read(1, params)
+    assert raised.value.code == -32602
+
+
+def test_an_id_that_would_stand_in_every_message():
+    assert read("x" * 256, {"notifications": {}}).id == "x" * 256
+    with pytest.raises(McpError, match="256 characters") as raised:
+        read("x" * 257, {"notifications": {}})
+    assert raised.value.code == -32600
+
+
+def test_the_largest_filter():
+    uris = [f"u{n}:".ljust(LONGEST_URI, "x") for n in range(MOST_URIS)]
+    assert len(heard({"resourceSubscriptions": uris}, *map(updated, uris))) == MOST_URIS
+
+
+def test_another_kind_is_a_row():
+    kinds = (*KINDS, Kind("thingIds", "notifications/things", "thingId"))
+    filter = {"notifications": {"thingIds": ["t1"], "toolsListChanged": True}}
+    subscription = read(1, filter, kinds)
+    assert subscription.honored == {"toolsListChanged": True, "thingIds": ["t1"]}
+    things = [("notifications/things", {"thingId": id, "status": "done"}) for id in ("t1", "t2")]
+    [message] = map(json.loads, subscription.messages(things))
+    assert (message["params"]["thingId"], message["params"]["status"]) == ("t1", "done")
