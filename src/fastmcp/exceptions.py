@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 __all__ = [
+    "ArgumentError",
     "AuthorizationError",
     "ClientError",
     "DisabledError",
@@ -83,6 +84,10 @@ class NotFoundError(Exception):
 
 class DisabledError(Exception):
     """The component exists and is disabled."""
+
+
+class ArgumentError(ValueError):
+    """What the client filled in does not fit; it is told so with the code of invalid params."""
 
 
 class InvalidSignature(Exception):

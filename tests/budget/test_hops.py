@@ -13,9 +13,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from fastmcp import Context, FastMCP
 from fastmcp.server.http import StarletteWithLifespan
@@ -34,7 +35,7 @@ def _home(tmp_path: Path):
     get_settings().home = before
 
 
-def build(tools: int) -> StarletteWithLifespan:
+def build(tools: int, mirrored: bool = False) -> StarletteWithLifespan:
     mcp = FastMCP("budget")
 
     @mcp.tool
@@ -45,6 +46,14 @@ def build(tools: int) -> StarletteWithLifespan:
     async def step(ctx: Context) -> str:
         await ctx.report_progress(1, 1)
         return "done"
+
+    if mirrored:
+
+        @mcp.tool
+        async def go(
+            region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})],
+        ) -> str:
+            return region
 
     for number in range(tools - 2):
         mcp.tool(lambda: 1, name=f"filler_{number}")
@@ -195,6 +204,12 @@ async def test_a_streamed_answer(version: str):
 async def test_the_number_of_tools_does_not_matter(version: str, params: dict[str, Any]):
     few, many = Caller(build(2), version), Caller(build(500), version)
     assert await few.measure(params) == await many.measure(params)
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_what_travels_in_headers_costs_only_the_tools_that_have_it(version: str):
+    alone, beside = Caller(build(2), version), Caller(build(2, mirrored=True), version)
+    assert await alone.measure(ADD) == await beside.measure(ADD)
 
 
 async def test_the_number_of_sessions_does_not_matter():

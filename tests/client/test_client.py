@@ -54,6 +54,15 @@ async def test_tool_results(server: FastMCP, mode: str) -> None:
         assert ada.lucky == {3, 7}
 
 
+async def test_an_unknown_tool_is_one_that_failed(server: FastMCP, mode: str) -> None:
+    """Whether the server says it as a result, as in the handshake era, or as an error."""
+    async with Client(server, mode=mode) as client:
+        with pytest.raises(ToolError, match=r"^Unknown tool: 'nobody'$"):
+            await client.call_tool("nobody")
+        assert (await client.call_tool("nobody", raise_on_error=False)).is_error
+        assert (await client.call_tool_mcp("nobody", {})).is_error
+
+
 async def test_a_failed_tool_raises_its_text(server: FastMCP, mode: str) -> None:
     async with Client(server, mode=mode) as client:
         with pytest.raises(ToolError, match="out of luck"):

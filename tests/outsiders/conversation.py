@@ -37,8 +37,12 @@ def assert_conversation(report: dict[str, Any], version: str, *, introduced: boo
     assert text(report["fail"]) == "it broke on purpose"
     assert report["bad"]["isError"] is True
     assert "1 validation error for call[add]" in text(report["bad"])
-    assert report["unknown"]["isError"] is True
-    assert text(report["unknown"]) == "Unknown tool: 'nope'"
+    if handshake:
+        assert report["unknown"]["isError"] is True
+        assert text(report["unknown"]) == "Unknown tool: 'nope'"
+    else:
+        assert report["unknown"]["error"] == -32602
+        assert "Unknown tool: 'nope'" in report["unknown"]["message"]
 
     assert text(report["count"]) == "counted to 3"
     assert report["progress"] == [[n, 3, f"step {n}"] for n in (1, 2, 3)]

@@ -4,10 +4,9 @@ import threading
 from typing import Annotated, Any
 
 import mcp_types
-import pydantic
 import pytest
 
-from fastmcp.exceptions import ResourceSecurityError
+from fastmcp.exceptions import ArgumentError, ResourceSecurityError
 from fastmcp.resources import (
     FunctionResource,
     Resource,
@@ -154,7 +153,7 @@ class TestTemplate:
 
     async def test_value_that_does_not_fit(self) -> None:
         made = ResourceTemplate.from_function(self.number, "n://{n}")
-        with pytest.raises(pydantic.ValidationError, match="valid integer"):
+        with pytest.raises(ArgumentError, match="valid integer"):
             await made.read("n://x", {"n": "x"})
 
     @staticmethod

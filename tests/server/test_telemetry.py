@@ -301,8 +301,8 @@ async def test_a_tool_that_crashes(spans: Spans, version: str):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("refuse", {}), ("nobody", {}), ("crash", {"secret": ["hunter2"]})],
-    ids=["a ToolError", "an unknown tool", "arguments that do not fit"],
+    [("refuse", {}), ("crash", {"secret": ["hunter2"]})],
+    ids=["a ToolError", "arguments that do not fit"],
 )
 async def test_a_tool_that_says_no(
     spans: Spans, version: str, name: str, arguments: dict[str, Any]
@@ -313,6 +313,14 @@ async def test_a_tool_that_says_no(
     assert failure(span) == (StatusCode.ERROR, "tool_error", None)
     assert not span.events
     assert "hunter2" not in span.to_json()
+
+
+async def test_an_unknown_tool(spans: Spans, version: str):
+    """A result in the handshake era, and an error in the stateless one."""
+    async with serving(version) as wire:
+        await wire.call("nobody")
+    said = ("-32602", "-32602") if wire.stateless else ("tool_error", None)
+    assert failure(spans.server()) == (StatusCode.ERROR, *said)
 
 
 async def test_an_error_of_the_protocol(spans: Spans, version: str):

@@ -63,10 +63,14 @@ class TestToolResult:
         with pytest.raises(ValueError, match="Either content or structured_content must be"):
             ToolResult()
 
-    @pytest.mark.parametrize("value", [[1], 5, "x"])
-    def test_structured_content_is_an_object(self, value: Any) -> None:
-        with pytest.raises(ValueError, match="structured_content must be a dict"):
-            ToolResult(structured_content=value)
+    @pytest.mark.parametrize("value", [[1], 5, "x", False])
+    def test_structured_content_may_be_anything(self, value: Any) -> None:
+        made = ToolResult(structured_content=value)
+        assert made.to_wire()["structuredContent"] == value
+        assert made.bare
+        assert not ToolResult(structured_content={"a": 1}).bare
+        assert "structuredContent" not in ToolResult("x").to_wire()
+        assert ToolResult.from_mcp_result(made.to_mcp_result()) == made
 
     def test_structured_content_without_json_form(self) -> None:
         with pytest.raises(ValueError, match="no JSON form"):

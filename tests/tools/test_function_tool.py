@@ -628,8 +628,10 @@ class TestResults:
         assert Tool.from_function(fn, output_schema=None).output_schema is None
         given: dict[str, Any] = {"type": "object", "$defs": {"a": {"$anchor": "b"}}}
         assert Tool.from_function(fn, output_schema=given).to_wire()["outputSchema"] == given
-        with pytest.raises(ValueError, match="Output schemas must represent object types"):
-            Tool.from_function(fn, output_schema={"type": "array"})
+        with pytest.raises(ValueError, match="output schema of tool 'fn' cannot be used"):
+            Tool.from_function(fn, output_schema={"type": "arr"})
+        with pytest.raises(ValueError, match='1 is not of type "array"'):
+            await Tool.from_function(fn, output_schema={"type": "array"}).run({})
         with pytest.raises(ValueError, match="structured_content must be a dict"):
             await Tool.from_function(fn, output_schema={"type": "object"}).run({})
 

@@ -17,7 +17,7 @@ from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_REQUEST
+from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import dump
 from fastmcp.protocol.param_headers import mirror, param_headers
 from fastmcp.protocol.versions import Era
@@ -134,7 +134,11 @@ async def call_tool_mcp(
     meta: dict[str, Any] | None,
     version: str | None = None,
 ) -> mcp_types.CallToolResult:
-    """`tools/call`; a tool that failed is a result like any other."""
+    """`tools/call`; a tool that failed is a result like any other.
+
+    So is a call that the server refuses in the stateless era, of an unknown tool above all: there
+    it is a JSON-RPC error, and a program that calls tools by name has one way to hear of it.
+    """
     params: dict[str, Any] = {"name": name, "arguments": arguments}
     meta = _meta(meta, version)
     if meta is not None:
@@ -150,6 +154,9 @@ async def call_tool_mcp(
     try:
         result = await send()
     except McpError as exc:
+        if exc.code == INVALID_PARAMS and session.era is Era.STATELESS:
+            text = mcp_types.TextContent(type="text", text=exc.message)
+            return mcp_types.CallToolResult(content=[text], is_error=True)
         if exc.code != HEADER_MISMATCH:
             raise
         # The tool's annotations are not those seen last, or were never seen ("Client Behavior").

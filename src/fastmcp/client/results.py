@@ -39,7 +39,7 @@ class CallToolResult:
     """
 
     content: list[mcp_types.ContentBlock]
-    structured_content: dict[str, Any] | None
+    structured_content: Any
     meta: dict[str, Any] | None
     data: Any = None
     is_error: bool = False

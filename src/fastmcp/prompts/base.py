@@ -9,6 +9,7 @@ import mcp_types
 from mcp_types import PromptMessage
 from pydantic import BaseModel, ConfigDict, Field
 
+from fastmcp.exceptions import ArgumentError
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_text
 
@@ -183,7 +184,7 @@ class Prompt(FastMCPComponent):
         """The messages for these arguments.
 
         Raises:
-            ValueError: a required argument is missing.
+            ArgumentError: a required argument is missing.
             PromptError: the prompt cannot be rendered; the text is for the client.
         """
         raise NotImplementedError(f"{type(self).__name__} must override render()")
@@ -192,11 +193,12 @@ class Prompt(FastMCPComponent):
         """Refuse arguments that lack a required one.
 
         Raises:
-            ValueError: naming those that are missing.
+            ArgumentError: naming those that are missing.
         """
         missing = {a.name for a in self.arguments if a.required} - set(arguments)
         if missing:
-            raise ValueError(f"Missing required arguments: {missing}")
+            names = ", ".join(map(repr, sorted(missing)))
+            raise ArgumentError(f"Missing required arguments: {{{names}}}")
 
     def convert_result(self, value: Any) -> PromptResult:
         """Whatever a function returned, as a result.

@@ -18,7 +18,7 @@ import pydantic_core
 from pydantic import ConfigDict, Field, PydanticUserError, SkipValidation, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
-from fastmcp.exceptions import PromptError
+from fastmcp.exceptions import ArgumentError, PromptError
 from fastmcp.prompts.base import Prompt, PromptArgument, PromptResult
 from fastmcp.utilities.decorating import Decoration, attach, decorate
 from fastmcp.utilities.hints import EMPTY
@@ -144,7 +144,10 @@ class FunctionPrompt(Prompt):
         # Names that are no arguments are left out: an injected parameter is not the client's.
         known = {name: given[name] for name in self.function.parameters if name in given}
         decoded = {name: self._decode(name, value) for name, value in known.items()}
-        kwargs = self.function.validate(decoded)
+        try:
+            kwargs = self.function.validate(decoded)
+        except pydantic_core.ValidationError as error:
+            raise ArgumentError(str(error)) from error
         return self.convert_result(await self.function.invoke(kwargs))
 
     def _decode(self, name: str, value: Any) -> Any:
@@ -157,7 +160,7 @@ class FunctionPrompt(Prompt):
             raise PromptError(
                 f"Could not convert argument '{name}' with value '{value}' to expected type"
                 f" {self.function.parameters[name].annotation}. Error: {error}"
-            ) from error
+            ) from ArgumentError(str(error))
 
 
 def _decode_text(adapter: TypeAdapter[Any], text: str) -> Any:

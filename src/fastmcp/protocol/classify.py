@@ -225,7 +225,8 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
     name = headers.get(b"mcp-name")
     if name is None:
         return header_mismatch("Mcp-Name header is missing")
-    if decode_value(name) != message.params.get(row.name_field):
+    said = decode_value(name)
+    if said is None or said != message.params.get(row.name_field):
         return header_mismatch(
             f"Mcp-Name header value {name.decode('latin-1')!r} does not match body value "
             f"{message.params.get(row.name_field)!r}"

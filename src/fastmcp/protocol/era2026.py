@@ -6,6 +6,7 @@ server/utilities/caching.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from fastmcp.protocol.meta import SERVER_INFO
 from fastmcp.protocol.versions import STATELESS_VERSIONS
 
-__all__ = ["CacheHint", "CacheScope", "complete", "discover_result"]
+__all__ = ["CacheHint", "CacheScope", "cache_members", "complete", "discover_result"]
 
 CacheScope: TypeAlias = Literal["public", "private"]
 COMPLETE: Final = "complete"
@@ -29,6 +30,27 @@ class CacheHint(msgspec.Struct, frozen=True):
 
     ttl_ms: int = 0
     scope: CacheScope = "private"
+
+
+def cache_members(ttl: float | None, scope: CacheScope | None) -> dict[str, Any]:
+    """The members of a result that say how it may be cached; what is None, the server's say.
+
+    Args:
+        ttl: seconds it stays fresh.
+        scope: who may share it.
+    Raises:
+        ValueError: a time below zero or without end, or no such scope.
+    """
+    members: dict[str, Any] = {}
+    if ttl is not None:
+        if not 0 <= ttl < math.inf:
+            raise ValueError(f"cache_ttl must be a number of seconds, 0 or more; it is {ttl!r}")
+        members["ttlMs"] = round(ttl * 1000)
+    if scope is not None:
+        if scope not in ("public", "private"):
+            raise ValueError(f'cache_scope must be "public" or "private"; it is {scope!r}')
+        members["cacheScope"] = scope
+    return members
 
 
 def complete(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pydantic_core import ValidationError
+
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.versions import STATELESS_VERSIONS
 
@@ -31,6 +33,7 @@ __all__ = [
     "is_modern_error",
     "method_not_found",
     "missing_capability",
+    "unfit_params",
     "unsupported_version",
 ]
 
@@ -79,6 +82,13 @@ def method_not_found(method: str) -> McpError:
 
 def invalid_params(message: str, data: Any = None) -> McpError:
     return McpError(INVALID_PARAMS, message, data)
+
+
+def unfit_params(error: ValidationError) -> McpError:
+    """What a model says of params that do not fit it, in one line."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    said = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in found]
+    return invalid_params(f"Invalid params: {'; '.join(said)}")
 
 
 def header_mismatch(message: str) -> McpError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "SERVER_INFO",
     "SUBSCRIPTION_ID",
+    "check_extension_id",
 ]
 
 PROTOCOL_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
@@ -30,3 +32,21 @@ LOG_LEVELS: Final[dict[str, int]] = {
     )
 }
 """RFC 5424 severities, least severe first."""
+
+_LABEL: Final = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_NAME: Final = r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+_EXTENSION_ID: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*/{_NAME}")
+
+
+def check_extension_id(id: str) -> None:
+    """Refuse what cannot name an extension (basic/versioning, "Extension Negotiation": a key of
+    `_meta` whose prefix is not left out).
+
+    Raises:
+        ValueError: it is none.
+    """
+    if _EXTENSION_ID.fullmatch(id) is None:
+        raise ValueError(
+            f"{id!r} does not name an extension: write a domain you own in reverse, a slash and a "
+            "name, as in 'com.example/search'"
+        )

@@ -11,14 +11,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
-from fastmcp.protocol.headers import encode_value, param_text
+from fastmcp.protocol.headers import PARAM_PREFIX, decode_value, encode_value, param_text
 
-__all__ = ["ParamHeader", "mirror", "param_headers"]
+__all__ = ["ParamHeader", "is_annotated", "mirror", "mismatch", "param_headers"]
 
 _KEYWORD: Final = "x-mcp-header"
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A header name (RFC 9110, section 5.6.2)."""
 _TYPES: Final = ("integer", "string", "boolean")
+_WHOLE: Final = re.compile(r"(-?[0-9]{1,400})(\.0+)?")
+"""A whole number in decimal, as far as a JSON number reaches."""
 _DATA: Final = frozenset({"default", "const", "enum", "examples"})
 """Keywords whose values are data: what looks like an annotation in there is none."""
 
@@ -60,15 +62,67 @@ def mirror(arguments: Mapping[str, Any], headers: Iterable[ParamHeader]) -> dict
     """The headers of a call; a parameter without a value has none ("Client Behavior")."""
     result: dict[str, str] = {}
     for header in headers:
-        value: Any = arguments
-        for step in header.path:
-            value = (
-                cast("Mapping[str, Any]", value).get(step) if isinstance(value, Mapping) else None
-            )
-        text = param_text(value)
+        text = param_text(_value_at(arguments, header.path))
         if text is not None:
             result[f"Mcp-Param-{header.name}"] = encode_value(text)
     return result
+
+
+def mismatch(
+    arguments: Mapping[str, Any],
+    expected: Iterable[ParamHeader],
+    headers: Mapping[bytes, bytes],
+) -> str | None:
+    """How the headers of a call contradict its arguments, or None ("Server Behavior for Custom
+    Headers").
+
+    A header without a value in the arguments contradicts them too: whoever routes by the header
+    would act on something the tool never sees. Headers that no parameter asks for are nobody's.
+
+    Args:
+        arguments: of the call.
+        expected: the annotated parameters of its tool.
+        headers: of the request, names in lower case.
+    """
+    for header in expected:
+        shown = f"Mcp-Param-{header.name}"
+        name = ".".join(header.path)
+        raw = headers.get(f"{PARAM_PREFIX}{header.name}".lower().encode())
+        text = param_text(_value_at(arguments, header.path))
+        if raw is None and text is not None:
+            return f"{shown} header is missing, the argument {name!r} is {text!r}"
+        if raw is None:
+            continue
+        said = decode_value(raw)
+        if said is None:
+            return f"{shown} header value {raw.decode('latin-1')!r} is malformed"
+        if text is None:
+            return f"{shown} header says {said!r}, the body has no such argument {name!r}"
+        if said != text and not (header.type == "integer" and _same_number(said, text)):
+            return f"{shown} header says {said!r}, the argument {name!r} is {text!r}"
+    return None
+
+
+def is_annotated(schema: Any) -> bool:
+    """Whether an annotation may be somewhere in a schema. Most have none, and that is soon seen."""
+    if isinstance(schema, Mapping):
+        fields = cast("Mapping[str, Any]", schema)
+        return _KEYWORD in fields or any(is_annotated(value) for value in fields.values())
+    return isinstance(schema, list) and any(map(is_annotated, cast("list[Any]", schema)))
+
+
+def _value_at(arguments: Mapping[str, Any], path: Iterable[str]) -> Any:
+    """The value at exactly this path of `properties`, or None."""
+    value: Any = arguments
+    for step in path:
+        value = cast("Mapping[str, Any]", value).get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _same_number(said: str, text: str) -> bool:
+    """Integers are compared as numbers: `42.0` is 42 ("Server Validation")."""
+    one, other = _WHOLE.fullmatch(said), _WHOLE.fullmatch(text)
+    return one is not None and other is not None and int(one[1]) == int(other[1])
 
 
 def _collect(schema: Any, path: tuple[str, ...], reachable: bool, found: list[ParamHeader]) -> None:

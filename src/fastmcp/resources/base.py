@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 import mcp_types
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from fastmcp.protocol.era2026 import CacheScope, cache_members
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import to_jsonable, to_text
 
@@ -90,16 +91,36 @@ class ResourceResult:
     Args:
         contents: text, bytes, a list of `ResourceContent`, or any JSON value.
         meta: the result's `_meta`.
+        cache_ttl: seconds that clients may cache it; by default what the resource says, else what
+            the server says.
+        cache_scope: who may share it: "private" to the caller, or "public"; likewise.
 
     Raises:
         TypeError: a list with `ResourceContent` and something else in it.
+        ValueError: a time below zero, or no such scope.
     """
 
-    __slots__ = ("contents", "meta")
+    __slots__ = ("cache_members", "contents", "meta")
 
-    def __init__(self, contents: Any, meta: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        contents: Any,
+        meta: dict[str, Any] | None = None,
+        *,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
+    ) -> None:
         self.contents: list[ResourceContent] = _items(contents)
         self.meta = meta
+        self.cache_members = cache_members(cache_ttl, cache_scope)
+
+    def cached(self, ttl: float | None, scope: CacheScope | None) -> ResourceResult:
+        """This result, cached as its resource says where it does not say itself."""
+        if ttl is None and scope is None:
+            return self
+        result = ResourceResult(self.contents, self.meta)
+        result.cache_members = {**cache_members(ttl, scope), **self.cache_members}
+        return result
 
     def to_wire(self, uri: str) -> dict[str, Any]:
         """The JSON-ready result, under the URI that was read."""
@@ -201,6 +222,9 @@ class Resource(FastMCPComponent):
         mime_type: of the content.
         annotations: audience, priority.
         size: bytes, if known.
+        cache_ttl: seconds that clients may cache what they read; the server's by default.
+        cache_scope: who may share it: "private" to the caller, or "public" where everyone reads the
+            same; the server's by default.
     """
 
     KEY_PREFIX: ClassVar[str] = "resource"
@@ -212,6 +236,8 @@ class Resource(FastMCPComponent):
     mime_type: str = DEFAULT_MIME_TYPE
     annotations: mcp_types.Annotations | None = None
     size: int | None = None
+    cache_ttl: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude=True)
+    cache_scope: CacheScope | None = Field(default=None, exclude=True)
 
     @field_validator("uri", mode="before")
     @classmethod
@@ -243,7 +269,8 @@ class Resource(FastMCPComponent):
 
     def convert_result(self, value: Any) -> ResourceResult:
         """Whatever `read` found, as a result with this resource's MIME type."""
-        return to_result(value, self.mime_type, self.meta)
+        result = to_result(value, self.mime_type, self.meta)
+        return result.cached(self.cache_ttl, self.cache_scope)
 
     def _make_wire(self) -> dict[str, Any]:
         entry = self._wire_base()
@@ -275,6 +302,8 @@ class Resource(FastMCPComponent):
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
     ) -> Resource:
         """A resource that calls `fn`; see `FunctionResource.from_function`."""
         return Resource.FUNCTION_RESOURCE.from_function(
@@ -290,6 +319,8 @@ class Resource(FastMCPComponent):
             annotations=annotations,
             meta=meta,
             auth=auth,
+            cache_ttl=cache_ttl,
+            cache_scope=cache_scope,
         )
 
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
 import mcp_types
+import pydantic_core
 from pydantic import Field, SkipValidation, model_validator
 
+from fastmcp.exceptions import ArgumentError
+from fastmcp.protocol.era2026 import CacheScope
 from fastmcp.resources.base import DEFAULT_MIME_TYPE, Resource, ResourceResult
 from fastmcp.resources.security import (
     DEFAULT_RESOURCE_SECURITY,
@@ -55,6 +58,8 @@ class ResourceMeta:
     annotations: mcp_types.Annotations | dict[str, Any] | None = None
     meta: dict[str, Any] | None = None
     auth: Any = None
+    cache_ttl: float | None = None
+    cache_scope: CacheScope | None = None
     security: ResourceSecurity | InheritSecurity | None = INHERIT
 
 
@@ -76,6 +81,8 @@ def _fields(fn: Any, function: FunctionCall, facts: ResourceMeta) -> dict[str, A
         "annotations": annotations,
         "meta": facts.meta,
         "auth": facts.auth,
+        "cache_ttl": facts.cache_ttl,
+        "cache_scope": facts.cache_scope,
         "fn": function.fn,
         "function": function,
     }
@@ -117,6 +124,8 @@ class FunctionResource(Resource):
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
     ) -> Self:
         """A resource that calls `fn`.
 
@@ -133,6 +142,8 @@ class FunctionResource(Resource):
             annotations: audience, priority.
             meta: listed as `_meta`.
             auth: checks that decide who may see and read it.
+            cache_ttl: seconds that clients may cache what they read; the server's by default.
+            cache_scope: who may share it, "private" or "public"; the server's by default.
 
         Raises:
             TypeError: `fn` cannot be called.
@@ -153,6 +164,8 @@ class FunctionResource(Resource):
                 annotations=annotations,
                 meta=meta,
                 auth=auth,
+                cache_ttl=cache_ttl,
+                cache_scope=cache_scope,
             ),
         )
 
@@ -202,6 +215,8 @@ class FunctionResourceTemplate(ResourceTemplate):
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
     ) -> Self:
         """A template that calls `fn`. Arguments as for a resource, and:
@@ -219,6 +234,8 @@ class FunctionResourceTemplate(ResourceTemplate):
             annotations: audience, priority.
             meta: listed as `_meta`.
             auth: checks that decide who may see and read it.
+            cache_ttl: seconds that clients may cache what they read; the server's by default.
+            cache_scope: who may share it, "private" or "public"; the server's by default.
             security: which values are refused; the server's policy by default, None for none.
 
         Raises:
@@ -239,6 +256,8 @@ class FunctionResourceTemplate(ResourceTemplate):
                 annotations=annotations,
                 meta=meta,
                 auth=auth,
+                cache_ttl=cache_ttl,
+                cache_scope=cache_scope,
                 security=security,
             ),
         )
@@ -284,10 +303,13 @@ class FunctionResourceTemplate(ResourceTemplate):
 
         Raises:
             ResourceSecurityError: a value is refused.
-            pydantic.ValidationError: a value does not fit its annotation.
+            ArgumentError: a value does not fit its annotation.
         """
         self.screen(params, security)
-        kwargs = self.function.validate(params)
+        try:
+            kwargs = self.function.validate(params)
+        except pydantic_core.ValidationError as error:
+            raise ArgumentError(str(error)) from error
         return self.convert_result(await self.function.invoke(kwargs))
 
 
@@ -364,6 +386,8 @@ def resource(
     annotations: mcp_types.Annotations | dict[str, Any] | None = None,
     meta: dict[str, Any] | None = None,
     auth: Any = None,
+    cache_ttl: float | None = None,
+    cache_scope: CacheScope | None = None,
     security: ResourceSecurity | InheritSecurity | None = INHERIT,
 ) -> Callable[[F], F]:
     """Say that a function is to be a resource or a template; `add_resource` makes it one.
@@ -385,6 +409,8 @@ def resource(
         "annotations": annotations,
         "meta": meta,
         "auth": auth,
+        "cache_ttl": cache_ttl,
+        "cache_scope": cache_scope,
         "security": security,
     }
     return cast("Callable[[F], F]", decorate_uri(resource_decoration, uri, given, attach))

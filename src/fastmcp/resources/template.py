@@ -15,6 +15,7 @@ import mcp_types
 from pydantic import Field, field_validator
 
 from fastmcp.exceptions import ResourceSecurityError
+from fastmcp.protocol.era2026 import CacheScope
 from fastmcp.resources.base import (
     DEFAULT_MIME_TYPE,
     ResourceResult,
@@ -45,6 +46,7 @@ class ResourceTemplate(FastMCPComponent):
         parameters: JSON Schema of the parameters.
         annotations: audience, priority.
         security: what values are refused: a policy, None for no checks, or the server's policy.
+        cache_ttl: as for a `Resource`, and so is `cache_scope`.
     """
 
     KEY_PREFIX: ClassVar[str] = "template"
@@ -59,6 +61,8 @@ class ResourceTemplate(FastMCPComponent):
     security: ResourceSecurity | InheritSecurity | None = Field(
         default=INHERIT, exclude=True, repr=False
     )
+    cache_ttl: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude=True)
+    cache_scope: CacheScope | None = Field(default=None, exclude=True)
 
     @field_validator("uri_template")
     @classmethod
@@ -114,7 +118,8 @@ class ResourceTemplate(FastMCPComponent):
 
     def convert_result(self, value: Any) -> ResourceResult:
         """Whatever `read` found, as a result with this template's MIME type."""
-        return to_result(value, self.mime_type, self.meta)
+        result = to_result(value, self.mime_type, self.meta)
+        return result.cached(self.cache_ttl, self.cache_scope)
 
     def _make_wire(self) -> dict[str, Any]:
         entry = self._wire_base()
@@ -144,6 +149,8 @@ class ResourceTemplate(FastMCPComponent):
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
     ) -> ResourceTemplate:
         """A template that calls `fn`; see `FunctionResourceTemplate.from_function`."""
@@ -160,6 +167,8 @@ class ResourceTemplate(FastMCPComponent):
             annotations=annotations,
             meta=meta,
             auth=auth,
+            cache_ttl=cache_ttl,
+            cache_scope=cache_scope,
             security=security,
         )
 

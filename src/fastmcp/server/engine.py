@@ -20,6 +20,7 @@ from fastmcp.protocol.era2026 import CacheHint, complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.input_required import INPUT_REQUIRED
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
+from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.request_state import RequestState
 from fastmcp.protocol.versions import Era
@@ -68,6 +69,8 @@ class Engine:
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
         on_disconnect: whether a client that leaves cancels its call, in the handshake era.
+        extensions: what it speaks beside the core protocol: settings by identifier. Whoever serves
+            an extension declares it with `declare_extension`.
         telemetry: says whether a request is traced; None if none ever is.
     """
 
@@ -112,6 +115,7 @@ class Engine:
         self.request_state = request_state
         self.telemetry = telemetry
         self.completion_handler: CompletionHandler | None = None
+        self.extensions: dict[str, dict[str, Any]] = {}
         self._handshake = {m: h for m, h in handlers.items() if m in HANDSHAKE_METHODS}
         self._stateless = {m: h for m, h in handlers.items() if m in STATELESS_METHODS}
         self._hints = {method: cache_hint for method, row in METHODS.items() if row.cacheable}
@@ -119,6 +123,18 @@ class Engine:
         self._chains: dict[str, Chain] = {}
         self._composed_from: list[Middleware] = []
         registry.on_change = bus.publish
+
+    def declare_extension(self, id: str, settings: dict[str, Any] | None = None) -> None:
+        """Announce an extension in `server/discover` (basic/versioning, "Extension Negotiation").
+
+        Args:
+            id: a prefix and a name: "io.modelcontextprotocol/tasks".
+            settings: as the extension defines them; none by default.
+        Raises:
+            ValueError: `id` is no such identifier.
+        """
+        check_extension_id(id)
+        self.extensions[id] = settings or {}
 
     def rounds(self, keys: SessionKeys, workers: Workers | None = None) -> Rounds:
         """Where the handlers of one application, or of one pipe, wait for their clients.
@@ -183,7 +199,10 @@ class Engine:
                 if "resultType" in result and result["resultType"] == INPUT_REQUIRED:
                     result = await _ask_for(self, handler, context, result)
             if stateless:
-                complete(result, self.server_info, self._hints.get(call.method))
+                hint = self._hints.get(call.method)
+                if hint is not None and context.visibility is not None:
+                    hint = CacheHint(hint.ttl_ms)  # what this client sees is not for others
+                complete(result, self.server_info, hint)
                 if context.conversation is not None and context.conversation.end(result):
                     return b"", 0
             else:

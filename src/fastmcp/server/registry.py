@@ -15,6 +15,9 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from fastmcp.prompts.base import Prompt
+from fastmcp.protocol.era2025 import suit_tool
+from fastmcp.protocol.param_headers import param_headers
+from fastmcp.protocol.versions import Era
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.bus import (
@@ -107,7 +110,7 @@ class Shelf(Generic[C]):
         versions: by name or URI, all enabled versions, highest first.
         current: by name or URI, the highest: what a call without a version means, and what
             lists show.
-        entries: of a list result, made when first asked for.
+        entries: of a list result, by era, made when first asked for.
     """
 
     __slots__ = ("current", "entries", "versions")
@@ -125,7 +128,7 @@ class Shelf(Generic[C]):
         for same_name in versions.values():
             same_name.sort(key=version_sort_key, reverse=True)
         self.versions = versions
-        self.entries: list[dict[str, Any]] | None = None
+        self.entries: dict[Era, list[dict[str, Any]]] = {}
         self.current = {name: same_name[0] for name, same_name in versions.items()}
 
     def all(self) -> list[C]:
@@ -174,29 +177,32 @@ class View:
                 return template, params
         return None
 
-    def wire(self, shelf: Shelf[Any]) -> list[dict[str, Any]]:
+    def wire(self, shelf: Shelf[Any], era: Era = Era.STATELESS) -> list[dict[str, Any]]:
         """The entries of a list result, in the order the components were added."""
-        if shelf.entries is None:
-            shelf.entries = [
-                self._entry(component, shelf.versions[name])
+        entries = shelf.entries.get(era)
+        if entries is None:
+            entries = shelf.entries[era] = [
+                self._entry(component, shelf.versions[name], era)
                 for name, component in shelf.current.items()
             ]
-        return shelf.entries
+        return entries
 
-    def wire_of(self, components: Iterable[FastMCPComponent]) -> list[dict[str, Any]]:
+    def wire_of(self, components: Iterable[FastMCPComponent], era: Era) -> list[dict[str, Any]]:
         """The entries of a list that middleware chose, one a name: its highest version."""
         versions: dict[str, list[FastMCPComponent]] = {}
         for component in components:
             versions.setdefault(component.identifier, []).append(component)
         for same_name in versions.values():
             same_name.sort(key=version_sort_key, reverse=True)
-        return [self._entry(same_name[0], same_name) for same_name in versions.values()]
+        return [self._entry(same_name[0], same_name, era) for same_name in versions.values()]
 
     def _entry(
-        self, component: FastMCPComponent, versions: Sequence[FastMCPComponent]
+        self, component: FastMCPComponent, versions: Sequence[FastMCPComponent], era: Era
     ) -> dict[str, Any]:
         if isinstance(component, Tool):
             entry = component.to_wire(dereference=self._dereference)
+            if era is Era.HANDSHAKE:
+                entry = suit_tool(entry)
         else:
             entry = component.to_wire()
         if component.version is None or len(versions) < 2:
@@ -237,6 +243,8 @@ class Registry:
     Attributes:
         on_change: is told which list changed; nothing is told before a listener is set.
         generation: grows with every change; what was derived from an older one is stale.
+        mirrored: names of tools that had parameters which travel in headers as well. A call of any
+            other has nothing to be checked.
     """
 
     def __init__(
@@ -245,6 +253,7 @@ class Registry:
         self.on_duplicate: DuplicatePolicy = on_duplicate
         self.on_change: Callable[[Change], None] | None = None
         self.generation = 0
+        self.mirrored: set[str] = set()
         self._dereference = dereference_schemas
         self._components: dict[ComponentKind, dict[str, Any]] = {kind: {} for kind in LIST_CHANGES}
         self._keys: dict[ComponentKind, dict[str, list[str]]] = {kind: {} for kind in LIST_CHANGES}
@@ -271,9 +280,14 @@ class Registry:
 
         Raises:
             ValueError: it is there already and the policy is "error"; or one name would have
-                versioned and unversioned components.
+                versioned and unversioned components; or clients would refuse a tool for where a
+                parameter stands that is to travel in a header.
         """
         kind = _kind_of(component)
+        if isinstance(component, Tool) and component.param_headers:
+            # As it is listed: without `dereference_schemas` an annotation may be behind a `$ref`.
+            param_headers(component.to_wire(dereference=self._dereference)["inputSchema"])
+            self.mirrored.add(component.name)
         components = self._components[kind]
         key = component.key
         existing = components.get(key)

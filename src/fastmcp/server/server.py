@@ -22,7 +22,7 @@ import uvicorn
 
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
-from fastmcp.protocol.era2026 import CacheHint, CacheScope
+from fastmcp.protocol.era2026 import CacheHint, CacheScope, cache_members
 from fastmcp.protocol.link import Deliver
 from fastmcp.protocol.meta import LOG_LEVELS
 from fastmcp.resources.base import Resource, ResourceResult
@@ -122,8 +122,10 @@ class FastMCP:
         strict_input_validation: take arguments without coercion ("5" is no integer).
         list_page_size: entries a page of a list; all on one page by default.
         resource_security: what template parameters are refused; None for none.
-        cache_ttl: milliseconds that clients may cache lists and resources; none by default.
-        cache_scope: who may share them, "private" by default.
+        cache_ttl: seconds that clients of the stateless era may cache lists, resources and what
+            `server/discover` says; by default not at all. A resource may say otherwise.
+        cache_scope: who may share them: "private" to the caller, the default, or "public". That is
+            for servers whose lists are the same for all: no middleware or check decides by caller.
         session_state_store: where `ctx.set_state` keeps values; this process's memory by default.
         client_log_level: the least severe level that `ctx.log` sends unless a client says.
         experimental_capabilities: announced as they are.
@@ -154,7 +156,7 @@ class FastMCP:
         strict_input_validation: bool | None = None,
         list_page_size: int | None = None,
         resource_security: ResourceSecurity | None = DEFAULT_RESOURCE_SECURITY,
-        cache_ttl: int | None = None,
+        cache_ttl: float | None = None,
         cache_scope: CacheScope | None = None,
         session_state_store: StateBackend | None = None,
         client_log_level: str | None = None,
@@ -167,7 +169,7 @@ class FastMCP:
         if list_page_size is not None and list_page_size <= 0:
             raise ValueError("list_page_size must be a positive integer or None")
         if cache_ttl is not None and cache_ttl <= 0:
-            raise ValueError("cache_ttl must be a positive integer (milliseconds) or None")
+            raise ValueError("cache_ttl must be a positive number of seconds or None")
         if cache_scope is not None and cache_ttl is None:
             raise ValueError("cache_scope needs cache_ttl: without it nothing may be cached")
         settings = get_settings()
@@ -205,7 +207,7 @@ class FastMCP:
             ),
             client_log_level=level,
             page_size=list_page_size,
-            cache_hint=CacheHint(cache_ttl or 0, cache_scope or "private"),
+            cache_hint=_cache_hint(cache_ttl, cache_scope),
             experimental_capabilities=experimental_capabilities,
             on_disconnect=on_disconnect or settings.on_disconnect,
             request_state=request_state_security or RequestStateSecurity(),
@@ -337,6 +339,11 @@ class FastMCP:
         """Make a function a tool: `@mcp.tool`, `@mcp.tool()`, `@mcp.tool("name")`,
         `@mcp.tool(name="name", ...)`, `mcp.tool(fn, ...)`. The function itself is returned.
 
+        A parameter of type str, int or bool that is annotated with
+        `Field(json_schema_extra={"x-mcp-header": "Region"})` travels in the header
+        `Mcp-Param-Region` as well (2026-07-28 over HTTP), where proxies can read it: nothing secret
+        belongs there. Calls whose header and argument differ are refused.
+
         Args:
             name_or_fn: the function, or the tool's name.
             name: the function's by default.
@@ -345,8 +352,8 @@ class FastMCP:
             description: the docstring's prose by default.
             icons: shown by clients.
             tags: the author's groups.
-            output_schema: an object's JSON Schema; None for none; from the return annotation
-                if not given.
+            output_schema: a JSON Schema, against which results are held; None for none; from the
+                return annotation if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
             timeout: seconds a call may take.
@@ -399,6 +406,8 @@ class FastMCP:
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
+        cache_ttl: float | None = None,
+        cache_scope: CacheScope | None = None,
     ) -> Callable[[F], F]:
         """Make a function a resource, or a template where the URI or the function has parameters.
 
@@ -414,9 +423,13 @@ class FastMCP:
             annotations: hints for clients.
             meta: listed as `_meta`.
             security: what template parameters are refused; the server's policy by default.
+            cache_ttl: seconds that clients may cache what they read; the server's by default.
+            cache_scope: who may share it: "private" to the caller, or "public" where everyone reads
+                the same; the server's by default.
         Raises:
             TypeError: used without a URI.
-            ValueError: the parameters of the URI and of the function do not fit together.
+            ValueError: the parameters of the URI and of the function do not fit together; a time
+                below zero, or no such scope.
         """
         given: dict[str, Any] = {
             "name": name,
@@ -429,6 +442,8 @@ class FastMCP:
             "annotations": annotations,
             "meta": meta,
             "security": security,
+            "cache_ttl": cache_ttl,
+            "cache_scope": cache_scope,
         }
         return decorate_uri(resource_decoration, uri, given, self._made_resource)
 
@@ -991,6 +1006,11 @@ def _server_info(
             icon.model_dump(by_alias=True, mode="json", exclude_none=True) for icon in icons
         ]
     return info
+
+
+def _cache_hint(ttl: float | None, scope: CacheScope | None) -> CacheHint:
+    members = cache_members(ttl, scope)
+    return CacheHint(members.get("ttlMs", 0), members.get("cacheScope", "private"))
 
 
 def _refuse_unknown(others: dict[str, Any]) -> None:

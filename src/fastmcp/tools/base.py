@@ -1,7 +1,8 @@
 """A tool, and what calling one gives.
 
 `Tool` is what a server lists and calls; how it runs is its subclass's business. A subclass
-with a `run` of its own may have any JSON Schema as its `parameters`: it is kept as it stands.
+with a `run` of its own may have any JSON Schema as its `parameters`: it is kept as it stands, and
+arguments and results are held against it.
 
 `ToolResult` is on the way of every call, so it is a plain class that holds the wire form and
 makes the protocol's models only for those who ask for them.
@@ -10,16 +11,18 @@ makes the protocol's models only for those who ask for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import mcp_types
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from fastmcp.exceptions import ToolError
-from fastmcp.protocol.param_headers import ParamHeader, param_headers
+from fastmcp.exceptions import ToolError, ValidationError
+from fastmcp.protocol.era2025 import WRAP_KEYWORD, WRAP_META, is_object_schema
+from fastmcp.protocol.param_headers import ParamHeader, is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
 from fastmcp.utilities.components import FastMCPComponent, dump_model
+from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.types import NotSet, NotSetT
 
@@ -32,27 +35,25 @@ __all__ = [
     "derive_title",
 ]
 
-WRAP_KEYWORD = "x-fastmcp-wrap-result"
-"""Marks an output schema whose only property `result` holds a value that is no object."""
-
-WRAP_META: dict[str, Any] = {"fastmcp": {"wrap_result": True}}
-"""The `_meta` of a result whose structured content is wrapped. Shared: not to be changed."""
-
 
 class ToolResult:
     """What a tool gives back: content for the model, structured content for programs.
 
     Args:
         content: blocks, or any value that becomes them; from `structured_content` if omitted.
-        structured_content: anything whose JSON form is an object.
+        structured_content: anything that has a JSON form.
         meta: the result's `_meta`.
         is_error: the tool failed; the content says why.
 
+    Attributes:
+        bare: the structured content stands for itself and is not, or need not be, an object. The
+            handshake era knows objects alone: there it goes out under `result`.
+
     Raises:
-        ValueError: neither content nor structured content, or the latter is no object.
+        ValueError: neither content nor structured content, or the latter has no JSON form.
     """
 
-    __slots__ = ("_blocks", "is_error", "meta", "structured_content")
+    __slots__ = ("_blocks", "bare", "is_error", "meta", "structured_content")
 
     def __init__(
         self,
@@ -65,8 +66,9 @@ class ToolResult:
             raise ValueError("Either content or structured_content must be provided")
         self._blocks: list[Block] = to_blocks(structured_content if content is None else content)
         if structured_content is not None:
-            structured_content = _as_object(structured_content)
-        self.structured_content: dict[str, Any] | None = structured_content
+            structured_content = _as_json(structured_content)
+        self.structured_content: Any = structured_content
+        self.bare = not isinstance(structured_content, dict | None)
         self.meta = meta
         self.is_error = is_error
 
@@ -74,14 +76,16 @@ class ToolResult:
     def of(
         cls,
         blocks: list[Block],
-        structured_content: dict[str, Any] | None,
+        structured_content: Any,
         meta: dict[str, Any] | None,
         is_error: bool = False,
+        bare: bool = False,
     ) -> ToolResult:
         """A result of parts that are already in their final form: nothing is checked."""
         self = cls.__new__(cls)
         self._blocks = blocks
         self.structured_content = structured_content
+        self.bare = bare
         self.meta = meta
         self.is_error = is_error
         return self
@@ -90,7 +94,9 @@ class ToolResult:
     def from_mcp_result(cls, result: mcp_types.CallToolResult) -> ToolResult:
         """A protocol result as it stands."""
         blocks = cast("list[Block]", list(result.content))
-        return cls.of(blocks, result.structured_content, result.meta, bool(result.is_error))
+        structured: Any = result.structured_content
+        bare = not isinstance(structured, dict | None)
+        return cls.of(blocks, structured, result.meta, bool(result.is_error), bare)
 
     @property
     def content(self) -> list[mcp_types.ContentBlock]:
@@ -109,7 +115,7 @@ class ToolResult:
         wire: dict[str, Any] = {
             "content": [b if type(b) is dict else block_wire(b) for b in self._blocks]
         }
-        if self.structured_content is not None:
+        if self.structured_content is not None or self.bare:  # null, where a schema allows it
             wire["structuredContent"] = self.structured_content
         wire["isError"] = self.is_error
         if self.meta is not None:
@@ -134,17 +140,18 @@ class ToolResult:
         )
 
 
-def _as_object(value: Any) -> dict[str, Any]:
+def _as_json(value: Any) -> Any:
     try:
-        found = to_jsonable(value)
+        return to_jsonable(value)
     except SerializationError as error:
         raise ValueError(f"structured_content has no JSON form: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(
-            f"structured_content must be a dict or None. Got {type(value).__name__}: {value!r}."
-            " Put it into one, for example {'result': ...}."
-        )
-    return cast("dict[str, Any]", found)
+
+
+def _no_object(value: Any) -> str:
+    return (
+        f"structured_content must be a dict, as its output schema says. Got {type(value).__name__}:"
+        f" {value!r}. Put it into one, for example {{'result': ...}}."
+    )
 
 
 def derive_title(name: str) -> str:
@@ -175,7 +182,7 @@ class Tool(FastMCPComponent):
 
     Args:
         parameters: the JSON Schema of the arguments; goes to clients unchanged.
-        output_schema: the JSON Schema of the structured content, an object's; None for none.
+        output_schema: the JSON Schema of the structured content; None for none.
         annotations: hints for clients (read-only, destructive, ...), and another place for a title.
         execution: how the tool may be run (task support).
         timeout: seconds after which a call fails.
@@ -186,6 +193,8 @@ class Tool(FastMCPComponent):
     """
 
     KEY_PREFIX: ClassVar[str] = "tool"
+    OWN_CHECKS: ClassVar[bool] = False
+    """Whether `run` itself holds arguments and results against the schemas."""
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
     FUNCTION_TOOL: ClassVar[type[Tool]]
 
@@ -205,11 +214,32 @@ class Tool(FastMCPComponent):
         param_headers(schema)  # clients would drop the whole tool
         return schema
 
-    @field_validator("output_schema")
-    @classmethod
-    def _output_is_object(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        check_output_schema(schema)
-        return schema
+    @model_validator(mode="after")
+    def _schemas_can_be_used(self) -> Self:
+        if self.parameters.get("type", "object") != "object":
+            raise ValueError(
+                f"The input schema of tool {self.name!r} must be of type object, because arguments"
+                f" are one; it is of type {self.parameters['type']!r}"
+            )
+        if not self.OWN_CHECKS:
+            self._input_check()
+        self._output_check()
+        return self
+
+    def _input_check(self) -> SchemaCheck:
+        return self._derive(
+            "input check",
+            lambda: SchemaCheck(self.parameters, f"input schema of tool {self.name!r}"),
+        )
+
+    def _output_check(self) -> SchemaCheck | None:
+        """What results are held against; None where they need not be."""
+        return self._derive("output check", self._make_output_check)
+
+    def _make_output_check(self) -> SchemaCheck | None:
+        if self.output_schema is None:
+            return None
+        return SchemaCheck(self.output_schema, f"output schema of tool {self.name!r}")
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Call the tool.
@@ -223,17 +253,56 @@ class Tool(FastMCPComponent):
         """
         raise NotImplementedError(f"{type(self).__name__} must override run()")
 
+    async def run_checked(self, arguments: dict[str, Any]) -> ToolResult:
+        """`run` for a class that leaves the checks to the schemas (server/tools, "Security
+        Considerations": all inputs are validated).
+
+        Raises:
+            ValidationError: the arguments do not fit the input schema.
+            ToolError: the tool says no.
+            ValueError: the result does not fit the output schema.
+        """
+        complaint = self._input_check().complaint(arguments)
+        if complaint is not None:
+            raise ValidationError(f"Invalid arguments for tool {self.name!r}:\n{complaint}")
+        return self.promised(await self.run(arguments))
+
+    def promised(self, result: ToolResult) -> ToolResult:
+        """A result, if it is what the output schema promises (server/tools, "Output Schema").
+
+        Raises:
+            ValueError: it is not.
+        """
+        check = self._output_check()
+        if check is None or result.is_error or isinstance(result, InputRequiredToolResult):
+            return result
+        if result.structured_content is None and not result.bare:
+            raise ValueError("it has an output schema, and gave no structured content")
+        content: Any = result.structured_content
+        if self._promises_any_json():
+            result.bare = True
+        elif type(content) is not dict:
+            raise ValueError(_no_object(content))
+        complaint = check.complaint(content)
+        if complaint is not None:
+            raise ValueError(f"its result does not fit its output schema:\n{complaint}")
+        return result
+
+    def _promises_any_json(self) -> bool:
+        schema = self.output_schema
+        return schema is not None and self._derive("bare", lambda: not is_object_schema(schema))
+
     def convert_result(self, value: Any) -> ToolResult:
         """Whatever a function returned, as a result that fits the output schema.
 
         Raises:
             ToolError: there is an output schema and the value has no JSON form.
-            ValueError: there is an output schema for objects and the value is none.
+            ValueError: there is an output schema and the value does not fit it.
         """
         if isinstance(value, ToolResult):
-            return value
+            return self.promised(value)
         if isinstance(value, mcp_types.CallToolResult):
-            return ToolResult.from_mcp_result(value)
+            return self.promised(ToolResult.from_mcp_result(value))
         if isinstance(value, mcp_types.InputRequiredResult):
             return InputRequiredToolResult(value)
         schema = self.output_schema
@@ -251,15 +320,18 @@ class Tool(FastMCPComponent):
                 ) from error
             return ToolResult.of(to_blocks(value), None, None)
         blocks: list[Block] = to_blocks(value if own_content or value is None else structured)
-        if structured is None and value is not None:
+        bare = self._promises_any_json()
+        if structured is None and (bare or value is not None):
             blocks = [{"type": "text", "text": "null"}]  # NaN and infinity have no JSON number
         if schema is None:
             is_object = isinstance(structured, dict)
             found = cast("dict[str, Any]", structured) if is_object else None
             return ToolResult.of(blocks, found, None)
         if schema.get(WRAP_KEYWORD):
-            return ToolResult.of(blocks, {"result": structured}, WRAP_META)
-        return ToolResult.of(blocks, _as_object(structured), None)
+            return self.promised(ToolResult.of(blocks, {"result": structured}, WRAP_META))
+        if not bare and not isinstance(structured, dict):
+            raise ValueError(_no_object(value))
+        return self.promised(ToolResult.of(blocks, structured, None, bare=bare))
 
     def _to_jsonable(self, value: Any) -> Any:
         return to_jsonable(value)
@@ -267,10 +339,13 @@ class Tool(FastMCPComponent):
     @property
     def param_headers(self) -> tuple[ParamHeader, ...]:
         """The parameters that clients repeat in HTTP headers (`x-mcp-header`), mostly none."""
+        return self._derive("param_headers", self._read_param_headers)
+
+    def _read_param_headers(self) -> tuple[ParamHeader, ...]:
+        if not is_annotated(self.parameters):
+            return ()
         # Of the schema that clients are shown: a reference hides what is behind it.
-        return self._derive(
-            "param_headers", lambda: param_headers(self._wire_schemas(dereference=True)[0])
-        )
+        return param_headers(self._wire_schemas(dereference=True)[0])
 
     def display_title(self) -> str:
         """The title that is listed: the tool's, else its annotations', else made of the name."""
@@ -296,7 +371,8 @@ class Tool(FastMCPComponent):
     def _make_entry(self, dereference: bool) -> dict[str, Any]:
         entry = self._wire_base()
         entry["title"] = self.display_title()
-        entry["inputSchema"], output = self._wire_schemas(dereference)
+        given, output = self._wire_schemas(dereference)
+        entry["inputSchema"] = given if "type" in given else {"type": "object", **given}
         if output is not None:
             entry["outputSchema"] = output
         if self.annotations is not None:
@@ -363,20 +439,3 @@ class Tool(FastMCPComponent):
             max_concurrency=max_concurrency,
             on_disconnect=on_disconnect,
         )
-
-
-def check_output_schema(schema: dict[str, Any] | None) -> None:
-    """Refuse a schema that does not describe an object.
-
-    Raises:
-        ValueError: structured content is an object by the protocol's definition, so a schema of
-            anything else could never be met.
-    """
-    if schema is None or schema.get("type") == "object":
-        return
-    if "type" not in schema and ("properties" in schema or "$ref" in schema):
-        return
-    raise ValueError(
-        "Output schemas must represent object types due to MCP spec limitations."
-        f" Received: {schema!r}"
-    )

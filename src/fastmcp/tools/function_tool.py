@@ -18,12 +18,13 @@ import pydantic_core
 from pydantic import Field, SkipValidation, field_validator, model_validator
 
 from fastmcp.exceptions import ToolError, ValidationError
-from fastmcp.protocol.param_headers import param_headers
+from fastmcp.protocol.param_headers import is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
-from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult, check_output_schema
+from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult
 from fastmcp.tools.output import Output, read_output
 from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
 from fastmcp.utilities.json_schema import dereference_refs
+from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function
 from fastmcp.utilities.types import NotSet, NotSetT
 
@@ -68,6 +69,8 @@ class FunctionTool(Tool):
         max_concurrency: how many calls may run at the same time.
     """
 
+    OWN_CHECKS = True
+
     fn: SkipValidation[Callable[..., Any]] = Field(exclude=True, repr=False)
     function: SkipValidation[FunctionCall] = Field(exclude=True, repr=False)
     output: SkipValidation[Output] = Field(exclude=True, repr=False)
@@ -91,7 +94,8 @@ class FunctionTool(Tool):
     @field_validator("parameters")
     @classmethod
     def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
-        param_headers(dereference_refs(schema))  # clients are shown it without references
+        if is_annotated(schema):
+            param_headers(dereference_refs(schema))  # clients are shown it without references
         return schema
 
     @classmethod
@@ -129,8 +133,8 @@ class FunctionTool(Tool):
             icons: shown by clients.
             tags: the author's groups.
             annotations: hints for clients.
-            output_schema: an object's JSON Schema; None for none; from the return annotation if
-                not given.
+            output_schema: a JSON Schema, against which results are held; None for none; from the
+                return annotation if not given.
             meta: listed as `_meta`.
             task: whether the tool may run as a task.
             timeout: seconds a call may take.
@@ -186,7 +190,6 @@ class FunctionTool(Tool):
         output = read_output(function.returns)
         given = facts.output_schema
         schema = output.schema if isinstance(given, NotSetT) else given
-        check_output_schema(schema)
         description = facts.description
         annotations = facts.annotations
         if isinstance(annotations, dict):
@@ -258,6 +261,12 @@ class FunctionTool(Tool):
                 f"Error calling tool '{self.name}': Tool '{self.name}' execution timed out after"
                 f" {self.timeout}s"
             ) from error
+
+    def _make_output_check(self) -> SchemaCheck | None:
+        # What an annotation promises its own serializer keeps.
+        if self.output_schema == self.output.schema:
+            return None
+        return super()._make_output_check()
 
     def _to_jsonable(self, value: Any) -> Any:
         return self.output.to_jsonable(value)

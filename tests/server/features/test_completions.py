@@ -19,6 +19,9 @@ ASK: dict[str, Any] = {
 
 def build(answer: Any, sync: bool = False) -> FastMCP:
     mcp = FastMCP("completion")
+    mcp.prompt(lambda x: x, name="p")
+    mcp.resource("r://{x}", name="t")(lambda x: x)
+    mcp.resource("r://fixed/text", name="r")(lambda: "x")
 
     async def handler(ref: Any, argument: Any, context: Any) -> Any:
         return answer(ref, argument, context)
@@ -64,9 +67,40 @@ async def test_bad_params(version: str, change: dict[str, Any]):
     peer = await Peer(build(lambda *_: []).http_app(), version).open()
     live = await peer.request("completion/complete", {**ASK, **change}, valid=False)
     assert live.error["code"] == -32602
+    assert live.error["message"].startswith("Invalid params: ")
+    assert "\n" not in live.error["message"]
+    assert "pydantic" not in live.error["message"]
 
 
 @pytest.mark.parametrize("version", ERAS)
 async def test_without_a_handler(version: str):
     peer = await Peer(FastMCP("none").http_app(), version).open()
     assert (await peer.request("completion/complete", ASK)).error["code"] == -32601
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_only_for_what_there_is(version: str):
+    asked: list[str] = []
+
+    def answer(ref: Any, argument: Any, context: Any) -> list[str]:
+        asked.append(getattr(ref, "name", None) or ref.uri)
+        return []
+
+    mcp = build(answer)
+    peer = await Peer(mcp.http_app(), version).open()
+    for uri in ("r://{x}", "r://some", "r://fixed/text"):
+        ref = {"type": "ref/resource", "uri": uri}
+        assert (
+            "completion" in (await peer.request("completion/complete", {**ASK, "ref": ref})).result
+        )
+    assert asked == ["r://{x}", "r://some", "r://fixed/text"]
+    mcp.disable(names={"p"})
+    for ref, said in (
+        ({"type": "ref/prompt", "name": "q"}, "Unknown prompt: 'q'"),
+        ({"type": "ref/prompt", "name": "p"}, "Unknown prompt: 'p'"),
+        ({"type": "ref/resource", "uri": "r://{y}/z"}, "Unknown resource template: 'r://{y}/z'"),
+    ):
+        live = await peer.request("completion/complete", {**ASK, "ref": ref})
+        assert (live.status, live.error["code"]) == (200, -32602)
+        assert live.error["message"] == said
+    assert len(asked) == 3

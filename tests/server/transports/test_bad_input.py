@@ -267,7 +267,18 @@ async def test_unknown_method(stage: Stage, version: str):
     ("version", "methods"),
     [
         ("2025-11-25", ["server/discover", "subscriptions/listen"]),
-        (STATELESS, ["initialize", "ping", "logging/setLevel", "resources/subscribe"]),
+        (
+            STATELESS,
+            [
+                "initialize",
+                "ping",
+                "logging/setLevel",
+                "resources/subscribe",
+                "resources/unsubscribe",
+                "tasks/result",
+                "tasks/list",
+            ],
+        ),
     ],
 )
 async def test_methods_of_the_other_era(stage: Stage, version: str, methods: list[str]):
@@ -389,9 +400,19 @@ async def test_bad_arguments_are_for_the_model(
     assert live.status == 200
     assert live.result["isError"]
     assert "call[add]" in live.text.splitlines()[0]
-    live = await peer.call("nobody", arguments)
-    assert live.result["isError"]
-    assert live.text == "Unknown tool: 'nobody'"
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_an_unknown_tool_is_for_the_program(stage: Stage, version: str):
+    """In the handshake era for the model: clients of FastMCP know it so."""
+    peer = await Peer(stage.mcp.http_app(), version).open()
+    live = await peer.call("nobody", {}, id=1)
+    if peer.stateless:
+        refused(live, 200, -32602, 1)
+        assert live.error["message"] == "Unknown tool: 'nobody'"
+    else:
+        assert live.result["isError"]
+        assert live.text == "Unknown tool: 'nobody'"
 
 
 @pytest.mark.parametrize(("version", "code"), [("2025-11-25", -32002), (STATELESS, -32602)])

@@ -8,10 +8,11 @@ from typing import Any, Final, cast
 import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
-from fastmcp.protocol.errors import invalid_params, method_not_found
+from fastmcp.protocol.errors import invalid_params, method_not_found, unfit_params
 from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.registry import View
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["HANDLERS"]
@@ -34,7 +35,9 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
             else None
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
+    if not _is_known(engine.view(context), reference):
+        raise invalid_params(f"Unknown {_named(reference)}")
     if inspect.iscoroutinefunction(handler):
         answer = await handler(reference, argument, completion_context)
     else:
@@ -42,6 +45,24 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
         if inspect.isawaitable(answer):
             answer = await answer
     return {"completion": completion_values(cast("CompletionAnswer", answer))}
+
+
+def _is_known(view: View, reference: Any) -> bool:
+    """Whether a reference names what this client sees: nothing is suggested for the rest."""
+    if isinstance(reference, mcp_types.PromptReference):
+        return view.prompts.find(reference.name) is not None
+    uri = str(reference.uri)
+    return (
+        view.templates.find(uri) is not None
+        or view.resources.find(uri) is not None
+        or view.match_template(uri) is not None
+    )
+
+
+def _named(reference: Any) -> str:
+    if isinstance(reference, mcp_types.PromptReference):
+        return f"prompt: {reference.name!r}"
+    return f"resource template: {str(reference.uri)!r}"
 
 
 HANDLERS: Final[dict[str, Handler]] = {"completion/complete": _complete}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
-from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.errors import invalid_params, unfit_params
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -27,6 +27,7 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
 
     Changes are pushed on a session's own stream, and in the stateless era to who listens to them
     (`subscriptions/listen`). Without either (handshake era, stateless HTTP) they are not announced.
+    Extensions are declared in the stateless era alone: the other schemas have no place for them.
     """
     pushed = context.session is not None or context.call.era is Era.STATELESS
     declared: dict[str, Any] = {
@@ -39,6 +40,8 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
         declared["completions"] = {}
     if engine.experimental_capabilities:
         declared["experimental"] = dict(engine.experimental_capabilities)
+    if engine.extensions and context.call.era is Era.STATELESS:
+        declared["extensions"] = dict(engine.extensions)
     return declared
 
 
@@ -53,7 +56,7 @@ async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) 
             {"method": "initialize", "params": params}
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
     result = await engine.through(context, "initialize", "on_initialize", message, _initialized)
     return _plain(result)
 
@@ -76,7 +79,7 @@ async def _discover(engine: Engine, context: Context, params: dict[str, Any]) ->
             {"method": "server/discover", "params": params}
         )
     except ValidationError as exc:
-        raise invalid_params(f"Invalid params: {exc}") from None
+        raise unfit_params(exc) from None
     result = await engine.through(context, "server/discover", "on_discover", message, _discovered)
     return _plain(result)
 
@@ -90,7 +93,9 @@ async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
 def _plain(result: Any) -> dict[str, Any]:
     if isinstance(result, dict):
         return cast("dict[str, Any]", result)
-    return cast("dict[str, Any]", result.model_dump(by_alias=True, mode="json", exclude_none=True))
+    # What nobody said is left out: the models' defaults would pass for the server's own hints.
+    dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True, exclude_unset=True)
+    return cast("dict[str, Any]", dumped)
 
 
 async def _ping(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:

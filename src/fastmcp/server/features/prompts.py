@@ -10,6 +10,7 @@ import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.exceptions import (
+    ArgumentError,
     FastMCPError,
     McpError,
     NotFoundError,
@@ -17,7 +18,7 @@ from fastmcp.exceptions import (
     URLElicitationRequiredError,
 )
 from fastmcp.prompts.base import Prompt, PromptResult
-from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params, unfit_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
@@ -32,9 +33,9 @@ _logger: Final = logging.getLogger("fastmcp.server.prompts")
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.prompts)
+    entries = view.wire(view.prompts, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
 
@@ -68,7 +69,8 @@ async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict
     except NotFoundError:
         raise invalid_params(f"Unknown prompt: {name!r}") from None
     except FastMCPError as exc:
-        raise McpError(INTERNAL_ERROR, str(exc)) from exc
+        wrong = isinstance(exc.__cause__, ArgumentError)
+        raise McpError(INVALID_PARAMS if wrong else INTERNAL_ERROR, str(exc)) from exc
     return result.to_wire()
 
 
@@ -92,7 +94,7 @@ async def get(
                 name=name, arguments=arguments, _meta=meta_of(version)
             )
         except ValidationError as exc:  # an argument that is no string
-            raise invalid_params(f"Invalid params: {exc}") from None
+            raise unfit_params(exc) from None
         return await engine.through(context, "prompts/get", "on_get_prompt", message, _get_message)
     return await _run(engine, context, name, arguments, version)
 
@@ -120,6 +122,9 @@ async def _run(
         raise url_required(exc, context.asker) from exc
     except McpError:
         raise
+    except ArgumentError as exc:  # the client's own words: there is nothing to mask
+        _logger.warning("Invalid arguments for prompt %r", name)
+        raise PromptError(f"Error rendering prompt {name!r}: {exc}") from exc
     except FastMCPError as exc:
         _logger.log(exc.log_level, "Error rendering prompt %r", name)
         raise

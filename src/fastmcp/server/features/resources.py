@@ -10,6 +10,7 @@ from typing import Any, Final
 import mcp_types
 
 from fastmcp.exceptions import (
+    ArgumentError,
     FastMCPError,
     McpError,
     NotFoundError,
@@ -40,9 +41,9 @@ _logger: Final = logging.getLogger("fastmcp.server.resources")
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.resources)
+    entries = view.wire(view.resources, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resources": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -52,9 +53,9 @@ async def _list_templates(
     engine: Engine, context: Context, params: dict[str, Any]
 ) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.templates)
+    entries = view.wire(view.templates, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await template_components(engine, context))
+        entries = view.wire_of(await template_components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resourceTemplates": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -110,8 +111,12 @@ async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         code = INVALID_PARAMS if context.call.era is Era.STATELESS else RESOURCE_NOT_FOUND_2025
         raise McpError(code, f"Resource not found: {uri!r}", {"uri": uri}) from None
     except FastMCPError as exc:
-        raise McpError(INTERNAL_ERROR, str(exc), {"uri": uri}) from exc
-    return result.to_wire(uri)
+        code = INVALID_PARAMS if isinstance(exc.__cause__, ArgumentError) else INTERNAL_ERROR
+        raise McpError(code, str(exc), {"uri": uri}) from exc
+    wire = result.to_wire(uri)
+    if result.cache_members and context.call.era is Era.STATELESS:
+        wire.update(result.cache_members)
+    return wire
 
 
 async def read(
@@ -155,6 +160,9 @@ async def _run(engine: Engine, context: Context, uri: str, version: str | None) 
         raise url_required(exc, context.asker) from exc
     except (McpError, NotFoundError):
         raise
+    except ArgumentError as exc:  # the client's own words: there is nothing to mask
+        _logger.warning("Invalid parameters for resource %r", uri)
+        raise ResourceError(f"Error reading resource {uri!r}: {exc}") from exc
     except FastMCPError as exc:
         _logger.log(exc.log_level, "Error reading resource %r", uri)
         raise

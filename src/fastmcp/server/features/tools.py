@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import mcp_types
@@ -19,8 +19,11 @@ from fastmcp.exceptions import (
     URLElicitationRequiredError,
     ValidationError,
 )
-from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
+from fastmcp.protocol.classify import Call, Reject
+from fastmcp.protocol.era2025 import suit_structure
+from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, header_mismatch, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.param_headers import mismatch
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
@@ -31,16 +34,16 @@ from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.spawning import is_cancelled
 
-__all__ = ["HANDLERS", "call", "components"]
+__all__ = ["HANDLERS", "call", "components", "headers_mismatch"]
 
 _logger: Final = logging.getLogger("fastmcp.server.tools")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.tools)
+    entries = view.wire(view.tools, context.call.era)
     if engine.middleware:
-        entries = view.wire_of(await components(engine, context))
+        entries = view.wire_of(await components(engine, context), context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
 
@@ -62,9 +65,11 @@ async def _components(engine: Engine, context: Context, message: Any) -> Sequenc
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Serve tools/call.
 
-    What the model can mend (a bad argument, an unknown tool, the tool's own error) is a result
-    with `isError`, so that the model reads it (server/tools, "Error Handling"); what only the
-    client's program can mend is a JSON-RPC error.
+    What the model can mend (a bad argument, the tool's own error) is a result with `isError`, so
+    that the model reads it (server/tools, "Error Handling"); what only the client's program can
+    mend is a JSON-RPC error. An unknown tool is of the second kind by every revision; clients of
+    FastMCP know it as the first, so the handshake era keeps that, and the stateless era, which no
+    program knew before, follows its text.
     """
     name = params.get("name")
     given = params.get("arguments")
@@ -78,13 +83,18 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
+        if context.call.era is Era.STATELESS:
+            raise invalid_params(f"Unknown tool: {name!r}") from None
         return _error(f"Unknown tool: {name!r}", context)
     except FastMCPError as exc:
         return _error(str(exc), context, exc)
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         return _error(_told(engine, name, exc), context, exc)
-    return result.to_wire()
+    wire = result.to_wire()
+    if result.bare and context.call.era is Era.HANDSHAKE:
+        wire = suit_structure(wire)
+    return wire
 
 
 async def call(
@@ -128,7 +138,9 @@ async def _run(
         hints = tool.annotations
         context.again = hints is not None and bool(hints.read_only_hint or hints.idempotent_hint)
     try:
-        return await tool.run(arguments)
+        if tool.OWN_CHECKS:
+            return await tool.run(arguments)
+        return await tool.run_checked(arguments)
     except ValidationError as exc:
         _logger.warning("Invalid arguments for tool %r%s", name, _kinds(exc.__cause__))
         raise
@@ -152,6 +164,20 @@ async def _run(
         # `exit()` in an author's function ends the call, not the server.
         _logger.error("Error calling tool %r: it raised %r", name, exc)
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
+
+
+def headers_mismatch(engine: Engine, call: Call, headers: Mapping[bytes, bytes]) -> Reject | None:
+    """What is wrong with the `Mcp-Param-*` headers of a call of a tool in `registry.mirrored`.
+
+    It is the request as it came that is judged, before any middleware: the headers mirror that.
+    """
+    name = call.params["name"]
+    tool = engine.registry.view.tools.find(name, wanted_version(call.meta))
+    if tool is None:
+        return None
+    arguments = as_object(call.params.get("arguments")) or {}
+    problem = mismatch(arguments, tool.param_headers, headers)
+    return None if problem is None else Reject(400, header_mismatch(problem), call.id)
 
 
 def _leave_it_to(on_disconnect: OnDisconnect, context: Context) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "joined",
     "read_body",
     "respond",
     "respond_early",
@@ -46,6 +47,23 @@ class BodyTooLarge(Exception):
 
 class ClientGone(Exception):
     """The client closed the connection before its body was complete."""
+
+
+def joined(lines: Headers) -> dict[bytes, bytes]:
+    """The header fields by name, where some name stands on several lines.
+
+    `Accept` is a list and may be written on several lines (RFC 9110, section 5.3). No `Mcp-*`
+    header is one: of two, one reader would see the first and another the last. They are joined so
+    that they equal nothing a body can say, which refuses the request. Of any other the last counts.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in lines:
+        if name in found and name == b"accept":
+            value = found[name] + b", " + value
+        elif name in found and name.startswith(b"mcp-"):
+            value = found[name] + b"\n" + value
+        found[name] = value
+    return found
 
 
 async def read_body(receive: Receive, declared_length: bytes | None, limit: int) -> bytes:

@@ -41,6 +41,7 @@ from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore, StoreDown, UnknownEvent
 from fastmcp.server.exchange import Detached
+from fastmcp.server.features.tools import headers_mismatch
 from fastmcp.server.rounds import Rounds
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.sessions import Session
@@ -52,6 +53,7 @@ from fastmcp.server.transports.asgi import (
     Receive,
     Scope,
     Send,
+    joined,
     read_body,
     respond,
     respond_early,
@@ -146,6 +148,8 @@ class StreamableHTTP:
             await _reject(send, self._limits.header_too_large())
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(headers) != len(scope["headers"]):
+            headers = joined(scope["headers"])
         if self._guard is not None:
             refusal = self._guard.refusal(scope, headers)
             if refusal is not None:
@@ -233,6 +237,15 @@ class StreamableHTTP:
             return
         session: Session | None = None
         stateless = call.era is Era.STATELESS
+        if (
+            stateless
+            and call.method == "tools/call"
+            and call.params["name"] in self._engine.registry.mirrored
+        ):
+            mismatch = headers_mismatch(self._engine, call, headers)
+            if mismatch is not None:
+                await _reject(send, mismatch)
+                return
         if not stateless and self._sessions is not None:
             session = _known_session(call, headers, scope, self._sessions)
             if session is None:

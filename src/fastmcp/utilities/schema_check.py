@@ -1,0 +1,72 @@
+"""Values held against a JSON Schema that somebody wrote by hand.
+
+The dialect is 2020-12, or what `$schema` names: draft 4, 6, 7 or 2019-09. Nothing is ever
+fetched: a schema that refers to another document is refused when it is read, not taken for one
+that allows everything (2026-07-28, basic/index, "JSON Schema Usage"). Patterns that backtrack
+are given up after a bounded number of steps by the library.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["SchemaCheck"]
+
+_DIALECTS: Final = "2020-12 (the default), 2019-09, 7, 6, 4"
+_MOST_LINES: Final = 10
+_LONGEST: Final = 300
+
+
+class SchemaCheck:
+    """A schema made ready to judge values.
+
+    Args:
+        schema: the schema.
+        what: it describes, for the error: "input schema of tool 'x'".
+    Raises:
+        ValueError: it is no valid schema, of a dialect that is not known, or refers to something
+            outside of itself.
+    """
+
+    __slots__ = ("_fits", "_validator")
+
+    def __init__(self, schema: Any, what: str) -> None:
+        import jsonschema_rs  # a few megabytes that most servers never need
+
+        try:
+            validator: Any = jsonschema_rs.validator_for(schema, retriever=_refuse)
+        except (ValueError, TypeError) as error:
+            text = _said(error)
+            if text.startswith("Unknown meta-schema"):
+                text = f"its dialect {schema['$schema']!r} is not one of draft {_DIALECTS}"
+            raise ValueError(f"The {what} cannot be used: {text}") from None
+        self._validator = validator
+        self._fits = validator.is_valid
+
+    def __deepcopy__(self, memo: Any) -> SchemaCheck:
+        return self  # nothing in it changes
+
+    def complaint(self, value: Any) -> str | None:
+        """What is wrong with a value, one line each and at most ten; None where it fits."""
+        try:
+            if self._fits(value):
+                return None
+            lines: list[str] = []
+            for error in self._validator.iter_errors(value):
+                if len(lines) == _MOST_LINES:
+                    lines.append("- and more")
+                    break
+                at = ".".join(map(str, error.instance_path))
+                lines.append(f"- {at}: {_said(error)}" if at else f"- {_said(error)}")
+            return "\n".join(lines)
+        except ValueError as error:  # the program's own arguments may hold what JSON does not
+            return f"- {_said(error)}"
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"references to other documents are not followed: {uri}")
+
+
+def _said(error: Exception) -> str:
+    text = str(getattr(error, "message", error))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
