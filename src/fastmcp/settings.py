@@ -106,6 +106,18 @@ class Settings(BaseSettings):
     on_disconnect: OnDisconnect = "continue"
     """Whether a client that leaves cancels its running call, in the handshake era."""
 
+    # --- background tasks ------------------------------------------------------------------
+    tasks_lifetime: float = Field(default=24 * 3600.0, gt=0)
+    """A task is cancelled and forgotten so long after it was made, whatever it does."""
+    tasks_retention: float = Field(default=3600.0, gt=0)
+    """How long the outcome of a finished task is kept."""
+    tasks_max: int = Field(default=1000, ge=0)
+    """Tasks that run in this process, of all clients; 0 for no limit, here and in the following."""
+    tasks_max_per_owner: int = Field(default=100, ge=0)
+    """Tasks of one authenticated principal that run in this process."""
+    tasks_max_kept_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    """Of the outcomes of finished tasks together; the oldest are forgotten first."""
+
     # --- HTTP ------------------------------------------------------------------------------
     json_response: bool = False
     stateless_http: bool = False

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, Protocol, Self, cast
+from typing import Any, ClassVar, Final, Protocol, Self, cast
 
 import mcp_types
 from pydantic_core import from_json
@@ -380,11 +380,16 @@ class Context:
     ) -> None:
         """Tell the client how far the call is; nothing happens where it did not ask for it.
 
+        In a background task it becomes the task's status message, asked for or not.
+
         Args:
             progress: must grow from one call to the next (basic/utilities/progress).
             total: what `progress` reaches at the end, if known.
             message: one line for a person.
         """
+        if self._exchange.task_id is not None:
+            self._exchange.describe(progress, total, message)
+            return
         token = self._call.meta.get(meta.PROGRESS_TOKEN)
         if not isinstance(token, (str, int)) or isinstance(token, bool):
             return
@@ -531,7 +536,7 @@ class Context:
                     f"The client cannot be asked for {method}: it did not declare the "
                     f"{', '.join(required)} capability"
                 )
-        if self._call.era is Era.STATELESS:
+        if self._call.era is Era.STATELESS and self._exchange.task_id is None:
             raise ToolError(
                 f"{method} cannot be asked on a {self._call.version} connection yet: this release "
                 "asks its client only in the handshake era (connect with mode='legacy')"
@@ -702,18 +707,21 @@ class Context:
         for change in changes:
             await self._exchange.tell(jsonrpc.encode_notification(change.method))
 
-    # background tasks come with the tasks extension; a call is never one yet
+    # background tasks
 
     @property
-    def is_background_task(self) -> Literal[False]:
-        return False
+    def is_background_task(self) -> bool:
+        """Whether the call runs as a task: its client was answered and comes by to look."""
+        return self._exchange.task_id is not None
 
     @property
-    def task_id(self) -> None:
-        return None
+    def task_id(self) -> str | None:
+        """The task that the call runs as, or None."""
+        return self._exchange.task_id
 
     @property
     def origin_request_id(self) -> str:
+        """The JSON-RPC id of the request that the call came with; a task's as well."""
         return self.request_id
 
 

@@ -20,6 +20,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.versions import Era
+from fastmcp.server.background.base import Tasks
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.context import Context, Server, get_context
@@ -59,6 +60,7 @@ class Engine:
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
         on_disconnect: whether a client that leaves cancels its call, in the handshake era.
+        tasks: the calls that go on after their answer.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Engine:
         lifespan: RunningLifespan,
         bus: Bus,
         session_state: SessionState,
+        tasks: Tasks,
         mask_error_details: bool,
         client_log_level: str | None,
         page_size: int | None,
@@ -91,6 +94,7 @@ class Engine:
         self.lifespan = lifespan
         self.bus = bus
         self.session_state = session_state
+        self.tasks = tasks
         self.mask_error_details = mask_error_details
         self.client_log_level = client_log_level
         self.page_size = page_size

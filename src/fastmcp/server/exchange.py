@@ -32,6 +32,7 @@ class Exchange:
         cancelled: whether the client took the request back. Then nothing may be sent for it.
         on_disconnect: what its tool says a client that leaves means, or None where it does not
             say. Only HTTP knows clients that leave one request.
+        task_id: the background task that the request is served as, or None.
     """
 
     transport: ClassVar[TransportName | None] = None
@@ -39,6 +40,7 @@ class Exchange:
     cancelled = False
     on_disconnect: OnDisconnect | None = None
     asks: set[asyncio.Future[Any]] | None = None
+    task_id: str | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
@@ -57,6 +59,9 @@ class Exchange:
     async def tell(self, message: bytes) -> None:
         """Let the client hear a notification where it can; nobody waits for it."""
         await self.emit(message)
+
+    def describe(self, progress: float, total: float | None, message: str | None) -> None:
+        """Keep how far the call is, where it is a task that its client looks after."""
 
     async def close_stream(self) -> None:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""

@@ -13,8 +13,8 @@ import math
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
@@ -34,6 +34,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
@@ -61,6 +62,7 @@ from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
+from fastmcp.utilities.tasks import TaskConfig
 from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec, coerce_version
 
@@ -75,7 +77,6 @@ _LATER: Final = {
     "auth": "authorization",
     "providers": "providers",
     "transforms": "transforms",
-    "tasks": "the tasks extension",
     "request_state_security": "multi round-trip requests",
 }
 _REMOVED: Final = {
@@ -129,6 +130,7 @@ class FastMCP:
         on_disconnect: what a client that closes the connection does to its running call in the
             handshake era: "continue" (the default; only `notifications/cancelled` cancels) or
             "cancel". A tool may say otherwise. In the stateless era it always cancels.
+        tasks: whether tools that do not say so may run as tasks; no by default.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -157,6 +159,7 @@ class FastMCP:
         client_log_level: str | None = None,
         experimental_capabilities: dict[str, Any] | None = None,
         on_disconnect: OnDisconnect | None = None,
+        tasks: bool | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -178,12 +181,14 @@ class FastMCP:
             if strict_input_validation is None
             else strict_input_validation
         )
+        self._tasks = bool(tasks)
         self._resource_security = resource_security
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
         self._custom_routes: list[CustomRoute] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
         self.auth = None
+        bus = Bus()
         self._engine = Engine(
             facade=self,
             group=name or "",
@@ -194,8 +199,9 @@ class FastMCP:
             instructions=instructions,
             middleware=list(middleware or ()),
             lifespan=RunningLifespan(self._enter_lifespan),
-            bus=Bus(),
+            bus=bus,
             session_state=SessionState(session_state_store),
+            tasks=LocalTasks(bus, TaskLimits.of(settings)),
             mask_error_details=(
                 settings.mask_error_details if mask_error_details is None else mask_error_details
             ),
@@ -298,6 +304,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
         max_concurrency: int | None = None,
@@ -317,6 +324,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
         max_concurrency: int | None = None,
@@ -338,6 +346,8 @@ class FastMCP:
                 if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            task: True, or a `TaskConfig`: whether clients that know tasks are answered with one;
+                what `FastMCP(tasks=...)` says by default.
             timeout: seconds a call may take.
             run_in_thread: False runs a synchronous function on the event loop.
             max_concurrency: how many calls may run at the same time; the others wait in order.
@@ -357,6 +367,8 @@ class FastMCP:
         added = tool if isinstance(tool, Tool) else tool_decoration.component(tool)
         if self._strict and not added.strict:
             added = added.model_copy(update={"strict": True})
+        if self._tasks and "task_config" not in added.model_fields_set:
+            added = added.model_copy(update={"task_config": TaskConfig()})
         return self._registry.add(added)
 
     @property
@@ -588,6 +600,10 @@ class FastMCP:
     async def list_tools(self, *, run_middleware: bool = True) -> Sequence[Tool]:
         """The tools that clients see."""
         return await self._engine.inside(tools.components, run_middleware)
+
+    async def get_tasks(self) -> Sequence[Tool]:
+        """The tools that can run as tasks."""
+        return [tool for tool in await self.list_tools() if tool.task_config.supports_tasks()]
 
     async def list_resources(self, *, run_middleware: bool = True) -> Sequence[Resource]:
         """The resources that clients see."""
@@ -952,8 +968,10 @@ class FastMCP:
         if get_settings().show_server_banner if show is None else show:
             print_banner(self.name, self.version, transport, url)
 
-    def _enter_lifespan(self) -> AbstractAsyncContextManager[dict[str, Any]]:
-        return (self._lifespan or _NO_LIFESPAN)(self)
+    @asynccontextmanager
+    async def _enter_lifespan(self) -> AsyncGenerator[dict[str, Any]]:
+        async with (self._lifespan or _NO_LIFESPAN)(self) as value, self._engine.tasks.hold():
+            yield value
 
 
 async def _no_lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:

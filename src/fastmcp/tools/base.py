@@ -21,6 +21,7 @@ from fastmcp.settings import OnDisconnect
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
+from fastmcp.utilities.tasks import TaskConfig, task_config
 from fastmcp.utilities.types import NotSet, NotSetT
 
 __all__ = ["WRAP_KEYWORD", "WRAP_META", "Tool", "ToolResult", "derive_title"]
@@ -157,6 +158,7 @@ class Tool(FastMCPComponent):
         on_disconnect: whether a client that leaves cancels the call ("cancel") or not ("continue"),
             in the handshake era; None for the server's policy.
         strict: take arguments without coercion. The server sets it when the tool is added.
+        task_config: whether it may run as a task.
         return_type: the annotation the output schema came from.
     """
 
@@ -171,7 +173,9 @@ class Tool(FastMCPComponent):
     timeout: float | None = None
     on_disconnect: OnDisconnect | None = Field(default=None, exclude=True, repr=False)
     strict: bool = Field(default=False, exclude=True, repr=False)
-    task_config: Any = Field(default=None, exclude=True, repr=False)
+    task_config: TaskConfig = Field(
+        default_factory=lambda: TaskConfig("forbidden"), exclude=True, repr=False
+    )
     return_type: Any = Field(default=None, exclude=True, repr=False)
 
     @field_validator("parameters")
@@ -179,6 +183,11 @@ class Tool(FastMCPComponent):
     def _headers_are_allowed(cls, schema: dict[str, Any]) -> dict[str, Any]:
         param_headers(schema)  # clients would drop the whole tool
         return schema
+
+    @field_validator("task_config", mode="before")
+    @classmethod
+    def _is_task_config(cls, value: Any) -> TaskConfig:
+        return task_config(value)
 
     @field_validator("output_schema")
     @classmethod
@@ -310,7 +319,7 @@ class Tool(FastMCPComponent):
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         meta: dict[str, Any] | None = None,
-        task: Any = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,

@@ -13,6 +13,8 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.tasks import TASKS_EXTENSION
+from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 
@@ -37,6 +39,8 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
     }
     if engine.completion_handler is not None:
         declared["completions"] = {}
+    if context.call.era is Era.STATELESS and engine.view(context).offers_tasks:
+        declared["extensions"] = {TASKS_EXTENSION: {}}
     if engine.experimental_capabilities:
         declared["experimental"] = dict(engine.experimental_capabilities)
     return declared

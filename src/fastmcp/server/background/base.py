@@ -1,0 +1,94 @@
+"""The seam between the methods that clients look after tasks with, and whoever runs the tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias
+
+from fastmcp.protocol.classify import Call
+from fastmcp.protocol.tasks import TaskState
+from fastmcp.server.backplane.workers import Workers
+from fastmcp.server.exchange import Exchange
+
+__all__ = ["Serve", "Tasks"]
+
+Serve: TypeAlias = Callable[[Call, Exchange], Awaitable[tuple[bytes, int]]]
+"""Serves a request: `Engine.handle`."""
+
+
+class Tasks(Protocol):
+    """The tasks of one server. A task is its owner's alone; to others it does not exist."""
+
+    async def begin(
+        self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int, serve: Serve
+    ) -> TaskState:
+        """Begin to serve a request as a task. From now on it can be found.
+
+        Args:
+            call: the request.
+            exchange: that it came with; it ends with the answer.
+            owner: the principal, or "" for anybody who has the id.
+            poll_interval_ms: the pause between two looks that the client is advised to make.
+            serve: serves it.
+        Raises:
+            McpError: there are too many.
+        """
+        ...
+
+    async def find(self, id: str, owner: str) -> TaskState | None:
+        """How a task is; None where there is none.
+
+        Raises:
+            BackplaneDown: whoever runs it cannot be reached now.
+        """
+        ...
+
+    async def answer(self, id: str, owner: str, responses: dict[str, Any]) -> bool:
+        """Hand a task what it asked for; keys that nobody waits for are ignored.
+
+        Returns:
+            False where there is no such task.
+        Raises:
+            McpError: a response does not fit its request.
+            BackplaneDown: whoever runs it cannot be reached now.
+        """
+        ...
+
+    async def cancel(self, id: str, owner: str) -> bool:
+        """Stop a task, unless it is over.
+
+        Returns:
+            False where there is no such task.
+        Raises:
+            BackplaneDown: whoever runs it cannot be reached now.
+        """
+        ...
+
+    async def watch(self, id: str, owner: str) -> bool:
+        """From now on publish a `TaskChanged` for every change of a task's status.
+
+        Returns:
+            False where there is no such task.
+        Raises:
+            BackplaneDown: whoever runs it cannot be reached now.
+        """
+        ...
+
+    def join(self, workers: Workers) -> Callable[[], None]:
+        """From now on know the tasks of the other workers of an application, on this loop.
+
+        Returns:
+            The function that ends it.
+        """
+        ...
+
+    @property
+    def working(self) -> set[asyncio.Task[None]]:
+        """What runs on this loop and waits for no client."""
+        ...
+
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        """Run tasks on this event loop while the block runs; its end is theirs."""
+        ...
