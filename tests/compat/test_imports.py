@@ -77,6 +77,8 @@ NAMES: dict[str, str] = {
         "RateLimitError RateLimitingMiddleware SlidingWindowRateLimitingMiddleware"
     ),
     "fastmcp.server.middleware.timing": "DetailedTimingMiddleware TimingMiddleware",
+    "fastmcp.server.tasks": "TaskConfig TaskMeta",
+    "fastmcp.utilities.tasks": "TaskConfig TaskMeta",
     "fastmcp.server.server": "FastMCP",
     "fastmcp.settings": "Settings",
     "fastmcp.tools": "FunctionTool Tool ToolResult tool",

@@ -15,11 +15,13 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.exceptions import McpError, ToolError
+from fastmcp.server.bus import TaskChanged
 from fastmcp.server.middleware import Middleware
 from fastmcp.settings import get_settings
 from fastmcp.tools import Tool
 from fastmcp.utilities.tasks import TaskConfig
 from tests.server.test_access import Basic, as_user
+from tests.support import schema
 from tests.support.asgi import STATELESS, Peer
 
 TASKS = "io.modelcontextprotocol/tasks"
@@ -483,6 +485,31 @@ async def test_the_end_of_the_server_ends_its_tasks(mcp: FastMCP, no_leaks: None
     assert time.monotonic() - begin < 5
 
 
+# being told
+
+
+async def test_changes_of_a_watched_task_are_published(mcp: FastMCP):
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    unsubscribe = mcp.bus.subscribe(heard.put_nowait)
+    tasks = mcp._engine.tasks
+    async with serving(mcp) as client:
+        await client.until(await client.begin("job"))
+        id = await client.begin("asks")
+        [key] = (await client.until(id, "input_required"))["inputRequests"]
+        assert heard.empty()  # nobody watches
+        assert await tasks.watch(id, "")
+        assert not await tasks.watch(id, "somebody else")
+        await client.update(id, **{key: {"action": "cancel"}})
+        await client.until(id)
+        async with asyncio.timeout(_SECONDS):
+            assert [await heard.get(), await heard.get()] == [TaskChanged(id)] * 2
+        state = await tasks.find(id, "")
+        assert state is not None
+        told = {"jsonrpc": "2.0", "method": TaskChanged.method, "params": state.to_wire()}
+        schema.check(told, STATELESS, "server")
+    unsubscribe()
+
+
 # limits
 
 
@@ -613,5 +640,5 @@ async def test_a_program_that_calls_its_own_tool_gets_the_result(mcp: FastMCP):
 async def test_our_client_is_answered_with_results(mcp: FastMCP, no_leaks: None):
     async with Client(mcp) as client:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
-        with pytest.raises(McpError, match="extensions"):
+        with pytest.raises(McpError, match="must know tasks"):
             await client.call_tool("job")

@@ -1,10 +1,10 @@
 """Every message a test sees on the wire is judged by the JSON schema of its version.
 
-The five published schemas lie in `spec/`, and one of the tasks extension, which has none, beside.
-They name their parts regularly, and this module leans on that: a request or notification definition holds the method as a constant, the result of
-`XRequest` is `XResult`, and `ClientRequest`, `ServerRequest` ... say who may send what. So the
-right definition is found from the message itself, its version and its direction; a response needs
-the method that it answers.
+The five published schemas lie in `spec/`, and beside them one of the tasks extension, which has
+none. They name their parts regularly, and this module leans on that: a request or notification
+definition holds the method as a constant, the result of `XRequest` is `XResult`, and
+`ClientRequest`, `ServerRequest` ... say who may send what. So the right definition is found from
+the message itself, its version and its direction; a response needs the method that it answers.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import invalid_params, missing_capability
+from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, invalid_params
 
 __all__ = [
     "FINISHED",
@@ -70,7 +70,12 @@ class TaskState(msgspec.Struct, rename="camel", omit_defaults=True):
 
 def tasks_required() -> McpError:
     """The client did not declare the extension, and the request cannot be served without it."""
-    return missing_capability({"extensions": {TASKS_EXTENSION: {}}})
+    return McpError(
+        MISSING_CLIENT_CAPABILITY,
+        f"The client must know tasks: this request needs the extension {TASKS_EXTENSION} of "
+        "2026-07-28 in its clientCapabilities",
+        {"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}},
+    )
 
 
 def unknown_task() -> McpError:
