@@ -441,7 +441,7 @@ class _Life:
         """Leave both."""
         self._loop = None
         try:
-            await self._grace.rest(self._engine.tasks.working)
+            await self._grace.rest(self._engine.tasks.close())
             if self._part is not None:
                 self._part()
             if self._sessions is not None:

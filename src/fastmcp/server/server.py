@@ -970,7 +970,10 @@ class FastMCP:
 
     @asynccontextmanager
     async def _enter_lifespan(self) -> AsyncGenerator[dict[str, Any]]:
-        async with (self._lifespan or _NO_LIFESPAN)(self) as value, self._engine.tasks.hold():
+        async with (
+            (self._lifespan or _NO_LIFESPAN)(self) as value,
+            self._engine.tasks.hold(self._engine.handle),
+        ):
             yield value
 
 

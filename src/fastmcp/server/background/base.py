@@ -22,7 +22,7 @@ class Tasks(Protocol):
     """The tasks of one server. A task is its owner's alone; to others it does not exist."""
 
     async def begin(
-        self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int, serve: Serve
+        self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int
     ) -> TaskState:
         """Begin to serve a request as a task. From now on it can be found.
 
@@ -31,7 +31,6 @@ class Tasks(Protocol):
             exchange: that it came with; it ends with the answer.
             owner: the principal, or "" for anybody who has the id.
             poll_interval_ms: the pause between two looks that the client is advised to make.
-            serve: serves it.
         Raises:
             McpError: there are too many.
         """
@@ -84,11 +83,18 @@ class Tasks(Protocol):
         """
         ...
 
-    @property
-    def working(self) -> set[asyncio.Task[None]]:
-        """What runs on this loop and waits for no client."""
+    def close(self) -> set[asyncio.Task[None]]:
+        """This process is to stop: take over no more tasks of others.
+
+        Returns:
+            What runs on this loop and waits for no client: it may be given time.
+        """
         ...
 
-    def hold(self) -> AbstractAsyncContextManager[None]:
-        """Run tasks on this event loop while the block runs; its end is theirs."""
+    def hold(self, serve: Serve) -> AbstractAsyncContextManager[None]:
+        """Run tasks on this event loop while the block runs.
+
+        Args:
+            serve: serves a request.
+        """
         ...

@@ -18,7 +18,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc
@@ -27,7 +26,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS
 from fastmcp.protocol.tasks import TaskState, TaskStatus
 from fastmcp.server.background.base import Serve
 from fastmcp.server.background.elsewhere import Elsewhere
-from fastmcp.server.background.task import Task
+from fastmcp.server.background.task import Task, read_outcome
 from fastmcp.server.backplane.base import TaskAsked, TaskTold
 from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus, TaskChanged
@@ -74,16 +73,6 @@ class TaskLimits(NamedTuple):
         )
 
 
-class _Answer(msgspec.Struct):
-    """The two ways in which a request is answered."""
-
-    result: Raw | UnsetType = UNSET
-    error: Raw | UnsetType = UNSET
-
-
-_read_answer: Final = msgspec.json.Decoder(_Answer).decode
-
-
 class LocalTasks:
     """Tasks in the memory of this process.
 
@@ -98,6 +87,7 @@ class LocalTasks:
         self._tasks: dict[str, Task] = {}
         self._finished: dict[str, Task] = {}
         self._kept = 0
+        self._serve: Serve | None = None
         self._runners: set[asyncio.Task[None]] = set()
         self._of_owner: Counter[str] = Counter()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -109,7 +99,7 @@ class LocalTasks:
     # what clients want
 
     async def begin(
-        self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int, serve: Serve
+        self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int
     ) -> TaskState:
         self._check_room(owner)
         loop = asyncio.get_running_loop()
@@ -122,7 +112,7 @@ class LocalTasks:
         self._tasks[id] = task
         self._timers[id] = loop.call_later(lifetime, self._forget, task)
         self._of_owner[owner] += 1
-        runner = task.exchange.task = spawn(self._run(task, call, serve), self._runners)
+        runner = task.exchange.task = spawn(self._run(task, call), self._runners)
         # Not in `_run`: a task that is cancelled before its first step runs none of it.
         runner.add_done_callback(lambda _: self._ended(task))
         return task.state()
@@ -197,9 +187,7 @@ class LocalTasks:
 
         return part
 
-    @property
-    def working(self) -> set[asyncio.Task[None]]:
-        """What runs on this loop and waits for no client."""
+    def close(self) -> set[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()
         return {
             task.exchange.task
@@ -208,8 +196,9 @@ class LocalTasks:
         }
 
     @asynccontextmanager
-    async def hold(self) -> AsyncGenerator[None]:
+    async def hold(self, serve: Serve) -> AsyncGenerator[None]:
         loop = asyncio.get_running_loop()
+        self._serve = serve
         try:
             yield
         finally:
@@ -241,14 +230,10 @@ class LocalTasks:
                 "FASTMCP_TASKS_MAX lets it; try again later",
             )
 
-    async def _run(self, task: Task, call: Call, serve: Serve) -> None:
-        payload, _ = await serve(call, task.exchange)
-        answer = _read_answer(payload)
-        if isinstance(answer.error, Raw):
-            message = msgspec.json.decode(answer.error)["message"]
-            self._finish(task, "failed", bytes(answer.error), message)
-        elif isinstance(answer.result, Raw):
-            self._finish(task, "completed", bytes(answer.result))
+    async def _run(self, task: Task, call: Call) -> None:
+        assert self._serve is not None, "tasks run while the server's lifespan does"
+        payload, _ = await self._serve(call, task.exchange)
+        self._finish(task, *read_outcome(payload))
 
     def _ended(self, task: Task) -> None:
         """Its coroutine is done, whether or not it ever began."""
@@ -287,6 +272,6 @@ class LocalTasks:
             self._kept -= task.size + _RECORD
         self._stop(task, "Its time is over")
 
-    def _changed(self, task: Task) -> None:
-        if task.watched:
+    def _changed(self, task: Task, turned: bool) -> None:
+        if turned and task.watched:
             self._bus.publish(TaskChanged(task.id))

@@ -13,10 +13,11 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import mcp_types
-from msgspec import UNSET, Raw
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
 from pydantic import BaseModel, ValidationError
 
 from fastmcp.exceptions import McpError
@@ -25,7 +26,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
 from fastmcp.protocol.tasks import FINISHED, TaskState, TaskStatus
 from fastmcp.server.exchange import Exchange
 
-__all__ = ["Task", "TaskExchange"]
+__all__ = ["Task", "TaskExchange", "check_response", "read_outcome"]
 
 _KINDS: Final = {
     "elicitation/create": "elicitation",
@@ -50,12 +51,16 @@ class Task:
         owner: whose it is.
         poll_interval_ms: the pause between two looks that its client is advised to make.
         lifetime: seconds after which it is forgotten, whatever it does.
-        changed: is told of every change of its status.
+        changed: is told of every change, and whether its status is another.
         origin: the exchange that the request came with.
+        created: when it was made, where that was not now.
+        asked: how many questions it has asked before, where it runs once more.
 
     Attributes:
         exchange: that of the call.
         loop: the event loop it runs on.
+        created: when it was made, in seconds since 1970.
+        questions: how many it has asked.
         watched: whether somebody wants to hear of its changes.
         size: bytes that its outcome takes.
     """
@@ -66,8 +71,10 @@ class Task:
         owner: str,
         poll_interval_ms: int,
         lifetime: float,
-        changed: Callable[[Task], None],
+        changed: Callable[[Task, bool], None],
         origin: Exchange,
+        created: float | None = None,
+        asked: int = 0,
     ) -> None:
         self.id = id
         self.owner = owner
@@ -78,11 +85,12 @@ class Task:
         self.size = 0
         self._poll_interval_ms = poll_interval_ms
         self._changed = changed
-        self._created = self._updated = time.time()
+        self._updated = time.time()
+        self.created = self._updated if created is None else created
         self._ttl = lifetime
         self._message: str | None = None
         self._asked: dict[str, tuple[dict[str, Any], asyncio.Future[Any]]] = {}
-        self._questions = 0
+        self.questions = asked
         self._outcome: bytes | None = None
 
     @property
@@ -97,7 +105,7 @@ class Task:
         return TaskState(
             self.id,
             self.status,
-            _moment(self._created),
+            _moment(self.created),
             _moment(self._updated),
             math.ceil(self._ttl * 1000),
             self._poll_interval_ms,
@@ -112,6 +120,7 @@ class Task:
         if not self.finished:
             self._message = None if message is None else _printable(message)
             self._updated = time.time()
+            self._changed(self, False)
 
     async def ask(self, method: str, params: dict[str, Any]) -> Any:
         """Park the task until its client has answered.
@@ -121,8 +130,8 @@ class Task:
         """
         if self.finished:
             raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the task was cancelled")
-        self._questions += 1
-        key = f"{_KINDS.get(method, 'question')}-{self._questions}"
+        self.questions += 1
+        key = f"{_KINDS.get(method, 'question')}-{self.questions}"
         future: asyncio.Future[Any] = self.loop.create_future()
         self._asked[key] = (_question(method, params), future)
         self._turn("input_required")
@@ -141,13 +150,13 @@ class Task:
         """
         fitting = {key: value for key, value in responses.items() if key in self._asked}
         for key, response in fitting.items():
-            _check_response(key, self._asked[key][0]["method"], response)
+            check_response(key, self._asked[key][0]["method"], response)
         for key, response in fitting.items():
             _, future = self._asked.pop(key)
             if not future.done():
                 future.set_result(response)
-        if fitting and not self._asked:
-            self._turn("working")
+        if fitting:
+            self._turn("input_required" if self._asked else "working")
 
     def finish(
         self, status: TaskStatus, outcome: bytes | None, keep: float, message: str | None = None
@@ -164,7 +173,7 @@ class Task:
             return
         self._outcome = outcome
         self.size = len(outcome or b"")
-        self._ttl = time.time() - self._created + keep
+        self._ttl = time.time() - self.created + keep
         self._message = None if message is None else _printable(message)
         self._turn(status)
 
@@ -172,9 +181,8 @@ class Task:
         if self.finished:
             return
         self._updated = time.time()
-        if status != self.status or status == "input_required":
-            self.status = status
-            self._changed(self)
+        self.status = status
+        self._changed(self, True)
 
 
 class TaskExchange(Exchange):
@@ -202,12 +210,31 @@ class TaskExchange(Exchange):
         self._task.describe(message)
 
 
+class _Answer(msgspec.Struct):
+    """The two ways in which a request is answered."""
+
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+_read_answer: Final = msgspec.json.Decoder(_Answer).decode
+
+
+def read_outcome(payload: bytes) -> tuple[TaskStatus, bytes, str | None]:
+    """What a task ends with where its request would be answered with this: its status, the JSON of
+    its result or error, and a line for a person."""
+    answer = _read_answer(payload)
+    if isinstance(answer.error, Raw):
+        return "failed", bytes(answer.error), msgspec.json.decode(answer.error)["message"]
+    return "completed", bytes(cast("Raw", answer.result)), None
+
+
 def _question(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """One entry of `inputRequests` (basic/patterns/mrtr)."""
     return {"method": method, "params": params} if params else {"method": method}
 
 
-def _check_response(key: str, method: str, response: Any) -> None:
+def check_response(key: str, method: str, response: Any) -> None:
     """Refuse an entry of `inputResponses` that is no answer to its request.
 
     Raises:

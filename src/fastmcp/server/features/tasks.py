@@ -35,7 +35,7 @@ async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any
             raise tasks_required()
         return None
     state = await engine.tasks.begin(
-        context.call, context.exchange, _owner(context), config.poll_interval_ms, engine.handle
+        context.call, context.exchange, _owner(context), config.poll_interval_ms
     )
     return state.created()
 
