@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import functools
 import os
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -118,6 +120,20 @@ class Settings(BaseSettings):
     tasks_max_kept_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     """Of the outcomes of finished tasks together; the oldest are forgotten first."""
 
+    docket_url: SecretStr = SecretStr("memory://")
+    """A Redis through which docket queues the tasks, so that they outlive their process (the extra
+    `tasks`); memory:// runs them in the process that was asked."""
+    docket_name: str = "fastmcp"
+    """Begins the name of the queue; the server's name is the rest of it."""
+    docket_worker_name: str | None = None
+    docket_concurrency: int = Field(default=10, ge=0)
+    """Tasks that a process runs at the same time; 0 leaves them to other processes."""
+    docket_redelivery_timeout: timedelta = timedelta(minutes=5)
+    """A process that was silent for so long is dead: its tasks are run by another."""
+    docket_reconnection_delay: timedelta = timedelta(seconds=5)
+    docket_minimum_check_interval: timedelta = timedelta(milliseconds=50)
+    """These three: seconds, or as ISO 8601 writes them (`PT5M`)."""
+
     # --- HTTP ------------------------------------------------------------------------------
     json_response: bool = False
     stateless_http: bool = False
@@ -179,6 +195,19 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator(
+        "docket_redelivery_timeout",
+        "docket_reconnection_delay",
+        "docket_minimum_check_interval",
+        mode="before",
+    )
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        """pydantic reads the text "300" as no duration."""
+        with suppress(ValueError):
+            return float(value) if isinstance(value, str) else value
+        return value
 
     @field_validator("home")
     @classmethod

@@ -90,6 +90,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "fastmcp.resources.types",
     ),
     "redis": ("fastmcp.server.backplane.redis_line",),
+    "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
     "anyio": (),

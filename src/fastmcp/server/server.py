@@ -11,6 +11,7 @@ import importlib.metadata
 import logging
 import math
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -34,6 +35,8 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.background.base import Tasks
+from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
@@ -55,7 +58,7 @@ from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
 from fastmcp.server.transports.shutdown import Server
 from fastmcp.server.transports.stdio import serve_stdio
-from fastmcp.settings import OnDisconnect, get_settings
+from fastmcp.settings import OnDisconnect, Settings, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities import camelcase, threads
@@ -201,7 +204,7 @@ class FastMCP:
             lifespan=RunningLifespan(self._enter_lifespan),
             bus=bus,
             session_state=SessionState(session_state_store),
-            tasks=LocalTasks(bus, TaskLimits.of(settings)),
+            tasks=_tasks(bus, settings, name or ""),
             mask_error_details=(
                 settings.mask_error_details if mask_error_details is None else mask_error_details
             ),
@@ -843,6 +846,29 @@ class FastMCP:
         if server.terminated:
             raise SystemExit(0)
 
+    async def run_tasks_async(self) -> None:
+        """Run the background tasks that other processes of this server were asked for, and serve
+        nobody, until SIGTERM or SIGINT; then those that run have the grace time of calls.
+
+        Raises:
+            RuntimeError: nobody else's tasks could be found: FASTMCP_DOCKET_URL names no Redis.
+        """
+        settings = get_settings()
+        if isinstance(self._engine.tasks, LocalTasks):
+            raise RuntimeError(
+                "Without FASTMCP_DOCKET_URL=redis://... a task runs in the process that was asked "
+                "for it, and no other can"
+            )
+        configure_logging()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with self._engine.lifespan.use():
+            await stop.wait()
+            if rest := self._engine.tasks.close():
+                await asyncio.wait(rest, timeout=settings.http_shutdown_grace)
+
     def http_app(
         self,
         path: str | None = None,
@@ -1001,6 +1027,14 @@ def _server_info(
             icon.model_dump(by_alias=True, mode="json", exclude_none=True) for icon in icons
         ]
     return info
+
+
+def _tasks(bus: Bus, settings: Settings, group: str) -> Tasks:
+    """Where background tasks run."""
+    limits = TaskLimits.of(settings)
+    if settings.docket_url.get_secret_value().startswith("memory:"):
+        return LocalTasks(bus, limits)
+    return DocketTasks(bus, limits, settings, group)
 
 
 def _refuse_unknown(others: dict[str, Any]) -> None:

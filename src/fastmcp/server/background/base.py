@@ -83,7 +83,7 @@ class Tasks(Protocol):
         """
         ...
 
-    def close(self) -> set[asyncio.Task[None]]:
+    def close(self) -> set[asyncio.Task[Any]]:
         """This process is to stop: take over no more tasks of others.
 
         Returns:

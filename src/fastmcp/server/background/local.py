@@ -187,7 +187,7 @@ class LocalTasks:
 
         return part
 
-    def close(self) -> set[asyncio.Task[None]]:
+    def close(self) -> set[asyncio.Task[Any]]:
         loop = asyncio.get_running_loop()
         return {
             task.exchange.task
