@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
@@ -863,7 +863,8 @@ class FastMCP:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            with suppress(NotImplementedError):  # Windows interrupts the loop itself
+                loop.add_signal_handler(number, stop.set)
         async with self._engine.lifespan.use():
             await stop.wait()
             if rest := self._engine.tasks.close():

@@ -8,5 +8,5 @@ kept instead of sent. So a task ends with exactly what the request would have be
 Whoever runs a task holds it (`local`): its state is where its coroutine is. Its id begins with the
 name of the worker that runs it, as the ids of questions do, and a worker that is asked for a task
 of another asks that one (`elsewhere`): nothing is copied, and nothing can differ. The task ends
-with its worker.
+with its worker. Tasks that shall outlive it are queued and kept in Redis instead (`docket`).
 """

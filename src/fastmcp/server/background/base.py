@@ -23,14 +23,17 @@ class Tasks(Protocol):
 
     async def begin(
         self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int
-    ) -> TaskState:
-        """Begin to serve a request as a task. From now on it can be found.
+    ) -> dict[str, Any]:
+        """Begin to serve a request as a task.
 
         Args:
             call: the request.
             exchange: that it came with; it ends with the answer.
             owner: the principal, or "" for anybody who has the id.
             poll_interval_ms: the pause between two looks that the client is advised to make.
+        Returns:
+            The result to answer with: a task, which can be found from now on; or what its handler
+            asked before anything else (`input_required`), and then there is no task yet.
         Raises:
             McpError: there are too many.
         """

@@ -131,7 +131,7 @@ class DocketTasks:
 
     async def begin(
         self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int
-    ) -> TaskState:
+    ) -> dict[str, Any]:
         now = time.time()
         id = secrets.token_urlsafe(24)
         await self._make_room(id, owner, now)
@@ -153,7 +153,7 @@ class DocketTasks:
 
         await self._line.do(write)
         await self._queue(id, id)
-        return state
+        return state.created()
 
     async def find(self, id: str, owner: str) -> TaskState | None:
         stored = await self._stored(id, owner)
@@ -445,8 +445,8 @@ class _Run:
         self.runner = self.task.exchange.task = asyncio.create_task(self._answer())
 
     async def _answer(self) -> bytes:
-        payload, _ = await self._serve(self._call, self.task.exchange)
-        return payload
+        self.task.announced = True
+        return await self.task.serve(self._call, self._serve)
 
     def changed(self, task: Task, turned: bool) -> None:
         """The task has changed, and is to be written."""

@@ -26,7 +26,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS
 from fastmcp.protocol.tasks import TaskState, TaskStatus
 from fastmcp.server.background.base import Serve
 from fastmcp.server.background.elsewhere import Elsewhere
-from fastmcp.server.background.task import Task, read_outcome
+from fastmcp.server.background.task import Task, asks, read_outcome
 from fastmcp.server.backplane.base import TaskAsked, TaskTold
 from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus, TaskChanged
@@ -100,7 +100,7 @@ class LocalTasks:
 
     async def begin(
         self, call: Call, exchange: Exchange, owner: str, poll_interval_ms: int
-    ) -> TaskState:
+    ) -> dict[str, Any]:
         self._check_room(owner)
         loop = asyncio.get_running_loop()
         elsewhere = self._elsewhere.get(loop)
@@ -112,10 +112,21 @@ class LocalTasks:
         self._tasks[id] = task
         self._timers[id] = loop.call_later(lifetime, self._forget, task)
         self._of_owner[owner] += 1
-        runner = task.exchange.task = spawn(self._run(task, call), self._runners)
+        created = task.state().created()
+        early: list[dict[str, Any]] = []
+        runner = task.exchange.task = spawn(self._run(task, call, early), self._runners)
         # Not in `_run`: a task that is cancelled before its first step runs none of it.
         runner.add_done_callback(lambda _: self._ended(task))
-        return task.state()
+        try:
+            await asyncio.sleep(0)  # its first step: all that it does before it waits for something
+        except asyncio.CancelledError:
+            self._forget(task)  # its client left before it knew of it
+            raise
+        if early:
+            self._forget(task)
+            return early[0]
+        task.announced = True
+        return created
 
     async def find(self, id: str, owner: str) -> TaskState | None:
         task = self._own(id, owner)
@@ -230,10 +241,13 @@ class LocalTasks:
                 "FASTMCP_TASKS_MAX lets it; try again later",
             )
 
-    async def _run(self, task: Task, call: Call) -> None:
+    async def _run(self, task: Task, call: Call, early: list[dict[str, Any]]) -> None:
         assert self._serve is not None, "tasks run while the server's lifespan does"
-        payload, _ = await self._serve(call, task.exchange)
-        self._finish(task, *read_outcome(payload))
+        payload = await task.serve(call, self._serve)
+        if task.announced or not asks(payload):
+            self._finish(task, *read_outcome(payload))
+        else:
+            early.append(msgspec.json.decode(payload)["result"])
 
     def _ended(self, task: Task) -> None:
         """Its coroutine is done, whether or not it ever began."""

@@ -22,12 +22,17 @@ from pydantic import BaseModel, ValidationError
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc
+from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.protocol.negotiation import input_required, retry_params
 from fastmcp.protocol.tasks import FINISHED, TaskState, TaskStatus
+from fastmcp.server.background.base import Serve
 from fastmcp.server.exchange import Exchange
 
-__all__ = ["Task", "TaskExchange", "check_response", "read_outcome"]
+__all__ = ["Task", "TaskExchange", "asks", "check_response", "read_outcome"]
 
+_LATER: Final = 1.0
+"""Seconds until a handler that only wants more time is called again."""
 _KINDS: Final = {
     "elicitation/create": "elicitation",
     "sampling/createMessage": "sampling",
@@ -61,6 +66,7 @@ class Task:
         loop: the event loop it runs on.
         created: when it was made, in seconds since 1970.
         questions: how many it has asked.
+        announced: whether its client knows of it.
         watched: whether somebody wants to hear of its changes.
         size: bytes that its outcome takes.
     """
@@ -81,6 +87,7 @@ class Task:
         self.status: TaskStatus = "working"
         self.loop = asyncio.get_running_loop()
         self.exchange = TaskExchange(self, origin)
+        self.announced = False
         self.watched = False
         self.size = 0
         self._poll_interval_ms = poll_interval_ms
@@ -140,6 +147,33 @@ class Task:
         finally:
             if self._asked.pop(key, None) is not None and not self._asked:
                 self._turn("working")  # whoever asked gave up
+
+    async def serve(self, call: Call, serve: Serve) -> bytes:
+        """Serve its request until that is answered.
+
+        A handler may answer with what it has to know first (`input_required`, basic/patterns/mrtr).
+        Once its client knows of the task, the task asks that as any other question, and calls the
+        handler again with the answers; before, that is the answer to the call (SEP-2663,
+        "Composition with Multi Round-Trip Requests").
+        """
+        while True:
+            payload, _ = await serve(call, self.exchange)
+            if not self.announced or not asks(payload):
+                return payload
+            asked = input_required(msgspec.json.decode(payload)["result"])
+            assert asked is not None
+            if not asked.requests:  # it wants to be called once more, later
+                await asyncio.sleep(_LATER)
+            answers = await asyncio.gather(
+                *(
+                    self.ask(request["method"], request.get("params") or {})
+                    for request in asked.requests.values()
+                )
+            )
+            params = retry_params(
+                call.params, asked, dict(zip(asked.requests, answers, strict=True))
+            )
+            call = Call(call.era, call.version, call.id, call.method, params, call.meta)
 
     def answer(self, responses: dict[str, Any]) -> None:
         """Take what its client answered. Keys that nobody waits for are ignored (SEP-2663,
@@ -227,6 +261,14 @@ def read_outcome(payload: bytes) -> tuple[TaskStatus, bytes, str | None]:
     if isinstance(answer.error, Raw):
         return "failed", bytes(answer.error), msgspec.json.decode(answer.error)["message"]
     return "completed", bytes(cast("Raw", answer.result)), None
+
+
+def asks(payload: bytes) -> bool:
+    """Whether this answer to a request is what its handler has to know first."""
+    if b'"input_required"' not in payload:
+        return False
+    result = msgspec.json.decode(payload).get("result")
+    return isinstance(result, dict) and input_required(cast("dict[str, Any]", result)) is not None
 
 
 def _question(method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ __all__ = ["HANDLERS", "as_task", "notification", "watch"]
 
 
 async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any] | None:
-    """Begin a task for a call and answer with it; None where the call is answered by its result.
+    """Begin a task for a call; the answer, or None where the call is answered by its result.
 
     The server decides, by what the tool says; a client that did not declare the extension in this
     very request is never given a task ("Capability Negotiation").
@@ -34,10 +34,9 @@ async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any
         if config.mode == "required":
             raise tasks_required()
         return None
-    state = await engine.tasks.begin(
+    return await engine.tasks.begin(
         context.call, context.exchange, _owner(context), config.poll_interval_ms
     )
-    return state.created()
 
 
 async def watch(engine: Engine, context: Context, ids: list[str]) -> list[str]:
