@@ -195,6 +195,34 @@ async def test_a_synchronous_function_runs_in_a_thread(mcp: FastMCP):
         assert state["result"]["content"][0]["text"] == "from a thread"
 
 
+async def test_text_that_is_no_text(mcp: FastMCP):
+    """Half a surrogate pair is a question mark: what is kept is read again."""
+
+    @mcp.tool(task=True)
+    async def half() -> str:
+        return "\ud800"
+
+    @mcp.tool(task=True)
+    async def half_asks(ctx: Context) -> None:
+        await ctx.elicit("\ud800", str)
+
+    class Refuses(Middleware):
+        async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+            if context.message.name == "add":
+                raise McpError(-32000, "\ud800")
+            return await call_next(context)
+
+    mcp.add_middleware(Refuses())
+    async with serving(mcp) as client:
+        state = await client.until(await client.begin("half"))
+        assert state["result"]["content"][0]["text"] == "?"
+        state = await client.until(await client.begin("add", {"a": 1, "b": 1}))
+        assert state["error"] == {"code": -32000, "message": "?"}
+        state = await client.until(await client.begin("half_asks"), "input_required")
+        [request] = state["inputRequests"].values()
+        assert request["params"]["message"] == "?"
+
+
 async def test_the_old_hint_means_nothing(mcp: FastMCP):
     async with serving(mcp) as client:
         params = {"name": "plain", "arguments": {}, "task": {"ttl": 60000}}

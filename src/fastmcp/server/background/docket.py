@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -48,6 +48,7 @@ _logger: Final = logging.getLogger("fastmcp.server.tasks")
 _FUNCTION: Final = "fastmcp_task"
 _STUBBORN: Final = 5.0
 """Seconds that cancelled functions have to clean up."""
+_HANDOVER: Final = timedelta(seconds=0.5)
 _AGAIN: Final = 0.5
 """Seconds after which Redis is tried again."""
 T = TypeVar("T")
@@ -113,6 +114,7 @@ class DocketTasks:
         self._watched: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._working: asyncio.Task[None] | None = None
+        self._closing = False
         # docket's types are partly unknown.
         self._docket: Any = None
         self._make_docket: Callable[[], Any] = lambda: Docket(
@@ -134,7 +136,7 @@ class DocketTasks:
     ) -> dict[str, Any]:
         now = time.time()
         id = secrets.token_urlsafe(24)
-        await self._make_room(id, owner, now)
+        await self._check_room(owner, now)
         task = Task(id, owner, poll_interval_ms, self._limits.lifetime, _nobody, Detached(), now)
         state = task.state()
         fields: dict[str, Any] = {
@@ -149,6 +151,9 @@ class DocketTasks:
             pipeline = redis.pipeline(transaction=True)
             pipeline.hset(self._key(id), mapping=fields)
             pipeline.pexpire(self._key(id), state.ttl_ms)
+            for key, _, _ in self._sets(owner):
+                pipeline.zadd(key, {id: now})
+                pipeline.expire(key, int(self._limits.lifetime) + 1)
             await pipeline.execute()
 
         await self._line.do(write)
@@ -216,7 +221,8 @@ class DocketTasks:
         return lambda: None  # all of them read the same Redis
 
     def close(self) -> set[asyncio.Task[Any]]:
-        if self._working is not None and not self._working.cancelling():
+        if self._working is not None and not self._closing:
+            self._closing = True
             self._working.cancel()  # it takes no more, and waits for what it has begun
         return {run.runner for run in self._runs.values() if run.task.status == "working"}
 
@@ -229,22 +235,19 @@ class DocketTasks:
             self._line.when_back(self._look_again)
             self._docket = await stack.enter_async_context(self._make_docket())
             self._docket.register(self._work, names=[_FUNCTION])
+            self._closing = False
             if self._concurrency:
+                # Its end waits for what it has begun.
                 worker = await stack.enter_async_context(self._make_worker(self._docket))
                 self._working = asyncio.create_task(worker.run_forever())
-                stack.push_async_callback(self._stop)
+                stack.callback(self._stop)
             yield
 
-    async def _stop(self) -> None:
+    def _stop(self) -> None:
         """Take no more, and queue anew what runs."""
         self.close()
         for run in list(self._runs.values()):
             run.stop()
-        working, self._working = self._working, None
-        if working is not None:
-            _, late = await asyncio.wait([working], timeout=_STUBBORN)
-            if late:
-                _logger.warning("Tasks do not let themselves be cancelled")
 
     def _look_again(self) -> None:
         """Redis was away, and so were the words that wake."""
@@ -259,26 +262,31 @@ class DocketTasks:
         serve = self._serve
         if stored is None or stored.finished or serve is None:
             return
+        if self._closing:
+            await self._patiently(lambda: self._queue_anew(id))
+            return
         run = _Run(serve, msgspec.json.decode(stored.call, type=Call))
         run.task = self._task(id, stored, run.changed)
+        run.begin()
         self._runs[id] = run
         wake = f"{self._key(id)}:wake"
-        await self._line.hear(wake, lambda _: run.woken.set())
-        run.begin()
         keeping = asyncio.create_task(self._keep(id, run))
         try:
+            await self._line.hear(wake, lambda _: run.woken.set())
+            run.woken.set()  # for what came before it was heard
             left = stored.created + self._limits.lifetime - time.time()
-            _, late = await asyncio.wait([run.runner], timeout=max(0.0, left))
-            if late:
+            if not await run.over(max(0.0, left)):
                 run.stop()
-                await asyncio.wait([run.runner], timeout=_STUBBORN)
+                await run.over(None)
         except asyncio.CancelledError:
             run.stop()
             raise
         finally:
-            keeping.cancel()
             del self._runs[id]
+            run.done = True  # and no cancellation: redis-py may swallow one
+            run.woken.set()
             await self._line.unhear(wake)
+            await keeping
         await self._patiently(lambda: self._settle(id, run))
 
     async def _settle(self, id: str, run: _Run) -> None:
@@ -292,7 +300,7 @@ class DocketTasks:
             again = self._task(id, stored, _nobody)
             again.questions = run.task.questions
             await self._store(again)  # it works, and asks nothing
-            await self._queue(id, f"{id}:{secrets.token_hex(4)}")
+            await self._queue_anew(id)
             return
         await self._leave(id, run.task.owner)
 
@@ -302,23 +310,23 @@ class DocketTasks:
             try:
                 return await work()
             except BackplaneDown:
-                if self._working is None or self._working.cancelling():
+                if self._closing:
                     return None
                 await asyncio.sleep(_AGAIN)
 
     async def _keep(self, id: str, run: _Run) -> None:
         """Write what changes, hand in what is answered, and stop what was cancelled."""
         mail = f"{self._key(id)}:mail"
-        while True:
+        while not run.done:
             await run.woken.wait()
             run.woken.clear()
-            with suppress(BackplaneDown):  # it is looked at again when Redis is back
+            with suppress(McpError):  # Redis is away: it is looked at again when it is back
                 if not await self._store(run.task):
                     run.task.finish("cancelled", None, 0)
                     run.task.exchange.cancel()
                     return
                 while data := await self._line.do(lambda redis: redis.lpop(mail)):
-                    run.task.answer(msgspec.json.decode(cast("bytes", data), type=dict[str, Any]))
+                    run.task.answer(msgspec.json.decode(cast("bytes", data)))
 
     # Redis
 
@@ -364,25 +372,31 @@ class DocketTasks:
         key = self._key(task.id)
         return bool(await self._line.do(lambda redis: redis.eval(_STORE, 1, key, *arguments)))
 
-    async def _queue(self, id: str, key: str) -> None:
-        add = self._docket.add(_FUNCTION, key=key)
+    async def _queue(self, id: str, key: str, when: datetime | None = None) -> None:
+        add = self._docket.add(_FUNCTION, when=when, key=key)
         await self._line.do(lambda _: add(id))
 
-    async def _make_room(self, id: str, owner: str, now: float) -> None:
-        """Count one more that is not over.
+    async def _queue_anew(self, id: str) -> None:
+        """For another process: a little later, when this one takes nothing any more."""
+        soon = datetime.now(UTC) + _HANDOVER
+        await self._queue(id, f"{id}:{secrets.token_hex(4)}", soon)
 
-        Raises:
-            McpError: there are too many.
-        """
+    def _sets(self, owner: str) -> list[tuple[str, int, str]]:
+        """Where tasks that are not over are counted: key, limit, and the setting that says it."""
         limits = self._limits
         sets = [(f"{self._base}:running", limits.running, "FASTMCP_TASKS_MAX")]
         if owner:
-            sets.append((self._of(owner), limits.of_owner, "FASTMCP_TASKS_MAX_PER_OWNER"))
+            key = f"{self._base}:running:{owner}"
+            sets.append((key, limits.of_owner, "FASTMCP_TASKS_MAX_PER_OWNER"))
+        return sets
+
+    async def _check_room(self, owner: str, now: float) -> None:
+        sets = self._sets(owner)
 
         async def count(redis: Any) -> list[int]:
             pipeline = redis.pipeline(transaction=True)
             for key, _, _ in sets:
-                pipeline.zremrangebyscore(key, "-inf", now - limits.lifetime)
+                pipeline.zremrangebyscore(key, "-inf", now - self._limits.lifetime)
                 pipeline.zcard(key)
             return cast("list[int]", await pipeline.execute())
 
@@ -395,25 +409,13 @@ class DocketTasks:
                     "or cancel some of them first, or try again later",
                 )
 
-        async def enter(redis: Any) -> None:
-            pipeline = redis.pipeline(transaction=True)
-            for key, _, _ in sets:
-                pipeline.zadd(key, {id: now})
-                pipeline.expire(key, int(limits.lifetime) + 1)
-            await pipeline.execute()
-
-        await self._line.do(enter)
-
-    def _of(self, owner: str) -> str:
-        return f"{self._base}:running:{owner}"
-
     async def _leave(self, id: str, owner: str) -> None:
         """Count one less."""
 
         async def leave(redis: Any) -> None:
             pipeline = redis.pipeline(transaction=True)
-            pipeline.zrem(f"{self._base}:running", id)
-            pipeline.zrem(self._of(owner), id)
+            for key, _, _ in self._sets(owner):
+                pipeline.zrem(key, id)
             await pipeline.execute()
 
         await self._line.do(leave)
@@ -430,14 +432,17 @@ class _Run:
         task: what runs.
         runner: serves it.
         woken: set when there may be something to write or to take.
+        done: whether there never will be again.
     """
 
+    done = False
     task: Task
     runner: asyncio.Task[bytes]
 
     def __init__(self, serve: Serve, call: Call) -> None:
         self.woken = asyncio.Event()
         self.woken.set()  # answers may lie there already
+        self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._serve = serve
         self._call = call
 
@@ -452,10 +457,22 @@ class _Run:
         """The task has changed, and is to be written."""
         self.woken.set()
 
+    async def over(self, seconds: float | None) -> bool:
+        """Wait for its end, or until it has not let itself be stopped in time."""
+        ends: list[asyncio.Future[Any]] = [self.runner, self._given_up]
+        done, _ = await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
     def stop(self) -> None:
         """Interrupt it, though nobody took it back."""
         if not self.runner.cancelling():
             self.runner.cancel()
+            asyncio.get_running_loop().call_later(_STUBBORN, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self.runner.done():
+            _logger.warning("The task %s does not let itself be cancelled", self.task.id)
+            self._given_up.set_result(None)
 
 
 def _nobody(task: Task, turned: bool) -> None:

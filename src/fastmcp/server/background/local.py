@@ -171,7 +171,7 @@ class LocalTasks:
             return TaskTold(question.ask, True, msgspec.json.encode(task.state()))
         if question.verb == "answer":
             try:
-                task.answer(msgspec.json.decode(question.responses, type=dict[str, Any]))
+                task.answer(msgspec.json.decode(question.responses))
             except McpError as exc:
                 return TaskTold(question.ask, True, wrong=exc.message)
         elif question.verb == "cancel":

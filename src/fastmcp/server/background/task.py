@@ -9,6 +9,7 @@ an answer for that key comes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from fastmcp.server.background.base import Serve
 from fastmcp.server.exchange import Exchange
 
 __all__ = ["Task", "TaskExchange", "asks", "check_response", "read_outcome"]
+
+_logger: Final = logging.getLogger("fastmcp.server.tasks")
 
 _LATER: Final = 1.0
 """Seconds until a handler that only wants more time is called again."""
@@ -107,7 +110,10 @@ class Task:
 
     def state(self) -> TaskState:
         """How it is now."""
-        requests = {key: request for key, (request, _) in self._asked.items()}
+        requests = UNSET
+        if self.status == "input_required":
+            asked = {key: request for key, (request, _) in self._asked.items()}
+            requests = Raw(jsonrpc.sound(jsonrpc.dump(asked)))
         outcome = UNSET if self._outcome is None else Raw(self._outcome)
         return TaskState(
             self.id,
@@ -117,7 +123,7 @@ class Task:
             math.ceil(self._ttl * 1000),
             self._poll_interval_ms,
             UNSET if self._message is None else self._message,
-            Raw(jsonrpc.dump(requests)) if self.status == "input_required" else UNSET,
+            requests,
             outcome if self.status == "completed" else UNSET,
             outcome if self.status == "failed" else UNSET,
         )
@@ -157,7 +163,13 @@ class Task:
         "Composition with Multi Round-Trip Requests").
         """
         while True:
-            payload, _ = await serve(call, self.exchange)
+            try:
+                payload, _ = await serve(call, self.exchange)
+            except Exception:
+                _logger.exception("A task failed in a way that no call may")
+                error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+                return jsonrpc.encode_error(call.id, error)
+            payload = jsonrpc.sound(payload)
             if not self.announced or not asks(payload):
                 return payload
             asked = input_required(msgspec.json.decode(payload)["result"])
