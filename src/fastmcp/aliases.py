@@ -22,6 +22,7 @@ ALIASES: Final[dict[str, tuple[str, str]]] = {
     "fastmcp.tools.tool": ("fastmcp.tools", "2026-11-23"),
     "fastmcp.resources.resource": ("fastmcp.resources", "2026-11-23"),
     "fastmcp.prompts.prompt": ("fastmcp.prompts", "2026-11-23"),
+    "fastmcp.server.tasks": ("fastmcp.utilities.tasks", "2026-11-26"),
 }
 
 

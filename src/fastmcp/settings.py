@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import functools
 import os
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -111,6 +113,32 @@ class Settings(BaseSettings):
     on_disconnect: OnDisconnect = "continue"
     """Whether a client that leaves cancels its running call, in the handshake era."""
 
+    # --- background tasks ------------------------------------------------------------------
+    tasks_lifetime: float = Field(default=24 * 3600.0, gt=0)
+    """A task is cancelled and forgotten so long after it was made, whatever it does."""
+    tasks_retention: float = Field(default=3600.0, gt=0)
+    """How long the outcome of a finished task is kept."""
+    tasks_max: int = Field(default=1000, ge=0)
+    """Tasks that run in this process, of all clients; 0 for no limit, here and in the following."""
+    tasks_max_per_owner: int = Field(default=100, ge=0)
+    """Tasks of one authenticated principal that run in this process."""
+    tasks_max_kept_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    """Of the outcomes of finished tasks together; the oldest are forgotten first."""
+
+    docket_url: SecretStr = SecretStr("memory://")
+    """A Redis through which docket queues the tasks, so that they outlive their process (the extra
+    `tasks`); memory:// runs them in the process that was asked."""
+    docket_name: str = "fastmcp"
+    """Begins the name of the queue; the server's name is the rest of it."""
+    docket_worker_name: str | None = None
+    docket_concurrency: int = Field(default=10, ge=0)
+    """Tasks that a process runs at the same time; 0 leaves them to other processes."""
+    docket_redelivery_timeout: timedelta = timedelta(minutes=5)
+    """A process that was silent for so long is dead: its tasks are run by another."""
+    docket_reconnection_delay: timedelta = timedelta(seconds=5)
+    docket_minimum_check_interval: timedelta = timedelta(milliseconds=50)
+    """These three: seconds, or as ISO 8601 writes them (`PT5M`)."""
+
     # --- HTTP ------------------------------------------------------------------------------
     json_response: bool = False
     stateless_http: bool = False
@@ -191,6 +219,19 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator(
+        "docket_redelivery_timeout",
+        "docket_reconnection_delay",
+        "docket_minimum_check_interval",
+        mode="before",
+    )
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        """pydantic reads the text "300" as no duration."""
+        with suppress(ValueError):
+            return float(value) if isinstance(value, str) else value
+        return value
 
     @field_validator("home")
     @classmethod

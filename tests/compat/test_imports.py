@@ -79,6 +79,8 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.server.middleware.timing": "DetailedTimingMiddleware TimingMiddleware",
     "fastmcp.server.sampling": "SampleStep SamplingResult",
+    "fastmcp.server.tasks": "TaskConfig TaskMeta",
+    "fastmcp.utilities.tasks": "TaskConfig TaskMeta",
     "fastmcp.server.server": "FastMCP",
     "fastmcp.settings": "Settings",
     "fastmcp.telemetry": (

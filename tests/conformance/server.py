@@ -31,6 +31,7 @@ from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ToolError
 from fastmcp.prompts import Message
 from fastmcp.tools import Tool, ToolResult
+from fastmcp.utilities.tasks import TaskConfig
 
 try:
     from fastmcp.server.event_store import EventStore
@@ -351,6 +352,48 @@ async def test_input_required_result_multi_round(ctx: Context) -> str:
 async def test_input_required_result_capabilities(ctx: Context) -> str:
     """Asks only what the client declared that it can answer."""
     return await think(ctx, "What is the capital of France?")
+
+
+# Tools that run as tasks.
+
+
+@mcp.tool(task=True)
+async def slow_compute(seconds: float, label: str = "") -> str:
+    """Takes its time."""
+    await asyncio.sleep(seconds)
+    return f"computed {label}"
+
+
+@mcp.tool(task=TaskConfig(mode="required"))
+async def failing_job() -> str:
+    """Fails after a second."""
+    await asyncio.sleep(1)
+    raise ToolError("This job always fails")
+
+
+@mcp.tool(task=True)
+async def protocol_error_job(ctx: Context) -> str:
+    """Needs a client with roots; for one without, that is an error of the protocol."""
+    return await roots(ctx)
+
+
+class Confirm(BaseModel):
+    confirm: bool = Field(description="Delete it?")
+
+
+@mcp.tool(task=True)
+async def confirm_delete(filename: str, ctx: Context) -> str:
+    """Deletes nothing, once that is confirmed."""
+    return await ask(ctx, f"Delete {filename}?", Confirm)
+
+
+@mcp.tool(task=True)
+async def multi_input(ctx: Context) -> str:
+    """Asks two things at once."""
+    answers = await asyncio.gather(
+        ask(ctx, "What is your name?", Name), ask(ctx, "Go on?", Confirm)
+    )
+    return "; ".join(answers)
 
 
 # Tools that change the lists.

@@ -92,6 +92,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     ),
     "redis": ("fastmcp.server.backplane.redis_line",),
     "opentelemetry": ("fastmcp.utilities.tracing", "fastmcp.telemetry"),
+    "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
     "anyio": (),

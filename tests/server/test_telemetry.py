@@ -333,15 +333,14 @@ async def test_an_error_of_the_protocol(spans: Spans, version: str):
     assert not span.events
 
 
-async def test_arguments_that_an_error_quotes(spans: Spans, version: str):
+async def test_arguments_that_do_not_fit_are_not_told(spans: Spans, version: str):
     mcp = server()
     mcp.add_middleware(Middleware())
     async with serving(version, mcp) as wire:
         wire.validate = False
         secret = {"name": "plead", "arguments": {"what": ["hunter2"]}}
-        answer = await wire.request("prompts/get", secret)
+        await wire.request("prompts/get", secret)
     span = spans.server("prompts/get")
-    assert "hunter2" in answer.error["message"]
     assert failure(span) == (StatusCode.ERROR, "-32602", "-32602")
     assert "hunter2" not in span.to_json()
 

@@ -22,7 +22,14 @@ CLIENT_INFO = {"name": "peer", "version": "1.0"}
 HANDSHAKE = ("2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS = "2026-07-28"
 META = "io.modelcontextprotocol/"
-_NAME_FIELD = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAME_FIELD = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 _SECONDS = 20.0
 
 App = Callable[..., Any]

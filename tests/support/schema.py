@@ -1,10 +1,10 @@
 """Every message a test sees on the wire is judged by the JSON schema of its version.
 
-The five published schemas lie in `spec/`. They name their parts regularly, and this module leans
-on that: a request or notification definition holds the method as a constant, the result of
-`XRequest` is `XResult`, and `ClientRequest`, `ServerRequest` ... say who may send what. So the
-right definition is found from the message itself, its version and its direction; a response needs
-the method that it answers.
+The five published schemas lie in `spec/`, and beside them one of the tasks extension, which has
+none. They name their parts regularly, and this module leans on that: a request or notification
+definition holds the method as a constant, the result of `XRequest` is `XResult`, and
+`ClientRequest`, `ServerRequest` ... say who may send what. So the right definition is found from
+the message itself, its version and its direction; a response needs the method that it answers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,21 @@ class SchemaViolation(AssertionError):
 
 @cache
 def _document(version: str) -> dict[str, Any]:
-    return json.loads((SPEC / f"schema-{version}.json").read_text())
+    document = json.loads((SPEC / f"schema-{version}.json").read_text())
+    if version == STATELESS:
+        _extend(document["$defs"])
+    return document
+
+
+def _extend(definitions: dict[str, Any]) -> None:
+    """The tasks extension belongs to no schema: its requests join those of the client."""
+    added = json.loads((SPEC / "extension-tasks.json").read_text())["$defs"]
+    definitions.update(added)
+    for name in added:
+        if name.endswith("Request"):
+            definitions["ClientRequest"]["anyOf"].append({"$ref": f"#/$defs/{name}"})
+        elif name.endswith("Notification"):
+            definitions["ServerNotification"]["anyOf"].append({"$ref": f"#/$defs/{name}"})
 
 
 def _root(version: str) -> str:
@@ -180,7 +194,11 @@ def _check_result(
     if method is None:
         return
     result = message["result"]
-    if version == STATELESS and result.get("resultType") not in ("complete", "input_required"):
+    kind = result.get("resultType")
+    if version == STATELESS and kind == "task" and method == "tools/call":
+        check_definition(result, version, "CreateTaskResult")
+        return
+    if version == STATELESS and kind not in ("complete", "input_required"):
         raise SchemaViolation(f"resultType of {method} is {result.get('resultType')!r}")
     name = _result_definition(version, method)
     if result.get("resultType") == "input_required" and method in _MAY_ASK_INPUT:

@@ -25,7 +25,14 @@ LATEST_HANDSHAKE = "2025-11-25"
 STATELESS = schema.STATELESS
 CLIENT_INFO = {"name": "wire", "version": "1.0"}
 BOTH = "application/json, text/event-stream"
-_NAME_FIELD = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAME_FIELD = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 _META = "io.modelcontextprotocol/"
 
 OnRequest = Callable[[dict[str, Any]], dict[str, Any] | Awaitable[dict[str, Any]]]

@@ -73,6 +73,23 @@ async def ask(ctx: Context, question: str) -> str:
     return f"{question}: {getattr(answer, 'data', answer.action)}"
 
 
+@mcp.tool(task=True)
+async def job(seconds: float, tag: str = "") -> str:
+    note("job", "begins", tag)
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        note("job", "cancelled", tag)
+        raise
+    note("job", "ends", tag)
+    return f"job {tag}"
+
+
+@mcp.tool(task=True)
+async def asking_job(ctx: Context, question: str) -> str:
+    return await ask(ctx, question)
+
+
 @mcp.tool
 async def interview(ctx: Context, tag: str = "") -> str:
     """Asks twice, and the model once."""

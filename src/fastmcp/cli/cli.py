@@ -35,6 +35,11 @@ app.command(
 app.command(
     "fastmcp.cli.nginx:nginx", name="nginx", help="Print an nginx configuration for a server."
 )
+tasks = cyclopts.App(name="tasks", help="Background tasks.")
+tasks.command(
+    "fastmcp.cli.tasks:worker", name="worker", help="Run a server's tasks, and serve nobody."
+)
+app.command(tasks)
 app.command("fastmcp.cli.version:version", name="version", help="Versions, for a bug report.")
 
 

@@ -54,6 +54,10 @@ METHODS: Final[dict[str, Row]] = {
     "prompts/get": Row(_BOTH, name_field="name", may_ask=True, hook="on_get_prompt"),
     "completion/complete": Row(_BOTH),
     "subscriptions/listen": Row(_STATELESS),
+    # The tasks extension (protocol/tasks).
+    "tasks/get": Row(_STATELESS, name_field="taskId"),
+    "tasks/update": Row(_STATELESS, name_field="taskId"),
+    "tasks/cancel": Row(_STATELESS, name_field="taskId"),
 }
 
 NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {

@@ -23,6 +23,7 @@ __all__ = [
     "ResourceUpdated",
     "ResourcesChanged",
     "Subscriber",
+    "TaskChanged",
     "ToolsChanged",
 ]
 
@@ -33,6 +34,11 @@ class Subscriber(Protocol):
     @property
     def subscriptions(self) -> Collection[str]:
         """Resource URIs whose updates it asked for."""
+        ...
+
+    @property
+    def task_ids(self) -> Collection[str]:
+        """Background tasks whose changes it asked for."""
         ...
 
 
@@ -80,7 +86,23 @@ class ResourceUpdated(Change, frozen=True):
         return self.uri in subscriber.subscriptions
 
 
-AnyChange: TypeAlias = ToolsChanged | ResourcesChanged | PromptsChanged | ResourceUpdated
+class TaskChanged(Change, frozen=True):
+    """A background task that somebody watches has another status.
+
+    The notification carries the whole task (SEP-2663, "Task Status Notifications"), which only its
+    holder knows: whoever tells a client of it asks for the state then (`features/tasks`).
+    """
+
+    task: str
+    method = "notifications/tasks"
+
+    def concerns(self, subscriber: Subscriber) -> bool:
+        return self.task in subscriber.task_ids
+
+
+AnyChange: TypeAlias = (
+    ToolsChanged | ResourcesChanged | PromptsChanged | ResourceUpdated | TaskChanged
+)
 """The kinds there are; what another process may send."""
 
 Listener: TypeAlias = Callable[[Change], None]

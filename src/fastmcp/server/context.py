@@ -15,7 +15,6 @@ from typing import (
     Any,
     ClassVar,
     Final,
-    Literal,
     Protocol,
     Self,
     TypeVar,
@@ -410,11 +409,16 @@ class Context:
     ) -> None:
         """Tell the client how far the call is; nothing happens where it did not ask for it.
 
+        In a background task it becomes the task's status message, asked for or not.
+
         Args:
             progress: must grow from one call to the next (basic/utilities/progress).
             total: what `progress` reaches at the end, if known.
             message: one line for a person.
         """
+        if self._exchange.task_id is not None:
+            self._exchange.describe(progress, total, message)
+            return
         token = self._call.meta.get(meta.PROGRESS_TOKEN)
         if not isinstance(token, (str, int)) or isinstance(token, bool):
             return
@@ -855,18 +859,21 @@ class Context:
         for change in changes:
             await self._exchange.tell(jsonrpc.encode_notification(change.method))
 
-    # background tasks come with the tasks extension; a call is never one yet
+    # background tasks
 
     @property
-    def is_background_task(self) -> Literal[False]:
-        return False
+    def is_background_task(self) -> bool:
+        """Whether the call runs as a task: its client was answered and comes by to look."""
+        return self._exchange.task_id is not None
 
     @property
-    def task_id(self) -> None:
-        return None
+    def task_id(self) -> str | None:
+        """The task that the call runs as, or None."""
+        return self._exchange.task_id
 
     @property
     def origin_request_id(self) -> str:
+        """The JSON-RPC id of the request that the call came with; a task's as well."""
         return self.request_id
 
 

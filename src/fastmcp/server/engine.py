@@ -24,6 +24,7 @@ from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.methods import HANDSHAKE_METHODS, METHODS, STATELESS_METHODS
 from fastmcp.protocol.request_state import RequestState
 from fastmcp.protocol.versions import Era
+from fastmcp.server.background.base import Tasks
 from fastmcp.server.backplane.workers import Workers
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
@@ -72,6 +73,7 @@ class Engine:
         extensions: what it speaks beside the core protocol: settings by identifier. Whoever serves
             an extension declares it with `declare_extension`.
         telemetry: says whether a request is traced; None if none ever is.
+        tasks: the calls that go on after their answer.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Engine:
         lifespan: RunningLifespan,
         bus: Bus,
         session_state: SessionState,
+        tasks: Tasks,
         mask_error_details: bool,
         client_log_level: str | None,
         page_size: int | None,
@@ -106,6 +109,7 @@ class Engine:
         self.lifespan = lifespan
         self.bus = bus
         self.session_state = session_state
+        self.tasks = tasks
         self.mask_error_details = mask_error_details
         self.client_log_level = client_log_level
         self.page_size = page_size

@@ -39,6 +39,7 @@ class Exchange:
         on_disconnect: what its tool says a client that leaves means, or None where it does not
             say. Only HTTP knows clients that leave one request.
         span: the request's span, or None where nobody traces.
+        task_id: the background task that the request is served as, or None.
     """
 
     transport: ClassVar[TransportName | None] = None
@@ -48,6 +49,7 @@ class Exchange:
     asks: set[asyncio.Future[Any]] | None = None
     rounds: Rounds | None = None
     span: RequestSpan | None = None
+    task_id: str | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None
@@ -74,6 +76,9 @@ class Exchange:
     async def listen(self, subscription: Subscription) -> None:
         """Let the client hear what it subscribed to, until the server or the client ends it."""
         raise NotImplementedError
+
+    def describe(self, progress: float, total: float | None, message: str | None) -> None:
+        """Keep how far the call is, where it is a task that its client looks after."""
 
     async def close_stream(self) -> None:
         """End the response's body but not the handler; the client resumes (2025-11-25)."""

@@ -418,6 +418,7 @@ class _Life:
         self._sessions = sessions
         self._grace = grace
         self._unhear: Callable[[], None] | None = None
+        self._part: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._checking: asyncio.Task[None] | None = None
@@ -440,6 +441,7 @@ class _Life:
             raise
         self._unhear = unhear
         await self._workers.start()
+        self._part = self._engine.tasks.join(self._workers)
         if self._sessions is not None:
             self._sessions.start()
         self._loop = asyncio.get_running_loop()
@@ -448,6 +450,9 @@ class _Life:
         """Leave both."""
         self._loop = None
         try:
+            await self._grace.rest(self._engine.tasks.close())
+            if self._part is not None:
+                self._part()
             if self._sessions is not None:
                 self._sessions.stop()
             await self._workers.stop()

@@ -148,9 +148,13 @@ class Shelf(Generic[C]):
 
 
 class View:
-    """What a client sees of a registry: the components that its rules leave enabled."""
+    """What a client sees of a registry: the components that its rules leave enabled.
 
-    __slots__ = ("_dereference", "prompts", "resources", "templates", "tools")
+    Attributes:
+        offers_tasks: whether one of the tools can run as a task.
+    """
+
+    __slots__ = ("_dereference", "offers_tasks", "prompts", "resources", "templates", "tools")
 
     def __init__(
         self,
@@ -165,6 +169,7 @@ class View:
         )
         self.prompts: Shelf[Prompt] = Shelf("prompt", components["prompt"].values(), rules)
         self._dereference = dereference
+        self.offers_tasks = any(tool.task_config.supports_tasks() for tool in self.tools.all())
 
     def match_template(
         self, uri: str, version: str | VersionSpec | None = None

@@ -11,10 +11,11 @@ import importlib.metadata
 import logging
 import math
 import secrets
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
@@ -34,6 +35,9 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.background.base import Tasks
+from fastmcp.server.background.docket import DocketTasks
+from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
@@ -55,13 +59,14 @@ from fastmcp.server.state import SessionState, StateBackend
 from fastmcp.server.transports.memory import connect_in_process
 from fastmcp.server.transports.shutdown import Server
 from fastmcp.server.transports.stdio import serve_stdio
-from fastmcp.settings import OnDisconnect, get_settings
+from fastmcp.settings import OnDisconnect, Settings, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
+from fastmcp.utilities.tasks import TaskConfig
 from fastmcp.utilities.tracing import Telemetry
 from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec, coerce_version
@@ -77,7 +82,6 @@ _LATER: Final = {
     "auth": "authorization",
     "providers": "providers",
     "transforms": "transforms",
-    "tasks": "the tasks extension",
 }
 _REMOVED: Final = {
     "host": "Pass it to run_http_async() or run(transport='http', ...), or set FASTMCP_HOST.",
@@ -134,6 +138,7 @@ class FastMCP:
             "cancel". A tool may say otherwise. In the stateless era it always cancels.
         request_state_security: keys and life time of what clients carry between the rounds of a
             call that asks them something; the session keys and the settings by default.
+        tasks: whether tools that do not say so may run as tasks; no by default.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -163,6 +168,7 @@ class FastMCP:
         experimental_capabilities: dict[str, Any] | None = None,
         on_disconnect: OnDisconnect | None = None,
         request_state_security: RequestStateSecurity | None = None,
+        tasks: bool | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -184,12 +190,14 @@ class FastMCP:
             if strict_input_validation is None
             else strict_input_validation
         )
+        self._tasks = bool(tasks)
         self._resource_security = resource_security
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
         self._custom_routes: list[CustomRoute] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
         self.auth = None
+        bus = Bus()
         self._engine = Engine(
             facade=self,
             group=name or "",
@@ -200,8 +208,9 @@ class FastMCP:
             instructions=instructions,
             middleware=list(middleware or ()),
             lifespan=RunningLifespan(self._enter_lifespan),
-            bus=Bus(),
+            bus=bus,
             session_state=SessionState(session_state_store),
+            tasks=_tasks(bus, settings, name or ""),
             mask_error_details=(
                 settings.mask_error_details if mask_error_details is None else mask_error_details
             ),
@@ -311,6 +320,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
         max_concurrency: int | None = None,
@@ -330,6 +340,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
         max_concurrency: int | None = None,
@@ -356,6 +367,8 @@ class FastMCP:
                 return annotation if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            task: True, or a `TaskConfig`: whether clients that know tasks are answered with one;
+                what `FastMCP(tasks=...)` says by default.
             timeout: seconds a call may take.
             run_in_thread: False runs a synchronous function on the event loop.
             max_concurrency: how many calls may run at the same time; the others wait in order.
@@ -375,6 +388,8 @@ class FastMCP:
         added = tool if isinstance(tool, Tool) else tool_decoration.component(tool)
         if self._strict and not added.strict:
             added = added.model_copy(update={"strict": True})
+        if self._tasks and "task_config" not in added.model_fields_set:
+            added = added.model_copy(update={"task_config": TaskConfig()})
         return self._registry.add(added)
 
     @property
@@ -615,6 +630,10 @@ class FastMCP:
         """The tools that clients see."""
         return await self._engine.inside(tools.components, run_middleware)
 
+    async def get_tasks(self) -> Sequence[Tool]:
+        """The tools that can run as tasks."""
+        return [tool for tool in await self.list_tools() if tool.task_config.supports_tasks()]
+
     async def list_resources(self, *, run_middleware: bool = True) -> Sequence[Resource]:
         """The resources that clients see."""
         return await self._engine.inside(resources.components, run_middleware)
@@ -853,6 +872,30 @@ class FastMCP:
         if server.terminated:
             raise SystemExit(0)
 
+    async def run_tasks_async(self) -> None:
+        """Run the background tasks that other processes of this server were asked for, and serve
+        nobody, until SIGTERM or SIGINT; then those that run have the grace time of calls.
+
+        Raises:
+            RuntimeError: nobody else's tasks could be found: FASTMCP_DOCKET_URL names no Redis.
+        """
+        settings = get_settings()
+        if isinstance(self._engine.tasks, LocalTasks):
+            raise RuntimeError(
+                "Without FASTMCP_DOCKET_URL=redis://... a task runs in the process that was asked "
+                "for it, and no other can"
+            )
+        configure_logging()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError):  # Windows interrupts the loop itself
+                loop.add_signal_handler(number, stop.set)
+        async with self._engine.lifespan.use():
+            await stop.wait()
+            if rest := self._engine.tasks.close():
+                await asyncio.wait(rest, timeout=settings.http_shutdown_grace)
+
     def http_app(
         self,
         path: str | None = None,
@@ -978,8 +1021,13 @@ class FastMCP:
         if get_settings().show_server_banner if show is None else show:
             print_banner(self.name, self.version, transport, url)
 
-    def _enter_lifespan(self) -> AbstractAsyncContextManager[dict[str, Any]]:
-        return (self._lifespan or _NO_LIFESPAN)(self)
+    @asynccontextmanager
+    async def _enter_lifespan(self) -> AsyncGenerator[dict[str, Any]]:
+        async with (
+            (self._lifespan or _NO_LIFESPAN)(self) as value,
+            self._engine.tasks.hold(self._engine.handle),
+        ):
+            yield value
 
 
 async def _no_lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:
@@ -1011,6 +1059,14 @@ def _server_info(
 def _cache_hint(ttl: float | None, scope: CacheScope | None) -> CacheHint:
     members = cache_members(ttl, scope)
     return CacheHint(members.get("ttlMs", 0), members.get("cacheScope", "private"))
+
+
+def _tasks(bus: Bus, settings: Settings, group: str) -> Tasks:
+    """Where background tasks run."""
+    limits = TaskLimits.of(settings)
+    if settings.docket_url.get_secret_value().startswith("memory:"):
+        return LocalTasks(bus, limits)
+    return DocketTasks(bus, limits, settings, group)
 
 
 def _refuse_unknown(others: dict[str, Any]) -> None:

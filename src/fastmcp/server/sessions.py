@@ -137,6 +137,11 @@ class Session:
         self._asked = 0
 
     @property
+    def task_ids(self) -> frozenset[str]:
+        """None: background tasks exist in the stateless era alone."""
+        return _NONE
+
+    @property
     def busy(self) -> bool:
         """Whether something is open at this worker."""
         return bool(self.inflight or self.asks or self.stream)

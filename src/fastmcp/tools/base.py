@@ -24,6 +24,7 @@ from fastmcp.tools.content import Block, block_model, block_wire, has_content, t
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
+from fastmcp.utilities.tasks import TaskConfig, task_config
 from fastmcp.utilities.types import NotSet, NotSetT
 
 __all__ = [
@@ -189,6 +190,7 @@ class Tool(FastMCPComponent):
         on_disconnect: whether a client that leaves cancels the call ("cancel") or not ("continue"),
             in the handshake era; None for the server's policy.
         strict: take arguments without coercion. The server sets it when the tool is added.
+        task_config: whether it may run as a task.
         return_type: the annotation the output schema came from.
     """
 
@@ -205,7 +207,9 @@ class Tool(FastMCPComponent):
     timeout: float | None = None
     on_disconnect: OnDisconnect | None = Field(default=None, exclude=True, repr=False)
     strict: bool = Field(default=False, exclude=True, repr=False)
-    task_config: Any = Field(default=None, exclude=True, repr=False)
+    task_config: TaskConfig = Field(
+        default_factory=lambda: TaskConfig("forbidden"), exclude=True, repr=False
+    )
     return_type: Any = Field(default=None, exclude=True, repr=False)
 
     @field_validator("parameters")
@@ -240,6 +244,11 @@ class Tool(FastMCPComponent):
         if self.output_schema is None:
             return None
         return SchemaCheck(self.output_schema, f"output schema of tool {self.name!r}")
+
+    @field_validator("task_config", mode="before")
+    @classmethod
+    def _is_task_config(cls, value: Any) -> TaskConfig:
+        return task_config(value)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Call the tool.
@@ -413,7 +422,7 @@ class Tool(FastMCPComponent):
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         meta: dict[str, Any] | None = None,
-        task: Any = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,

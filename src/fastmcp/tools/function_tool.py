@@ -26,6 +26,7 @@ from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_
 from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function
+from fastmcp.utilities.tasks import TaskConfig
 from fastmcp.utilities.types import NotSet, NotSetT
 
 __all__ = ["FunctionTool", "ToolMeta", "tool", "tool_decoration"]
@@ -46,7 +47,7 @@ class ToolMeta:
     output_schema: dict[str, Any] | NotSetT | None = NotSet
     annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None
     meta: dict[str, Any] | None = None
-    task: Any = None
+    task: bool | TaskConfig | None = None
     timeout: float | None = None
     auth: Any = None
     run_in_thread: bool | None = None
@@ -113,7 +114,7 @@ class FunctionTool(Tool):
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         meta: dict[str, Any] | None = None,
-        task: Any = None,
+        task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         auth: Any = None,
         run_in_thread: bool | None = None,
@@ -136,7 +137,7 @@ class FunctionTool(Tool):
             output_schema: a JSON Schema, against which results are held; None for none; from the
                 return annotation if not given.
             meta: listed as `_meta`.
-            task: whether the tool may run as a task.
+            task: whether the tool may run as a task; True lets the client's knowledge decide.
             timeout: seconds a call may take.
             auth: checks that decide who may see and call it.
             run_in_thread: False runs a synchronous function on the event loop.
@@ -194,6 +195,8 @@ class FunctionTool(Tool):
         annotations = facts.annotations
         if isinstance(annotations, dict):
             annotations = mcp_types.ToolAnnotations.model_validate(annotations)
+        # Set only where it was said: what was not is the server's to decide (`FastMCP(tasks=...)`).
+        said: dict[str, Any] = {} if facts.task is None else {"task_config": facts.task}
         return cls(
             name=name,
             version=cast("str | None", facts.version),
@@ -207,7 +210,6 @@ class FunctionTool(Tool):
             output_schema=schema,
             annotations=annotations,
             timeout=facts.timeout,
-            task_config=facts.task,
             return_type=function.returns,
             fn=function.fn,
             function=function,
@@ -215,6 +217,7 @@ class FunctionTool(Tool):
             run_in_thread=in_thread,
             max_concurrency=limit,
             on_disconnect=facts.on_disconnect,
+            **said,
         )
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
@@ -308,7 +311,7 @@ def tool(
     output_schema: dict[str, Any] | NotSetT | None = NotSet,
     annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
     meta: dict[str, Any] | None = None,
-    task: Any = None,
+    task: bool | TaskConfig | None = None,
     timeout: float | None = None,
     auth: Any = None,
     run_in_thread: bool = True,

@@ -10,7 +10,7 @@ It speaks the domain and never the wire, so no implementation reads JSON-RPC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -38,6 +38,8 @@ __all__ = [
     "Spoke",
     "StreamClosed",
     "TakenBack",
+    "TaskAsked",
+    "TaskTold",
     "Waiting",
     "decode_message",
     "encode_message",
@@ -164,6 +166,42 @@ class Published(msgspec.Struct, frozen=True, tag=True):
     change: AnyChange
 
 
+class TaskAsked(msgspec.Struct, frozen=True, tag=True):
+    """A client came here for a background task that the receiving worker runs.
+
+    Attributes:
+        worker: who asks, and is to be told.
+        ask: what the answer shall carry, so that it finds the way.
+        verb: what is wanted of the task.
+        task: its id.
+        owner: whose the client is.
+        responses: JSON of the client's `inputResponses`, for "answer".
+    """
+
+    worker: str
+    ask: int
+    verb: Literal["find", "answer", "cancel", "watch"]
+    task: str
+    owner: str
+    responses: bytes = b""
+
+
+class TaskTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `TaskAsked`.
+
+    Attributes:
+        ask: of the question.
+        known: whether there is such a task for such an owner.
+        state: JSON of the task's state, for "find".
+        wrong: what is wrong with the client's responses, or "".
+    """
+
+    ask: int
+    known: bool
+    state: bytes = b""
+    wrong: str = ""
+
+
 class Resync(msgspec.Struct, frozen=True, tag=True):
     """Messages may have been missed: what is known of sessions has to be looked up again.
 
@@ -183,6 +221,8 @@ Message: TypeAlias = (
     | TakenBack
     | Waiting
     | Published
+    | TaskAsked
+    | TaskTold
     | Resync
 )
 

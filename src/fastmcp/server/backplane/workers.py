@@ -8,6 +8,7 @@ all of them, and here what comes in is handed round.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from fastmcp.server.backplane.base import Backplane, Message, Receive
@@ -36,9 +37,10 @@ class Workers:
         self._bus = bus
         self._listeners: list[Receive] = []
 
-    def listen(self, receive: Receive) -> None:
-        """Call back with each message of another worker."""
+    def listen(self, receive: Receive) -> Callable[[], None]:
+        """Call back with each message of another worker. Returns the function that ends it."""
         self._listeners.append(receive)
+        return lambda: self._listeners.remove(receive)
 
     async def start(self) -> None:
         """Begin to hear the others, and to be heard."""
@@ -62,5 +64,5 @@ class Workers:
         return await self.backplane.ready()
 
     def _hear(self, message: Message) -> None:
-        for receive in self._listeners:
+        for receive in list(self._listeners):
             receive(message)

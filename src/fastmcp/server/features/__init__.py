@@ -11,6 +11,7 @@ from fastmcp.server.features import (
     prompts,
     resources,
     subscriptions,
+    tasks,
     tools,
 )
 
@@ -23,4 +24,5 @@ HANDLERS: Final[dict[str, Handler]] = {
     **prompts.HANDLERS,
     **completions.HANDLERS,
     **subscriptions.HANDLERS,
+    **tasks.HANDLERS,
 }

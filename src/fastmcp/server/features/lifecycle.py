@@ -13,6 +13,7 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params, unfit_params
+from fastmcp.protocol.tasks import TASKS_EXTENSION
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
@@ -40,8 +41,12 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
         declared["completions"] = {}
     if engine.experimental_capabilities:
         declared["experimental"] = dict(engine.experimental_capabilities)
-    if engine.extensions and context.call.era is Era.STATELESS:
-        declared["extensions"] = dict(engine.extensions)
+    if context.call.era is Era.STATELESS:
+        extensions = dict(engine.extensions)
+        if engine.view(context).offers_tasks:
+            extensions[TASKS_EXTENSION] = {}
+        if extensions:
+            declared["extensions"] = extensions
     return declared
 
 

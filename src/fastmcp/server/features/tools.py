@@ -29,6 +29,7 @@ from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
+from fastmcp.server.features.tasks import as_task
 from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
@@ -78,8 +79,15 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise invalid_params("Invalid params: name must be a string")
     if arguments is None:
         raise invalid_params("Invalid params: arguments must be an object")
+    version = wanted_version(context.call.meta)
+    view = engine.view(context)
+    if view.offers_tasks:
+        tool = view.tools.find(name, version)
+        task = None if tool is None else await as_task(engine, context, tool)
+        if task is not None:
+            return task
     try:
-        result = await call(engine, context, name, arguments, wanted_version(context.call.meta))
+        result = await call(engine, context, name, arguments, version)
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:

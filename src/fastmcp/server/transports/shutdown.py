@@ -86,6 +86,8 @@ class Grace:
         self.seconds = seconds
         self.running: set[asyncio.Task[Any]] = set()
         self.told: list[Callable[[], None]] = []
+        self._begin: Callable[[], None] | None = None
+        self._over = False
 
     def listen(self) -> Callable[[], None]:
         """From now on the wish to stop is heard, on this loop.
@@ -105,13 +107,28 @@ class Grace:
                 loop.call_later(self.seconds, end)
 
         def end() -> None:
+            self._over = True
             for task in [task for task in self.running if task.get_loop() is loop]:
                 task.cancel()
 
+        self._begin, self._over = begin, False
         for key, known in list(_listeners.items()):  # a copy: other threads have servers as well
             if known.loop.is_closed():
                 _listeners.pop(key, None)
         return _listen(_Listener(begin, self.running, end, self.seconds))
+
+    async def rest(self, tasks: AbstractSet[asyncio.Task[Any]]) -> None:
+        """Let what runs beside the calls come to its end, in the time that they have."""
+        if not tasks:
+            return
+        self.running |= tasks
+        if self._over:
+            for task in tasks:
+                task.cancel()
+        elif self._begin is not None:
+            self._begin()
+        await asyncio.wait(tasks, timeout=self.seconds + 1)
+        self.running -= tasks
 
 
 class Server(uvicorn.Server):

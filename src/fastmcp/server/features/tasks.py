@@ -1,0 +1,115 @@
+"""Tasks: the answer to a call that is one, and tasks/get, tasks/update, tasks/cancel (SEP-2663)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastmcp.protocol import jsonrpc
+from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.tasks import TASKS_EXTENSION, tasks_required, unknown_task
+from fastmcp.protocol.versions import Era
+from fastmcp.server.access import owner_of
+from fastmcp.server.bus import TaskChanged
+from fastmcp.server.context import Context
+from fastmcp.server.engine import Engine, Handler
+from fastmcp.tools.base import Tool
+
+__all__ = ["HANDLERS", "as_task", "notification", "watch"]
+
+
+async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any] | None:
+    """Begin a task for a call; the answer, or None where the call is answered by its result.
+
+    The server decides, by what the tool says; a client that did not declare the extension in this
+    very request is never given a task ("Capability Negotiation").
+
+    Raises:
+        McpError: the tool runs as a task only, or there are too many.
+    """
+    config = tool.task_config
+    if context.exchange.task_id is not None or not config.supports_tasks():
+        return None
+    if not _declared(context):
+        if config.mode == "required":
+            raise tasks_required()
+        return None
+    return await engine.tasks.begin(
+        context.call, context.exchange, _owner(context), config.poll_interval_ms
+    )
+
+
+async def watch(engine: Engine, context: Context, ids: list[str]) -> list[str]:
+    """For `subscriptions/listen`: those of the tasks that the client may hear of. From now on their
+    changes are published (`TaskChanged`).
+
+    Raises:
+        McpError: the client did not declare the extension.
+    """
+    _check_declared(context)
+    return [id for id in ids if await engine.tasks.watch(id, _owner(context))]
+
+
+async def notification(engine: Engine, context: Context, change: TaskChanged) -> bytes | None:
+    """For `subscriptions/listen`: what a client is told of a change; None where the task is gone.
+
+    It carries the task as it is now, which may be later than the change.
+    """
+    state = await engine.tasks.find(change.task, _owner(context))
+    if state is None:
+        return None
+    return jsonrpc.encode_notification(change.method, state.to_wire())
+
+
+async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    state = await engine.tasks.find(_task_id(context, params), _owner(context))
+    if state is None:
+        raise unknown_task()
+    return state.to_wire()
+
+
+async def _update(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    id = _task_id(context, params)
+    responses = as_object(params.get("inputResponses"))
+    if responses is None:
+        raise invalid_params("Invalid params: inputResponses must be an object")
+    if not await engine.tasks.answer(id, _owner(context), responses):
+        raise unknown_task()
+    return {}
+
+
+async def _cancel(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    if not await engine.tasks.cancel(_task_id(context, params), _owner(context)):
+        raise unknown_task()
+    return {}
+
+
+def _task_id(context: Context, params: dict[str, Any]) -> str:
+    _check_declared(context)
+    id = params.get("taskId")
+    if not isinstance(id, str):
+        raise invalid_params("Invalid params: taskId must be a string")
+    return id
+
+
+def _declared(context: Context) -> bool:
+    """Whether this request says that its client knows tasks. No handshake-era request can
+    ("Backward Compatibility")."""
+    return context.call.era is Era.STATELESS and context.client_supports_extension(TASKS_EXTENSION)
+
+
+def _check_declared(context: Context) -> None:
+    if not _declared(context):
+        raise tasks_required()
+
+
+def _owner(context: Context) -> str:
+    scope = context.exchange.scope
+    return "" if scope is None else owner_of(scope)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "tasks/get": _get,
+    "tasks/update": _update,
+    "tasks/cancel": _cancel,
+}
