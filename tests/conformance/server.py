@@ -396,6 +396,16 @@ async def multi_input(ctx: Context) -> str:
     return "; ".join(answers)
 
 
+@mcp.tool(task=TaskConfig(mode="required"))
+async def test_tool_with_task(ctx: Context) -> str | InputRequiredResult:
+    """Asks first; with the answer it becomes a task."""
+    name = name_of(ctx)
+    if isinstance(name, InputRequiredResult):
+        return name
+    await asyncio.sleep(0.1)
+    return f"Hello, {name}"
+
+
 # Tools that change the lists.
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from mcp_types import InputRequiredResult
 from starlette.middleware import Middleware as ASGIMiddleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
@@ -107,6 +108,55 @@ def mcp() -> FastMCP:
         return [getattr(name, "data", ""), str(thought.text), str(roots[0].uri)]
 
     return mcp
+
+
+# handlers that return their questions
+
+
+def name_wanted(state: str) -> InputRequiredResult:
+    params = {"message": "Name?", "requestedSchema": {"type": "object", "properties": {}}}
+    request = {"method": "elicitation/create", "params": params}
+    return InputRequiredResult.model_validate(
+        {"inputRequests": {"name": request}, "requestState": state}
+    )
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_handler_that_returns_its_questions(mcp: FastMCP, no_leaks: None, before: bool):
+    """At once: then the call is answered with them, and becomes a task later. Or after it has
+    waited for something: then it is a task already, and they are the task's."""
+
+    @mcp.tool(task=True)
+    async def guard(ctx: Context, greeting: str) -> str | InputRequiredResult:
+        if not before:
+            await asyncio.sleep(0)
+        if ctx.input_responses is None or "name" not in ctx.input_responses:
+            return name_wanted("first")
+        if ctx.request_state == "first":
+            await asyncio.sleep(0)
+            return name_wanted("second")
+        await asyncio.sleep(0)
+        return f"{greeting} {ctx.input_responses['name'].content['name']} {ctx.request_state}"
+
+    answer = {"action": "accept", "content": {"name": "Ann"}}
+    async with serving(mcp) as client:
+        params = {"name": "guard", "arguments": {"greeting": "Hello"}}
+        result = (await client.request("tools/call", params)).result
+        if before:
+            assert result["resultType"] == "input_required"
+            assert "taskId" not in result
+            retry = {"inputResponses": {"name": answer}, "requestState": result["requestState"]}
+            result = (await client.request("tools/call", {**params, **retry})).result
+        keys: set[str] = set()
+        for _ in range(1 if before else 2):
+            state = await client.until(result["taskId"], "input_required")
+            (key,) = state["inputRequests"]
+            assert "requestState" not in state
+            keys.add(key)
+            await client.update(result["taskId"], **{key: answer})
+        assert len(keys) == (1 if before else 2), "no key is used twice"
+        state = await client.until(result["taskId"])
+        assert state["result"]["content"][0]["text"] == "Hello Ann second"
 
 
 # what a task is

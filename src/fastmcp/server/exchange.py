@@ -57,6 +57,11 @@ class Exchange:
         self.session = session
         self.scope = scope
 
+    @property
+    def answered(self) -> bool:
+        """Whether the client has had its answer already: that the call is a task."""
+        return False
+
     async def emit(self, message: bytes) -> bool:
         """Put one message on this request's own stream.
 

@@ -4,7 +4,8 @@ Instead of awaiting an answer, a handler may return an `InputRequiredResult`, an
 with the answers in `ctx.input_responses` and with what it gave as `request_state` in
 `ctx.request_state`. In the stateless era that is what the protocol does by itself: nothing waits
 on the server meanwhile (2026-07-28, basic/patterns/mrtr). In the handshake era the client is
-asked right away, on the call's own stream, and the handler called anew here.
+asked right away, on the call's own stream, and the handler called anew here; and so it is in a
+background task, where the questions are the task's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 import mcp_types
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.exceptions import McpError
@@ -40,10 +42,13 @@ from fastmcp.server.access import owner_of
 from fastmcp.server.asking import lacking
 from fastmcp.server.context import Context
 
-__all__ = ["ask_for", "receive"]
+__all__ = ["ask_for", "opened", "receive"]
 
 _MOST_ROUNDS: Final = 32
 """How often a call in the handshake era may ask: a handler that is never content must end."""
+
+_LATER: Final = 0.2
+"""Seconds until a handler that asks nothing is called again."""
 
 _Answer: TypeAlias = (
     mcp_types.ElicitResult
@@ -67,7 +72,10 @@ def receive(context: Context, state: RequestState | None, call: Call) -> None:
         McpError: an answer to what was asked is none. What was not asked is ignored.
     """
     responses = input_responses(call.params)
-    context.returned_state = None if state is None else state.own
+    if context.exchange.task_id is not None:
+        context.returned_state = call.params.get("requestState")  # see `opened`
+    else:
+        context.returned_state = None if state is None else state.own
     if responses is None:
         return
     answers: dict[str, _Answer] = {}
@@ -89,6 +97,18 @@ def receive(context: Context, state: RequestState | None, call: Call) -> None:
     context.inputs = cast("dict[str, Any]", answers)
 
 
+def opened(context: Context) -> Call:
+    """The request for whoever serves it elsewhere: with what its handler gave as `request_state`,
+    and not with what the client carried."""
+    call = context.call
+    if "requestState" not in call.params:
+        return call
+    params = {key: call.params[key] for key in call.params if key != "requestState"}
+    if context.returned_state is not None:
+        params["requestState"] = context.returned_state
+    return msgspec.structs.replace(call, params=params)
+
+
 async def ask_for(
     context: Context, result: dict[str, Any], enter: Callable[[], Awaitable[dict[str, Any]]]
 ) -> dict[str, Any]:
@@ -104,12 +124,17 @@ async def ask_for(
     Raises:
         McpError: the client cannot be asked this, or not here.
     """
-    if context.call.era is Era.STATELESS:
-        return _sealed(context, result)
+    exchange = context.exchange
+    if context.call.era is Era.STATELESS and not exchange.answered:
+        # A call that may become a task is served as one, and what it answers is answered by the
+        # call that it was: there it is sealed.
+        return result if exchange.task_id is not None else _sealed(context, result)
     for _ in range(_MOST_ROUNDS):
         if result.get("resultType") != INPUT_REQUIRED:
             return result
         requests = _requests(context, result)
+        if not requests:  # it only wants to be called again, later
+            await asyncio.sleep(_LATER)
         answers = await _ask_all(context, requests)
         context.inputs = {
             key: _validated(requests[key][0], answer) for key, answer in answers.items()

@@ -75,33 +75,6 @@ async def test_what_is_asked_at_once_comes_before_the_task(no_leaks: None):
         assert (result["name"], result["state"]) == ("Ann", "sealed")
 
 
-async def test_what_is_asked_later_is_asked_by_the_task(no_leaks: None):
-    rounds: list[dict[str, Any]] = []
-
-    async def handler(params: dict[str, Any]) -> dict[str, Any]:
-        rounds.append(params)
-        await asyncio.sleep(0)
-        if len(rounds) < 3:
-            return {**ASKS, "requestState": f"round {len(rounds)}"}
-        return {"content": []}
-
-    async with running(handler) as tasks:
-        id = (await begin(tasks, arguments={"a": 1}))["taskId"]
-        keys: set[str] = set()
-        for _ in range(2):
-            state = await until(tasks, id, "input_required")
-            [key] = json.loads(bytes(state.input_requests))  # pyright: ignore
-            keys.add(key)
-            assert await tasks.answer(id, "", {key: ANSWER})
-        await until(tasks, id, "completed")
-        assert len(keys) == 2  # though the handler asks under the same one
-    assert rounds[0] == {"arguments": {"a": 1}}
-    assert rounds[1:] == [
-        {**rounds[0], "inputResponses": {"name": ANSWER}, "requestState": f"round {n}"}
-        for n in (1, 2)
-    ]
-
-
 @pytest.mark.parametrize("steps", [0, 1])
 async def test_a_client_that_leaves_before_it_knows_leaves_no_task(steps: int, no_leaks: None):
     async def forever(params: dict[str, Any]) -> dict[str, Any]:

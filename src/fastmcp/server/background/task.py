@@ -25,7 +25,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
-from fastmcp.protocol.negotiation import input_required, retry_params
+from fastmcp.protocol.input_required import INPUT_REQUIRED
 from fastmcp.protocol.tasks import FINISHED, TaskState, TaskStatus
 from fastmcp.server.background.base import Serve
 from fastmcp.server.exchange import Exchange
@@ -34,8 +34,6 @@ __all__ = ["Task", "TaskExchange", "asks", "check_response", "read_outcome"]
 
 _logger: Final = logging.getLogger("fastmcp.server.tasks")
 
-_LATER: Final = 1.0
-"""Seconds until a handler that only wants more time is called again."""
 _KINDS: Final = {
     "elicitation/create": "elicitation",
     "sampling/createMessage": "sampling",
@@ -155,37 +153,14 @@ class Task:
                 self._turn("working")  # whoever asked gave up
 
     async def serve(self, call: Call, serve: Serve) -> bytes:
-        """Serve its request until that is answered.
-
-        A handler may answer with what it has to know first (`input_required`, basic/patterns/mrtr).
-        Once its client knows of the task, the task asks that as any other question, and calls the
-        handler again with the answers; before, that is the answer to the call (SEP-2663,
-        "Composition with Multi Round-Trip Requests").
-        """
-        while True:
-            try:
-                payload, _ = await serve(call, self.exchange)
-            except Exception:
-                _logger.exception("A task failed in a way that no call may")
-                error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-                return jsonrpc.encode_error(call.id, error)
-            payload = jsonrpc.sound(payload)
-            if not self.announced or not asks(payload):
-                return payload
-            asked = input_required(msgspec.json.decode(payload)["result"])
-            assert asked is not None
-            if not asked.requests:  # it wants to be called once more, later
-                await asyncio.sleep(_LATER)
-            answers = await asyncio.gather(
-                *(
-                    self.ask(request["method"], request.get("params") or {})
-                    for request in asked.requests.values()
-                )
-            )
-            params = retry_params(
-                call.params, asked, dict(zip(asked.requests, answers, strict=True))
-            )
-            call = Call(call.era, call.version, call.id, call.method, params, call.meta)
+        """Serve its request, and answer it."""
+        try:
+            payload, _ = await serve(call, self.exchange)
+        except Exception:
+            _logger.exception("A task failed in a way that no call may")
+            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+            return jsonrpc.encode_error(call.id, error)
+        return jsonrpc.sound(payload)
 
     def answer(self, responses: dict[str, Any]) -> None:
         """Take what its client answered. Keys that nobody waits for are ignored (SEP-2663,
@@ -244,6 +219,12 @@ class TaskExchange(Exchange):
         self.task_id = task.id
         self._task = task
 
+    @property
+    def answered(self) -> bool:
+        """Whether its client has the task already. Before, a handler that returns its questions
+        answers the call with them (SEP-2663, "Composition with Multi Round-Trip Requests")."""
+        return self._task.announced
+
     async def emit(self, message: bytes) -> bool:
         return False
 
@@ -279,8 +260,8 @@ def asks(payload: bytes) -> bool:
     """Whether this answer to a request is what its handler has to know first."""
     if b'"input_required"' not in payload:
         return False
-    result = msgspec.json.decode(payload).get("result")
-    return isinstance(result, dict) and input_required(cast("dict[str, Any]", result)) is not None
+    result = jsonrpc.as_object(msgspec.json.decode(payload).get("result"))
+    return result is not None and result.get("resultType") == INPUT_REQUIRED
 
 
 def _question(method: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from fastmcp.server.access import owner_of
 from fastmcp.server.bus import TaskChanged
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.input_required import opened
 from fastmcp.tools.base import Tool
 
 __all__ = ["HANDLERS", "as_task", "notification", "watch"]
@@ -35,7 +36,7 @@ async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any
             raise tasks_required()
         return None
     return await engine.tasks.begin(
-        context.call, context.exchange, _owner(context), config.poll_interval_ms
+        opened(context), context.exchange, _owner(context), config.poll_interval_ms
     )
 
 
