@@ -19,6 +19,8 @@ import jsonschema_rs
 SPEC = Path(__file__).parent / "spec"
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 STATELESS = "2026-07-28"
+EXTENSIONS = ("skills",)
+"""Extensions of the stateless version whose messages are judged too."""
 
 Direction = Literal["client", "server"]
 """Who sent the message."""
@@ -47,7 +49,14 @@ class SchemaViolation(AssertionError):
 
 @cache
 def _document(version: str) -> dict[str, Any]:
-    return json.loads((SPEC / f"schema-{version}.json").read_text())
+    document = json.loads((SPEC / f"schema-{version}.json").read_text())
+    for extension in EXTENSIONS if version == STATELESS else ():
+        added = json.loads((SPEC / f"extension-{extension}.json").read_text())["$defs"]
+        document["$defs"] |= added
+        document["$defs"]["ClientRequest"]["anyOf"] += [
+            {"$ref": f"#/$defs/{name}"} for name in added if name.endswith("Request")
+        ]
+    return document
 
 
 def _root(version: str) -> str:

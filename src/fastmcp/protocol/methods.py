@@ -53,6 +53,10 @@ METHODS: Final[dict[str, Row]] = {
     "prompts/list": Row(_BOTH, cacheable=True, hook="on_list_prompts"),
     "prompts/get": Row(_BOTH, name_field="name", may_ask=True, hook="on_get_prompt"),
     "completion/complete": Row(_BOTH),
+    # The extension io.modelcontextprotocol/skills; a server without skills has none of them.
+    "skills/list": Row(_STATELESS, cacheable=True),
+    "skills/get": Row(_STATELESS, cacheable=True),
+    "resources/directory/read": Row(_STATELESS),
 }
 
 NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {

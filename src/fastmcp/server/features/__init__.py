@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastmcp.server.engine import Handler
-from fastmcp.server.features import completions, lifecycle, prompts, resources, tools
+from fastmcp.server.features import completions, lifecycle, prompts, resources, skills, tools
 
 __all__ = ["HANDLERS"]
 
@@ -15,4 +15,5 @@ HANDLERS: Final[dict[str, Handler]] = {
     **resources.HANDLERS,
     **prompts.HANDLERS,
     **completions.HANDLERS,
+    **skills.HANDLERS,
 }

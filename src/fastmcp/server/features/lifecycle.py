@@ -13,6 +13,7 @@ from fastmcp.protocol import meta
 from fastmcp.protocol.era2025 import initialize_result, read_initialize
 from fastmcp.protocol.era2026 import discover_result
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 
@@ -37,6 +38,8 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
     }
     if engine.completion_handler is not None:
         declared["completions"] = {}
+    if engine.extensions and context.call.era is Era.STATELESS:
+        declared["extensions"] = dict(engine.extensions)
     if engine.experimental_capabilities:
         declared["experimental"] = dict(engine.experimental_capabilities)
     return declared
