@@ -28,11 +28,6 @@ def _sources(engine: Engine, context: Context) -> Iterator[SkillSource]:
     return (p for p in engine.providers.providers if isinstance(p, SkillSource))
 
 
-async def _seen(engine: Engine, context: Context, source: SkillSource, skill: Skill) -> bool:
-    main = await source.get_resource(skill.uri)
-    return main is not None and engine.view(context).resources.admits(main)
-
-
 def _uri(params: dict[str, Any]) -> str:
     uri = params.get("uri")
     if not isinstance(uri, str):
@@ -42,10 +37,12 @@ def _uri(params: dict[str, Any]) -> str:
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Skill] = {}
+    shelf = engine.view(context).resources
     for source in _sources(engine, context):
+        seen = {r.uri for r in await source.list_resources() if shelf.admits(r)}
         for skill in await source.list_skills():
-            if skill.uri not in found and await _seen(engine, context, source, skill):
-                found[skill.uri] = skill
+            if skill.uri in seen:
+                found.setdefault(skill.uri, skill)
     skills, cursor = page(list(found.values()), params, engine.page_size)
     result: dict[str, Any] = {"skills": msgspec.to_builtins(skills)}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -55,7 +52,8 @@ async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict
     uri = _uri(params)
     for source in _sources(engine, context):
         skill = await source.get_skill(uri)
-        if skill is not None and await _seen(engine, context, source, skill):
+        main = await source.get_resource(uri) if skill is not None else None
+        if main is not None and engine.view(context).resources.admits(main):
             return {"skill": msgspec.to_builtins(skill)}
     raise invalid_params(f"No skill is served at {uri!r}", {"uri": uri})
 

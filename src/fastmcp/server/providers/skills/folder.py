@@ -148,12 +148,15 @@ class SkillFolder:
         if plain is None:
             raise FileNotFoundError(path)
         descriptor = os.open(plain, _FLAGS)
-        with open(descriptor, "rb") as file:
+        try:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
                 raise FileNotFoundError(path)
-            # What the system says of the size is not asked: a file may grow while it is read.
-            content = file.read(LARGEST_SKILL + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                # What the system says of the size is not asked: a file may grow meanwhile.
+                content = file.read(LARGEST_SKILL + 1)
+        finally:
+            os.close(descriptor)
         if len(content) > LARGEST_SKILL:
             raise InvalidSkill(f"{path} is larger than {LARGEST_SKILL} bytes")
         return content, facts

@@ -22,7 +22,7 @@ __all__ = ["InvalidSkill", "check", "parse", "split"]
 
 _LARGEST: Final = 64 * 1024
 """Characters; the specification allows a description of 1024 characters."""
-_BLOCK: Final = re.compile(r"---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*(?:\r?\n|\Z)", re.S | re.M)
+_BLOCK: Final = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_NAME: Final = 64
 _LONGEST_DESCRIPTION: Final = 1024

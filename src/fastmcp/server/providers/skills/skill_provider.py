@@ -206,7 +206,8 @@ class SkillFolders(SkillSource):
     def _children(
         self, folder: SkillFolder, segments: Sequence[str]
     ) -> Sequence[DirectoryEntry] | None:
-        head, survey = self._try(folder, folder.head), self._try(folder, folder.survey)
+        head = self._try(folder, folder.head)
+        survey = self._try(folder, folder.survey) if head is not None else None
         directory = "/".join(segments)
         if head is None or survey is None or (segments and directory not in survey.directories):
             return None
