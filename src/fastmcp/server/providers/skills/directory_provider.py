@@ -29,6 +29,7 @@ class SkillsDirectoryProvider(SkillFolders):
             is served as resources and not published by the extension.
         supporting_files: how all other files are found: "template" (by the manifest, and read
             through a template) or "resources" (each is listed).
+        experimental_skills: accepted for compatibility; the extension is served either way.
 
     Raises:
         ValueError: a name that is none, or another word for `supporting_files`.
@@ -40,6 +41,8 @@ class SkillsDirectoryProvider(SkillFolders):
         reload: bool = False,
         main_file_name: str = MAIN_FILE,
         supporting_files: SupportingFiles = "template",
+        *,
+        experimental_skills: bool = False,
     ) -> None:
         super().__init__(main_file_name, supporting_files)
         given = [roots] if isinstance(roots, str | Path) else roots
