@@ -113,8 +113,8 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP": (
         "name instructions version website_url icons middleware lifespan tools providers"
         " on_duplicate mask_error_details dereference_schemas strict_input_validation"
-        " list_page_size resource_security cache_ttl cache_scope session_state_store client_log_level"
-        " experimental_capabilities"
+        " list_page_size resource_security cache_ttl cache_scope session_state_store"
+        " client_log_level experimental_capabilities"
     ),
     "fastmcp:FastMCP.add_provider": "provider namespace",
     "fastmcp:FastMCP.call_tool": "name arguments version run_middleware",
