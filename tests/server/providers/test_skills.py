@@ -299,6 +299,19 @@ async def test_a_skill_in_a_skill_is_one_of_both(root: Path):
     assert {r["uri"]: r["name"] for r in resources}["skill://pdf/tables/SKILL.md"] == "tables"
 
 
+@pytest.mark.parametrize("supporting_files", ["template", "resources"])
+async def test_a_broken_skill_in_a_skill_is_supporting_files(root: Path, supporting_files: str):
+    write(root, "pdf/tables/SKILL.md", b"\xff")
+    write(root, "pdf/tables/more.md", "more")
+    peer = await serving(root, supporting_files=supporting_files)
+    skills = (await peer.request("skills/list")).result["skills"]
+    assert [s["frontmatter"]["name"] for s in skills] == ["refunds", "pdf"]
+    for file in skills[1]["resources"]:
+        assert len(bytes_of(await read(peer, file["uri"]))) == file["size"]
+    inner = await peer.request("resources/directory/read", {"uri": "skill://pdf/tables"})
+    assert uris(inner) == ["skill://pdf/tables/SKILL.md", "skill://pdf/tables/more.md"]
+
+
 async def test_the_first_root_wins(root: Path, tmp_path: Path):
     other = tmp_path / "other"
     write(other, "pdf/SKILL.md", main_of("pdf", "Another"))

@@ -48,6 +48,7 @@ class SkillsDirectoryProvider(SkillFolders):
         given = [roots] if isinstance(roots, str | Path) else roots
         self._roots = [Path(root).expanduser().resolve() for root in given]
         self._reload = reload
+        self._known: Folders = {}
         self._known = self._discover()
         if reload:
             self._seen = self._sign(self._known)
@@ -63,13 +64,12 @@ class SkillsDirectoryProvider(SkillFolders):
         return folders, self._sign(folders)
 
     def _discover(self) -> dict[str, SkillFolder]:
-        known: Folders = getattr(self, "_known", {})
         found: dict[str, SkillFolder] = {}
         for root in self._roots:
             for path, directory in _skills_under(root, self._main_file):
                 if path in found:
                     continue
-                folder = known.get(path)
+                folder = self._known.get(path)
                 if folder is None or folder.directory != directory:
                     folder = SkillFolder(directory, path, self._main_file)
                 found[path] = folder

@@ -99,14 +99,11 @@ class SkillFolders(SkillSource):
         return list(found.values())
 
     async def _get_resource(self, uri: str, version: VersionSpec | None = None) -> Resource | None:
-        place = await self._place(uri)
-        if place is None or not place[1]:
-            return None
-        return await run_in_thread(self._resource, *place)
+        return await self._first(uri, self._resource)
 
     def _resource(self, folder: SkillFolder, segments: Sequence[str]) -> Resource | None:
         head = self._try(folder, folder.head)
-        if head is None:
+        if head is None or not segments:
             return None
         path = "/".join(segments)
         if path == folder.main_file:
@@ -131,12 +128,12 @@ class SkillFolders(SkillSource):
     ) -> ResourceTemplate | None:
         if self._supporting_files != "template":
             return None
-        place = await self._place(uri)
-        if place is None or not place[1]:
-            return None
-        folder = place[0]
-        head = await run_in_thread(self._try, folder, folder.head)
-        return None if head is None else self._template(folder)
+
+        def ask(folder: SkillFolder, segments: Sequence[str]) -> ResourceTemplate | None:
+            head = self._try(folder, folder.head)
+            return self._template(folder) if head is not None and segments else None
+
+        return await self._first(uri, ask)
 
     def _main(self, folder: SkillFolder, head: Head) -> Resource:
         return SkillFileResource(
@@ -193,15 +190,16 @@ class SkillFolders(SkillSource):
         return [entry for entry in entries if entry is not None]
 
     async def get_skill(self, uri: str) -> Skill | None:
-        place = await self._place(uri)
-        if place is None or place[1] != [MAIN_FILE] or self._main_file != MAIN_FILE:
+        if self._main_file != MAIN_FILE:
             return None
-        folder = place[0]
-        return await run_in_thread(self._try, folder, folder.entry)
+
+        def ask(folder: SkillFolder, segments: Sequence[str]) -> Skill | None:
+            return self._try(folder, folder.entry) if segments == [MAIN_FILE] else None
+
+        return await self._first(uri, ask)
 
     async def read_directory(self, uri: str) -> Sequence[DirectoryEntry] | None:
-        place = await self._place(uri)
-        return None if place is None else await run_in_thread(self._children, *place)
+        return await self._first(uri, self._children)
 
     def _children(
         self, folder: SkillFolder, segments: Sequence[str]
@@ -229,18 +227,15 @@ class SkillFolders(SkillSource):
 
     # where things are
 
-    async def _place(self, uri: str) -> tuple[SkillFolder, list[str]] | None:
-        """The innermost skill that a URI lies in, and the rest of its path."""
+    async def _first(self, uri: str, ask: Callable[[SkillFolder, list[str]], T | None]) -> T | None:
+        """What the skill that a URI lies in answers for the rest of its path, on a thread.
+
+        The innermost is asked first; those around it have the same files as supporting ones.
+        """
         if not uri.startswith(SCHEME) or len(uri) > _LONGEST_URI:
             return None
         folders = await self._folders()
-        segments = unquote(uri[len(SCHEME) :]).split("/")
-        deepest = max((path.count("/") for path in folders), default=0) + 1
-        for length in range(min(len(segments), deepest), 0, -1):
-            folder = folders.get("/".join(segments[:length]))
-            if folder is not None:
-                return folder, segments[length:]
-        return None
+        return await run_in_thread(_first, folders, uri, ask)
 
     def _try(self, folder: SkillFolder, ask: Callable[[], T]) -> T | None:
         """What a directory answers, or None; why not is logged the first time."""
@@ -273,6 +268,19 @@ class SkillFolders(SkillSource):
         if seen != self._seen:
             self._seen = seen
             self._changed(ResourcesChanged())
+
+
+def _first(
+    folders: Folders, uri: str, ask: Callable[[SkillFolder, list[str]], T | None]
+) -> T | None:
+    segments = unquote(uri[len(SCHEME) :]).split("/")
+    deepest = max((path.count("/") for path in folders), default=0) + 1
+    for length in range(min(len(segments), deepest), 0, -1):
+        folder = folders.get("/".join(segments[:length]))
+        found = ask(folder, segments[length:]) if folder is not None else None
+        if found is not None:
+            return found
+    return None
 
 
 class SkillProvider(SkillFolders):
