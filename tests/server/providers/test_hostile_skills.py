@@ -305,6 +305,9 @@ async def test_binary_and_half_text(root: Path):
     assert half.result["contents"][0]["blob"] == "aGFsZiD/IHRleHQ="
     own = await peer.request("resources/read", {"uri": "skill://bad/_manifest"})
     assert own.result["contents"][0]["blob"] == "dGhlIHNraWxsJ3Mgb3du"
+    listed = (await peer.request("resources/list")).result["resources"]
+    types = {resource["uri"]: resource["mimeType"] for resource in listed}
+    assert types["skill://bad/_manifest"] == "application/octet-stream"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

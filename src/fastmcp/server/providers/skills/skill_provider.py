@@ -108,7 +108,7 @@ class SkillFolders(SkillSource):
         path = "/".join(segments)
         if path == folder.main_file:
             return self._main(folder, head)
-        if path == MANIFEST and not folder.has(segments):
+        if path == MANIFEST:
             return self._manifest(folder)
         if self._supporting_files == "resources" and folder.has(segments):
             return self._file(folder, path)
@@ -146,6 +146,8 @@ class SkillFolders(SkillSource):
         )
 
     def _manifest(self, folder: SkillFolder) -> Resource:
+        if folder.has([MANIFEST]):  # a file of its own, which has to be what its digest says
+            return self._file(folder, MANIFEST)
         return SkillManifest(
             uri=folder.uri(MANIFEST),
             name=f"{folder.path}/{MANIFEST}",
