@@ -81,6 +81,15 @@ NAMES: dict[str, str] = {
     "fastmcp.server.sampling": "SampleStep SamplingResult",
     "fastmcp.server.tasks": "TaskConfig TaskMeta",
     "fastmcp.utilities.tasks": "TaskConfig TaskMeta",
+    "fastmcp.server.providers": (
+        "AggregateProvider ClaudeSkillsProvider Provider SkillProvider SkillsDirectoryProvider"
+    ),
+    "fastmcp.server.providers.base": "Provider",
+    "fastmcp.server.providers.skills": (
+        "ClaudeSkillsProvider CodexSkillsProvider CopilotSkillsProvider CursorSkillsProvider"
+        " GeminiSkillsProvider GooseSkillsProvider OpenCodeSkillsProvider SkillProvider"
+        " SkillsDirectoryProvider VSCodeSkillsProvider"
+    ),
     "fastmcp.server.server": "FastMCP",
     "fastmcp.settings": "Settings",
     "fastmcp.telemetry": (
@@ -98,6 +107,10 @@ NAMES: dict[str, str] = {
     "fastmcp.utilities.json_schema_type": "json_schema_to_type",
     "fastmcp.utilities.lifespan": "combine_lifespans",
     "fastmcp.utilities.logging": "configure_logging get_logger temporary_log_level",
+    "fastmcp.utilities.skills": (
+        "SkillFile SkillManifest SkillSummary download_skill get_skill_manifest list_skills"
+        " sync_skills"
+    ),
     "fastmcp.utilities.tests": "run_server_async run_server_in_process temporary_settings",
     "fastmcp.utilities.types": "Audio File Image NotSet NotSetT",
     "fastmcp.utilities.versions": "VersionSpec",
@@ -106,11 +119,12 @@ NAMES: dict[str, str] = {
 
 PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP": (
-        "name instructions version website_url icons middleware lifespan tools on_duplicate"
-        " mask_error_details dereference_schemas strict_input_validation list_page_size"
-        " resource_security cache_ttl cache_scope session_state_store client_log_level"
-        " experimental_capabilities"
+        "name instructions version website_url icons middleware lifespan tools providers"
+        " on_duplicate mask_error_details dereference_schemas strict_input_validation"
+        " list_page_size resource_security cache_ttl cache_scope session_state_store"
+        " client_log_level experimental_capabilities"
     ),
+    "fastmcp:FastMCP.add_provider": "provider namespace",
     "fastmcp:FastMCP.call_tool": "name arguments version run_middleware",
     "fastmcp:FastMCP.custom_route": "path methods name include_in_schema",
     "fastmcp:FastMCP.disable": "names keys version tags components",
@@ -193,6 +207,13 @@ PARAMETERS: dict[str, str] = {
     "fastmcp.resources:resource": (
         "uri name version title description icons mime_type tags annotations meta auth security"
     ),
+    "fastmcp.server.providers.skills:ClaudeSkillsProvider": "reload supporting_files",
+    "fastmcp.server.providers.skills:SkillProvider": "skill_path main_file_name supporting_files",
+    "fastmcp.server.providers.skills:SkillsDirectoryProvider": (
+        "roots reload main_file_name supporting_files experimental_skills"
+    ),
+    "fastmcp.utilities.skills:download_skill": "client skill_name target_dir overwrite",
+    "fastmcp.utilities.skills:sync_skills": "client target_dir overwrite",
     "fastmcp.server.dependencies:get_http_headers": "include_all include",
     "fastmcp.server.middleware.error_handling:ErrorHandlingMiddleware": (
         "logger include_traceback error_callback transform_errors"

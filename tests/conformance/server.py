@@ -13,6 +13,7 @@ import json
 import struct
 import sys
 import zlib
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import uvicorn
@@ -30,6 +31,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ToolError
 from fastmcp.prompts import Message
+from fastmcp.server.providers.skills import SkillsDirectoryProvider
 from fastmcp.tools import Tool, ToolResult
 from fastmcp.utilities.tasks import TaskConfig
 
@@ -69,6 +71,7 @@ mcp = FastMCP(
     instructions="A fixture of the official conformance suite.",
     on_duplicate="replace",
     dereference_schemas=False,
+    providers=[SkillsDirectoryProvider(Path(__file__).parent / "skills")],
 )
 
 # Tools with one plain answer. The first listed one must succeed with no arguments.

@@ -22,6 +22,8 @@ from tests.support import node
 
 HERE = Path(__file__).parent
 REVISIONS = ("2025-11-25", "2026-07-28")
+SKILLS = ("sep-2640-skills-enumeration", "sep-2640-skills-manifest", "sep-2640-skills-directory")
+"""Server scenarios of the extension for skills, which are in no requirement set."""
 
 Mode = Literal["server", "client"]
 
@@ -55,6 +57,13 @@ def expected_failures(mode: Mode, revision: str) -> set[str]:
 def examine_server(url: str, revision: str) -> dict[str, Scenario]:
     """All scenarios of a requirement set against a running server."""
     return _run("server", ["--url", url, "--requirements", revision], _SERVER_SECONDS)
+
+
+def examine_extension(url: str, scenario: str) -> Scenario:
+    """One scenario of an extension that the running server has: a check it skips is a problem."""
+    found = _run("server", ["--url", url, "--scenario", scenario], _SERVER_SECONDS)[scenario]
+    found.problems += found.skipped
+    return found
 
 
 def examine_client(revision: str, scenario: str | None = None) -> dict[str, Scenario]:
@@ -99,6 +108,8 @@ def _read(mode: Mode, out: Path) -> dict[str, Scenario]:
         if not checks:
             scenario.problems.append("no checks")
         for check in checks:
+            if check["status"] == "SKIPPED":
+                scenario.skipped.append(f"SKIPPED {check['id']}: {check.get('errorMessage')}")
             if check["status"] in ("FAILURE", "WARNING"):
                 reason = check.get("errorMessage") or check.get("description")
                 details = json.dumps(check.get("details") or {})[:600]

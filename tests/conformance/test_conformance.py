@@ -24,6 +24,14 @@ def test_server(revision: str) -> None:
         assert found["server-stateless"].skipped == []
 
 
+@pytest.mark.timeout(240)
+def test_skills() -> None:
+    with serve(script(suite.HERE / "server.py")) as server:
+        found = [suite.examine_extension(server.url, scenario) for scenario in suite.SKILLS]
+    wrong = suite.verdict({scenario.name: scenario for scenario in found}, set())
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("revision", suite.REVISIONS)
 def test_client(revision: str) -> None:

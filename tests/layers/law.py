@@ -28,6 +28,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.prompts": 2,
     # 3: engines
     "fastmcp.server.*": 3,
+    "fastmcp.server.providers.*": 3,
     "fastmcp.client.*": 3,
     # 4: shores
     "fastmcp.server.transports": 4,
@@ -44,6 +45,7 @@ FLOORS: dict[str, int] = {
     "fastmcp": 6,
     "fastmcp.server": 6,
     "fastmcp.client": 6,
+    "fastmcp.server.providers": 6,
     "fastmcp.dependencies": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
@@ -61,6 +63,7 @@ FACES = {
     "fastmcp.dependencies",
     "fastmcp.types",
     "fastmcp.decorators",
+    "fastmcp.server.providers",
 }
 """Modules whose `__getattr__` may import first-party modules when a name is asked for."""
 
@@ -95,6 +98,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
+    "yaml": ("fastmcp.server.providers.skills.frontmatter",),
     "anyio": (),
     "mcp": (),
 }

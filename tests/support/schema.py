@@ -19,6 +19,8 @@ import jsonschema_rs
 SPEC = Path(__file__).parent / "spec"
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 STATELESS = "2026-07-28"
+EXTENSIONS = ("skills", "tasks")
+"""Extensions of the stateless version whose messages are judged too."""
 
 Direction = Literal["client", "server"]
 """Who sent the message."""
@@ -48,20 +50,14 @@ class SchemaViolation(AssertionError):
 @cache
 def _document(version: str) -> dict[str, Any]:
     document = json.loads((SPEC / f"schema-{version}.json").read_text())
-    if version == STATELESS:
-        _extend(document["$defs"])
+    for extension in EXTENSIONS if version == STATELESS else ():
+        added = json.loads((SPEC / f"extension-{extension}.json").read_text())["$defs"]
+        document["$defs"] |= added
+        for name in added:
+            union = "ClientRequest" if name.endswith("Request") else "ServerNotification"
+            if name.endswith(("Request", "Notification")):
+                document["$defs"][union]["anyOf"].append({"$ref": f"#/$defs/{name}"})
     return document
-
-
-def _extend(definitions: dict[str, Any]) -> None:
-    """The tasks extension belongs to no schema: its requests join those of the client."""
-    added = json.loads((SPEC / "extension-tasks.json").read_text())["$defs"]
-    definitions.update(added)
-    for name in added:
-        if name.endswith("Request"):
-            definitions["ClientRequest"]["anyOf"].append({"$ref": f"#/$defs/{name}"})
-        elif name.endswith("Notification"):
-            definitions["ServerNotification"]["anyOf"].append({"$ref": f"#/$defs/{name}"})
 
 
 def _root(version: str) -> str:

@@ -18,22 +18,26 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fastmcp import Context, FastMCP
+from fastmcp.server.providers.skills import SkillsDirectoryProvider
 from fastmcp.settings import get_settings
 from tests.support import schema
 from tests.support.asgi import HANDSHAKE, META, STATELESS, Live, Peer, settled
 from tests.support.generate import Json, instances, mutated
+from tests.support.locks import ROOT
 
 ALL = (*HANDSHAKE, STATELESS)
-ABLE = {"elicitation": {}, "sampling": {}, "roots": {}}
+SKILLS = ROOT / "tests" / "conformance" / "skills"
+TASKS = "io.modelcontextprotocol/tasks"
+ABLE = {"elicitation": {}, "sampling": {}, "roots": {}, "extensions": {TASKS: {}}}
 NAMES = {
-    "name": ("greet", "ask", "think", "fail", "plain", "letter", "nope"),
+    "name": ("greet", "ask", "think", "fail", "plain", "letter", "job", "nope"),
     "uri": ("data://greeting", "data://u/x", "data://nope"),
 }
 """What requests name: components that are there, and one that is not."""
 
 
 def server() -> FastMCP:
-    mcp = FastMCP("every request")
+    mcp = FastMCP("every request", providers=[SkillsDirectoryProvider(SKILLS)])
 
     @mcp.tool
     def greet(name: str = "you") -> str:
@@ -53,6 +57,11 @@ def server() -> FastMCP:
     @mcp.tool
     def fail() -> int:
         raise ValueError("on purpose")
+
+    @mcp.tool(task=True)
+    async def job(ctx: Context) -> str:
+        await asyncio.sleep(0)
+        return (await ctx.elicit("Name?", str)).action
 
     @mcp.prompt
     def plain() -> str:
@@ -145,6 +154,9 @@ def requests(version: str) -> list[str]:
 
 
 PLAIN: dict[str, dict[str, Any]] = {
+    "tasks/update": {"inputResponses": {}},
+    "skills/get": {"uri": "skill://pdf-processing/SKILL.md"},
+    "resources/directory/read": {"uri": "skill://pdf-processing"},
     "tools/call": {"name": "greet"},
     "resources/read": {"uri": "data://greeting"},
     "resources/subscribe": {"uri": "data://greeting"},
@@ -197,6 +209,13 @@ def headers(peer: Peer, message: Any) -> dict[str, str]:
         method if isinstance(method, str) else None, params if isinstance(params, dict) else None
     )
     return {name: value.encode("ascii", "ignore").decode() for name, value in found.items()}
+
+
+async def begin_task(running: Loop) -> str:
+    """A task that asks for something."""
+    plain = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "job"}}
+    live = await exchange(running, STATELESS, described(plain, STATELESS, False), True)
+    return live.result["taskId"]
 
 
 async def exchange(running: Loop, version: str, message: Any, valid: bool) -> Live:
@@ -257,11 +276,13 @@ def test_every_request(running: Loop, traces: Traces, version: str, method: str)
     definition = schema.methods(version, "ClientRequest")[method]
     if method != "initialize":  # which every peer has said already
         plain = {"jsonrpc": "2.0", "id": 1, "method": method, "params": dict(PLAIN.get(method, {}))}
+        if version == STATELESS and method.startswith("tasks/"):
+            plain["params"]["taskId"] = running.loop.run_until_complete(begin_task(running))
         live = running.loop.run_until_complete(
             exchange(running, version, described(plain, version, False), True)
         )
         answer = live.messages[-1]
-        if method in ABSENT:
+        if method in ABSENT and version != STATELESS:
             assert answer["error"]["code"] == -32601
         else:
             assert "result" in answer or method == "subscriptions/listen", answer

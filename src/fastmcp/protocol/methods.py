@@ -58,6 +58,10 @@ METHODS: Final[dict[str, Row]] = {
     "tasks/get": Row(_STATELESS, name_field="taskId"),
     "tasks/update": Row(_STATELESS, name_field="taskId"),
     "tasks/cancel": Row(_STATELESS, name_field="taskId"),
+    # The extension io.modelcontextprotocol/skills; a server without skills has none of them.
+    "skills/list": Row(_STATELESS, cacheable=True),
+    "skills/get": Row(_STATELESS, cacheable=True),
+    "resources/directory/read": Row(_STATELESS),
 }
 
 NOTIFICATIONS: Final[dict[str, frozenset[Era]]] = {

@@ -33,11 +33,16 @@ from fastmcp.server.exchange import Exchange
 from fastmcp.server.input_required import ask_for, receive
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
-from fastmcp.server.registry import Registry, View
+from fastmcp.server.providers.aggregate import AggregateProvider
+from fastmcp.server.providers.base import Provider
+from fastmcp.server.registry import LIST_CHANGES, Registry, View
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.rounds import Gone, Result, Rounds, Terms, answers_so_far, cannot_go_on
 from fastmcp.server.rounds_elsewhere import SharedRounds
 from fastmcp.server.session_keys import SessionKeys
+from fastmcp.server.skills import EXTENSION as SKILLS
+from fastmcp.server.skills import SETTINGS as SKILLS_SETTINGS
+from fastmcp.server.skills import SkillSource
 from fastmcp.server.state import SessionState
 from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect, get_settings
@@ -66,6 +71,9 @@ class Engine:
         facade: the `FastMCP` object that handlers see as `ctx.fastmcp`.
         group: the name its author gave it, or "": what its workers have in common.
         registry: its components.
+        providers: whom it asks for those it does not have itself, or None.
+        extensions: the settings it announces by the identifier of an extension, in the
+            stateless era.
         server_info: the `Implementation` it calls itself.
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
@@ -103,6 +111,7 @@ class Engine:
         self.facade = facade
         self.group = group
         self.registry = registry
+        self.providers: AggregateProvider | None = None
         self.server_info = server_info
         self.instructions = instructions
         self.middleware = middleware
@@ -162,6 +171,17 @@ class Engine:
         """The components that the client of a call sees."""
         visibility = context.visibility
         return self.registry.view if visibility is None else visibility.view(self.registry)
+
+    def add_provider(self, provider: Provider) -> None:
+        """Ask a provider too, after those that are there."""
+        if self.providers is None:
+            self.providers = AggregateProvider()
+        self.providers.add_provider(provider)
+        if isinstance(provider, SkillSource):
+            self.declare_extension(SKILLS, SKILLS_SETTINGS)
+        provider.listeners = (*provider.listeners, self.bus.publish)
+        for change in LIST_CHANGES.values():
+            self.bus.publish(change())
 
     # the wire
 

@@ -113,18 +113,15 @@ class Shelf(Generic[C]):
         entries: of a list result, by era, made when first asked for.
     """
 
-    __slots__ = ("current", "entries", "versions")
+    __slots__ = ("_kind", "_rules", "current", "entries", "versions")
 
     def __init__(self, kind: ComponentKind, all: Iterable[C], rules: Sequence[VisibilityRule]):
+        self._kind: ComponentKind = kind
+        self._rules = rules
         versions: dict[str, list[C]] = {}
         for component in list(all):  # a tool on a thread may add one meanwhile
-            name = component.identifier
-            visible = True
-            for rule in rules:
-                if rule.matches(kind, name, component):
-                    visible = rule.enable
-            if visible:
-                versions.setdefault(name, []).append(component)
+            if self._enabled(component):
+                versions.setdefault(component.identifier, []).append(component)
         for same_name in versions.values():
             same_name.sort(key=version_sort_key, reverse=True)
         self.versions = versions
@@ -134,6 +131,18 @@ class Shelf(Generic[C]):
     def all(self) -> list[C]:
         """Every version of every component, the lowest of a name first."""
         return [c for same_name in self.versions.values() for c in reversed(same_name)]
+
+    def admits(self, component: C) -> bool:
+        """Whether a provider's component is seen beside these: it is enabled, and none has its
+        name."""
+        return component.identifier not in self.versions and self._enabled(component)
+
+    def _enabled(self, component: C) -> bool:
+        enabled = True
+        for rule in self._rules:
+            if rule.matches(self._kind, component.identifier, component):
+                enabled = rule.enable
+        return enabled
 
     def find(self, name: str, version: str | VersionSpec | None = None) -> C | None:
         """The enabled component of a name: the highest version, or the highest that fits.

@@ -53,6 +53,7 @@ from fastmcp.server.http import (
 from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
 from fastmcp.server.local_provider import LocalProvider
 from fastmcp.server.middleware.middleware import Middleware
+from fastmcp.server.providers.base import Provider
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.state import SessionState, StateBackend
@@ -80,7 +81,6 @@ Transport = Literal["stdio", "http", "sse", "streamable-http"]
 
 _LATER: Final = {
     "auth": "authorization",
-    "providers": "providers",
     "transforms": "transforms",
 }
 _REMOVED: Final = {
@@ -119,6 +119,7 @@ class FastMCP:
         lifespan: an async context manager function of the server; what it yields is
             `ctx.lifespan_context`. It runs once while the server runs, not per session.
         tools: tools, or functions that become tools.
+        providers: where further components come from, see `add_provider`.
         on_duplicate: when a component is added again: "warn" (replace and log, the default),
             "error", "replace" or "ignore".
         mask_error_details: do not tell clients the text of unexpected errors.
@@ -155,6 +156,7 @@ class FastMCP:
         middleware: Sequence[Middleware] | None = None,
         lifespan: LifespanFunction | None = None,
         tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        providers: Sequence[Provider] | None = None,
         on_duplicate: DuplicatePolicy | None = None,
         mask_error_details: bool | None = None,
         dereference_schemas: bool = True,
@@ -225,6 +227,8 @@ class FastMCP:
         self._registry = self._engine.registry
         for item in tools or ():
             self.add_tool(item)
+        for provider in providers or ():
+            self.add_provider(provider)
 
     def __repr__(self) -> str:
         return f"FastMCP({self.name!r})"
@@ -540,6 +544,26 @@ class FastMCP:
         added = prompt if isinstance(prompt, Prompt) else prompt_decoration.component(prompt)
         return self._registry.add(added)
 
+    # providers
+
+    def add_provider(self, provider: Provider, *, namespace: str = "") -> None:
+        """Ask a provider for components that the server does not have itself.
+
+        The server's own come first, then the providers in the order they were added.
+
+        Raises:
+            NotImplementedError: with a namespace; it comes later, with transforms.
+        """
+        if namespace:
+            raise NotImplementedError("add_provider(namespace=...) comes later, with transforms")
+        self._engine.add_provider(provider)
+
+    @property
+    def providers(self) -> list[Provider]:
+        """The providers that are asked, in order."""
+        asked = self._engine.providers
+        return [] if asked is None else list(asked.providers)
+
     # completion, middleware, routes
 
     def completion(self, handler: Any = None) -> Any:
@@ -650,29 +674,25 @@ class FastMCP:
 
     async def get_tool(self, name: str, version: str | VersionSpec | None = None) -> Tool | None:
         """An enabled tool, the highest version that fits; None where there is none."""
-        return self._registry.view.tools.find(name, version)
+        return await self._engine.inside(tools.find, name, version)
 
     async def get_resource(
         self, uri: str, version: str | VersionSpec | None = None
     ) -> Resource | None:
         """An enabled resource; None where there is none."""
-        return self._registry.view.resources.find(str(uri), version)
+        return await self._engine.inside(resources.find, str(uri), version)
 
     async def get_resource_template(
         self, uri: str, version: str | VersionSpec | None = None
     ) -> ResourceTemplate | None:
         """The enabled template with this URI template, or that this URI fits; None otherwise."""
-        exact = self._registry.view.templates.find(uri, version)
-        if exact is not None:
-            return exact
-        matched = self._registry.view.match_template(uri, version)
-        return matched[0] if matched is not None else None
+        return await self._engine.inside(resources.find_template, uri, version)
 
     async def get_prompt(
         self, name: str, version: str | VersionSpec | None = None
     ) -> Prompt | None:
         """An enabled prompt; None where there is none."""
-        return self._registry.view.prompts.find(name, version)
+        return await self._engine.inside(prompts.find, name, version)
 
     async def call_tool(
         self,

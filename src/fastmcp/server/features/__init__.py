@@ -10,6 +10,7 @@ from fastmcp.server.features import (
     lifecycle,
     prompts,
     resources,
+    skills,
     subscriptions,
     tasks,
     tools,
@@ -25,4 +26,5 @@ HANDLERS: Final[dict[str, Handler]] = {
     **completions.HANDLERS,
     **subscriptions.HANDLERS,
     **tasks.HANDLERS,
+    **skills.HANDLERS,
 }

@@ -12,7 +12,7 @@ from fastmcp.protocol.errors import invalid_params, method_not_found, unfit_para
 from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
-from fastmcp.server.registry import View
+from fastmcp.server.features import prompts, resources
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["HANDLERS"]
@@ -36,7 +36,7 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
         )
     except ValidationError as exc:
         raise unfit_params(exc) from None
-    if not _is_known(engine.view(context), reference):
+    if not await _is_known(engine, context, reference):
         raise invalid_params(f"Unknown {_named(reference)}")
     if inspect.iscoroutinefunction(handler):
         answer = await handler(reference, argument, completion_context)
@@ -47,15 +47,14 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
     return {"completion": completion_values(cast("CompletionAnswer", answer))}
 
 
-def _is_known(view: View, reference: Any) -> bool:
+async def _is_known(engine: Engine, context: Context, reference: Any) -> bool:
     """Whether a reference names what this client sees: nothing is suggested for the rest."""
     if isinstance(reference, mcp_types.PromptReference):
-        return view.prompts.find(reference.name) is not None
+        return await prompts.find(engine, context, reference.name) is not None
     uri = str(reference.uri)
     return (
-        view.templates.find(uri) is not None
-        or view.resources.find(uri) is not None
-        or view.match_template(uri) is not None
+        await resources.find_template(engine, context, uri) is not None
+        or await resources.find(engine, context, uri) is not None
     )
 
 

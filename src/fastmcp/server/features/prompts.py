@@ -25,17 +25,19 @@ from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.server.providers.base import Version
 
-__all__ = ["HANDLERS", "components", "get"]
+__all__ = ["HANDLERS", "components", "find", "get"]
 
 _logger: Final = logging.getLogger("fastmcp.server.prompts")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.prompts, context.call.era)
-    if engine.middleware:
+    if engine.middleware or engine.providers is not None:
         entries = view.wire_of(await components(engine, context), context.call.era)
+    else:
+        entries = view.wire(view.prompts, context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
 
@@ -49,11 +51,26 @@ async def components(
         return await engine.through(
             context, "prompts/list", "on_list_prompts", request, _components
         )
-    return engine.view(context).prompts.all()
+    return await _components(engine, context, None)
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Prompt]:
-    return engine.view(context).prompts.all()
+    shelf = engine.view(context).prompts
+    if engine.providers is None:
+        return shelf.all()
+    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_prompts())]
+
+
+async def find(
+    engine: Engine, context: Context, name: str, version: Version = None
+) -> Prompt | None:
+    """The prompt a client sees under a name, the server's own or else a provider's."""
+    shelf = engine.view(context).prompts
+    own = shelf.find(name, version)
+    if own is not None or engine.providers is None:
+        return own
+    provided = await engine.providers.get_prompt(name, version)
+    return provided if provided is not None and shelf.admits(provided) else None
 
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +129,7 @@ async def _run(
     arguments: dict[str, Any] | None,
     version: str | None,
 ) -> PromptResult:
-    prompt = engine.view(context).prompts.find(name, version)
+    prompt = await find(engine, context, name, version)
     if prompt is None:
         raise NotFoundError(f"Unknown prompt: {name!r}")
     try:

@@ -33,17 +33,19 @@ from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.server.providers.base import Version
 
-__all__ = ["HANDLERS", "components", "read", "template_components"]
+__all__ = ["HANDLERS", "components", "find", "find_template", "read", "template_components"]
 
 _logger: Final = logging.getLogger("fastmcp.server.resources")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.resources, context.call.era)
-    if engine.middleware:
+    if engine.middleware or engine.providers is not None:
         entries = view.wire_of(await components(engine, context), context.call.era)
+    else:
+        entries = view.wire(view.resources, context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resources": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -53,9 +55,10 @@ async def _list_templates(
     engine: Engine, context: Context, params: dict[str, Any]
 ) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.templates, context.call.era)
-    if engine.middleware:
+    if engine.middleware or engine.providers is not None:
         entries = view.wire_of(await template_components(engine, context), context.call.era)
+    else:
+        entries = view.wire(view.templates, context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     result: dict[str, Any] = {"resourceTemplates": entries}
     return result if cursor is None else {**result, "nextCursor": cursor}
@@ -70,11 +73,14 @@ async def components(
         return await engine.through(
             context, "resources/list", "on_list_resources", request, _components
         )
-    return engine.view(context).resources.all()
+    return await _components(engine, context, None)
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Resource]:
-    return engine.view(context).resources.all()
+    shelf = engine.view(context).resources
+    if engine.providers is None:
+        return shelf.all()
+    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_resources())]
 
 
 async def template_components(
@@ -90,13 +96,54 @@ async def template_components(
             request,
             _template_components,
         )
-    return engine.view(context).templates.all()
+    return await _template_components(engine, context, None)
 
 
 async def _template_components(
     engine: Engine, context: Context, message: Any
 ) -> Sequence[ResourceTemplate]:
-    return engine.view(context).templates.all()
+    shelf = engine.view(context).templates
+    if engine.providers is None:
+        return shelf.all()
+    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_resource_templates())]
+
+
+async def find(
+    engine: Engine, context: Context, uri: str, version: Version = None
+) -> Resource | None:
+    """The resource a client sees under a URI, the server's own or else a provider's."""
+    shelf = engine.view(context).resources
+    own = shelf.find(uri, version)
+    if own is not None or engine.providers is None:
+        return own
+    provided = await engine.providers.get_resource(uri, version)
+    return provided if provided is not None and shelf.admits(provided) else None
+
+
+async def _match(
+    engine: Engine, context: Context, uri: str, version: Version = None
+) -> tuple[ResourceTemplate, dict[str, Any]] | None:
+    """The template that a URI fits, and its parameters, in the same order."""
+    view = engine.view(context)
+    own = view.match_template(uri, version)
+    if own is not None or engine.providers is None:
+        return own
+    template = await engine.providers.get_resource_template(uri, version)
+    params = template.matches(uri) if template is not None else None
+    if template is None or params is None or not view.templates.admits(template):
+        return None
+    return template, params
+
+
+async def find_template(
+    engine: Engine, context: Context, uri: str, version: Version = None
+) -> ResourceTemplate | None:
+    """The template a client sees that has this text, or that this URI fits."""
+    exact = engine.view(context).templates.find(uri, version)
+    if exact is not None:
+        return exact
+    matched = await _match(engine, context, uri, version)
+    return matched[0] if matched is not None else None
 
 
 async def _read(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -145,13 +192,12 @@ async def _read_message(engine: Engine, context: Context, message: Any) -> Resou
 
 
 async def _run(engine: Engine, context: Context, uri: str, version: str | None) -> ResourceResult:
-    view = engine.view(context)
-    resource = view.resources.find(uri, version)
     try:
+        resource = await find(engine, context, uri, version)
         if resource is not None:
             found: Any = await resource.read()  # an author's own class may return plain text
             return resource.convert_result(found)
-        matched = view.match_template(uri, version)
+        matched = await _match(engine, context, uri, version)
         if matched is not None:
             template, parameters = matched
             found = await template.read(uri, parameters)

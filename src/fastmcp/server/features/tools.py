@@ -31,20 +31,22 @@ from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.paging import page
 from fastmcp.server.features.tasks import as_task
 from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.server.providers.base import Version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.spawning import is_cancelled
 
-__all__ = ["HANDLERS", "call", "components", "headers_mismatch"]
+__all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
 
 _logger: Final = logging.getLogger("fastmcp.server.tools")
 
 
 async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     view = engine.view(context)
-    entries = view.wire(view.tools, context.call.era)
-    if engine.middleware:
+    if engine.middleware or engine.providers is not None:
         entries = view.wire_of(await components(engine, context), context.call.era)
+    else:
+        entries = view.wire(view.tools, context.call.era)
     entries, cursor = page(entries, params, engine.page_size)
     return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
 
@@ -56,11 +58,24 @@ async def components(
     if engine.middleware and run_middleware:
         request = mcp_types.ListToolsRequest()
         return await engine.through(context, "tools/list", "on_list_tools", request, _components)
-    return engine.view(context).tools.all()
+    return await _components(engine, context, None)
 
 
 async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Tool]:
-    return engine.view(context).tools.all()
+    shelf = engine.view(context).tools
+    if engine.providers is None:
+        return shelf.all()
+    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_tools())]
+
+
+async def find(engine: Engine, context: Context, name: str, version: Version = None) -> Tool | None:
+    """The tool a client sees under a name, the server's own or else a provider's."""
+    shelf = engine.view(context).tools
+    own = shelf.find(name, version)
+    if own is not None or engine.providers is None:
+        return own
+    provided = await engine.providers.get_tool(name, version)
+    return provided if provided is not None and shelf.admits(provided) else None
 
 
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +153,8 @@ async def _run(
     engine: Engine, context: Context, name: str, arguments: dict[str, Any], version: str | None
 ) -> ToolResult:
     tool = engine.view(context).tools.find(name, version)
+    if tool is None and engine.providers is not None:
+        tool = await find(engine, context, name, version)
     if tool is None:
         raise NotFoundError(f"Unknown tool: {name!r}")
     if tool.on_disconnect is not None:
