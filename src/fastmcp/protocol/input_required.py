@@ -6,12 +6,12 @@ Source: 2026-07-28, basic/patterns/mrtr.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from fastmcp.protocol.errors import invalid_params
 from fastmcp.protocol.jsonrpc import as_object
 
-__all__ = ["ASKS", "INPUT_REQUIRED", "SINCE", "fits", "input_responses", "required"]
+__all__ = ["ASKS", "INPUT_REQUIRED", "SINCE", "input_responses", "required"]
 
 INPUT_REQUIRED: Final = "input_required"
 
@@ -24,9 +24,6 @@ ASKS: Final = {
 
 SINCE: Final = {"elicitation/create": "2025-06-18"}
 """What may be asked in a version and those that follow; what is not here, in all of them."""
-
-_ACTIONS: Final = ("accept", "decline", "cancel")
-_ROLES: Final = ("user", "assistant")
 
 
 def input_responses(params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -41,27 +38,6 @@ def input_responses(params: Mapping[str, Any]) -> dict[str, Any] | None:
     if responses is None:
         raise invalid_params("Invalid params: inputResponses must be an object")
     return responses
-
-
-def fits(method: str, answer: Any) -> bool:
-    """Whether this can be an answer to a request of that method."""
-    found = as_object(answer)
-    if found is None:
-        return False
-    if method == "elicitation/create":
-        content = found.get("content")
-        return found.get("action") in _ACTIONS and (content is None or isinstance(content, dict))
-    if method == "sampling/createMessage":
-        return (
-            found.get("role") in _ROLES
-            and isinstance(found.get("model"), str)
-            and isinstance(found.get("content"), (dict, list))
-        )
-    roots = found.get("roots")
-    return isinstance(roots, list) and all(
-        isinstance(root, dict) and isinstance(cast("dict[str, Any]", root).get("uri"), str)
-        for root in cast("list[Any]", roots)
-    )
 
 
 def required(method: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from contextlib import suppress
+from typing import Any, Final, cast
 
-import mcp_types
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import (
     INTERNAL_ERROR,
     capability_names,
-    invalid_params,
     missing_capability,
 )
 from fastmcp.protocol.input_required import (
-    ASKS,
     INPUT_REQUIRED,
     SINCE,
-    fits,
     input_responses,
     required,
 )
@@ -39,6 +36,7 @@ from fastmcp.protocol.methods import METHODS
 from fastmcp.protocol.request_state import RequestState, digest, fingerprint
 from fastmcp.protocol.versions import Era
 from fastmcp.server.access import owner_of
+from fastmcp.server.answers import Answer, check_answer, read_answer, read_any
 from fastmcp.server.asking import lacking
 from fastmcp.server.context import Context
 
@@ -49,20 +47,6 @@ _MOST_ROUNDS: Final = 32
 
 _LATER: Final = 0.2
 """Seconds until a handler that asks nothing is called again."""
-
-_Answer: TypeAlias = (
-    mcp_types.ElicitResult
-    | mcp_types.CreateMessageResult
-    | mcp_types.CreateMessageResultWithTools
-    | mcp_types.ListRootsResult
-)
-_ANSWERS: Final[dict[str, TypeAdapter[Any]]] = {
-    "elicitation/create": TypeAdapter(mcp_types.ElicitResult),
-    "sampling/createMessage": TypeAdapter(
-        mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
-    ),
-    "roots/list": TypeAdapter(mcp_types.ListRootsResult),
-}
 
 
 def receive(context: Context, state: RequestState | None, call: Call) -> None:
@@ -78,22 +62,13 @@ def receive(context: Context, state: RequestState | None, call: Call) -> None:
         context.returned_state = None if state is None else state.own
     if responses is None:
         return
-    answers: dict[str, _Answer] = {}
+    answers: dict[str, Answer] = {}
     for key, response in responses.items():
         if state is None:  # nobody knows what was asked; what is no answer at all is none
-            methods = [method for method in ASKS if fits(method, response)]
+            with suppress(ValidationError):
+                answers[key] = read_any(response)
         elif key in state.asked:
-            methods = [state.asked[key][0]]
-        else:
-            continue
-        for method in methods:
-            try:
-                answers[key] = _ANSWERS[method].validate_python(response)
-            except ValidationError:
-                if state is not None:
-                    raise invalid_params(
-                        f"Invalid params: inputResponses[{key!r}] is no result of {method}"
-                    ) from None
+            answers[key] = check_answer(key, state.asked[key][0], response)
     context.inputs = cast("dict[str, Any]", answers)
 
 
@@ -198,7 +173,7 @@ async def _ask_all(
 
 def _validated(method: str, answer: Any) -> Any:
     try:
-        return _ANSWERS[method].validate_python(answer)
+        return read_answer(method, answer)
     except ValidationError as exc:
         raise McpError(
             INTERNAL_ERROR, f"The client answered {method} with something that is no result of it"

@@ -31,7 +31,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.era2026 import complete
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
-from fastmcp.protocol.input_required import ASKS, INPUT_REQUIRED, fits, input_responses
+from fastmcp.protocol.input_required import ASKS, INPUT_REQUIRED, input_responses
 from fastmcp.protocol.jsonrpc import encode_result
 from fastmcp.protocol.request_state import (
     Answer,
@@ -42,6 +42,7 @@ from fastmcp.protocol.request_state import (
     seal_state,
 )
 from fastmcp.server.access import owner_of
+from fastmcp.server.answers import check_answer
 from fastmcp.server.session_keys import SessionKeys
 
 __all__ = [
@@ -442,7 +443,7 @@ class Conversation:
         responses = input_responses(call.params) or {}
         answers = {key: responses[key] for key in self._open if key in responses}
         for key, answer in answers.items():
-            _check(key, self._open[key].method, answer)
+            check_answer(key, self._open[key].method, answer)
         return answers
 
     def give_up(self) -> None:
@@ -472,14 +473,9 @@ def answers_so_far(state: RequestState, call: Call) -> dict[str, Answer]:
     answers = dict(state.answers)
     for key, (method, question) in state.asked.items():
         if key in responses:
-            _check(key, method, responses[key])
+            check_answer(key, method, responses[key])
             answers[key] = Answer(question, responses[key])
     return answers
-
-
-def _check(key: str, method: str, answer: Any) -> None:
-    if not fits(method, answer):
-        raise invalid_params(f"Invalid params: inputResponses[{key!r}] is no result of {method}")
 
 
 def cannot_go_on(why: Gone) -> McpError:

@@ -30,9 +30,10 @@ from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.classify import Call
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.tasks import FINISHED, TaskState
+from fastmcp.server.answers import check_answer
 from fastmcp.server.background.base import Serve
 from fastmcp.server.background.local import TaskLimits
-from fastmcp.server.background.task import Task, check_response, read_outcome
+from fastmcp.server.background.task import Task, read_outcome
 from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.backplane.redis_line import RedisLine, line_at
 from fastmcp.server.backplane.workers import Workers
@@ -173,7 +174,7 @@ class DocketTasks:
             open = msgspec.json.decode(cast("msgspec.Raw", stored.state.input_requests))
         fitting = {key: value for key, value in responses.items() if key in open}
         for key, response in fitting.items():
-            check_response(key, open[key]["method"], response)
+            check_answer(key, open[key]["method"], response)
         if not fitting:
             return True
         mail = f"{self._key(id)}:mail"

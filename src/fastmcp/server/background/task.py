@@ -16,37 +16,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-import mcp_types
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
-from pydantic import BaseModel, ValidationError
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.classify import Call
-from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
-from fastmcp.protocol.input_required import INPUT_REQUIRED
+from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.input_required import ASKS, INPUT_REQUIRED
 from fastmcp.protocol.tasks import FINISHED, TaskState, TaskStatus
+from fastmcp.server.answers import check_answer
 from fastmcp.server.background.base import Serve
 from fastmcp.server.exchange import Exchange
 
-__all__ = ["Task", "TaskExchange", "asks", "check_response", "read_outcome"]
+__all__ = ["Task", "TaskExchange", "asks", "read_outcome"]
 
 _logger: Final = logging.getLogger("fastmcp.server.tasks")
-
-_KINDS: Final = {
-    "elicitation/create": "elicitation",
-    "sampling/createMessage": "sampling",
-    "roots/list": "roots",
-}
-_MODELS: Final[dict[str, tuple[type[BaseModel], ...]]] = {
-    "elicitation/create": (mcp_types.ElicitResult,),
-    "sampling/createMessage": (
-        mcp_types.CreateMessageResult,
-        mcp_types.CreateMessageResultWithTools,
-    ),
-    "roots/list": (mcp_types.ListRootsResult,),
-}
 
 
 class Task:
@@ -142,7 +127,7 @@ class Task:
         if self.finished:
             raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the task was cancelled")
         self.questions += 1
-        key = f"{_KINDS.get(method, 'question')}-{self.questions}"
+        key = f"{ASKS[method]}-{self.questions}"
         future: asyncio.Future[Any] = self.loop.create_future()
         self._asked[key] = (_question(method, params), future)
         self._turn("input_required")
@@ -171,7 +156,7 @@ class Task:
         """
         fitting = {key: value for key, value in responses.items() if key in self._asked}
         for key, response in fitting.items():
-            check_response(key, self._asked[key][0]["method"], response)
+            check_answer(key, self._asked[key][0]["method"], response)
         for key, response in fitting.items():
             _, future = self._asked.pop(key)
             if not future.done():
@@ -267,27 +252,6 @@ def asks(payload: bytes) -> bool:
 def _question(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """One entry of `inputRequests` (basic/patterns/mrtr)."""
     return {"method": method, "params": params} if params else {"method": method}
-
-
-def check_response(key: str, method: str, response: Any) -> None:
-    """Refuse an entry of `inputResponses` that is no answer to its request.
-
-    Raises:
-        McpError: it is none.
-    """
-    wrong = "it is no object"
-    if isinstance(response, dict):
-        for model in _MODELS.get(method, ()):
-            try:
-                model.model_validate(response)
-            except ValidationError as exc:
-                first = exc.errors(include_url=False, include_input=False)[0]
-                wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            else:
-                return
-    raise invalid_params(
-        f"Invalid params: inputResponses[{key!r}] does not answer {method} ({wrong})"
-    )
 
 
 def _moment(seconds: float) -> str:
