@@ -326,3 +326,107 @@ def test_anything_at_all(running: Loop, traces: Traces, version: str) -> None:
         assert not traces.seen, traces.seen
 
     run()
+
+
+RESULTS = {
+    "elicitation/create": "ElicitResult",
+    "sampling/createMessage": "CreateMessageResult",
+    "roots/list": "ListRootsResult",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {"name": "ask"}),
+        ("tools/call", {"name": "think"}),
+        ("prompts/get", {"name": "letter"}),
+        ("resources/read", {"uri": "data://u/x"}),
+    ],
+)
+def test_rounds(running: Loop, traces: Traces, method: str, params: dict[str, Any]) -> None:
+    """What is asked is answered as it should be, or not quite, or not at all."""
+
+    def answer(data: st.DataObject, asked: dict[str, Any]) -> dict[str, Any]:
+        answers = {
+            key: data.draw(instances(STATELESS, RESULTS[request["method"]]))
+            for key, request in asked["inputRequests"].items()
+        }
+        retry: dict[str, Any] = {"inputResponses": answers, "requestState": asked["requestState"]}
+        return data.draw(mutated(retry)) if data.draw(st.integers(0, 3)) == 0 else retry
+
+    @RUNS
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        more: dict[str, Any] = {}
+        for number in range(data.draw(st.integers(1, 5))):
+            message = {
+                "jsonrpc": "2.0",
+                "id": number,
+                "method": method,
+                "params": {**params, **more},
+            }
+            message = described(message, STATELESS, False)
+            live = running.loop.run_until_complete(exchange(running, STATELESS, message, True))
+            assert live.status < 500
+            result = live.response.get("result")
+            if result is None or result["resultType"] == "complete":
+                break
+            more = answer(data, result)
+        running.loop.run_until_complete(no_handler_is_left(running))
+        assert not traces.seen, traces.seen
+
+    run()
+
+
+@pytest.mark.parametrize("method", requests("2024-11-05"))
+def test_every_request_on_a_pipe(running: Loop, traces: Traces, method: str) -> None:
+    """The oldest version, which knows pipes alone."""
+    version = "2024-11-05"
+    definition = schema.methods(version, "ClientRequest")[method]
+    got: dict[Any, dict[str, Any]] = {}
+    changed = asyncio.Event()
+
+    async def deliver(data: bytes) -> None:
+        message = json.loads(data)
+        schema.check(message, version, "server")
+        got[str(message.get("id"))] = message
+        changed.set()
+
+    async def answered(send: Any, message: Any, id: str) -> None:
+        """Send a message, and wait until everything before a ping of this id has been read."""
+        await send(json.dumps(message).encode())
+        await send(json.dumps({"jsonrpc": "2.0", "id": id, "method": "ping"}).encode())
+        async with asyncio.timeout(20):
+            while id not in got:
+                changed.clear()
+                await changed.wait()
+        await settled()
+
+    async def conversation(data: st.DataObject) -> None:
+        async with server().connect_in_process(deliver) as send:
+            info = {"name": "g", "version": "1"}
+            hello = {"protocolVersion": version, "capabilities": ABLE, "clientInfo": info}
+            first = {"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": hello}
+            await answered(send, first, "a")
+            assert got["hello"]["result"]["protocolVersion"] == version
+            for number in range(5):
+                message = named(
+                    data.draw(instances(version, definition)), data.draw(st.integers(0, 41))
+                )
+                message = {"jsonrpc": "2.0", "id": f"m{number}", **message}
+                valid = data.draw(st.booleans())
+                await answered(
+                    send, message if valid else data.draw(mutated(message)), f"p{number}"
+                )
+                if valid and "result" in got.get(f"m{number}", {}):
+                    schema.check(got[f"m{number}"], version, "server", method)
+
+    @settings(RUNS, max_examples=10)
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        got.clear()
+        running.loop.run_until_complete(conversation(data))
+        assert not traces.seen, traces.seen
+
+    run()
