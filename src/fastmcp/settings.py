@@ -190,7 +190,10 @@ class Settings(BaseSettings):
     input_required_hold: float = Field(default=600.0, gt=0)
     """Seconds that a handler which asked its client waits for the answer, in the stateless era."""
     input_required_limit: int = Field(default=100, ge=1)
-    """Such handlers of one principal; beyond, the one that has waited longest is given up."""
+    """Such handlers of one authenticated principal; beyond, the one that has waited longest is
+    given up."""
+    input_required_total: int = Field(default=1000, ge=1)
+    """Such handlers of an application in this process; beyond, likewise."""
     request_state_ttl: float = Field(default=3600.0, gt=0)
     """Seconds that a `requestState` is worth something."""
 

@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.exceptions import McpError
+from fastmcp.server.middleware import Middleware as ServerMiddleware
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.tools import InputRequiredToolResult
 from tests.server.transports.conftest import set_settings
@@ -175,6 +176,11 @@ class Site:
 @pytest.fixture
 def site() -> Site:
     return Site()
+
+
+class Names(AuthenticationBackend):
+    async def authenticate(self, conn: HTTPConnection) -> Any:
+        return AuthCredentials(), SimpleUser(conn.headers["authorization"])
 
 
 # Round by round
@@ -391,11 +397,6 @@ async def test_answers_that_are_none_are_errors_and_lose_nothing(site: Site, bad
     await call.over()
 
 
-class Names(AuthenticationBackend):
-    async def authenticate(self, conn: HTTPConnection) -> Any:
-        return AuthCredentials(), SimpleUser(conn.headers["authorization"])
-
-
 async def test_a_state_belongs_to_its_principal(site: Site):
     app = site.mcp.http_app(middleware=[Middleware(AuthenticationMiddleware, backend=Names())])
     ada, eve = (
@@ -504,10 +505,18 @@ async def test_a_state_expires(site: Site):
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-async def test_a_principal_has_so_many_and_the_oldest_goes_first(site: Site, limit: int):
-    with set_settings(input_required_limit=limit):
-        peer = site.peer()
-    calls = [calling(peer, "interview", greeting=str(n)) for n in range(5)]
+@pytest.mark.parametrize("setting", ["input_required_limit", "input_required_total"])
+async def test_there_are_so_many_and_the_oldest_goes_first(site: Site, setting: str, limit: int):
+    with set_settings(**{setting: limit}):
+        app = site.mcp.http_app(middleware=[Middleware(AuthenticationMiddleware, backend=Names())])
+    ada, other = (
+        Peer(app, STATELESS, capabilities=ABLE, headers={"authorization": name})
+        for name in ("ada", "other")
+    )
+    stranger = calling(other, "interview")
+    if setting == "input_required_limit":
+        await stranger.send()
+    calls = [calling(ada, "interview", greeting=str(n)) for n in range(5)]
     for call in calls:
         await call.send()
     for call in calls[:-limit]:
@@ -515,10 +524,22 @@ async def test_a_principal_has_so_many_and_the_oldest_goes_first(site: Site, lim
         with pytest.raises(AssertionError):
             await call.retry(accept(value="Ada"))
         assert call.error["code"] == -32603
-    for call in calls[-limit:]:
+    for call in [*calls[-limit:], *([stranger] if stranger.live else [])]:
         await call.retry(accept(value="Ada"))
         await call.retry(said("hi"))
         assert "Ada" in text(await call.retry(accept(value="red")))
+        await call.over()
+
+
+async def test_who_is_nobody_in_particular_has_no_limit_of_his_own(site: Site):
+    with set_settings(input_required_limit=1):
+        peer = site.peer()
+    calls = [calling(peer, "look_up") for _ in range(3)]
+    for call in calls:
+        await call.send()
+    for call in calls:
+        await call.retry(accept(value="a"))
+        assert text(await call.retry(accept(value="b"))) == "a b"
         await call.over()
 
 
@@ -533,6 +554,177 @@ async def test_what_waits_counts_as_no_running_request(site: Site):
         await call.retry(said("hi"))
         assert "Ada" in text(await call.retry(accept(value="red")))
         await call.over()
+
+
+# What goes wrong between the turns of a loop
+
+
+async def test_a_handler_that_ends_as_it_asks_is_answered_all_the_same(site: Site):
+    @site.mcp.tool
+    async def hasty(ctx: Context, turns: int) -> str:
+        async def other() -> str:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return "other"
+
+        first = asyncio.create_task(other())
+        asked = asyncio.create_task(ctx.elicit("Name?", str))
+        done, pending = await asyncio.wait({first, asked}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+        return done.pop().result()
+
+    for turns in range(6):
+        call = calling(site.peer(), "hasty", turns=turns)
+        result = await call.send()
+        if result["resultType"] == "input_required":
+            assert text(await call.retry(accept(value="Ada"))) == "other"
+        else:
+            assert text(result) == "other"
+        await call.over()
+
+
+async def test_a_deadline_that_strikes_as_the_question_goes_out(site: Site):
+    @site.mcp.tool
+    async def at_once(ctx: Context) -> str:
+        try:
+            async with asyncio.timeout(0):
+                await ctx.elicit("Name?", str)
+        except TimeoutError:
+            return "too late"
+        return "in time"
+
+    call = calling(site.peer(), "at_once")
+    result = await call.send()
+    if result["resultType"] == "input_required":
+        result = await call.retry(accept(value="Ada"))
+    assert text(result) == "too late"
+    await call.over()
+
+
+async def test_an_answer_that_comes_as_its_question_is_given_up(site: Site):
+    asking: list[asyncio.Task[Any]] = []
+
+    @site.mcp.tool
+    async def gives_up(ctx: Context) -> str:
+        asking.append(asyncio.create_task(ctx.elicit("Name?", str)))
+        await asyncio.wait(asking)
+        return "given up" if asking[0].cancelled() else "answered"
+
+    peer = site.peer()
+    call = calling(peer, "gives_up")
+    asked = await call.send()
+    (key,) = asked["inputRequests"]
+    retry = peer.start(
+        "tools/call",
+        {
+            **call.params,
+            "inputResponses": {key: accept(value="Ada")},
+            "requestState": asked["requestState"],
+        },
+    )
+    asking[0].cancel()  # before the retry's first step, and after its question went out
+    await retry.done()
+    assert text(retry.result) == "given up"
+    await call.over()
+
+
+async def test_what_asks_after_the_call_is_over_is_told_so(site: Site):
+    said: list[str] = []
+
+    @site.mcp.tool
+    async def insists(ctx: Context) -> str:
+        try:
+            await ctx.elicit("Name?", str)
+        finally:
+            try:
+                await ctx.elicit("Please?", str)
+            except Exception as exc:
+                said.append(str(exc))
+        return "never"
+
+    later: list[asyncio.Task[Any]] = []
+
+    @site.mcp.tool
+    async def leaves_one_behind(ctx: Context) -> str:
+        async def ask() -> None:
+            await asyncio.sleep(0)
+            try:
+                await ctx.elicit("Name?", str)
+            except Exception as exc:
+                said.append(str(exc))
+
+        later.append(asyncio.create_task(ask()))
+        return "done"
+
+    with set_settings(input_required_hold=0.02):
+        peer = site.peer()
+    call = calling(peer, "insists")
+    await call.send()
+    await call.over()
+    assert "is over" in said.pop()
+    assert (await peer.call("leaves_one_behind")).text == "done"
+    await asyncio.wait(later)
+    assert "is over" in said.pop()
+
+
+async def test_a_question_of_middleware_makes_no_call_repeatable():
+    paid: list[str] = []
+
+    class Confirm(ServerMiddleware):
+        async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+            await context.fastmcp_context.elicit("Sure?", bool)
+            return await call_next(context)
+
+    mcp = FastMCP("paying", middleware=[Confirm()])
+
+    @mcp.tool
+    async def pay() -> str:
+        paid.append("paid")
+        return "paid"
+
+    peer = Peer(mcp.http_app(), STATELESS, capabilities=ABLE)
+    call = calling(peer, "pay")
+    asked = await call.send()
+    await call.retry(accept(value=True))
+    (key,) = asked["inputRequests"]
+    again = calling(peer, "pay")
+    with pytest.raises(AssertionError):
+        await again.send(
+            inputResponses={key: accept(value=True)}, requestState=asked["requestState"]
+        )
+    assert again.error["code"] == -32603
+    assert paid == ["paid"]
+    await call.over()
+
+
+async def test_a_state_of_another_server_is_none():
+    calls = [
+        calling(
+            Peer(Guarded(name=name).mcp.http_app(), STATELESS, capabilities=ABLE),
+            "book",
+            place="Oslo",
+        )
+        for name in ("one", "two")
+    ]
+    asked = [await call.send() for call in calls]
+    with pytest.raises(AssertionError):
+        await calls[1].send(requestState=asked[0]["requestState"])
+    assert calls[1].error["code"] == -32602
+
+
+async def test_a_state_that_is_too_long_is_its_authors_fault(caplog: pytest.LogCaptureFixture):
+    mcp = FastMCP("long")
+
+    @mcp.tool
+    async def long(ctx: Context) -> Any:
+        return mcp_types.InputRequiredResult(request_state="x" * 1_000_000)
+
+    live = await Peer(mcp.http_app(), STATELESS).call("long")
+    assert live.error["code"] == -32603
+    assert "request_state" in live.error["message"]
 
 
 # The guard pattern
@@ -560,8 +752,8 @@ def required(state: str | None = None, **questions: dict[str, Any]) -> Any:
 class Guarded:
     """Handlers that return their questions."""
 
-    def __init__(self, **options: Any) -> None:
-        self.mcp = FastMCP("guarded", **options)
+    def __init__(self, name: str = "guarded", **options: Any) -> None:
+        self.mcp = FastMCP(name, **options)
         self.states: list[str | None] = []
         mcp = self.mcp
 

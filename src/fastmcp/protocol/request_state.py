@@ -17,11 +17,19 @@ import msgspec
 
 from fastmcp.protocol.errors import invalid_params
 
-__all__ = ["Answer", "RequestState", "digest", "fingerprint", "open_state", "seal_state"]
+__all__ = [
+    "LONGEST_STATE",
+    "Answer",
+    "RequestState",
+    "digest",
+    "fingerprint",
+    "open_state",
+    "seal_state",
+]
 
 _ROUND: Final = ("_meta", "inputResponses", "requestState")
 """Members of the params that belong to one round, and not to the request."""
-_LONGEST: Final = 1024 * 1024
+LONGEST_STATE: Final = 1024 * 1024
 """Characters; a longer one is not decrypted."""
 
 
@@ -70,9 +78,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(_encode(value)).hexdigest()[:32]
 
 
-def fingerprint(method: str, params: Mapping[str, Any]) -> str:
-    """A short name of a request, the same in every round."""
-    return digest([method, {key: params[key] for key in params if key not in _ROUND}])
+def fingerprint(method: str, params: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
+    """A short name of a request, the same in every round; of its `_meta` only the version of the
+    component that it wants is of the request."""
+    own = {key: params[key] for key in params if key not in _ROUND}
+    return digest([method, own, meta.get("fastmcp")])
 
 
 def seal_state(state: RequestState, seal: Callable[[bytes], str]) -> str:
@@ -100,7 +110,7 @@ def open_state(
         McpError: it is no state of this server, or of another principal, another request or
             another time. Whose it is, is not told.
     """
-    raw = unseal(text) if isinstance(text, str) and len(text) <= _LONGEST else None
+    raw = unseal(text) if isinstance(text, str) and len(text) <= LONGEST_STATE else None
     state: RequestState | None = None
     if raw is not None:
         try:

@@ -30,7 +30,7 @@ from fastmcp.exceptions import McpError, ToolError
 from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol import jsonrpc, meta
 from fastmcp.protocol.classify import Call
-from fastmcp.protocol.errors import capability_names, missing_capability
+from fastmcp.protocol.errors import INTERNAL_ERROR, capability_names, missing_capability
 from fastmcp.protocol.input_required import SINCE
 from fastmcp.protocol.methods import METHODS
 from fastmcp.protocol.request_state import Answer
@@ -159,6 +159,7 @@ class Context:
         answers: what an earlier run of this handler was answered, by the question's key.
         again: whether the tool may be run once more, should its client come back too late; None
             where no tool is called: prompts and resources may.
+        over: whether the request has been answered, or never will be.
         inputs: see `input_responses`.
         returned_state: see `request_state`.
     """
@@ -175,6 +176,7 @@ class Context:
         "answers",
         "conversation",
         "inputs",
+        "over",
         "returned_state",
     )
 
@@ -191,6 +193,7 @@ class Context:
         self.again: bool | None = None
         self.answers: Mapping[str, Answer] | None = None
         self.conversation: Conversation | None = None
+        self.over = False
         self.inputs: dict[str, Any] | None = None
         self.returned_state: str | None = None
 
@@ -654,6 +657,8 @@ class Context:
                     f"The client cannot be asked for {method}: it did not declare the "
                     f"{capability_names(missing)} capability"
                 )
+        if self.over:
+            raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the call is over")
         rounds = self._exchange.rounds
         if rounds is None or not METHODS[self._call.method].may_ask:
             answer = await self._exchange.ask(method, params)
@@ -663,7 +668,7 @@ class Context:
                     rounds,
                     self._call,
                     self._exchange,
-                    again=self.again is not False,
+                    again=self._may_run_again,
                     lend=self._lend,
                     answers=self.answers,
                 )
@@ -673,6 +678,11 @@ class Context:
         if not isinstance(answer, dict):
             raise McpError(-32603, f"The client answered {method} with something that is no object")
         return cast("dict[str, Any]", answer)
+
+    def _may_run_again(self) -> bool:
+        """Whether this call may be run once more. Before a tool has said so, its call may not:
+        middleware asks before it is known which it is."""
+        return self.again is not False and (self.again or self._call.method != "tools/call")
 
     @property
     def input_responses(self) -> dict[str, Any] | None:
@@ -693,8 +703,9 @@ class Context:
 
     def _lend(self, call: Call, exchange: Exchange) -> None:
         """From now on this is the request that is served (`server/rounds`)."""
-        if exchange.scope is None:  # it came to another worker
+        if exchange.scope is None:  # it came to another worker, and the answers alone to this one
             exchange.scope = self._exchange.scope
+            call.params = {**self._call.params, **call.params}
         self._call = call
         self._exchange = exchange
 

@@ -149,12 +149,13 @@ class Engine:
         check_extension_id(id)
         self.extensions[id] = settings or {}
 
-    def rounds(self, keys: SessionKeys, workers: Workers | None = None) -> Rounds:
+    def rounds(self, keys: SessionKeys, workers: Workers | None = None, group: str = "") -> Rounds:
         """Where the handlers of one application, or of one pipe, wait for their clients.
 
         Args:
             keys: seal what clients carry, unless the author gave others.
             workers: the other workers, who can be asked what they hold.
+            group: which server; its workers have this in common, and other servers have not.
         """
         settings = get_settings()
         own = self.request_state
@@ -162,10 +163,11 @@ class Engine:
             settings.input_required_hold,
             own.ttl or settings.request_state_ttl,
             settings.input_required_limit,
+            settings.input_required_total,
         )
         if workers is None:
-            return Rounds(own.keys or keys, self.server_info, terms)
-        return SharedRounds(workers, own.keys or keys, self.server_info, terms)
+            return Rounds(own.keys or keys, self.server_info, group, terms)
+        return SharedRounds(workers, own.keys or keys, self.server_info, group, terms)
 
     def view(self, context: Context) -> View:
         """The components that the client of a call sees."""
@@ -227,7 +229,7 @@ class Engine:
                 if hint is not None and context.visibility is not None:
                     hint = CacheHint(hint.ttl_ms)  # what this client sees is not for others
                 complete(result, self.server_info, hint)
-                if context.conversation is not None and context.conversation.end(result):
+                if context.conversation is not None and await context.conversation.end(result):
                     return b"", 0
             else:
                 result = suit(result, call.version)
@@ -243,10 +245,11 @@ class Engine:
                 raise
             _logger.error("%s failed: the handler raised %r", call.method, exc)
         finally:
+            context.over = True
             context.deactivate(token)
         if error is None:
             error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-        if context.conversation is not None and context.conversation.end(error):
+        if context.conversation is not None and await context.conversation.end(error):
             return b"", 0
         return encode_error(call.id, error), error.code
 
@@ -270,6 +273,10 @@ class Engine:
                 receive(context, state, call)
         except McpError as exc:
             return encode_error(call.id, exc), exc.code
+        except Exception:
+            _logger.exception("%s failed", call.method)
+            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+            return encode_error(call.id, error), INTERNAL_ERROR
         return await self.handle(call, exchange, context)
 
     async def _go_on(self, rounds: Rounds, state: RequestState, context: Context) -> Result:

@@ -246,7 +246,7 @@ def create_streamable_http_app(
         else None
     )
     grace = Grace(shutdown_grace)
-    rounds = engine.rounds(keys, workers)
+    rounds = engine.rounds(keys, workers, f"{engine.group}{path}")
     grace.told.append(rounds.stopping)
     life = _Life(engine, workers, sessions, grace)
     endpoint = StreamableHTTP(

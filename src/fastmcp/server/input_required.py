@@ -33,7 +33,7 @@ from fastmcp.protocol.input_required import (
 )
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.methods import METHODS
-from fastmcp.protocol.request_state import RequestState, digest, fingerprint
+from fastmcp.protocol.request_state import LONGEST_STATE, RequestState, digest, fingerprint
 from fastmcp.protocol.versions import Era
 from fastmcp.server.access import owner_of
 from fastmcp.server.answers import Answer, check_answer, read_answer, read_any
@@ -128,10 +128,16 @@ def _sealed(context: Context, result: dict[str, Any]) -> dict[str, Any]:
         raise McpError(INTERNAL_ERROR, f"{call.method} cannot be answered with input_required here")
     result["requestState"] = rounds.seal(
         owner_of(context.exchange.scope or {}),
-        fingerprint(call.method, call.params),
+        fingerprint(call.method, call.params, call.meta),
         asked={key: (request[0], digest(request)) for key, request in requests.items()},
         own=result.get("requestState"),
     )
+    if len(result["requestState"]) > LONGEST_STATE:
+        raise McpError(
+            INTERNAL_ERROR,
+            f"The handler of {call.method} gave a request_state that is too long for clients to "
+            "carry: keep what is long, and give its name",
+        )
     return result
 
 

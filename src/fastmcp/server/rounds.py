@@ -57,7 +57,6 @@ __all__ = [
 ]
 
 _logger: Final = logging.getLogger("fastmcp.server.rounds")
-_PURPOSE: Final = "requestState"
 _LONG_STATE: Final = 256 * 1024
 """Characters of a `requestState` that carries answers."""
 
@@ -84,12 +83,14 @@ class Terms(msgspec.Struct, frozen=True):
     Attributes:
         hold: seconds that a suspended handler waits for its client.
         ttl: seconds that a `requestState` is worth something.
-        limit: how many suspended handlers one principal may have.
+        limit: how many suspended handlers one authenticated principal may have.
+        total: how many there may be.
     """
 
     hold: float
     ttl: float
     limit: int
+    total: int
 
 
 class Rounds:
@@ -98,6 +99,7 @@ class Rounds:
     Args:
         keys: seal `requestState`.
         server_info: the `Implementation` that the server calls itself.
+        group: which server: what another has sealed, with the same keys, is none of its own.
         terms: how long, and how many.
 
     """
@@ -106,20 +108,23 @@ class Rounds:
         self,
         keys: SessionKeys,
         server_info: dict[str, Any],
+        group: str,
         terms: Terms,
     ) -> None:
         self.server_info = server_info
+        self._purpose = f"requestState:{group}"
         self.terms = terms
         self._keys = keys
-        self._held: dict[str, Conversation] = {}
-        """By name."""
+        self._held: OrderedDict[str, Conversation] = OrderedDict()
+        """By name; those that have waited longest first."""
         self._of: dict[str, OrderedDict[str, Conversation]] = {}
-        """By principal and name; those that have waited longest first."""
+        """By principal and name, in the same order."""
         self._warned = False
+        self._running = 0
 
     def __len__(self) -> int:
-        """How many handlers have been answered before they were done."""
-        return len(self._held)
+        """How many handlers go on though the request that began them has been answered."""
+        return self._running
 
     @property
     def worker(self) -> str:
@@ -151,15 +156,15 @@ class Rounds:
             call.params["requestState"],
             self._unseal,
             owner=owner_of(exchange.scope or {}),
-            request=fingerprint(call.method, call.params),
+            request=fingerprint(call.method, call.params, call.meta),
             now=time.time(),
         )
 
     def _seal(self, data: bytes) -> str:
-        return self._keys.seal(_PURPOSE, data)
+        return self._keys.seal(self._purpose, data)
 
     def _unseal(self, text: str) -> bytes | None:
-        return self._keys.unseal(_PURPOSE, text)
+        return self._keys.unseal(self._purpose, text)
 
     # what is suspended
 
@@ -167,28 +172,43 @@ class Rounds:
         """Hold a handler from now on; it waits for its client."""
         if conversation.id not in self._held:
             self._make_room(conversation.owner)
+            self._running += 1
         mine = self._of.setdefault(conversation.owner, OrderedDict())
         self._held[conversation.id] = mine[conversation.id] = conversation
+        self._held.move_to_end(conversation.id)
         mine.move_to_end(conversation.id)
 
     def _make_room(self, owner: str) -> None:
-        mine = self._of.get(owner)
-        if mine is None or len(mine) < self.terms.limit:
+        """Give up the call that has waited longest: of a principal who has too many, or of all.
+
+        Who is not authenticated is many people, and has no limit of his own.
+        """
+        mine = self._of.get(owner) if owner else None
+        if mine is not None and len(mine) >= self.terms.limit:
+            crowd, setting = mine, "FASTMCP_INPUT_REQUIRED_LIMIT"
+        elif len(self._held) >= self.terms.total:
+            crowd, setting = self._held, "FASTMCP_INPUT_REQUIRED_TOTAL"
+        else:
             return
-        oldest = next((one for one in mine.values() if one.waits), None)
+        oldest = next((one for one in crowd.values() if one.waits), None)
         if oldest is None:
             return
         if not self._warned:
             self._warned = True
             _logger.warning(
-                "One principal has %d calls that wait for it; from now on the one that has waited "
-                "longest is given up for each new one (FASTMCP_INPUT_REQUIRED_LIMIT)",
-                len(mine),
+                "%d calls wait for their clients; from now on the one that has waited longest is "
+                "given up for each new one (%s)",
+                len(crowd),
+                setting,
             )
         oldest.give_up()
 
+    def ended(self) -> None:
+        """A handler that was held is done."""
+        self._running -= 1
+
     def let_go(self, conversation: Conversation) -> None:
-        """It is over."""
+        """Nobody comes back for it any more."""
         if self._held.pop(conversation.id, None) is not None:
             mine = self._of[conversation.owner]
             del mine[conversation.id]
@@ -257,7 +277,8 @@ class Conversation:
         rounds: where it is kept while it waits.
         call: the request that began it.
         exchange: that request's way back.
-        again: whether the handler may be run again from its start.
+        again: says whether the handler may be run again from its start; it is asked each round,
+            for what the handler calls meanwhile may not.
         lend: gives the handler the request and the exchange of the next round.
         answers: what an earlier run of the handler was answered, by key.
 
@@ -272,16 +293,18 @@ class Conversation:
         call: Call,
         exchange: WayBack,
         *,
-        again: bool,
+        again: Callable[[], bool],
         lend: Callable[[Call, Any], None],
         answers: Mapping[str, Answer] | None = None,
     ) -> None:
         self.id = secrets.token_urlsafe(12)
         self.owner = owner_of(exchange.scope or {})
         self._rounds = rounds
-        self._request = fingerprint(call.method, call.params)
+        self._request = fingerprint(call.method, call.params, call.meta)
         self._task = exchange.task
-        self._again = again
+        self._may_again = again
+        self._again = True
+        self._closed = False
         self._lend = lend
         self._loop = asyncio.get_running_loop()
         self._open: dict[str, _Ask] = {}
@@ -292,14 +315,14 @@ class Conversation:
         self._expiry: asyncio.TimerHandle | None = None
         self._outcome: dict[str, Any] | McpError | None = None
         self._finishing: asyncio.Task[None] | None = None
-        # Who waits for what comes next: the first request, and then each retry in its turn.
-        self._reply: asyncio.Future[dict[str, Any]] | None = self._loop.create_future()
-        self._reply.add_done_callback(lambda reply: self._answer_first(reply, call, exchange))
+        self._first = call.id, exchange
+        self._reply: asyncio.Future[dict[str, Any]] | None = None
+        """The retry that waits for what comes next."""
 
     @property
     def waits(self) -> bool:
         """Whether it waits for its client, and no request for it."""
-        return self._reply is None
+        return self._round > 0 and self._reply is None
 
     # the handler's side
 
@@ -311,6 +334,8 @@ class Conversation:
             params: what makes it this question and no other.
             sent: the same, with what belongs to this time alone.
         """
+        if self._closed:
+            raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the call is over")
         self._asked += 1
         key = f"{ASKS[method]}-{self._asked}"
         ask = _Ask(method, sent, digest([method, params]))
@@ -324,32 +349,43 @@ class Conversation:
         finally:
             del self._open[key]
 
-    def end(self, outcome: dict[str, Any] | McpError) -> bool:
+    async def end(self, outcome: dict[str, Any] | McpError) -> bool:
         """The handler is done: whoever waits, or comes next, hears what came of it.
 
         Returns:
-            False where that is the request that began it.
+            False where that is the request that began it; else that one has been answered.
         """
         self._outcome = outcome
-        if self._saying is not None:
-            self._saying.cancel()
+        self._stop_asking()
         if not self._round:
             return False
+        self._rounds.ended()
         reply = self._reply
         if reply is not None:
             self._close()
             if not reply.done():
                 _settle(reply, outcome)
+        if self._finishing is not None:  # what was asked first may be on its way yet
+            await asyncio.wait([self._finishing])
         return True
 
     def break_off(self) -> None:
         """The handler was stopped: whoever waits hears it, and nobody else ever will."""
-        if self._saying is not None:
-            self._saying.cancel()
+        self._stop_asking()
+        if self._round and self._outcome is None:
+            self._rounds.ended()
         self._close()
         reply, error = self._reply, McpError(INTERNAL_ERROR, "The call was stopped")
         if self._round and reply is not None and not reply.done():
             reply.set_exception(error)
+
+    def _stop_asking(self) -> None:
+        """From now on nobody can be asked; who asks all the same is told."""
+        self._closed = True
+        if self._saying is not None:
+            self._saying.cancel()
+        for ask in self._open.values():
+            ask.answer.cancel()
 
     def _close(self) -> None:
         self._rounds.let_go(self)
@@ -358,21 +394,21 @@ class Conversation:
 
     def _say_soon(self) -> None:
         """Ask when the loop has turned once: what is asked at the same time is asked together."""
-        if self._saying is None and self._reply is not None:
+        if self._saying is None and not self.waits:
             self._saying = self._loop.call_soon(self._say)
 
     def _say(self) -> None:
         self._saying = None
-        reply = self._reply
-        if not self._open or reply is None or reply.done():
+        reply, waiting = self._reply, self._waiting()
+        if not waiting or self.waits or (reply is not None and reply.done()):
             return
         self._round += 1
         self._reply = None
         self._wait()
-        state = self._seal()
+        state = self._seal(waiting)
         if len(state) > _LONG_STATE and self._again:
             self._again = False  # what was answered is more than a client should carry
-            state = self._seal()
+            state = self._seal(waiting)
         result = {
             "resultType": INPUT_REQUIRED,
             "inputRequests": {
@@ -380,13 +416,24 @@ class Conversation:
             },
             "requestState": state,
         }
-        reply.set_result(complete(result, self._rounds.server_info, None))
+        result = complete(result, self._rounds.server_info, None)
+        if reply is not None:
+            reply.set_result(result)
+            return
+        # The first request is answered beside its own task, in which the handler goes on.
+        id, exchange = self._first
+        self._finishing = self._loop.create_task(exchange.finish(encode_result(id, result)))
 
-    def _seal(self) -> str:
+    def _waiting(self) -> dict[str, _Ask]:
+        """The questions that somebody still wants to be answered."""
+        return {key: ask for key, ask in self._open.items() if not ask.answer.done()}
+
+    def _seal(self, waiting: Mapping[str, _Ask]) -> str:
+        self._again = self._again and self._may_again()
         return self._rounds.seal(
             self.owner,
             self._request,
-            asked={key: (ask.method, ask.digest) for key, ask in self._open.items()},
+            asked={key: (ask.method, ask.digest) for key, ask in waiting.items()},
             call=self.id,
             worker=self._rounds.worker,
             round=self._round,
@@ -397,14 +444,6 @@ class Conversation:
     def _wait(self) -> None:
         self._rounds.keep(self)
         self._expiry = self._loop.call_later(self._rounds.terms.hold, self.give_up)
-
-    def _answer_first(
-        self, reply: asyncio.Future[dict[str, Any]], call: Call, exchange: WayBack
-    ) -> None:
-        """The first request is answered beside its own task, in which the handler goes on."""
-        if self._outcome is None and not reply.cancelled():
-            payload = encode_result(call.id, reply.result())
-            self._finishing = self._loop.create_task(exchange.finish(payload))
 
     # the client's side
 
@@ -424,11 +463,12 @@ class Conversation:
             return self._outcome
         self._reply = reply = self._loop.create_future()
         self._lend(call, exchange)
+        waiting = self._waiting()
         for key, answer in answers.items():
-            ask = self._open[key]
+            ask = waiting[key]
             self._answers[key] = Answer(ask.digest, answer)
             ask.answer.set_result(answer)
-        if len(answers) < len(self._open):
+        if len(answers) < len(waiting):
             # "the server SHOULD respond with a new InputRequiredResult requesting the missing
             # information again" (basic/patterns/mrtr, "Error Handling")
             self._say_soon()
@@ -441,7 +481,7 @@ class Conversation:
     def _read(self, call: Call) -> dict[str, Any]:
         """The answers to what is open; whatever else was sent is ignored."""
         responses = input_responses(call.params) or {}
-        answers = {key: responses[key] for key in self._open if key in responses}
+        answers = {key: responses[key] for key in self._waiting() if key in responses}
         for key, answer in answers.items():
             check_answer(key, self._open[key].method, answer)
         return answers
@@ -452,6 +492,9 @@ class Conversation:
         self._stop()
 
     def _stop(self) -> None:
+        if self._outcome is not None:  # its task is over, or does something else by now
+            return
+        self._closed = True
         if self._task is not None and not self._task.cancelling():
             self._task.cancel()
 

@@ -79,9 +79,14 @@ class SharedRounds(Rounds):
     """
 
     def __init__(
-        self, workers: Workers, keys: SessionKeys, server_info: dict[str, Any], terms: Terms
+        self,
+        workers: Workers,
+        keys: SessionKeys,
+        server_info: dict[str, Any],
+        group: str,
+        terms: Terms,
     ) -> None:
-        super().__init__(keys, server_info, terms)
+        super().__init__(keys, server_info, group, terms)
         self._workers = workers
         self._inboxes: dict[str, asyncio.Queue[Spoke | Concluded]] = {}
         self._serving: dict[str, _FarExchange] = {}
@@ -160,6 +165,8 @@ class SharedRounds(Rounds):
             self._serving[message.round] = exchange
             exchange.rounds = self
             exchange.task = spawn(self._serve(message, exchange), self._tasks)
+            # Not in `_serve`: a task that is cancelled before its first step runs none of it.
+            exchange.task.add_done_callback(lambda _: self._serving.pop(message.round, None))
         elif isinstance(message, TakenBack):
             exchange = self._serving.get(message.round)
             if exchange is not None:
@@ -175,8 +182,6 @@ class SharedRounds(Rounds):
         except asyncio.CancelledError:
             if not exchange.cancelled:
                 raise
-        finally:
-            del self._serving[retried.round]
 
     async def _conclude(self, retried: Retried, exchange: _FarExchange) -> Concluded:
         call = Call(

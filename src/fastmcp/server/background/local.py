@@ -255,6 +255,7 @@ class LocalTasks:
         if not self._of_owner[task.owner]:
             del self._of_owner[task.owner]
         self._finish(task, "cancelled", None, "The server stopped")
+        task.exchange.scope = None  # its outcome is kept for long, and this may be large
 
     def _stop(self, task: Task, why: str) -> None:
         self._finish(task, "cancelled", None, why)

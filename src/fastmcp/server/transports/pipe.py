@@ -65,15 +65,17 @@ class PipeExchange(Exchange):
         super().__init__(session)
         self._write = write
         self._listening = listening
+        self._finished = False
 
     async def emit(self, message: bytes) -> bool:
-        if self.cancelled:
+        if self.cancelled or self._finished:
             return False
         await self._write(message)
         return True
 
     async def finish(self, payload: bytes, status: int = 200) -> None:
         self.task = None  # the request is answered; there is nothing of it to cancel
+        self._finished = True
         await self._write(payload)
 
     async def listen(self, subscription: Subscription) -> None:

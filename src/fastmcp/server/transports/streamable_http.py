@@ -414,7 +414,7 @@ class StreamableHTTP:
                 await _reject(send, Reject(400, no_batches()))
                 return
         calls = sum(isinstance(item, Call) for item in batch.items)
-        if len(self._running) - 1 + calls > self._limits.requests:
+        if len(self._running) - len(self._rounds) - 1 + calls > self._limits.requests:
             await _reject(send, self._limits.server_full(None))
             return
         if session is not None and session.running + calls > self._limits.session_requests:
