@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastmcp.exceptions import McpError
-from fastmcp.protocol.subscriptions import KINDS, LONGEST_URI, MOST_URIS, Kind, read
+from fastmcp.protocol.subscriptions import KINDS, LONGEST_URI, MOST_URIS, Kind, Subscription, read
 from tests.support import schema
 from tests.support.asgi import META, STATELESS
 
@@ -31,6 +31,7 @@ def heard(filter: dict[str, Any], *events: Any, id: Any = 7) -> list[tuple[str, 
     """What such a client is sent; each message is valid and carries the id of the request."""
     found: list[tuple[str, Any]] = []
     for data in read(id, {"notifications": filter}).messages(events):
+        assert isinstance(data, bytes)
         message = json.loads(data)
         schema.check(message, STATELESS, "server")
         assert message["params"].pop("_meta") == {META + "subscriptionId": id}
@@ -137,3 +138,101 @@ def test_another_kind_is_a_row():
     things = [("notifications/things", {"thingId": id, "status": "done"}) for id in ("t1", "t2")]
     [message] = map(json.loads, subscription.messages(things))
     assert (message["params"]["thingId"], message["params"]["status"]) == ("t1", "done")
+
+
+# tasks
+
+
+class Shown:
+    """How tasks are, and who looked."""
+
+    def __init__(self, **statuses: str) -> None:
+        self.statuses = statuses
+        self.looks: list[str] = []
+        self.away = False
+
+    async def look(self, id: str) -> dict[str, Any] | None:
+        self.looks.append(id)
+        if self.away:
+            raise McpError(-32603, "nobody knows now")
+        if id not in self.statuses:
+            return None
+        now = "2026-07-28T00:00:00Z"
+        task = {"taskId": id, "createdAt": now, "lastUpdatedAt": now, "ttlMs": None}
+        task["status"] = self.statuses[id]
+        return task if task["status"] == "working" else {**task, "result": {"content": []}}
+
+
+async def told(subscription: Subscription, *events: Any, lost: bool = False) -> list[Any]:
+    """What a client is told of tasks; beside them, the notification's method."""
+    found: list[Any] = []
+    for data in subscription.messages(None if lost else events):
+        data = data if isinstance(data, bytes) else await data
+        if data:
+            message = json.loads(data)
+            assert message["params"]["_meta"] == {META + "subscriptionId": "s"}
+            params = message["params"]
+            about = (params["taskId"], params["status"]) if "taskId" in params else None
+            found.append(about or message["method"])
+    return found
+
+
+def changed(id: str) -> Any:
+    return "notifications/tasks", {"taskId": id}
+
+
+def naming(*ids: str, **filter: Any) -> Subscription:
+    return read("s", {"notifications": {"taskIds": list(ids), **filter}})
+
+
+async def test_tasks_are_told_as_they_are_and_their_end_once():
+    shown = Shown(a="working", b="working", c="working")
+    subscription = naming("a", "b", "c", "not mine")
+    assert subscription.tasks == ["a", "b", "c", "not mine"]
+    subscription.watch(["a", "b"], shown.look)
+    assert subscription.honored == {"taskIds": ["a", "b"]}
+    assert await told(subscription) == [("a", "working"), ("b", "working")]
+    shown.looks.clear()
+    assert await told(subscription, changed("c"), changed("not mine")) == []
+    assert shown.looks == []  # nobody is asked for what nobody listens to
+    assert await told(subscription, changed("a")) == []  # that was told
+    shown.statuses["a"] = "completed"
+    assert await told(subscription, changed("a"), changed("a")) == [("a", "completed")]
+    assert await told(subscription, changed("a")) == []
+    del shown.statuses["b"]
+    assert await told(subscription, changed("b")) == []
+    shown.statuses["b"] = "completed"
+    assert await told(subscription, changed("b"), lost=True) == []
+
+
+async def test_after_a_loss_each_task_is_told_as_it_is_now():
+    shown = Shown(a="working", b="working", c="working")
+    subscription = naming("a", "b", "c", toolsListChanged=True)
+    subscription.watch(["a", "b", "c"], shown.look)
+    await told(subscription)
+    shown.statuses |= {"a": "completed", "b": "completed"}
+    listed = "notifications/tools/list_changed"
+    assert await told(subscription, lost=True) == [listed, ("a", "completed"), ("b", "completed")]
+
+
+async def test_a_task_that_cannot_be_looked_at_is_told_later():
+    shown = Shown(a="working", b="working", c="working")
+    subscription = naming("a", "b", "c")
+    subscription.watch(["a", "b", "c"], shown.look)
+    await told(subscription)
+    assert not subscription.late
+    shown.away = True
+    shown.looks.clear()
+    shown.statuses |= {"a": "completed", "b": "completed"}
+    assert await told(subscription, changed("a"), changed("b")) == []
+    assert shown.looks == ["a"]  # the other would have to wait as long
+    assert subscription.late
+    shown.away = False
+    assert await told(subscription) == [("a", "completed"), ("b", "completed")]
+    assert not subscription.late
+
+
+def test_only_so_many_tasks():
+    assert naming(*(str(n) for n in range(100))).tasks
+    with pytest.raises(McpError, match="may list 100 names"):
+        naming(*(str(n) for n in range(101)))

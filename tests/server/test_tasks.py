@@ -22,8 +22,7 @@ from fastmcp.settings import get_settings
 from fastmcp.tools import Tool
 from fastmcp.utilities.tasks import TaskConfig
 from tests.server.test_access import Basic, as_user
-from tests.support import schema
-from tests.support.asgi import STATELESS, Peer
+from tests.support.asgi import STATELESS, Live, Peer, settled
 
 TASKS = "io.modelcontextprotocol/tasks"
 KNOWS_TASKS = {"extensions": {TASKS: {}}}
@@ -566,25 +565,152 @@ async def test_the_end_of_the_server_ends_its_tasks(mcp: FastMCP, no_leaks: None
 # being told
 
 
-async def test_changes_of_a_watched_task_are_published(mcp: FastMCP):
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+TOLD = TaskChanged.method
+
+
+async def listen(client: Watcher, *ids: str, **filter: Any) -> Live:
+    """A subscription that was acknowledged."""
+    live = client.start("subscriptions/listen", {"notifications": {"taskIds": ids, **filter}})
+    return await live.until(lambda live: live.messages)
+
+
+def honored(live: Live) -> dict[str, Any]:
+    assert live.messages[0]["method"] == ACKNOWLEDGED
+    return live.messages[0]["params"]["notifications"]
+
+
+async def next_told(live: Live, number: int) -> dict[str, Any]:
+    """What is told as such a one, without the stamp."""
+    await live.until(lambda live: len(live.sent(TOLD)) > number)
+    params = dict(live.sent(TOLD)[number]["params"])
+    assert params.pop("_meta") == live.messages[0]["params"]["_meta"]
+    return params
+
+
+async def leave(*lives: Live) -> None:
+    for live in lives:
+        live.leave()
+        await live.done()
+
+
+async def test_who_listens_is_told_how_its_tasks_are(mcp: FastMCP, no_leaks: None):
+    go_on = asyncio.Event()
+
+    @mcp.tool(task=True)
+    async def steps(ctx: Context) -> str:
+        await go_on.wait()
+        go_on.clear()
+        answer = await ctx.elicit("?", str)
+        await go_on.wait()
+        return answer.action
+
+    async with serving(mcp) as client:
+        id, other = await client.begin("steps"), await client.begin("waits")
+        live = await listen(client, id, toolsListChanged=True)
+        assert honored(live) == {"taskIds": [id], "toolsListChanged": True}
+        states = [await next_told(live, 0)]
+        go_on.set()
+        states.append(await next_told(live, 1))
+        [key] = states[1]["inputRequests"]
+        await client.update(id, **{key: {"action": "decline"}})
+        states.append(await next_told(live, 2))
+        go_on.set()
+        states.append(await next_told(live, 3))
+        statuses = ["working", "input_required", "working", "completed"]
+        assert [state["status"] for state in states] == statuses
+        assert states[3]["result"]["content"][0]["text"] == "decline"
+        looked = await client.get(id)
+        assert states[3] == {name: looked[name] for name in states[3]}
+        await client.cancel(id)
+        await client.cancel(other)
+        mcp.tool(lambda: "x", name="fresh")
+        await live.until(lambda live: live.sent("notifications/tools/list_changed"))
+        assert len(live.sent(TOLD)) == 4  # nothing follows the end, and others are not told
+        await leave(live)
+
+
+async def test_what_happened_before_one_listened_is_told(mcp: FastMCP, no_leaks: None):
+    async with serving(mcp) as client:
+        ids = [await client.begin("fails"), await client.begin("waits")]
+        await client.until(ids[0])
+        first, second = await listen(client, *ids), await listen(client, *ids)
+        for live in (first, second):
+            told = [await next_told(live, number) for number in range(2)]
+            assert [state["taskId"] for state in told] == ids
+            assert [state["status"] for state in told] == ["completed", "working"]
+        await client.cancel(ids[1])
+        for live in (first, second):
+            assert (await next_told(live, 2))["status"] == "cancelled"
+        await leave(first, second)
+
+
+async def test_who_does_not_read_is_told_how_its_tasks_are_in_the_end(mcp: FastMCP):
+    async with serving(mcp) as client:
+        ids = [await client.begin("waits") for _ in range(2)]
+        params = {"notifications": {"taskIds": ids}}
+        live = client.start("subscriptions/listen", params, stall=2)
+        await live.until(lambda live: live.messages)
+        await client.cancel(ids[0])
+        for _ in range(2000):  # more than are kept
+            mcp.bus.publish(TaskChanged("another"))
+        await settled()
+        live.resume()
+        told = [await next_told(live, number) for number in range(3)]
+        assert [(state["taskId"], state["status"]) for state in told] == [
+            (ids[0], "working"),
+            (ids[1], "working"),
+            (ids[0], "cancelled"),  # and that of the other is known
+        ]
+        await leave(live)
+
+
+async def test_other_peoples_tasks_are_not_listened_to(mcp: FastMCP):
+    guard = ASGIMiddleware(AuthenticationMiddleware, backend=Basic())
+    async with serving(mcp, middleware=[guard]) as client:
+        client.headers = as_user("bob")
+        his = await client.begin("waits")
+        client.headers = as_user("ann")
+        hers = await client.begin("waits")
+        live = await listen(client, his, "nothing", hers, hers)
+        nothing = await listen(client, his)
+        assert (honored(live), honored(nothing)) == ({"taskIds": [hers]}, {})
+        assert (await next_told(live, 0))["taskId"] == hers
+        client.headers = as_user("bob")
+        await client.cancel(his)
+        client.headers = as_user("ann")
+        await client.cancel(hers)
+        assert (await next_told(live, 1))["status"] == "cancelled"
+        assert (len(live.sent(TOLD)), nothing.sent(TOLD)) == (2, [])
+        await leave(live, nothing)
+
+
+async def test_who_does_not_know_tasks_cannot_listen_to_them(mcp: FastMCP):
+    async with serving(mcp) as client:
+        id = await client.begin("waits")
+        stranger = Watcher(client.app, STATELESS)
+        for ids in ([id], ["nothing"]):
+            live = await stranger.request(
+                "subscriptions/listen", {"notifications": {"taskIds": ids}}
+            )
+            assert (live.status, live.error["code"]) == (400, -32021)
+            assert live.error["data"] == {"requiredCapabilities": KNOWS_TASKS}
+        live = await listen(stranger)
+        assert honored(live) == {}
+        await leave(live)
+        too_many = {"notifications": {"taskIds": [id] * 101}}
+        live = await client.request("subscriptions/listen", too_many)
+        assert live.error["code"] == -32602
+        assert "may list 100" in live.error["message"]
+
+
+async def test_nothing_is_published_of_a_task_that_nobody_watches(mcp: FastMCP):
     heard: asyncio.Queue[Any] = asyncio.Queue()
     unsubscribe = mcp.bus.subscribe(heard.put_nowait)
-    tasks = mcp._engine.tasks
     async with serving(mcp) as client:
         await client.until(await client.begin("job"))
-        id = await client.begin("asks")
-        [key] = (await client.until(id, "input_required"))["inputRequests"]
-        assert heard.empty()  # nobody watches
-        assert await tasks.watch(id, "")
-        assert not await tasks.watch(id, "somebody else")
-        await client.update(id, **{key: {"action": "cancel"}})
-        await client.until(id)
-        async with asyncio.timeout(_SECONDS):
-            assert [await heard.get(), await heard.get()] == [TaskChanged(id)] * 2
-        state = await tasks.find(id, "")
-        assert state is not None
-        told = {"jsonrpc": "2.0", "method": TaskChanged.method, "params": state.to_wire()}
-        schema.check(told, STATELESS, "server")
+        await settled()
+        assert heard.empty()
     unsubscribe()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import signal
 import subprocess
@@ -149,6 +150,16 @@ async def test_a_worker_that_serves_nobody_runs_them(site: Site):
             assert (await wire.get(never))["status"] == "cancelled"
             assert site.noted("job", "begins", "never") == 0
             assert await wire.is_unknown("made up")
+
+
+async def test_whoever_listens_is_told_how_tasks_are_that_others_run(site: Site):
+    with site.server(FASTMCP_DOCKET_CONCURRENCY="0") as server, site.worker():
+        async with Watcher([server.url]) as wire:
+            id = await wire.begin("asking_job", question="?")
+            async with asyncio.timeout(20):
+                told = await wire.follow(id, server.url)
+            assert "input_required" in [state["status"] for state in told]
+            assert told[-1]["result"]["content"][0]["text"] == "?: yes"
 
 
 def test_a_worker_without_a_queue_says_so(tmp_path: Path):

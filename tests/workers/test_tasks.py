@@ -43,6 +43,23 @@ class Watcher(Wire):
         await eventually(reached, f"a task is {status}")
         return found
 
+    async def follow(self, id: str, url: str) -> list[dict[str, Any]]:
+        """What a subscription at one worker is told of a task, whose questions are answered."""
+        told: list[dict[str, Any]] = []
+        async with self.subscribe({"taskIds": [id]}, url=url) as messages:
+            async for message in messages:
+                assert message["method"] == "notifications/tasks"
+                told.append(message["params"])
+                assert told[-1].pop("_meta")
+                assert told[-1]["taskId"] == id
+                for key in told[-1].get("inputRequests", ()):
+                    answer = {"action": "accept", "content": {"value": "yes"}}
+                    update = {"taskId": id, "inputResponses": {key: answer}}
+                    await self.request("tasks/update", update)
+                if "result" in told[-1]:
+                    break
+        return told
+
     async def is_unknown(self, id: str) -> bool:
         try:
             await self.get(id)
@@ -97,6 +114,19 @@ async def test_any_worker_cancels_it(three: Workers):
                 return begun == three.noted("job", "cancelled", tag)
 
             await eventually(over, "the function was interrupted")
+
+
+async def test_any_worker_tells_how_it_is(three: Workers):
+    async with Watcher(three.urls) as wire:
+        for n, url in enumerate((*three.urls, three.urls[0])):
+            id = await wire.begin("asking_job", question=f"{n}?")
+            async with asyncio.timeout(20):
+                told = await wire.follow(id, url)
+            assert "input_required" in [state["status"] for state in told]
+            assert [state["status"] for state in told].count("completed") == 1
+            assert told[-1]["result"]["content"][0]["text"] == f"{n}?: yes"
+            looked = await wire.get(id)
+            assert told[-1] == {name: looked[name] for name in told[-1]}
 
 
 async def test_made_up_ids_are_unknown_at_once(three: Workers):

@@ -5,29 +5,50 @@ A kind is one row of a table: the member of the filter that asks for it, the not
 and, where the filter lists what it wants to hear of, the member of the notification that must be
 in that list. Everything on a subscription carries its id, which is that of the request.
 Source: 2026-07-28, basic/patterns/subscriptions.
+
+Tasks are told whole, as they are when it is told (SEP-2663, "Task Status Notifications"), so
+somebody has to be asked for them first. Each is told at the beginning too: what happened before
+the client could listen is not missed. A task that cannot be asked for stays due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INVALID_REQUEST, invalid_params
 from fastmcp.protocol.jsonrpc import RequestId, as_object, encode_notification
 from fastmcp.protocol.meta import SUBSCRIPTION_ID
+from fastmcp.protocol.tasks import FINISHED
 
-__all__ = ["KINDS", "LISTEN", "LONGEST_URI", "MOST_URIS", "Event", "Kind", "Subscription", "read"]
+__all__ = [
+    "KINDS",
+    "LISTEN",
+    "LONGEST_URI",
+    "MOST_URIS",
+    "Event",
+    "Kind",
+    "Look",
+    "Subscription",
+    "read",
+]
 
 LISTEN: Final = "subscriptions/listen"
 
 MOST_URIS: Final = 1000
 LONGEST_URI: Final = 4096
 """What is kept for a client that subscribes to resources, in either era."""
+_MOST_TASKS: Final = 100
+"""Each costs a question to the worker that runs it."""
 _LONGEST_ID: Final = 256
 
 Event: TypeAlias = tuple[str, Mapping[str, Any] | None]
 """A notification that a client may want: its method and its params."""
+
+Look: TypeAlias = Callable[[str], Awaitable[dict[str, Any] | None]]
+"""How the task with an id is now, JSON-ready; None where there is none. It raises McpError where
+that cannot be known now."""
 
 
 class Kind(NamedTuple):
@@ -37,20 +58,25 @@ class Kind(NamedTuple):
         field: the member of the filter.
         method: the notification.
         key: the member of its params that the filter lists; None where the filter says true.
+        most: how many it may list.
     """
 
     field: str
     method: str
     key: str | None = None
+    most: int = MOST_URIS
 
+
+_TASKS: Final = Kind("taskIds", "notifications/tasks", "taskId", _MOST_TASKS)
 
 KINDS: Final = (
     Kind("toolsListChanged", "notifications/tools/list_changed"),
     Kind("promptsListChanged", "notifications/prompts/list_changed"),
     Kind("resourcesListChanged", "notifications/resources/list_changed"),
     Kind("resourceSubscriptions", "notifications/resources/updated", "uri"),
+    _TASKS,
 )
-"""The members of `SubscriptionFilter`."""
+"""The members of `SubscriptionFilter`, and that of the tasks extension."""
 
 _Listed: TypeAlias = "dict[str, None]"
 """What a filter lists, without what it lists twice, in its order."""
@@ -66,7 +92,37 @@ class Subscription:
 
     def __init__(self, id: RequestId, wanted: Mapping[Kind, _Listed | None]) -> None:
         self.id = id
-        self._wanted = {kind.method: (kind, listed) for kind, listed in wanted.items()}
+        self._tasks = wanted.get(_TASKS) or {}
+        self._wanted = {
+            kind.method: (kind, listed) for kind, listed in wanted.items() if kind is not _TASKS
+        }
+        self._look: Look | None = None
+        self._due: _Listed = {}
+        self._blind = False
+        self._told: dict[str, int] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The ids of the tasks it names. None is honored before `watch`."""
+        return list(self._tasks)
+
+    @property
+    def late(self) -> bool:
+        """Whether a task could not be told; `messages` tries again, even without events."""
+        return bool(self._due)
+
+    def watch(self, ids: Iterable[str], look: Look) -> None:
+        """Hear of these tasks, and of no others.
+
+        Args:
+            ids: those that are its client's own.
+            look: finds out how one is.
+        """
+        self._tasks = dict.fromkeys(ids)
+        self._due = dict(self._tasks)
+        self._look = look
+        if self._tasks:
+            self._wanted[_TASKS.method] = (_TASKS, self._tasks)
 
     @property
     def honored(self) -> dict[str, Any]:
@@ -82,15 +138,23 @@ class Subscription:
             "notifications/subscriptions/acknowledged", {"notifications": self.honored}
         )
 
-    def messages(self, events: Iterable[Event] | None) -> Iterator[bytes]:
-        """What the client is sent.
+    def messages(self, events: Iterable[Event] | None) -> Iterator[bytes | Awaitable[bytes]]:
+        """What the client is sent; what has to be awaited may turn out to be nothing.
 
         Args:
             events: what happened, or None where some of it is not known: then the client is told
                 to look at everything it listens to.
         """
+        if self._due:
+            self._blind = False
+            due, self._due = self._due, {}
+            yield from map(self._task, due)
         for method, params in self._everything() if events is None else events:
-            if self._wants(method, params):
+            if not self._wants(method, params):
+                continue
+            if method == _TASKS.method and params is not None:
+                yield self._task(params["taskId"])
+            else:
                 yield self._stamp(method, params)
 
     def result(self) -> dict[str, Any]:
@@ -109,8 +173,30 @@ class Subscription:
             if kind.key is None or listed is None:
                 yield kind.method, None
             else:
-                for name in listed:
+                for name in list(listed):  # a task that is over leaves it
                     yield kind.method, {kind.key: name}
+
+    async def _task(self, id: str) -> bytes:
+        """The notification about a task as it is now; nothing where that was told already."""
+        if id not in self._tasks or self._look is None:
+            return b""
+        task = None
+        try:
+            if not self._blind:
+                task = await self._look(id)
+        except McpError:
+            self._blind = True  # the others would wait as long
+        if self._blind:
+            self._due[id] = None
+            return b""
+        if task is None or task["status"] in FINISHED:
+            del self._tasks[id]
+        if task is None:
+            return b""
+        message = self._stamp(_TASKS.method, task)
+        # Several changes may lie between two looks, and several workers may tell of one.
+        told, self._told[id] = self._told.get(id), hash(message)
+        return b"" if told == hash(message) else message
 
     def _stamp(self, method: str, params: Mapping[str, Any] | None) -> bytes:
         return encode_notification(method, {"_meta": {SUBSCRIPTION_ID: self.id}, **(params or {})})
@@ -142,7 +228,7 @@ def read(id: RequestId, params: Mapping[str, Any], kinds: Iterable[Kind] = KINDS
     for kind in kinds:
         value = given.get(kind.field)
         if kind.key is not None:
-            listed = _listed(kind.field, value)
+            listed = _listed(kind, value)
             if listed:
                 wanted[kind] = listed
         elif value is True:
@@ -152,16 +238,18 @@ def read(id: RequestId, params: Mapping[str, Any], kinds: Iterable[Kind] = KINDS
     return Subscription(id, wanted)
 
 
-def _listed(field: str, value: object) -> _Listed:
+def _listed(kind: Kind, value: object) -> _Listed:
     if value is None:
         return {}
     listed = cast("list[object]", value) if isinstance(value, list) else [None]
     if not all(isinstance(item, str) for item in listed):
-        raise invalid_params(f"Invalid params: notifications.{field} must be a list of strings")
-    names = cast("list[str]", listed)
-    if len(names) > MOST_URIS or any(len(name) > LONGEST_URI for name in names):
         raise invalid_params(
-            f"Invalid params: notifications.{field} may list {MOST_URIS} names, of at most "
+            f"Invalid params: notifications.{kind.field} must be a list of strings"
+        )
+    names = cast("list[str]", listed)
+    if len(names) > kind.most or any(len(name) > LONGEST_URI for name in names):
+        raise invalid_params(
+            f"Invalid params: notifications.{kind.field} may list {kind.most} names, of at most "
             f"{LONGEST_URI} characters"
         )
     return dict.fromkeys(names)

@@ -91,10 +91,17 @@ class TaskChanged(Change, frozen=True):
 
     The notification carries the whole task (SEP-2663, "Task Status Notifications"), which only its
     holder knows: whoever tells a client of it asks for the state then (`features/tasks`).
+
+    Attributes:
+        task: its id.
     """
 
     task: str
     method = "notifications/tasks"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"taskId": self.task}
 
     def concerns(self, subscriber: Subscriber) -> bool:
         return self.task in subscriber.task_ids

@@ -86,6 +86,22 @@ async def test_changes_are_told_where_they_are_watched(store: Server, no_leaks: 
         assert not await watching.cancel(id, "somebody else")
 
 
+async def test_what_changed_while_redis_was_away_is_told(store: Server, no_leaks: None):
+    """Or may have changed: whoever listens looks."""
+    bus, heard = Bus(), asyncio.Queue[Any]()
+    bus.subscribe(heard.put_nowait)
+    async with running(store, "away", bus) as tasks:
+        id = await begin(tasks, seconds=60)
+        assert await tasks.watch(id, "")
+        assert heard.empty()
+        await tasks._line.do(lambda redis: redis.execute_command("CLIENT KILL TYPE pubsub"))
+        async with asyncio.timeout(10):
+            assert await heard.get() == TaskChanged(id)
+        assert await tasks.cancel(id, "")
+        async with asyncio.timeout(10):
+            assert await heard.get() == TaskChanged(id)
+
+
 async def test_what_is_not_over_is_counted(store: Server, no_leaks: None):
     async with running(store, "counted", running=3, of_owner=2) as tasks:
         ids = [await begin(tasks, "ann", seconds=60) for _ in range(2)]

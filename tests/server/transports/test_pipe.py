@@ -360,6 +360,36 @@ async def test_subscriptions_share_the_pipe(stage: Stage):
         assert (await pipe.answer(3))["result"]["content"][0]["text"] == "3"
 
 
+async def test_tasks_are_told_on_the_pipe(stage: Stage):
+    @stage.mcp.tool(task=True)
+    async def asks(ctx: Context) -> str:
+        return (await ctx.elicit("?", str)).action
+
+    capabilities = {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}
+    meta = {META + "clientCapabilities": capabilities}
+
+    def states(subscription: Any) -> list[str]:
+        messages = [m["params"] for m in pipe.got if subscription in told(m)]
+        return [params["status"] for params in messages if "status" in params]
+
+    async with connected(stage) as pipe:
+        await pipe.stateless(1, "tools/call", meta, name="asks", arguments={})
+        id = (await pipe.answer(1))["result"]["taskId"]
+        filter = {"taskIds": [id, "nothing"]}
+        await pipe.stateless("l", "subscriptions/listen", meta, notifications=filter)
+        acknowledged = await pipe.until(lambda m: m.get("method") == ACKNOWLEDGED)
+        assert acknowledged["params"]["notifications"] == {"taskIds": [id]}
+        asked = await pipe.until(lambda m: "inputRequests" in m.get("params", {}))
+        [key] = asked["params"]["inputRequests"]
+        responses = {key: {"action": "decline"}}
+        await pipe.stateless(2, "tasks/update", meta, taskId=id, inputResponses=responses)
+        ended = await pipe.until(lambda m: m.get("params", {}).get("status") == "completed")
+        assert ended["params"]["result"]["content"][0]["text"] == "decline"
+        assert states("l")[-2:] in (["input_required", "completed"], ["working", "completed"])
+        await pipe.stateless(3, "subscriptions/listen", notifications=filter)
+        assert (await pipe.answer(3))["error"]["code"] == -32021
+
+
 async def test_a_subscription_is_cancelled_and_others_go_on(stage: Stage):
     async with connected(stage) as pipe:
         for id in (1, 2):

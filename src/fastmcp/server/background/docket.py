@@ -251,9 +251,11 @@ class DocketTasks:
             run.stop()
 
     def _look_again(self) -> None:
-        """Redis was away, and so were the words that wake."""
+        """Redis was away, and so were the words that wake and those that tell of changes."""
         for run in self._runs.values():
             run.woken.set()
+        for id in self._watched:
+            self._bus.publish(TaskChanged(id))
 
     # running one
 

@@ -11,12 +11,15 @@ from typing import Any, Final
 from fastmcp.protocol import subscriptions
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.features.tasks import watch
 
 __all__ = ["HANDLERS"]
 
 
 async def _listen(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     subscription = subscriptions.read(context.call.id, params)
+    if subscription.tasks:
+        await watch(engine, context, subscription)
     await context.exchange.listen(subscription)
     return subscription.result()
 

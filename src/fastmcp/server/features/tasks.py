@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.errors import invalid_params
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.subscriptions import Subscription
 from fastmcp.protocol.tasks import TASKS_EXTENSION, tasks_required, unknown_task
 from fastmcp.protocol.versions import Era
 from fastmcp.server.access import owner_of
-from fastmcp.server.bus import TaskChanged
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.input_required import opened
 from fastmcp.tools.base import Tool
 
-__all__ = ["HANDLERS", "as_task", "notification", "watch"]
+__all__ = ["HANDLERS", "as_task", "watch"]
 
 
 async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any] | None:
@@ -40,26 +39,23 @@ async def as_task(engine: Engine, context: Context, tool: Tool) -> dict[str, Any
     )
 
 
-async def watch(engine: Engine, context: Context, ids: list[str]) -> list[str]:
-    """For `subscriptions/listen`: those of the tasks that the client may hear of. From now on their
-    changes are published (`TaskChanged`).
+async def watch(engine: Engine, context: Context, subscription: Subscription) -> None:
+    """Let a subscription hear of those of its tasks that its client may look after. From now on
+    their changes are published (`TaskChanged`).
 
     Raises:
-        McpError: the client did not declare the extension.
+        McpError: the client did not declare the extension ("Task Status Notifications"), or a
+            worker cannot be reached now.
     """
     _check_declared(context)
-    return [id for id in ids if await engine.tasks.watch(id, _owner(context))]
+    owner = _owner(context)
 
+    async def look(id: str) -> dict[str, Any] | None:
+        state = await engine.tasks.find(id, owner)
+        return None if state is None else state.to_wire()
 
-async def notification(engine: Engine, context: Context, change: TaskChanged) -> bytes | None:
-    """For `subscriptions/listen`: what a client is told of a change; None where the task is gone.
-
-    It carries the task as it is now, which may be later than the change.
-    """
-    state = await engine.tasks.find(change.task, _owner(context))
-    if state is None:
-        return None
-    return jsonrpc.encode_notification(change.method, state.to_wire())
+    own = [id for id in subscription.tasks if await engine.tasks.watch(id, owner)]
+    subscription.watch(own, look)
 
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from typing import Final
 
 from fastmcp.server.backplane.feed import FeedReader
@@ -47,8 +47,9 @@ class FeedStream(EventStream):
         """The frames it begins with."""
 
     @abstractmethod
-    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
-        """The frames for what happened since the last time; often there are none.
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes | Awaitable[bytes]]:
+        """The frames for what happened since the last time; often there are none. One for which
+        something has to be found out first is awaited, and may turn out to be empty.
 
         Args:
             changes: with their positions, or None where some of them are lost.
@@ -67,12 +68,16 @@ class FeedStream(EventStream):
     async def frames(self) -> AsyncGenerator[bytes | None]:
         yield self.first()
         while not self.closed:
-            silent = True
-            for piece in _pieces(self.news(self._reader.take())):
-                silent = False
-                yield piece
-            if silent:
-                yield None
+            piece = b""  # small frames together
+            for frame in self.news(self._reader.take()):
+                if not isinstance(frame, bytes):
+                    frame = await frame
+                if piece and len(piece) + len(frame) > _PIECE:
+                    yield piece
+                    piece = b""
+                piece += frame
+            yield piece or None
+            if not piece:
                 await self._reader.wait(self._pause())
 
     def _pause(self) -> float:
@@ -82,15 +87,3 @@ class FeedStream(EventStream):
             return _LOOK
         due = self.spoken + self._policy.keepalive
         return max(due - asyncio.get_running_loop().time(), _SHORTEST)
-
-
-def _pieces(frames: Iterable[bytes]) -> Iterator[bytes]:
-    """Small frames together."""
-    piece = b""
-    for frame in frames:
-        if piece and len(piece) + len(frame) > _PIECE:
-            yield piece
-            piece = b""
-        piece += frame
-    if piece:
-        yield piece

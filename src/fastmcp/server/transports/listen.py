@@ -9,7 +9,7 @@ basic/patterns/subscriptions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import ClassVar
 
 from fastmcp.protocol import sse
@@ -97,5 +97,11 @@ class SubscriptionStream(FeedStream):
     def first(self) -> bytes:
         return sse.encode(self._subscription.acknowledgement())
 
-    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
-        return map(sse.encode, self._subscription.messages(events_of(changes)))
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes | Awaitable[bytes]]:
+        for message in self._subscription.messages(events_of(changes)):
+            yield sse.encode(message) if isinstance(message, bytes) else _framed(message)
+
+
+async def _framed(message: Awaitable[bytes]) -> bytes:
+    found = await message
+    return sse.encode(found) if found else b""

@@ -48,6 +48,8 @@ __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 _logger: Final = logging.getLogger("fastmcp.server.pipe")
 _BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
 _MOST_SUBSCRIPTIONS: Final = 100
+_AGAIN: Final = 5.0
+"""Seconds after which a task that could not be told is looked for once more."""
 _FAREWELL: Final = 0.5
 """Seconds in which subscriptions that the server ends can be told so."""
 
@@ -83,10 +85,13 @@ class PipeExchange(Exchange):
             await self._write(subscription.acknowledgement())
             ending = False
             while not ending:
-                await reader.wait(0)
+                await reader.wait(_AGAIN if subscription.late else 0)
                 ending = self._listening.stopped
                 for message in subscription.messages(events_of(reader.take())):
-                    await self._write(message)
+                    if not isinstance(message, bytes):
+                        message = await message
+                    if message:
+                        await self._write(message)
 
 
 class StdioExchange(PipeExchange):
