@@ -112,8 +112,8 @@ class Loop:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     known = get_settings()
-    before = known.home, known.input_required_limit
-    known.home, known.input_required_limit = tmp_path_factory.mktemp("home"), 5
+    before = known.home, known.input_required_total
+    known.home, known.input_required_total = tmp_path_factory.mktemp("home"), 5
     loop = Loop()
     yield loop
 
@@ -124,7 +124,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
 
     loop.loop.run_until_complete(end())
     loop.loop.close()
-    known.home, known.input_required_limit = before
+    known.home, known.input_required_total = before
 
 
 class Traces(logging.Handler):
