@@ -631,6 +631,29 @@ async def test_an_answer_that_comes_as_its_question_is_given_up(site: Site):
     await call.over()
 
 
+async def test_what_was_given_up_is_not_asked_again(site: Site):
+    @site.mcp.tool
+    async def three(ctx: Context) -> str:
+        b = asyncio.create_task(ctx.elicit("B?", str))
+        c = asyncio.create_task(ctx.elicit("C?", str))
+
+        async def first() -> None:
+            await ctx.elicit("A?", str)
+            b.cancel()
+
+        await asyncio.gather(first(), c)
+        return str((await c).data)
+
+    call = calling(site.peer(), "three")
+    asked = (await call.send())["inputRequests"]
+    (a,) = [key for key in asked if asked[key]["params"]["message"] == "A?"]
+    again = await call.retry(**{a: accept(value="a")})
+    (question,) = again["inputRequests"].values()
+    assert question["params"]["message"] == "C?"
+    assert text(await call.retry(accept(value="c"))) == "c"
+    await call.over()
+
+
 async def test_what_asks_after_the_call_is_over_is_told_so(site: Site):
     said: list[str] = []
 

@@ -412,7 +412,7 @@ class Conversation:
         result = {
             "resultType": INPUT_REQUIRED,
             "inputRequests": {
-                key: {"method": ask.method, "params": ask.params} for key, ask in self._open.items()
+                key: {"method": ask.method, "params": ask.params} for key, ask in waiting.items()
             },
             "requestState": state,
         }
