@@ -569,12 +569,10 @@ async def test_a_handler_that_ends_as_it_asks_is_answered_all_the_same(site: Sit
 
         first = asyncio.create_task(other())
         asked = asyncio.create_task(ctx.elicit("Name?", str))
-        done, pending = await asyncio.wait({first, asked}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        if pending:
-            await asyncio.wait(pending)
-        return done.pop().result()
+        await asyncio.wait({first, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        await asyncio.wait({asked})
+        return await first
 
     for turns in range(6):
         call = calling(site.peer(), "hasty", turns=turns)
