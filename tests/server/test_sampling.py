@@ -277,6 +277,39 @@ async def test_malformed_answers(answer: Any, why: str):
     assert len(str(raised.value)) < 1000
 
 
+class Strict(Tool):
+    """A tool whose schema is its own."""
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        return ToolResult(content=f"ran with {arguments}")
+
+
+async def test_a_models_arguments_are_checked_whatever_the_tool():
+    number = {"type": "integer", "maximum": 5}
+    schema = {"type": "object", "properties": {"n": number}, "additionalProperties": False}
+    strict = Strict(name="strict", parameters=schema)
+    client = Client(said(use("strict", {"n": "evil", "z": 1}), stop="toolUse"), said("done"))
+    result = await client.sample(tools=[strict])
+    (block,) = result.history[-2].content
+    assert block.is_error
+    assert "ran with" not in str(block.content)
+
+
+async def test_a_model_that_was_to_use_no_tool():
+    def never() -> str:
+        raise AssertionError
+
+    client = Client(said(use("never", {}), stop="toolUse"))
+    with pytest.raises(McpError, match="uses a tool"):
+        await client.sample(tools=[never], tool_choice="none")
+
+
+async def test_a_model_that_wants_too_much_at_once():
+    client = Client(said(*(use("add", {}, id=str(n)) for n in range(129)), stop="toolUse"))
+    with pytest.raises(McpError, match="more than 128 tools"):
+        await client.sample(tools=[add])
+
+
 async def test_a_tool_that_was_not_offered():
     with pytest.raises(McpError, match="offered none"):
         await Client(said(use("add", {}))).sample()

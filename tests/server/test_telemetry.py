@@ -234,6 +234,29 @@ async def test_a_call_of_several_rounds(spans: Spans):
     assert ids == ["one", "two", "three"]
 
 
+async def test_a_call_that_is_run_again_is_no_error(spans: Spans):
+    mcp = server()
+
+    @mcp.tool(annotations={"readOnlyHint": True})
+    async def ask(ctx: Context) -> str:
+        return str((await ctx.elicit("Name?", str)).data)
+
+    async with serving("2026-07-28", mcp) as wire:
+        wire.capabilities = {"elicitation": {}}
+        asked = (await wire.call("ask", id="one")).result
+        (key,) = asked["inputRequests"]
+        params = {
+            "name": "ask",
+            "inputResponses": {key: {"action": "accept", "content": {"value": "Ada"}}},
+            "requestState": asked["requestState"],
+        }
+        for id in ("two", "three"):  # the second time its handler is gone
+            answer = await wire.request("tools/call", params, id=id)
+            assert answer.text == "Ada"
+    ended = spans.all(SpanKind.SERVER, "tools/call")
+    assert all(span.status.status_code is StatusCode.UNSET for span in ended)
+
+
 async def test_the_parent_is_in_meta(spans: Spans, version: str):
     async with serving(version) as wire:
         meta = {"traceparent": TRACEPARENT, "tracestate": "rojo=1", "baggage": "user=ada,x=%20y"}

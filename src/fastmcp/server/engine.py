@@ -262,13 +262,10 @@ class Engine:
         try:
             state = exchange.rounds.read(call, exchange) if exchange.rounds is not None else None
             if state is not None and exchange.rounds is not None and state.call:
-                try:
-                    result = await self._go_on(exchange.rounds, state, context)
+                result = await self._go_on(exchange.rounds, state, context)
+                if result is not None:
                     return encode_result(call.id, result), 0
-                except Gone as exc:
-                    if not state.again:
-                        raise cannot_go_on(exc) from None
-                    context.answers = answers_so_far(state, call)
+                context.answers = answers_so_far(state, call)
             else:
                 receive(context, state, call)
         except McpError as exc:
@@ -279,9 +276,18 @@ class Engine:
             return encode_error(call.id, error), INTERNAL_ERROR
         return await self.handle(call, exchange, context)
 
-    async def _go_on(self, rounds: Rounds, state: RequestState, context: Context) -> Result:
-        async def handler(engine: Engine, context: Context, params: dict[str, Any]) -> Result:
-            return await rounds.go_on(state, context.call, context.exchange)
+    async def _go_on(self, rounds: Rounds, state: RequestState, context: Context) -> Result | None:
+        """The next result of a handler that waits; None where it is to be run again."""
+
+        async def handler(
+            engine: Engine, context: Context, params: dict[str, Any]
+        ) -> Result | None:
+            try:
+                return await rounds.go_on(state, context.call, context.exchange)
+            except Gone as exc:
+                if state.again:
+                    return None
+                raise cannot_go_on(exc) from None
 
         tracing = None if self.telemetry is None else self.telemetry.tracing()
         run = handler if tracing is None else traced(tracing, handler)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 import mcp_types
-from pydantic_core import to_json
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
@@ -185,7 +184,7 @@ async def _sample_typed(rounds: _Rounds, typed: TypedAnswer) -> SamplingResult[A
         if not step.is_tool_use:
             typed.read_text(step.text or "")
         if typed.values:
-            text = to_json(typed.values[0]).decode()
+            text = typed.adapter.dump_json(typed.values[0], by_alias=True).decode()
             return SamplingResult(text, typed.values[0], step.history, step.response)
         if not step.is_tool_use:
             rounds.say(f"{typed.complaint}\n{how}")
@@ -252,7 +251,8 @@ class _Rounds:
             required["tools"] = {}
         if options.get("include_context") in ("thisServer", "allServers"):
             required |= {"context": {}} if asker.version >= TOOLS_SINCE else {}
-        response = read(await asker.ask(METHOD, params, {"sampling": required}), self.tools)
+        answer = await asker.ask(METHOD, params, {"sampling": required})
+        response = read(answer, {} if choice == "none" else self.tools)
         self.history.append(mcp_types.SamplingMessage(role="assistant", content=response.content))
         step = SampleStep(response, self.history)
         if execute_tools and step.is_tool_use:

@@ -31,6 +31,9 @@ __all__ = [
     "worded_for",
 ]
 
+_MOST_USES: Final = 128
+"""Tools that a model may use in one answer: each is run before it is asked again."""
+
 SamplingMessages: TypeAlias = str | Sequence[str | mcp_types.SamplingMessage]
 
 METHOD: Final = "sampling/createMessage"
@@ -130,6 +133,8 @@ def read(
         wrong = "the model answers with a tool's result, which only a server has"
     elif ids and not tools:
         wrong = "the model uses a tool, and it was offered none"
+    elif len(ids) > _MOST_USES:
+        wrong = f"the model uses more than {_MOST_USES} tools at once"
     elif len(set(ids)) != len(ids):
         wrong = "two of its tool uses have one id"
     if wrong is not None:

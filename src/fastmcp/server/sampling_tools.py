@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import mcp_types
 from pydantic import Field, PrivateAttr, SkipValidation, TypeAdapter
@@ -56,7 +56,9 @@ async def run(
     if tool is None:
         return _failed(use, f"Unknown tool: {use.name!r}. The tools are: {', '.join(tools)}")
     try:
-        result = await tool.run(use.input)
+        # Arguments are a model's words: what does not check them itself has them checked.
+        run = tool.run if tool.OWN_CHECKS else tool.run_checked
+        result = await run(use.input)
         return mcp_types.ToolResultContent(
             tool_use_id=use.id, content=result.content, is_error=result.is_error or None
         )
@@ -87,6 +89,8 @@ def _failed(use: mcp_types.ToolUseContent, text: str) -> mcp_types.ToolResultCon
 
 class TypedAnswer(Tool):
     """The tool that takes the answer of a type, and the reader of such an answer given as text."""
+
+    OWN_CHECKS: ClassVar[bool] = True
 
     adapter: SkipValidation[TypeAdapter[Any]] = Field(exclude=True, repr=False)
     wrapped: bool = Field(exclude=True, repr=False)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from fastmcp import FastMCP
 from fastmcp.server.middleware import Middleware
+from fastmcp.server.providers import Provider
 from fastmcp.tools import Tool, ToolResult
 from tests.support.asgi import STATELESS, Live, Peer, http_scope
 from tests.support.process import script, serve
@@ -282,3 +283,18 @@ async def test_over_a_socket():
             answer = await wire.call("test_x_mcp_header", {"region": "eu"}, headers=wrong)
             assert answer.status == 400
             assert answer.error["code"] == -32020
+
+
+class Elsewhere(Provider):
+    async def _get_tool(self, name: str, version: Any = None) -> Tool | None:
+        parameters = {"type": "object", "properties": {"region": {"type": "string", **REGION}}}
+        return Raw(name="there", parameters=parameters) if name == "there" else None
+
+
+async def test_a_providers_tool_is_held_to_its_headers_too():
+    peer = Peer(FastMCP("s", providers=[Elsewhere()]).http_app(), STATELESS)
+    wrong = {"mcp-param-region": "us"}
+    live = await peer.call("there", {"region": "eu"}, headers=wrong)
+    assert (live.status, live.error["code"]) == (400, -32020)
+    live = await peer.call("there", {"region": "eu"}, headers={"mcp-param-region": "eu"})
+    assert "eu" in live.text

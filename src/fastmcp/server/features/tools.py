@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import mcp_types
@@ -191,14 +192,19 @@ async def _run(
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
 
 
-def headers_mismatch(engine: Engine, call: Call, headers: Mapping[bytes, bytes]) -> Reject | None:
-    """What is wrong with the `Mcp-Param-*` headers of a call of a tool in `registry.mirrored`.
+async def headers_mismatch(
+    engine: Engine, call: Call, headers: Mapping[bytes, bytes]
+) -> Reject | None:
+    """What is wrong with the `Mcp-Param-*` headers of a call of a tool that has them.
 
     It is the request as it came that is judged, before any middleware: the headers mirror that.
     """
-    name = call.params["name"]
-    tool = engine.registry.view.tools.find(name, wanted_version(call.meta))
-    if tool is None:
+    name, version = call.params["name"], wanted_version(call.meta)
+    tool = engine.registry.view.tools.find(name, version)
+    if tool is None and engine.providers is not None:
+        with suppress(Exception):  # a provider that fails says so when the tool is called
+            tool = await engine.providers.get_tool(name, version)
+    if tool is None or not tool.param_headers:
         return None
     arguments = as_object(call.params.get("arguments")) or {}
     problem = mismatch(arguments, tool.param_headers, headers)

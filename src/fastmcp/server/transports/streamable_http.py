@@ -240,9 +240,12 @@ class StreamableHTTP:
         if (
             stateless
             and call.method == "tools/call"
-            and call.params["name"] in self._engine.registry.mirrored
+            and (
+                call.params["name"] in self._engine.registry.mirrored
+                or self._engine.providers is not None
+            )
         ):
-            mismatch = headers_mismatch(self._engine, call, headers)
+            mismatch = await headers_mismatch(self._engine, call, headers)
             if mismatch is not None:
                 await _reject(send, mismatch)
                 return
