@@ -117,7 +117,9 @@ def test_long_text_is_quick(take_stderr: Callable[[], io.StringIO], text: str):
         logger.info(text)
         times.append(time.perf_counter() - started)
     assert stderr.getvalue().count("\n") == 6
-    assert min(times) < 0.005
+    # A few thousandths of a second, on a busy machine some more; laid out as markup it would be
+    # many times as many.
+    assert min(times) < 0.1
 
 
 def test_log_enabled_false(monkeypatch: pytest.MonkeyPatch):
