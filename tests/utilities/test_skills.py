@@ -138,7 +138,7 @@ async def test_a_path_that_leaves_the_skill(target: Path, path: str):
 @pytest.mark.parametrize("name", ["..", "../evil", "/evil", "a/../../b", ""])
 async def test_a_name_that_leaves_the_target(target: Path, name: str):
     async with lying([file("SKILL.md")]) as client:
-        with pytest.raises(ValueError, match="not a path inside of a skill"):
+        with pytest.raises(ValueError, match="not the name of a skill"):
             await download_skill(client, name, target)
     assert names_in(target.parent) is None
 
@@ -169,3 +169,83 @@ async def test_what_is_not_what_it_says_is_not_written(target: Path, files: Any,
         with pytest.raises(ValueError, match=why):
             await download_skill(client, "evil", target)
     assert names_in(target) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".git", "acme/.git", "A", "a_b", "a--b", "-a", "a b", "a\n", "a.b", "a" * 65, "acme/B", "ä"],
+)
+async def test_a_name_that_is_none(target: Path, name: str):
+    async with lying([file("SKILL.md")]) as client:
+        with pytest.raises(ValueError, match="not the name of a skill"):
+            await download_skill(client, name, target)
+    assert names_in(target.parent) is None
+
+
+@pytest.mark.parametrize(
+    "path", [".git/config", "a/.GIT/HEAD", ".git", "a/.git./config", ".git /x", "GIT~1/config"]
+)
+async def test_a_repository_is_not_written(target: Path, path: str):
+    async with lying([file("SKILL.md"), file(path)]) as client:
+        with pytest.raises(ValueError, match="not a path inside of a skill"):
+            await download_skill(client, "evil", target)
+    assert names_in(target) is None
+
+
+async def test_a_skill_has_a_main_file(target: Path):
+    async with lying([file("HEAD"), file("sub/SKILL.md")]) as client:
+        with pytest.raises(ValueError, match=r"no SKILL\.md"):
+            await download_skill(client, "evil", target)
+    assert names_in(target) is None
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("held", "name"),
+    [
+        ("pdf/SKILL.md", "pdf/scripts/json"),
+        ("pdf/SKILL.md", "pdf/scripts"),
+        ("SKILL.md", "scripts"),
+        ("acme/refunds/SKILL.md", "acme"),
+        ("acme/eu/refunds/SKILL.md", "acme"),
+    ],
+)
+async def test_a_skill_is_not_written_into_or_around_another(
+    target: Path, held: str, name: str, overwrite: bool
+):
+    write(target, held, "somebody's")
+    write(target, "pdf/scripts/fill.py", "import json")
+    before = files_of(target)
+    async with lying([file("SKILL.md")], name=name) as client:
+        with pytest.raises((ValueError, FileExistsError)) as caught:
+            await download_skill(client, name, target, overwrite=overwrite)
+    assert files_of(target) == before
+    assert not overwrite or "another skill" in str(caught.value)
+
+
+async def test_a_skill_in_a_skill_comes_with_it(root: Path, target: Path):
+    write(root, "pdf/tables/SKILL.md", main_of("tables"))
+    async with served(root) as client:
+        for _ in range(2):
+            written = await sync_skills(client, target, overwrite=True)
+            assert written == [target / "acme/refunds", target / "pdf"]
+    assert files_of(target) == files_of(root)
+
+
+async def test_what_was_there_stays_if_the_new_cannot_come(
+    root: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(target, "pdf/old.md", "old")
+    rename = Path.rename
+
+    def full(self: Path, to: Path) -> Path:
+        if self.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", full)
+    async with served(root) as client:
+        with pytest.raises(OSError, match="No space left"):
+            await download_skill(client, "pdf", target, overwrite=True)
+    assert files_of(target) == {"pdf/old.md": b"old"}
+    assert names_in(target) == ["pdf"]

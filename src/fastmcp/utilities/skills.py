@@ -3,7 +3,8 @@
 A server that serves skills, ours or FastMCP's, has a manifest for each, `skill://NAME/_manifest`.
 What is fetched is held against it, size and digest, before anything is written; it is written
 beside its place and moved there whole, so that no half of a skill is ever found. A server is not
-trusted with more than the one directory: a path that would leave it is refused.
+trusted with more than the one directory: a path that would leave it is refused, and so is a name
+that is none of a skill or lies in another one, for what lies where programs look is executed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import base64
 import binascii
 import hashlib
 import json
+import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +37,12 @@ __all__ = [
 ]
 
 _SCHEME: Final = "skill://"
-_MAIN: Final = "/SKILL.md"
+_MAIN_FILE: Final = "SKILL.md"
+_MAIN: Final = f"/{_MAIN_FILE}"
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
+"""By the Agent Skills specification; the extension puts skills into directories, named alike."""
+_REPOSITORY: Final = (".git", "git~1")
+"""What Git takes for a repository, whose configuration and hooks it executes."""
 _MOST_FILES: Final = 512
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a whole skill: what a host has to take, by the extension for skills."""
@@ -147,21 +155,28 @@ async def download_skill(
         The skill's directory.
     Raises:
         FileExistsError: it is there already, and `overwrite` is False.
-        ValueError: a name or path that leads elsewhere, a file that is not what the manifest says,
-            or no manifest. Nothing has been written then.
+        ValueError: a name that is none of a skill or lies in or around another one, a path that
+            leads elsewhere, a file that is not what the manifest says, a manifest without a
+            SKILL.md, or none. Nothing has been written then.
         McpError: the server has no such skill, or not one of its files.
     """
-    place = await run_in_thread(_place, Path(target_dir), _segments(skill_name))
+    name = _name(skill_name)
+    place = await run_in_thread(_place, Path(target_dir), name)
     if not overwrite and await run_in_thread(place.exists):
         raise FileExistsError(f"{place} is there already; overwrite=True replaces it")
     manifest = await get_skill_manifest(client, skill_name)
-    contents: dict[tuple[str, ...], bytes] = {}
-    for file in manifest.files:
-        segments = _segments(file.path)
-        contents[segments] = await _fetch(client, _uri(skill_name, file.path), file)
-    for segments in contents:
-        if any(segments[:length] in contents for length in range(1, len(segments))):
+    files = {_segments(file.path): file for file in manifest.files}
+    if (_MAIN_FILE,) not in files:
+        raise ValueError(f"{skill_name!r} is not a skill: its manifest has no {_MAIN_FILE}")
+    for segments in files:
+        if any(segments[:length] in files for length in range(1, len(segments))):
             raise ValueError(f"{'/'.join(segments)!r} lies in a file of the same skill")
+    contents = {
+        segments: await _fetch(client, _uri(skill_name, file.path), file)
+        for segments, file in files.items()
+    }
+    # Looked at again: other downloads may have come to that place, or around it, meanwhile.
+    place = await run_in_thread(_place, Path(target_dir), name)
     await run_in_thread(_write, place, contents, overwrite)
     return place
 
@@ -170,6 +185,8 @@ async def sync_skills(
     client: Client, target_dir: str | Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Download every skill that a server lists.
+
+    A skill that lies in another one comes with it, as files of that one.
 
     Args:
         client: connected to the server.
@@ -181,7 +198,12 @@ async def sync_skills(
         ValueError: as for `download_skill`.
     """
     written: list[Path] = []
-    for skill in await list_skills(client):
+    skills = await list_skills(client)
+    names = {skill.name for skill in skills}
+    for skill in skills:
+        parts = skill.name.split("/")
+        if any("/".join(parts[:length]) in names for length in range(1, len(parts))):
+            continue
         try:
             written.append(
                 await download_skill(client, skill.name, target_dir, overwrite=overwrite)
@@ -195,11 +217,21 @@ def _uri(skill_name: str, path: str) -> str:
     return _SCHEME + quote(f"{skill_name}/{path}", safe="/")
 
 
+def _name(skill_name: str) -> tuple[str, ...]:
+    """The parts of a skill's name, each of which could be one itself."""
+    segments = tuple(skill_name.split("/"))
+    if not all(map(_NAME.fullmatch, segments)):
+        raise ValueError(f"{skill_name!r} is not the name of a skill: it is refused")
+    return segments
+
+
 def _segments(path: str) -> tuple[str, ...]:
-    """The parts of a path that leads downwards on any system."""
+    """The parts of a path that leads downwards on any system, and into no repository."""
     segments = tuple(path.split("/"))
     for segment in segments:
-        if segment in ("", ".", "..") or any(c in segment for c in "\\:\0"):
+        plain = segment.rstrip(". ").casefold()  # Windows leaves these away
+        # `plain` is empty for "", "." and "..".
+        if not plain or plain in _REPOSITORY or any(c in segment for c in "\\:\0"):
             raise ValueError(f"{path!r} is not a path inside of a skill: it is refused")
     return segments
 
@@ -226,7 +258,19 @@ def _place(target: Path, segments: Sequence[str]) -> Path:
     place = target.expanduser().resolve().joinpath(*segments)
     if place.resolve() != place:
         raise ValueError(f"{place} is a link, or lies behind one: it is not written to")
+    # What lies in another skill is run by that one's programs, and what lies around it would take
+    # its place. Above the target it is the caller's choice.
+    around = place.parents[: len(segments)]
+    if any((directory / _MAIN_FILE).exists() for directory in around) or _holds_skills(place):
+        raise ValueError(f"{place} lies in or around another skill: it is not written to")
     return place
+
+
+def _holds_skills(place: Path) -> bool:
+    """Whether skills lie under a directory that is none itself: in one, they are files of it."""
+    if (place / _MAIN_FILE).exists():
+        return False
+    return any(_MAIN_FILE in files for _, _, files in os.walk(place))
 
 
 def _write(place: Path, contents: Mapping[tuple[str, ...], bytes], overwrite: bool) -> None:
@@ -238,6 +282,12 @@ def _write(place: Path, contents: Mapping[tuple[str, ...], bytes], overwrite: bo
             file = made.joinpath(*segments)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+        old = Path(beside) / "old"
         if overwrite and place.exists():
-            place.rename(Path(beside) / "old")
-        made.rename(place)
+            place.rename(old)
+        try:
+            made.rename(place)
+        except BaseException:  # without it, what was there would go with the rest
+            if old.exists():
+                old.rename(place)
+            raise

@@ -77,6 +77,19 @@ def test_values_are_those_of_the_core_schema(written: str, read: Any):
         ("a: " + "[" * 20000, "cannot be read"),
         ("a: " + "x" * 70000, "longer than"),
         ("a: \x07", "cannot be read"),
+        ("a: !!int [1]", "no scalar"),
+        ("a: !!int {}", "no scalar"),
+        ("a: !!float {}", "no scalar"),
+        ("a: !!float [1]", "no scalar"),
+        ("a: !!bool [x]", "no scalar"),
+        ("a: !!bool {}", "no scalar"),
+        ("a: !!map [1]", "no mapping"),
+        ("a: !!map x", "no mapping"),
+        ("a: !!map [[b, c]]", "no mapping"),
+        ("a: !!null [x]", "cannot be read"),
+        ("a: !!str {}", "cannot be read"),
+        ("a: !!seq x", "cannot be read"),
+        ("!!map [1]", "no mapping"),
         ("a: 1\n--- \nb: 2", "cannot be read"),
     ],
 )
@@ -136,3 +149,12 @@ def test_what_it_takes():
 def test_any_text_is_read_or_refused(text: str):
     with suppress(InvalidSkill):
         assert isinstance(frontmatter.parse(text), dict)
+
+
+def test_whatever_the_parser_raises_is_a_broken_front_matter(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise AttributeError("nobody thought of this")
+
+    monkeypatch.setattr(frontmatter.yaml, "load", fail)
+    with pytest.raises(InvalidSkill, match="nobody thought of this"):
+        frontmatter.parse("a: 1")

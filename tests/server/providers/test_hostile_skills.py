@@ -14,6 +14,7 @@ import pytest
 
 from fastmcp import FastMCP
 from fastmcp.server.providers.skills import SkillsDirectoryProvider
+from fastmcp.server.providers.skills.folder import SkillFolder
 from tests.server.providers.test_skills import main_of, write
 from tests.support.asgi import STATELESS, Peer
 
@@ -257,6 +258,7 @@ def huge_main(skill: Path) -> None:
         (lambda s: write(s, "SKILL.md", main_of("other")), "its directory's is 'bad'", True),
         (lambda s: write(s, "SKILL.md", main_of("bad", "a: b")), "cannot be read", True),
         (lambda s: write(s, "SKILL.md", main_of("bad", "[" * 9999)), "cannot be read", True),
+        (lambda s: write(s, "SKILL.md", main_of("bad", "!!int [1]")), "cannot be read", True),
         (lambda s: ((s / "SKILL.md").unlink(), (s / "SKILL.md").mkdir()), None, False),
     ],
 )
@@ -283,6 +285,57 @@ async def test_a_broken_skill_is_left_out_with_one_warning(
     assert why is None or why in warnings[0]
     got = await peer.request("skills/get", {"uri": "skill://bad/SKILL.md"})
     assert got.error["code"] == -32602
+
+
+@pytest.mark.parametrize("method", ["head", "survey", "files", "has", "uri"])
+@pytest.mark.parametrize("supporting_files", ["template", "resources"])
+async def test_a_directory_that_fails_in_a_new_way_fails_alone(
+    root: Path,
+    supporting_files: str,
+    method: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    real = getattr(SkillFolder, method)
+
+    def fail(self: SkillFolder, *args: Any) -> Any:
+        if self.path == "bad":
+            raise AttributeError("nobody thought of this")
+        return real(self, *args)
+
+    monkeypatch.setattr(SkillFolder, method, fail)
+    peer = await serving(root, supporting_files=supporting_files, reload=True)
+    for _ in range(2):
+        _, names = await everything(peer)
+        assert "good" in names
+    listed = (await peer.request("resources/list")).result["resources"]
+    assert "skill://good/SKILL.md" in {r["uri"] for r in listed}
+    warnings = [r.getMessage() for r in caplog.records if "as a skill" in r.getMessage()]
+    assert len(warnings) == 1, warnings
+    assert "nobody thought of this" in warnings[0]
+
+
+@pytest.mark.parametrize("supporting_files", ["template", "resources"])
+async def test_what_begins_with_a_dot_is_not_served(root: Path, supporting_files: str):
+    hidden = [".env", ".git/config", "sub/.secret/key.md", ".git/x/SKILL.md", ".SKILL.md"]
+    for path in hidden:
+        write(root, f"bad/{path}", main_of("x", SECRET))
+    write(root, ".cache/SKILL.md", main_of("x", SECRET))
+    write(root, "bad/sub/a.b.md", "fine")
+    peer = await serving(root, supporting_files=supporting_files)
+    told, names = await everything(peer)
+    assert SECRET not in told
+    assert "/." not in told
+    assert '".' not in told
+    assert "a.b.md" in told
+    assert names == {"good", "bad"}
+    for path in hidden:
+        await refused(peer, f"bad/{path}")
+    await refused(peer, ".cache/SKILL.md")
+    for path in ("bad/.git", "bad/sub/.secret", "bad/%2egit", ".cache"):
+        uri = f"skill://{path}"
+        answer = await peer.request("resources/directory/read", {"uri": uri}, valid=False)
+        assert answer.error["code"] == -32602
 
 
 async def test_a_file_that_is_too_large_is_an_error(root: Path):

@@ -27,6 +27,7 @@ from fastmcp.server.providers.skills import (
     VSCodeSkillsProvider,
     folder,
 )
+from fastmcp.server.skills import SkillSource
 from tests.support import venvs
 from tests.support.asgi import STATELESS, Live, Peer
 from tests.support.process import serve
@@ -284,6 +285,104 @@ async def test_what_a_client_does_not_see_is_not_told_of(root: Path):
     assert (await peer.request("skills/list")).result["skills"] == []
     for uri in ("skill://pdf/SKILL.md", "skill://acme/refunds/SKILL.md"):
         assert (await peer.request("skills/get", {"uri": uri})).error["code"] == -32602
+
+
+@pytest.mark.parametrize("supporting_files", ["template", "resources"])
+async def test_the_directory_of_a_hidden_skill_is_unknown(root: Path, supporting_files: str):
+    write(root, "pdf/tables/SKILL.md", main_of("tables"))
+    write(root, "pdf/tables/deep/more.md", "more")
+    write(root, "zip/tables/SKILL.md", main_of("tables"))
+    write(root, "zip/tables/more.md", "more")
+    write(root, "zip/SKILL.md", main_of("zip"))
+    provider = SkillsDirectoryProvider(root, supporting_files=supporting_files)
+    mcp = FastMCP("s", providers=[provider])
+    mcp.disable(names={"skill://pdf/SKILL.md", "skill://zip/tables/SKILL.md"})
+    mcp.resource("skill://acme/refunds/SKILL.md", name="own")(lambda: "something else")
+    peer = await opened(mcp)
+
+    async def answer(path: str) -> Live:
+        return await peer.request("resources/directory/read", {"uri": f"skill://{path}"})
+
+    for path in (
+        "pdf",
+        "p%64f",
+        "pdf/references",
+        "pdf%2freferences/deep",
+        "acme/refunds",
+        "zip/tables",
+        "zip/t%61bles",
+        "zip%2Ftables",
+    ):
+        assert (await answer(path)).error["code"] == -32602, path
+    assert uris(await answer("zip")) == ["skill://zip/SKILL.md"]
+    # The innermost skill counts: one that is seen lies in one that is not.
+    for path in ("pdf/tables", "pdf/t%61bles"):
+        assert uris(await answer(path)) == [
+            "skill://pdf/tables/SKILL.md",
+            "skill://pdf/tables/deep",
+        ]
+    assert uris(await answer("pdf/tables/deep")) == ["skill://pdf/tables/deep/more.md"]
+
+
+@pytest.mark.parametrize("version", ERAS)
+@pytest.mark.parametrize("supporting_files", ["template", "resources"])
+async def test_the_main_file_of_a_hidden_skill_is_not_read(
+    root: Path, version: str, supporting_files: str
+):
+    write(root, "pdf/tables/SKILL.md", main_of("tables"))
+    provider = SkillsDirectoryProvider(root, supporting_files=supporting_files)
+    mcp = FastMCP("s", providers=[provider])
+    mcp.disable(names={"skill://pdf/SKILL.md", "skill://pdf/tables/SKILL.md"})
+    peer = await opened(mcp, version)
+    for path in (
+        "pdf/SKILL.md",
+        "pdf/%53KILL.md",
+        "p%64f/SKILL.md",
+        "pdf/tables/SKILL.md",
+        "pdf/tables%2FSKILL.md",
+        "pdf/t%61bles/SKILL.md",
+        "pdf%2Ftables/SKILL.md",
+    ):
+        answer = await peer.request("resources/read", {"uri": f"skill://{path}"})
+        assert answer.error["code"] == (-32602 if version == STATELESS else -32002), path
+
+
+async def test_a_hidden_file_is_no_child(root: Path):
+    provider = SkillsDirectoryProvider(root, supporting_files="resources")
+    mcp = FastMCP("s", providers=[provider])
+    mcp.disable(names={"skill://pdf/logo.png"})
+    children = uris(
+        await (await opened(mcp)).request("resources/directory/read", {"uri": "skill://pdf"})
+    )
+    assert children == ["skill://pdf/SKILL.md", "skill://pdf/references"]
+
+
+class Failing(SkillSource):
+    """A source of somebody else's, with a mistake in it."""
+
+    async def list_skills(self) -> Any:
+        raise AttributeError("a mistake")
+
+    async def get_skill(self, uri: str) -> Any:
+        raise AttributeError("a mistake")
+
+    async def read_directory(self, uri: str) -> Any:
+        raise AttributeError("a mistake")
+
+
+async def test_a_source_that_fails_fails_alone(root: Path):
+    mcp = FastMCP("s", providers=[Failing(), SkillsDirectoryProvider(root)])
+    peer = await opened(mcp)
+    skills = (await peer.request("skills/list")).result["skills"]
+    assert [s["uri"] for s in skills] == ["skill://acme/refunds/SKILL.md", "skill://pdf/SKILL.md"]
+    got = await peer.request("skills/get", {"uri": "skill://pdf/SKILL.md"})
+    assert got.result["skill"] == skills[1]
+    children = await peer.request("resources/directory/read", {"uri": "skill://pdf"})
+    assert len(children.result["resources"]) == 3
+    # Where nobody else has it, the one that failed might have had it.
+    for method in METHODS[1:]:
+        answer = await peer.request(method, {"uri": "skill://nope/SKILL.md"})
+        assert answer.error["code"] == -32603
 
 
 async def test_a_skill_in_a_skill_is_one_of_both(root: Path):

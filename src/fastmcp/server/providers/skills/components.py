@@ -111,6 +111,10 @@ class SkillFileTemplate(ResourceTemplate):
 
     async def read(self, uri: str, params: dict[str, Any]) -> ResourceResult:
         path = str(params["path"])
+        if (
+            path == self.folder.main_file
+        ):  # a resource of its own, which may be hidden from a client
+            raise NotFoundError(f"Unknown resource: {uri!r}")
         return await _read(self.folder, path, mime_type_of(path))
 
     def _make_wire(self) -> dict[str, Any]:

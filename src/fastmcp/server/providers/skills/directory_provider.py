@@ -18,6 +18,7 @@ class SkillsDirectoryProvider(SkillFolders):
 
     `root/refunds/SKILL.md` is the skill `refunds`, `root/acme/refunds/SKILL.md` is `acme/refunds`.
     A link in a root may lead to a skill that lies elsewhere; within a skill links are not followed.
+    What begins with a dot is no skill, nor does it hold one.
 
     Args:
         roots: the directories; of two skills with one path that of the earlier root counts. A root
@@ -87,15 +88,16 @@ def _skills_under(root: Path, main_file: str) -> Iterator[tuple[str, Path]]:
     except OSError:  # it does not exist, or is closed to us
         return
     for child in children:
+        if not nameable(child.name):
+            continue
         try:
             top = child.resolve(strict=True)
         except (OSError, RuntimeError):  # a link to nowhere, or to itself
             continue
         if root.is_relative_to(top):  # a link back: what it leads to is looked through already
             continue
-        for directory, _, files in os.walk(top):
+        for directory, directories, files in os.walk(top):
+            directories[:] = filter(nameable, directories)
             if main_file in files:
                 under = Path(directory)
-                segments = [child.name, *under.relative_to(top).parts]
-                if all(map(nameable, segments)):
-                    yield "/".join(segments), under
+                yield "/".join([child.name, *under.relative_to(top).parts]), under

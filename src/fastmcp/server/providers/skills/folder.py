@@ -2,9 +2,10 @@
 
 What lies in a skill's directory was often written by strangers, and is handed to clients. So a
 file of a skill is a regular file under the directory with no link on the way to it: links, pipes
-and devices do not exist here, nor does a name that a URI cannot carry. A skill that is larger than
-a host has to take (`MOST_FILES`, `LARGEST_SKILL`) is not walked to its end, and no file beyond that
-size is read.
+and devices do not exist here, nor does a name that a URI cannot carry, nor one that begins with a
+dot: what is kept under those, a repository or the keys in `.env`, was not meant to be handed out.
+A skill that is larger than a host has to take (`MOST_FILES`, `LARGEST_SKILL`) is not walked to its
+end, and no file beyond that size is read.
 
 Everything is read anew when asked for; a digest and a front matter are kept while the file's stamp
 (inode, size, times) stays. Everything here blocks on the file system: call it on a thread.
@@ -294,8 +295,9 @@ class SkillFolder:
 
 
 def nameable(segment: str) -> bool:
-    """Whether a part of a path can be one of a URI, and leads nowhere else on any system."""
-    if segment in ("", ".", "..") or "\\" in segment or "\0" in segment or "/" in segment:
+    """Whether a part of a path can be one of a URI, is not hidden, and leads nowhere else on any
+    system."""
+    if not segment or segment.startswith(".") or any(c in segment for c in "/\\\0"):
         return False
     try:
         segment.encode()

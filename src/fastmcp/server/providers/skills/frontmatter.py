@@ -52,7 +52,7 @@ def parse(block: str) -> dict[str, Any]:
     try:
         values = yaml.load(block, Loader=_Loader)  # noqa: S506 - a SafeLoader with less in it
         msgspec.json.encode(values)  # the largest integers, lone surrogates, depth
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+    except Exception as error:  # a parser can fail in more ways than it names; all of them are here
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InvalidSkill(f"its front matter cannot be read: {reason}") from error
     if not isinstance(values, dict):
@@ -102,23 +102,34 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _boolean(loader: _Loader, node: yaml.ScalarNode) -> bool:
-    return node.value.lower() == "true"
+def _scalar(node: yaml.Node) -> str:
+    """The text of a node. A tag that is written out may stand before any kind of node."""
+    if not isinstance(node, yaml.ScalarNode):
+        raise InvalidSkill(f"what {node.tag} stands before is no scalar")
+    return node.value
 
 
-def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    base = {"0o": 8, "0x": 16}.get(node.value[:2], 10)
-    return int(node.value, base)
+def _boolean(loader: _Loader, node: yaml.Node) -> bool:
+    return _scalar(node).lower() == "true"
 
 
-def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
-    value = float(node.value)
+def _integer(loader: _Loader, node: yaml.Node) -> int:
+    text = _scalar(node)
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    return int(text, base)
+
+
+def _number(loader: _Loader, node: yaml.Node) -> float:
+    text = _scalar(node)
+    value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{node.value} is no number of JSON")
+        raise ValueError(f"{text} is no number of JSON")
     return value
 
 
-def _mapping(loader: Any, node: yaml.MappingNode) -> dict[str, Any]:
+def _mapping(loader: Any, node: yaml.Node) -> dict[str, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise InvalidSkill(f"what {node.tag} stands before is no mapping")
     made: dict[str, Any] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):

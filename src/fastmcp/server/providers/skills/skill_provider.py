@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypeVar
 from urllib.parse import unquote
@@ -83,28 +84,30 @@ class SkillFolders(SkillSource):
     def _resources(self, folders: Folders) -> Sequence[Resource]:
         found: dict[str, Resource] = {}
         for folder in folders.values():
-            head = self._try(folder, folder.head)
-            if head is None:
+            files = self._try(folder, partial(self._files, folder))
+            if files is None:
                 continue
+            main, *others = files
             # A skill in another's directory is listed as itself, and not as a file of the other.
-            main = self._main(folder, head)
-            manifest = self._manifest(folder)
             found[main.uri] = main
-            found.setdefault(manifest.uri, manifest)
-            if self._supporting_files == "resources":
-                survey = self._try(folder, folder.survey)
-                for path, facts in survey.files.items() if survey is not None else ():
-                    file = self._file(folder, path, facts.st_size)
-                    found.setdefault(file.uri, file)
+            for other in others:
+                found.setdefault(other.uri, other)
         return list(found.values())
+
+    def _files(self, folder: SkillFolder) -> list[Resource]:
+        """The resources of a skill that are listed, its main file before the others."""
+        made = [self._main(folder, folder.head()), self._manifest(folder)]
+        if self._supporting_files == "resources":
+            survey = self._try(folder, folder.survey)
+            for path, facts in survey.files.items() if survey is not None else ():
+                made.append(self._file(folder, path, facts.st_size))
+        return made
 
     async def _get_resource(self, uri: str, version: VersionSpec | None = None) -> Resource | None:
         return await self._first(uri, self._resource)
 
     def _resource(self, folder: SkillFolder, segments: Sequence[str]) -> Resource | None:
-        head = self._try(folder, folder.head)
-        if head is None or not segments:
-            return None
+        head = folder.head()
         path = "/".join(segments)
         if path == folder.main_file:
             return self._main(folder, head)
@@ -120,8 +123,12 @@ class SkillFolders(SkillSource):
         return await run_in_thread(self._templates, await self._folders())
 
     def _templates(self, folders: Folders) -> Sequence[ResourceTemplate]:
-        served = (f for f in folders.values() if self._try(f, f.head) is not None)
-        return [self._template(folder) for folder in served]
+        made = (self._try(folder, partial(self._checked, folder)) for folder in folders.values())
+        return [template for template in made if template is not None]
+
+    def _checked(self, folder: SkillFolder) -> ResourceTemplate:
+        folder.head()  # raises where there is nothing to serve
+        return self._template(folder)
 
     async def _get_resource_template(
         self, uri: str, version: VersionSpec | None = None
@@ -130,8 +137,7 @@ class SkillFolders(SkillSource):
             return None
 
         def ask(folder: SkillFolder, segments: Sequence[str]) -> ResourceTemplate | None:
-            head = self._try(folder, folder.head)
-            return self._template(folder) if head is not None and segments else None
+            return self._checked(folder) if segments else None
 
         return await self._first(uri, ask)
 
@@ -196,7 +202,7 @@ class SkillFolders(SkillSource):
             return None
 
         def ask(folder: SkillFolder, segments: Sequence[str]) -> Skill | None:
-            return self._try(folder, folder.entry) if segments == [MAIN_FILE] else None
+            return folder.entry() if segments == [MAIN_FILE] else None
 
         return await self._first(uri, ask)
 
@@ -206,10 +212,9 @@ class SkillFolders(SkillSource):
     def _children(
         self, folder: SkillFolder, segments: Sequence[str]
     ) -> Sequence[DirectoryEntry] | None:
-        head = self._try(folder, folder.head)
-        survey = self._try(folder, folder.survey) if head is not None else None
+        head, survey = folder.head(), folder.survey()
         directory = "/".join(segments)
-        if head is None or survey is None or (segments and directory not in survey.directories):
+        if segments and directory not in survey.directories:
             return None
         children: dict[str, DirectoryEntry] = {}
         for path in survey.directories:
@@ -237,7 +242,21 @@ class SkillFolders(SkillSource):
         if not uri.startswith(SCHEME) or len(uri) > _LONGEST_URI:
             return None
         folders = await self._folders()
-        return await run_in_thread(_first, folders, uri, ask)
+        return await run_in_thread(self._innermost, folders, uri, ask)
+
+    def _innermost(
+        self, folders: Folders, uri: str, ask: Callable[[SkillFolder, list[str]], T | None]
+    ) -> T | None:
+        segments = unquote(uri[len(SCHEME) :]).split("/")
+        deepest = max((path.count("/") for path in folders), default=0) + 1
+        for length in range(min(len(segments), deepest), 0, -1):
+            folder = folders.get("/".join(segments[:length]))
+            if folder is None:
+                continue
+            found = self._try(folder, partial(ask, folder, segments[length:]))
+            if found is not None:
+                return found
+        return None
 
     def _try(self, folder: SkillFolder, ask: Callable[[], T]) -> T | None:
         """What a directory answers, or None; why not is logged the first time."""
@@ -247,6 +266,8 @@ class SkillFolders(SkillSource):
             reason = str(error)
         except OSError as error:
             reason = f"it cannot be read: {error.strerror}"
+        except Exception as error:  # a stranger's directory: in whatever way, it fails alone
+            reason = f"it cannot be read: {type(error).__name__}: {error}"
         if (folder.path, reason) not in self._said:
             self._said.add((folder.path, reason))
             _logger.warning("%s is not served whole as a skill: %s", folder.directory, reason)
@@ -270,19 +291,6 @@ class SkillFolders(SkillSource):
         if seen != self._seen:
             self._seen = seen
             self._changed(ResourcesChanged())
-
-
-def _first(
-    folders: Folders, uri: str, ask: Callable[[SkillFolder, list[str]], T | None]
-) -> T | None:
-    segments = unquote(uri[len(SCHEME) :]).split("/")
-    deepest = max((path.count("/") for path in folders), default=0) + 1
-    for length in range(min(len(segments), deepest), 0, -1):
-        folder = folders.get("/".join(segments[:length]))
-        found = ask(folder, segments[length:]) if folder is not None else None
-        if found is not None:
-            return found
-    return None
 
 
 class SkillProvider(SkillFolders):
