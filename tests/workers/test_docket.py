@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.support.process import Server, serve, uvicorn
+from tests.support.process import eventually as until
 from tests.support.redis import redis
 from tests.workers.conftest import HERE, Workers, environment, eventually
 from tests.workers.test_tasks import Watcher
@@ -160,6 +162,23 @@ async def test_whoever_listens_is_told_how_tasks_are_that_others_run(site: Site)
                 told = await wire.follow(id, server.url)
             assert "input_required" in [state["status"] for state in told]
             assert told[-1]["result"]["content"][0]["text"] == "?: yes"
+
+
+def test_a_worker_that_can_run_no_more_ends(site: Site):
+    """So that whoever looks after it starts it anew."""
+    with site.worker() as worker:
+        assert site.redis
+        client = Redis(port=site.redis.port)
+        try:
+            until(lambda: bool(client.keys("*:stream")), 20, "the worker waits for tasks")
+            for name in client.keys("*:stream"):
+                client.xadd(name, {"function": "garbage"})
+        finally:
+            client.close()
+        _, said = worker.communicate(timeout=20)
+        assert worker.returncode == 1, said
+        assert b"docket's worker ended" in said
+        assert b"Tasks cannot be run any more" in said.splitlines()[-1]
 
 
 def test_a_worker_without_a_queue_says_so(tmp_path: Path):

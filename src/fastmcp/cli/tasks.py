@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from fastmcp.cli import load
-from fastmcp.cli.errors import CliError
+from fastmcp.cli.errors import CliError, describe
+from fastmcp.server.background.docket import DocketTasks
 
 __all__ = ["worker"]
 
@@ -31,7 +32,22 @@ async def _work(found: Any, spec: load.Spec) -> None:
     run = getattr(server, "run_tasks_async", None)
     if run is None:
         raise CliError(f"{spec.text} is a server that cannot run tasks")
+    running = asyncio.ensure_future(run())
+    broken: list[BaseException] = []
+
+    def end(error: BaseException) -> None:
+        # Whoever looks after the process starts it anew; one that lived on would do nothing.
+        broken.append(error)
+        running.cancel()
+
+    tasks = server._engine.tasks
+    if isinstance(tasks, DocketTasks):
+        tasks.when_broken(end)
     try:
-        await run()
+        await running
     except RuntimeError as error:
         raise CliError(str(error)) from None
+    except asyncio.CancelledError:
+        if not broken:
+            raise
+        raise CliError(f"Tasks cannot be run any more: {describe(broken[0])}") from None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pydantic import SecretStr
@@ -18,6 +21,7 @@ from fastmcp.protocol.tasks import TaskState
 from fastmcp.protocol.versions import Era
 from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import TaskLimits
+from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.bus import Bus, TaskChanged
 from fastmcp.server.exchange import Detached, Exchange
 from fastmcp.settings import Settings
@@ -43,8 +47,11 @@ async def serve(call: Call, exchange: Exchange) -> tuple[bytes, int]:
 async def running(
     store: Server, group: str, bus: Bus | None = None, concurrency: int = 10, **limits: Any
 ) -> AsyncIterator[DocketTasks]:
-    url = SecretStr(f"redis://127.0.0.1:{store.port}")
-    settings = Settings(docket_url=url, docket_concurrency=concurrency)
+    settings = Settings(
+        docket_url=SecretStr(f"redis://127.0.0.1:{store.port}"),
+        docket_concurrency=concurrency,
+        docket_redelivery_timeout=timedelta(seconds=1),
+    )
     tasks = DocketTasks(bus or Bus(), TaskLimits(**limits), settings, group)
     async with tasks.hold(serve):
         yield tasks
@@ -62,6 +69,43 @@ async def until(tasks: DocketTasks, id: str, *statuses: str, owner: str = "") ->
             if state is not None and state.status in statuses:
                 return state
             await asyncio.sleep(0.01)
+
+
+async def begun(tasks: DocketTasks, id: str) -> None:
+    """It runs there; nothing of that is written yet."""
+    async with asyncio.timeout(10):
+        while True:
+            if id in tasks._runs:
+                return
+            await asyncio.sleep(0)
+
+
+@contextmanager
+def unheard(tasks: DocketTasks) -> Iterator[asyncio.Event]:
+    """What Redis replies to its commands, which are done, does not come in time; docket has
+    connections of its own. Yields what is set once a command failed."""
+    failed, do = asyncio.Event(), tasks._line.do
+
+    async def late(command: Callable[[Any], Awaitable[Any]]) -> Any:
+        await do(command)
+        failed.set()
+        raise BackplaneDown("Redis")
+
+    with patch.object(tasks._line, "do", late):
+        yield failed
+
+
+@contextmanager
+def unreachable(tasks: DocketTasks) -> Iterator[asyncio.Event]:
+    """Its commands do not reach Redis; docket's do."""
+    failed = asyncio.Event()
+
+    async def never(command: Callable[[Any], Awaitable[Any]]) -> Any:
+        failed.set()
+        raise BackplaneDown("Redis")
+
+    with patch.object(tasks._line, "do", never):
+        yield failed
 
 
 async def test_changes_are_told_where_they_are_watched(store: Server, no_leaks: None):
@@ -130,3 +174,115 @@ async def test_a_task_is_forgotten_when_its_time_is_over(store: Server, no_leaks
         await gone(tasks, id)
     async with running(store, "forgotten", lifetime=0.5) as tasks:
         await gone(tasks, await begin(tasks, seconds=60))
+
+
+async def test_what_cannot_be_stored_while_stopping_is_left_to_others(
+    store: Server, no_leaks: None
+):
+    async with running(store, "left", concurrency=0) as asked:
+        async with running(store, "left") as tasks:
+            ids = [await begin(asked, seconds=0.5)]
+            await begun(tasks, ids[0])
+            with unreachable(tasks) as failed:
+                ids.append(await begin(asked))
+                async with asyncio.timeout(10):
+                    await failed.wait()  # it was taken, and cannot be begun
+                tasks.close()
+                await asyncio.sleep(0.7)  # the other is done, and cannot be stored
+        async with running(store, "left"):
+            for id in ids:
+                await until(asked, id, "completed")
+
+
+async def test_what_could_not_be_written_or_read_is_tried_again(store: Server, no_leaks: None):
+    """Though no connection was lost, and nothing else changes."""
+    async with (
+        running(store, "late", concurrency=0) as asked,
+        running(store, "late") as tasks,
+    ):
+        id = await begin(asked, asks=True)
+        await begun(tasks, id)
+        with unreachable(tasks):
+            await asyncio.sleep(0.3)
+        state = await until(asked, id, "input_required")
+        [key] = json.loads(bytes(state.input_requests))  # pyright: ignore
+        with unheard(tasks) as failed:
+            await asked.answer(id, "", {key: {"roots": []}})
+            async with asyncio.timeout(10):
+                await failed.wait()
+            await asyncio.sleep(0.3)
+        await until(asked, id, "completed")
+
+
+async def test_a_task_that_cannot_be_queued_is_not_counted(store: Server, no_leaks: None):
+    async with running(store, "unqueued", concurrency=0, running=1, of_owner=1) as tasks:
+        await tasks._line.do(lambda redis: redis.set(tasks._docket.stream_key, "no stream"))
+        with pytest.raises(BackplaneDown):
+            await begin(tasks, "ann")
+        await tasks._line.do(lambda redis: redis.delete(tasks._docket.stream_key))
+
+        queued = asyncio.Event()
+
+        async def slowly(id: str, key: str) -> None:
+            queued.set()
+            await asyncio.sleep(60)
+
+        with patch.object(tasks, "_queue", slowly):
+            beginning = asyncio.create_task(begin(tasks, "ann"))
+            async with asyncio.timeout(10):
+                await queued.wait()
+            beginning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await beginning
+        assert not await tasks._line.do(lambda redis: redis.keys(f"{tasks._base}*"))
+        await begin(tasks, "ann")
+
+
+async def test_a_task_that_ends_before_it_is_heard_is_told(store: Server, no_leaks: None):
+    bus, heard = Bus(), asyncio.Queue[Any]()
+    bus.subscribe(heard.put_nowait)
+    async with running(store, "between", bus) as tasks:
+        hear = tasks._line.hear
+
+        async def late(channel: str, take: Callable[[bytes], None]) -> None:
+            if channel.endswith(":changed"):
+                await between()
+            await hear(channel, take)
+
+        async def cancelled() -> None:
+            await tasks.cancel(id, "")
+
+        async def forgotten() -> None:
+            await tasks._line.do(lambda redis: redis.delete(tasks._key(id)))
+
+        with patch.object(tasks._line, "hear", late):
+            id, between = await begin(tasks, seconds=60), cancelled
+            assert await tasks.watch(id, "")
+            async with asyncio.timeout(10):
+                assert await heard.get() == TaskChanged(id)
+            id, between = await begin(tasks, seconds=60), forgotten
+            assert not await tasks.watch(id, "")
+        assert not tasks._watched
+        id = await begin(tasks, seconds=60)
+        assert await tasks.watch(id, "")
+        assert not await tasks.watch(id, "somebody else")
+        assert id in tasks._watched
+        await forgotten()
+        assert not await tasks.watch(id, "")
+        assert not tasks._watched
+
+
+async def test_the_end_of_its_worker_is_told(
+    store: Server, no_leaks: None, caplog: pytest.LogCaptureFixture
+):
+    async with running(store, "ended") as tasks:
+        broken: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        tasks.when_broken(broken.set_result)
+        with caplog.at_level(logging.ERROR, "fastmcp.server.tasks"):
+            garbage = {"function": "garbage"}
+            await tasks._line.do(lambda redis: redis.xadd(tasks._docket.stream_key, garbage))
+            async with asyncio.timeout(10):
+                error = await broken
+        [record] = [r for r in caplog.records if r.name == "fastmcp.server.tasks"]
+        assert record.exc_info
+        assert record.exc_info[1] is error

@@ -116,6 +116,7 @@ class DocketTasks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._working: asyncio.Task[None] | None = None
         self._closing = False
+        self._broken: list[Callable[[BaseException], None]] = []
         # docket's types are partly unknown.
         self._docket: Any = None
         self._make_docket: Callable[[], Any] = lambda: Docket(
@@ -157,8 +158,13 @@ class DocketTasks:
                 pipeline.expire(key, int(self._limits.lifetime) + 1)
             await pipeline.execute()
 
-        await self._line.do(write)
-        await self._queue(id, id)
+        try:
+            await self._line.do(write)
+            await self._queue(id, id)
+        except BaseException:
+            # Nobody runs it, and nobody knows its id: it would be counted for its whole lifetime.
+            await asyncio.shield(spawn(self._forget(id, owner), self._tasks))
+            raise
         return state.created()
 
     async def find(self, id: str, owner: str) -> TaskState | None:
@@ -204,15 +210,30 @@ class DocketTasks:
     async def watch(self, id: str, owner: str) -> bool:
         stored = await self._stored(id, owner)
         if stored is None:
+            if id in self._watched and await self._stored(id) is None:
+                self._unwatch(id)  # its time was over before it was
             return False
         if id not in self._watched and not stored.finished:
-            self._watched.add(id)
             await self._line.hear(f"{self._key(id)}:changed", lambda data: self._heard(id, data))
+            self._watched.add(id)
+            before, stored = stored, await self._stored(id, owner)
+            if stored is None:
+                self._unwatch(id)
+                return False
+            if stored.state.status != before.state.status:
+                self._bus.publish(TaskChanged(id))  # before it was heard
+        if stored.finished:
+            self._unwatch(id)
         return True
 
     def _heard(self, id: str, status: bytes) -> None:
         self._bus.publish(TaskChanged(id))
-        if status.decode() in FINISHED and id in self._watched:
+        if status.decode() in FINISHED:
+            self._unwatch(id)
+
+    def _unwatch(self, id: str) -> None:
+        """It changes no more."""
+        if id in self._watched:
             self._watched.discard(id)
             spawn(self._line.unhear(f"{self._key(id)}:changed"), self._tasks)
 
@@ -226,6 +247,10 @@ class DocketTasks:
             self._closing = True
             self._working.cancel()  # it takes no more, and waits for what it has begun
         return {run.runner for run in self._runs.values() if run.task.status == "working"}
+
+    def when_broken(self, callback: Callable[[BaseException], None]) -> None:
+        """Call this where this process runs no more tasks, though nobody told it to stop."""
+        self._broken.append(callback)
 
     @asynccontextmanager
     async def hold(self, serve: Serve) -> AsyncGenerator[None]:
@@ -241,8 +266,19 @@ class DocketTasks:
                 # Its end waits for what it has begun.
                 worker = await stack.enter_async_context(self._make_worker(self._docket))
                 self._working = asyncio.create_task(worker.run_forever())
+                self._working.add_done_callback(self._ended)
                 stack.callback(self._stop)
             yield
+
+    def _ended(self, working: asyncio.Task[None]) -> None:
+        """docket's worker has ended; it lives through everything that Redis can do to it."""
+        error = None if working.cancelled() else working.exception()
+        if error is None:
+            return
+        _logger.error("This process runs no more tasks: docket's worker ended", exc_info=error)
+        if not self._closing:
+            for callback in list(self._broken):
+                callback(error)
 
     def _stop(self) -> None:
         """Take no more, and queue anew what runs."""
@@ -307,14 +343,19 @@ class DocketTasks:
             return
         await self._leave(id, run.task.owner)
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T | None:
-        """Do something as soon as Redis lets us; None where this process stops before that."""
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something as soon as Redis lets us.
+
+        Raises:
+            asyncio.CancelledError: this process stops before that. A return would tell docket that
+                all is done; after a cancellation while it stops, it leaves the task to others.
+        """
         while True:
             try:
                 return await work()
             except BackplaneDown:
                 if self._closing:
-                    return None
+                    raise asyncio.CancelledError("Redis is away, and this process stops") from None
                 await asyncio.sleep(_AGAIN)
 
     async def _keep(self, id: str, run: _Run) -> None:
@@ -323,13 +364,25 @@ class DocketTasks:
         while not run.done:
             await run.woken.wait()
             run.woken.clear()
-            with suppress(McpError):  # Redis is away: it is looked at again when it is back
+            try:
                 if not await self._store(run.task):
                     run.task.finish("cancelled", None, 0)
                     run.task.exchange.cancel()
                     return
-                while data := await self._line.do(lambda redis: redis.lpop(mail)):
-                    run.task.answer(msgspec.json.decode(cast("bytes", data)))
+                await self._take(mail, run.task)
+            except BackplaneDown:
+                # One command may be late though no connection was lost: nobody else would wake it.
+                if not (run.done or self._closing):
+                    asyncio.get_running_loop().call_later(_AGAIN, run.woken.set)
+
+    async def _take(self, mail: str, task: Task) -> None:
+        """Hand in what was answered."""
+        while data := await self._line.do(lambda redis: redis.lindex(mail, 0)):
+            with suppress(McpError):  # it was checked when it came
+                task.answer(msgspec.json.decode(cast("bytes", data)))
+            # Afterwards: one taken off at once would be lost with Redis's reply. Handed in twice,
+            # it is ignored.
+            await self._line.do(lambda redis, data=data: redis.lrem(mail, 1, data))
 
     # Redis
 
@@ -411,6 +464,20 @@ class DocketTasks:
                     f"Too many tasks: {there} are not over, as many as {setting} allows; await "
                     "or cancel some of them first, or try again later",
                 )
+
+    async def _forget(self, id: str, owner: str) -> None:
+        """Undo a beginning, as far as Redis can be reached."""
+
+        async def forget(redis: Any) -> None:
+            pipeline = redis.pipeline(transaction=True)
+            pipeline.delete(self._key(id))
+            for key, _, _ in self._sets(owner):
+                pipeline.zrem(key, id)
+            pipeline.publish(f"{self._key(id)}:wake", b"")  # it may have been queued all the same
+            await pipeline.execute()
+
+        with suppress(BackplaneDown):
+            await self._line.do(forget)
 
     async def _leave(self, id: str, owner: str) -> None:
         """Count one less."""
