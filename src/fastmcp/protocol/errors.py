@@ -29,6 +29,7 @@ __all__ = [
     "error_object",
     "header_mismatch",
     "http_status",
+    "internal_error",
     "invalid_params",
     "is_modern_error",
     "method_not_found",
@@ -89,6 +90,11 @@ def unfit_params(error: ValidationError) -> McpError:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     said = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in found]
     return invalid_params(f"Invalid params: {'; '.join(said)}")
+
+
+def internal_error() -> McpError:
+    """What a client is told of a fault of the server's own."""
+    return McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
 
 
 def header_mismatch(message: str) -> McpError:

@@ -17,7 +17,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call, Notice
 from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
-from fastmcp.protocol.errors import INTERNAL_ERROR, method_not_found
+from fastmcp.protocol.errors import INTERNAL_ERROR, internal_error, method_not_found
 from fastmcp.protocol.input_required import INPUT_REQUIRED
 from fastmcp.protocol.jsonrpc import encode_error, encode_result
 from fastmcp.protocol.meta import check_extension_id
@@ -72,8 +72,6 @@ class Engine:
         group: the name its author gave it, or "": what its workers have in common.
         registry: its components.
         providers: whom it asks for those it does not have itself, or None.
-        extensions: the settings it announces by the identifier of an extension, in the
-            stateless era.
         server_info: the `Implementation` it calls itself.
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
@@ -248,7 +246,7 @@ class Engine:
             context.over = True
             context.deactivate(token)
         if error is None:
-            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
+            error = internal_error()
         if context.conversation is not None and await context.conversation.end(error):
             return b"", 0
         return encode_error(call.id, error), error.code
@@ -258,11 +256,11 @@ class Engine:
 
         Its handler waits for them, or is called anew and finds them in its context.
         """
-        context = Context(self.facade, call, exchange)
+        context, rounds = Context(self.facade, call, exchange), exchange.rounds
         try:
-            state = exchange.rounds.read(call, exchange) if exchange.rounds is not None else None
-            if state is not None and exchange.rounds is not None and state.call:
-                result = await self._go_on(exchange.rounds, state, context)
+            state = None if rounds is None else rounds.read(call, exchange)
+            if rounds is not None and state is not None and state.call:
+                result = await self._go_on(rounds, state, context)
                 if result is not None:
                     return encode_result(call.id, result), 0
                 context.answers = answers_so_far(state, call)
@@ -272,8 +270,7 @@ class Engine:
             return encode_error(call.id, exc), exc.code
         except Exception:
             _logger.exception("%s failed", call.method)
-            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-            return encode_error(call.id, error), INTERNAL_ERROR
+            return encode_error(call.id, internal_error()), INTERNAL_ERROR
         return await self.handle(call, exchange, context)
 
     async def _go_on(self, rounds: Rounds, state: RequestState, context: Context) -> Result | None:

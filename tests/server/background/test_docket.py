@@ -120,7 +120,7 @@ async def test_changes_are_told_where_they_are_watched(store: Server, no_leaks: 
         await until(watching, id, "input_required")
         assert await watching.watch(id, "")
         assert not await watching.watch(id, "somebody else")
-        [key] = json.loads(bytes((await until(watching, id, "input_required")).input_requests))  # pyright: ignore
+        [key] = json.loads(bytes((await until(watching, id, "input_required")).input_requests))
         assert await watching.answer(id, "", {key: {"roots": []}, "other": 5})
         await until(working, id, "completed")
         async with asyncio.timeout(10):
@@ -205,7 +205,7 @@ async def test_what_could_not_be_written_or_read_is_tried_again(store: Server, n
         with unreachable(tasks):
             await asyncio.sleep(0.3)
         state = await until(asked, id, "input_required")
-        [key] = json.loads(bytes(state.input_requests))  # pyright: ignore
+        [key] = json.loads(bytes(state.input_requests))
         with unheard(tasks) as failed:
             await asked.answer(id, "", {key: {"roots": []}})
             async with asyncio.timeout(10):

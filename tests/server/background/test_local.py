@@ -71,7 +71,7 @@ async def test_what_is_asked_at_once_comes_before_the_task(no_leaks: None):
         assert created["resultType"] == "task"
         assert "requestState" not in created
         state = await until(tasks, created["taskId"], "completed")
-        result = json.loads(bytes(state.result))  # pyright: ignore
+        result = json.loads(bytes(state.result))
         assert (result["name"], result["state"]) == ("Ann", "sealed")
 
 

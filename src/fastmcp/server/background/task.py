@@ -22,7 +22,7 @@ from msgspec import UNSET, Raw, UnsetType
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.classify import Call
-from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.errors import INTERNAL_ERROR, internal_error
 from fastmcp.protocol.input_required import ASKS, INPUT_REQUIRED
 from fastmcp.protocol.tasks import FINISHED, TaskState, TaskStatus
 from fastmcp.server.answers import check_answer
@@ -143,8 +143,7 @@ class Task:
             payload, _ = await serve(call, self.exchange)
         except Exception:
             _logger.exception("A task failed in a way that no call may")
-            error = McpError(INTERNAL_ERROR, "Internal error: the server's log says more")
-            return jsonrpc.encode_error(call.id, error)
+            return jsonrpc.encode_error(call.id, internal_error())
         return jsonrpc.sound(payload)
 
     def answer(self, responses: dict[str, Any]) -> None:
