@@ -359,6 +359,13 @@ class ClientSession(Opening):
             self.repeatable_tools.clear()
         return self.handlers.hear(method, params, progress)
 
+    async def on_lost(self) -> None:
+        """Open a new session, though no call waits for one: the server may have much to tell."""
+        try:
+            await self._renewed(self._epoch, None, "initialize")
+        except McpError as exc:
+            logger.debug("No new session yet: %s", exc)
+
     async def _answer(self, request: Request) -> None:
         if self.era is Era.STATELESS:
             # There the server asks inside results; a client sends no responses (streamable-http,
@@ -453,6 +460,8 @@ class ClientSession(Opening):
                 raise
             raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
         self._epoch += 1
+        self.output_schemas.clear()  # the server may be another version of itself
+        self.repeatable_tools.clear()
 
     async def _initialize_patiently(self) -> None:
         self.channel.handshaken = None

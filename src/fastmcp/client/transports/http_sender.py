@@ -166,6 +166,10 @@ def reason_of(exc: Exception) -> str:
     """What ended a connection, in words."""
     if isinstance(exc, aiohttp.SocketTimeoutError):
         return "nothing came from it for longer than sse_read_timeout"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"what came is no HTTP: {exc.message.strip().partition(chr(10))[0]}"
     return str(exc) or type(exc).__name__
 
 
