@@ -204,9 +204,15 @@ async def test_a_redirect_elsewhere_takes_no_token_along() -> None:
         async def away(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
             return web.Response(status=307, headers={"Location": other.url})
 
-        async with site(away) as seen, Client(seen.url, auth="secret") as client:
-            await client.call_tool("x")
-    assert all("authorization" not in headers for headers in other.headers)
+        transport = StreamableHttpTransport("http://replaced", {"X-Api-Key": "k", "Cookie": "c"})
+        async with site(away) as seen:
+            transport.url = seen.url
+            async with Client(transport, auth="secret") as client:
+                await client.call_tool("x")
+    assert seen.headers[-1]["x-api-key"] == "k"
+    assert other.headers[-1]["mcp-name"] == "x"
+    for headers in other.headers:
+        assert not {"authorization", "cookie", "x-api-key"} & set(headers)
 
 
 async def test_redirects_without_end() -> None:
