@@ -173,6 +173,23 @@ async def test_t2_a_server_that_says_404_for_ever() -> None:
         assert len(seen.posts) < 15
 
 
+async def test_t2_a_session_that_is_lost_at_once_again() -> None:
+    """Also by the request that restores the level of the log, within the renewal itself."""
+    forgetful = False
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if forgetful and "id" in message and message.get("method") != "initialize":
+            return web.Response(status=404)
+        return await handshake(said)(request, message)
+
+    async with site(post) as seen, Client(seen.url, mode="legacy") as client:
+        await client.set_logging_level("error")
+        forgetful = True
+        with pytest.raises(SessionLostError):
+            async with asyncio.timeout(5):
+                await client.call_tool("x")
+
+
 # --- T5: the server dies or falls silent ---------------------------------------------------------
 
 

@@ -454,7 +454,9 @@ class ClientSession(Opening):
             async with deadline:
                 await self._initialize_patiently()
                 if self._level_set is not None:
-                    await self.exchange("logging/setLevel", {"level": self._level_set}, None)
+                    # Not `exchange`, which would wait for this very renewal if it failed.
+                    level = {"level": self._level_set}
+                    await self._once("logging/setLevel", level, None, None, None)
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
