@@ -41,10 +41,10 @@ class Restartable:
         await asyncio.to_thread(self.stop)
         await asyncio.to_thread(self._start, self.server.port)
 
-    def kill(self) -> None:
-        """Let it end at once, answering nobody."""
+    async def replace(self) -> None:
+        """As after a crash: killed, so that it answers nobody, and started again."""
         self.server.process.kill()
-        self.server.process.wait()
+        await self.restart()
 
 
 @contextmanager
