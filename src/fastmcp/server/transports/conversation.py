@@ -10,10 +10,9 @@ import asyncio
 import logging
 import secrets
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import ClassVar, Final
 
 from fastmcp.exceptions import McpError
-from fastmcp.protocol import meta
 from fastmcp.protocol.classify import Call, Notice, Reply
 from fastmcp.protocol.era2025 import read_initialize
 from fastmcp.protocol.errors import INVALID_REQUEST
@@ -67,7 +66,10 @@ class Conversation(ABC):
 
     Attributes:
         session: what `initialize` opened, or None.
+        otherwise: what a client can do that does not want to initialize.
     """
+
+    otherwise: ClassVar[str] = ""
 
     def __init__(self, engine: Engine, tasks: set[asyncio.Task[None]]) -> None:
         self.session: Session | None = None
@@ -123,12 +125,8 @@ class Conversation(ABC):
             self.opened(self.session, scope)
             call.version = version
         elif self.session is None and call.method not in _BEFORE_INITIALIZE:
-            error = McpError(
-                INVALID_REQUEST,
-                "Invalid request: not initialized; send initialize first, or name the protocol "
-                f"version in _meta ({meta.PROTOCOL_VERSION})",
-            )
-            await self.write(encode_error(call.id, error))
+            message = f"Invalid request: not initialized; send initialize first{self.otherwise}"
+            await self.write(encode_error(call.id, McpError(INVALID_REQUEST, message)))
             return
         exchange = self.exchange(self.session, scope)
         if self.session is not None:

@@ -148,6 +148,8 @@ class PipeConnection(Conversation):
         exchange: the kind of exchange its requests get.
     """
 
+    otherwise = f", or name the protocol version in _meta ({meta.PROTOCOL_VERSION})"
+
     def __init__(self, engine: Engine, write: Deliver, exchange: type[PipeExchange]) -> None:
         super().__init__(engine, set())
         self._rounds = engine.rounds(SessionKeys([secrets.token_bytes(32)]))

@@ -56,7 +56,7 @@ from fastmcp.server.transports.asgi import (
     respond,
     respond_early,
 )
-from fastmcp.server.transports.door import Door, Life, refuse, reject
+from fastmcp.server.transports.door import Door, refuse, reject
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
     NOTICED_WITHIN,
@@ -67,7 +67,6 @@ from fastmcp.server.transports.http_exchange import (
 from fastmcp.server.transports.limits import Limits, OpenStreams
 from fastmcp.server.transports.listen import ListenExchange
 from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
-from fastmcp.server.transports.security import HostOriginGuard
 from fastmcp.server.transports.shutdown import Grace, stopped
 from fastmcp.server.transports.standalone import StandaloneStream, is_standalone
 
@@ -86,9 +85,8 @@ class StreamableHTTP:
         workers: the others who serve this application, and what changed at any of them.
         policy: when an answer becomes a stream.
         limits: how much may be asked at once.
-        life: is started before the first request is served, if nobody did before.
+        door: lets requests in.
         grace: holds the calls that run, and cancels them when the server's time is over.
-        guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
         rounds: the calls of the stateless era that wait for their clients.
 
@@ -103,9 +101,8 @@ class StreamableHTTP:
         workers: Workers,
         policy: StreamPolicy,
         limits: Limits,
-        life: Life,
+        door: Door,
         grace: Grace,
-        guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
         *,
         rounds: Rounds,
@@ -119,7 +116,7 @@ class StreamableHTTP:
         self._limits = limits
         self._streams = OpenStreams(limits.session_streams)
         self._principals = OpenStreams(limits.principal_subscriptions)
-        self._door = Door(life, limits, guard)
+        self._door = door
         self._running = grace.running
         self._log = log
         self._patience = Patience(min(policy.after, NOTICED_WITHIN))
