@@ -958,7 +958,7 @@ class FastMCP:
             stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP. Then nothing
                 can be asked there, and what `ctx.set_state` keeps ends with the request.
             transport: "http" or "streamable-http"; or "sse", the HTTP+SSE of 2024-11-05 alone,
-                which is deprecated. Its messages are posted to FASTMCP_MESSAGE_PATH, else /messages/.
+                which is deprecated. Messages are posted to FASTMCP_MESSAGE_PATH, else /messages/.
             event_store: keeps the streams of calls, so that clients can resume them
                 (`fastmcp.server.event_store.EventStore`).
             retry_interval: milliseconds after which a client shall come back to a broken stream.
