@@ -35,6 +35,7 @@ from fastmcp.client.sampling import SamplingHandler
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
+from fastmcp.client.transports.orders import Order
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
@@ -93,6 +94,8 @@ class Client(Generic[TransportT]):
         input_required_max_rounds: how many times one call may ask for input.
         cache: accepted; results are not cached yet.
         extensions, result_claims: not supported yet.
+        transport_order: which HTTP transport is tried first, or alone, instead of the transport's
+            own order: "http-first", "sse-first", "http-only" or "sse-only".
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
     """
@@ -120,6 +123,7 @@ class Client(Generic[TransportT]):
         cache: Any = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
+        transport_order: Order | None = None,
     ) -> None:
         if extensions or result_claims:
             raise ValueError("Client extensions and result claims are not supported yet.")
@@ -130,6 +134,8 @@ class Client(Generic[TransportT]):
             self.transport.set_verify(verify)
         if auth is not None:
             self.transport.set_auth(auth)
+        if transport_order is not None:
+            self.transport.set_order(transport_order)
         self.auto_initialize = auto_initialize
         self.input_required_max_rounds = input_required_max_rounds
         self.client_info = client_info or _this_client()

@@ -1,12 +1,17 @@
-"""The Streamable HTTP transport: where the endpoint is, and how to be let in."""
+"""Transports over HTTP: where the endpoint is, how to be let in, and what is spoken there.
+
+What is spoken is one of two: Streamable HTTP, or HTTP+SSE, which came before it (`sse`). Which of
+them, or which first, is the transport's order (`orders`).
+"""
 
 from __future__ import annotations
 
+import datetime
 import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import aiohttp
 from pydantic import AnyUrl
@@ -14,22 +19,30 @@ from yarl import URL
 
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.either_channel import EitherChannel, NotingSender
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
+from fastmcp.client.transports.orders import Order, check_order
+from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.settings import get_settings
 
-__all__ = ["StreamableHTTPTransport", "StreamableHttpTransport"]
+__all__ = ["HttpTransport", "StreamableHTTPTransport", "StreamableHttpTransport"]
+
+AnyChannel: TypeAlias = HttpChannel | SseChannel | EitherChannel
+SenderT = TypeVar("SenderT", bound=HttpSender)
 
 _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is kept for the next call. Servers commonly drop them after five
 seconds; a request that meets the drop on its way cannot safely be sent again."""
 _CONNECT_SECONDS = 30.0
+_SILENT_SECONDS = 300.0
+"""Of a stream of HTTP+SSE: long, for some servers send no comments."""
 _DELETE_SECONDS = 1.5
 """Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
 
 
-class StreamableHttpTransport(ClientTransport):
-    """Connects to an MCP endpoint over HTTP.
+class HttpTransport(ClientTransport):
+    """Connects to a server over HTTP.
 
     Args:
         url: of the endpoint, http or https.
@@ -39,8 +52,12 @@ class StreamableHttpTransport(ClientTransport):
         httpx_client_factory: not supported, this client speaks through aiohttp.
         verify: False for no verification of TLS certificates, the path of a CA bundle, or an
             `ssl.SSLContext`; None or True for the system's authorities.
+        order: which transport is spoken, or tried first: "http-first", "sse-first", "http-only" or
+            "sse-only".
+        sse_read_timeout: seconds (or a timedelta) that the stream of HTTP+SSE may be silent,
+            keep-alive comments included; None for five minutes, 0 for no limit.
     Raises:
-        ValueError: no http(s) URL, or an argument that is not supported.
+        ValueError: no http(s) URL, no such order, or an argument that is not supported.
     """
 
     max_message_bytes = 256 * 1024 * 1024
@@ -53,6 +70,9 @@ class StreamableHttpTransport(ClientTransport):
         auth: BearerAuth | Literal["oauth"] | str | None = None,
         httpx_client_factory: Callable[..., Any] | None = None,
         verify: ssl.SSLContext | bool | str | None = None,
+        *,
+        order: Order = "http-only",
+        sse_read_timeout: datetime.timedelta | float | int | None = None,
     ) -> None:
         self.url = str(url)
         if not self.url.startswith(("http://", "https://")):
@@ -65,8 +85,15 @@ class StreamableHttpTransport(ClientTransport):
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: BearerAuth | None = None
         self.verify = verify
-        self._channel: HttpChannel | None = None
+        self.sse_read_timeout = sse_read_timeout
+        self._channel: AnyChannel | None = None
         self.set_auth(auth)
+        self.set_order(order)
+
+    def set_order(self, order: str) -> None:
+        """Take the order in which transports are tried."""
+        self.order: Order = check_order(order)
+        self.legacy_only = self.order == "sse-only"
 
     def set_auth(self, auth: Any) -> None:
         """Take a token, a BearerAuth or None."""
@@ -91,25 +118,17 @@ class StreamableHttpTransport(ClientTransport):
         return ssl.create_default_context(cafile=self.verify)
 
     @asynccontextmanager
-    async def open_channel(self) -> AsyncGenerator[HttpChannel]:
+    async def open_channel(self) -> AsyncGenerator[AnyChannel]:
         """Open a connection; TCP is opened by the first request and used by all that follow."""
-        url = URL(self.url)
-        http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # a call that waits must not keep the answer it waits for from being sent
-                keepalive_timeout=_KEEPALIVE_SECONDS,
-                ssl=self._ssl(),
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-        )
-        channel = HttpChannel(
-            HttpSender(
-                http,
-                url,
-                headers=self.headers,
-                authorization=None if self.auth is None else self.auth.header,
-                proxy=_proxy_for(url),
-                limit=self.max_message_bytes,
+        channel = self._make_channel(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    # A call that waits must not keep the answer it waits for from being sent.
+                    limit=0,
+                    keepalive_timeout=_KEEPALIVE_SECONDS,
+                    ssl=self._ssl(),
+                ),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             )
         )
         self._channel = channel
@@ -122,16 +141,53 @@ class StreamableHttpTransport(ClientTransport):
             if self._channel is channel:
                 self._channel = None
 
+    def _make_channel(self, http: aiohttp.ClientSession) -> AnyChannel:
+        if self.order == "http-only":
+            return HttpChannel(self._sender(HttpSender, http, URL(self.url)))
+        sse = SseChannel(
+            self._sender(HttpSender, http, URL(self.url)),
+            lambda url: self._sender(HttpSender, http, url),
+            _seconds(self.sse_read_timeout),
+        )
+        if self.order == "sse-only":
+            return sse
+        noting = self._sender(NotingSender, http, URL(self.url))
+        return EitherChannel(HttpChannel(noting), noting, sse, self.order, self.url)
+
+    def _sender(self, kind: type[SenderT], http: aiohttp.ClientSession, url: URL) -> SenderT:
+        return kind(
+            http,
+            url,
+            headers=self.headers,
+            authorization=None if self.auth is None else self.auth.header,
+            proxy=_proxy_for(url),
+            limit=self.max_message_bytes,
+        )
+
     def get_session_id(self) -> str | None:
         """The Mcp-Session-Id of the connection opened last, if it has one."""
         return None if self._channel is None else self._channel.session_id()
 
     def __repr__(self) -> str:
-        return f"<StreamableHttpTransport(url={self.url!r})>"
+        return f"<{type(self).__name__}(url={self.url!r})>"
+
+
+class StreamableHttpTransport(HttpTransport):
+    """Connects to an MCP endpoint over Streamable HTTP; see `HttpTransport` for the arguments.
+
+    With `order="http-first"`, which `Client(url)` has, a server that does not speak it is spoken to
+    over HTTP+SSE.
+    """
 
 
 StreamableHTTPTransport = StreamableHttpTransport
 """The other spelling people write; the same class."""
+
+
+def _seconds(value: datetime.timedelta | float | None) -> float | None:
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    return _SILENT_SECONDS if value is None else value or None
 
 
 def _proxy_for(url: URL) -> str | None:

@@ -190,10 +190,13 @@ class PipeChannel:
 
     def end(self, why: str) -> None:
         """The connection is over: everybody who waits learns it."""
-        if self.closed is not None:
-            return
+        if self.closed is None:
+            self.closed = ConnectionClosedError(why)
+            self.fail(why)
+
+    def fail(self, why: str) -> None:
+        """Nobody who waits now will get an answer."""
         self._why = why
-        self.closed = ConnectionClosedError(why)
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(ConnectionClosedError(why))
