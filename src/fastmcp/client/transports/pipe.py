@@ -99,6 +99,8 @@ class PipeChannel:
             response, mark = await future
         finally:
             self._pending.pop(outgoing.id, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # of a connection that ended while this was being written
             self._asked_in_handlers -= in_handler
         if self._heard < mark and not in_handler:
             caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
