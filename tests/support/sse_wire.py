@@ -68,6 +68,11 @@ class OldWire:
                 await self._changed.wait()
         return found
 
+    async def end(self) -> None:
+        """Wait until the server has ended the stream."""
+        async with asyncio.timeout(SECONDS), self._changed:
+            await self._changed.wait_for(lambda: self.ended)
+
     async def post(
         self, message: Any, *, to: str | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
