@@ -4,6 +4,7 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.http import StreamableHTTPTransport, StreamableHttpTransport
 from fastmcp.client.transports.inference import infer_transport
 from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.sse import SSETransport
 from fastmcp.client.transports.stdio import (
     FastMCPStdioTransport,
     PythonStdioTransport,
@@ -15,6 +16,7 @@ __all__ = [
     "FastMCPStdioTransport",
     "FastMCPTransport",
     "PythonStdioTransport",
+    "SSETransport",
     "StdioTransport",
     "StreamableHTTPTransport",
     "StreamableHttpTransport",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar
+from typing import Any
 
 from fastmcp.client.channel import Channel
 from fastmcp.protocol.versions import Era
@@ -25,7 +25,7 @@ class ClientTransport(ABC):
             does not ask for it.
     """
 
-    legacy_only: ClassVar[bool] = False
+    legacy_only: bool = False
     _era: Era | None = None
 
     @property
@@ -77,6 +77,14 @@ class ClientTransport(ABC):
             raise ValueError(
                 "The 'sse_read_timeout' parameter is only supported for HTTP transports."
             )
+
+    def set_order(self, order: str) -> None:
+        """Take the client's `transport_order` argument.
+
+        Raises:
+            ValueError: there is no such order, or nothing to choose from.
+        """
+        raise ValueError("The 'transport_order' parameter is only supported for HTTP transports.")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 from pydantic import AnyUrl
 
 from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.http import StreamableHttpTransport
+from fastmcp.client.transports.http import HttpTransport, StreamableHttpTransport
 from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.orders import ORDERS, Order
+from fastmcp.client.transports.sse import SSETransport
 from fastmcp.client.transports.stdio import PythonStdioTransport
 from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.protocol.link import InProcessServer
 
-__all__ = ["infer_transport"]
+__all__ = ["http_transport", "infer_transport"]
 
 _SSE_PATH: Final = re.compile(r"/sse(/|\?|&|$)")
 
@@ -28,7 +30,8 @@ def infer_transport(transport: Any) -> ClientTransport:
 
     Args:
         transport: a `ClientTransport` (itself), a server object (in process), an http(s) URL
-            (Streamable HTTP), the path of a `.py` script (a subprocess).
+            (Streamable HTTP, or HTTP+SSE where the path says `/sse`; the other one where the server
+            does not speak that), the path of a `.py` script (a subprocess).
     Raises:
         ValueError: none of these, or a kind that is not supported yet.
     """
@@ -41,7 +44,7 @@ def infer_transport(transport: Any) -> ClientTransport:
     if isinstance(transport, AnyUrl) or (
         isinstance(transport, str) and transport.startswith("http")
     ):
-        return _http_transport(str(transport))
+        return http_transport(str(transport))
     if isinstance(transport, str):
         path = Path(transport)
         if path.suffix in (".py", ".js") and path.exists():
@@ -59,13 +62,19 @@ def infer_transport(transport: Any) -> ClientTransport:
     raise ValueError(f"Could not infer a valid transport from: {transport}")
 
 
-def _http_transport(url: str) -> ClientTransport:
-    if _SSE_PATH.search(urlsplit(url).path):
-        raise ValueError(
-            f"{url} looks like an HTTP+SSE endpoint of 2024, which is not supported yet. If it is "
-            "a Streamable HTTP endpoint, pass StreamableHttpTransport(url)."
-        )
-    return StreamableHttpTransport(url)
+def http_transport(url: str, order: Order | None = None, **options: Any) -> HttpTransport:
+    """The transport for an address of a server.
+
+    Args:
+        url: http or https.
+        order: of the transports that are tried; by default HTTP+SSE comes first where the path
+            says `/sse`, and Streamable HTTP elsewhere.
+        options: further arguments of the transport.
+    """
+    if order is None:
+        order = "sse-first" if _SSE_PATH.search(urlsplit(url).path) else "http-first"
+    kind = SSETransport if ORDERS[order][0] == "sse" else StreamableHttpTransport
+    return kind(url, order=order, **options)
 
 
 def _script_transport(path: Path) -> ClientTransport:
