@@ -172,8 +172,8 @@ class EitherChannel:
             seconds: that the server may take.
         """
         self.closed = ConnectionClosedError("the client left")
-        await self._sse.close(seconds)
-        await self._http.close(seconds)
+        await self._sse.leave()
+        await self._http.close(seconds)  # and the pool of connections, which is one for both
 
 
 def _told(said: Mapping[Kind, HttpStatusError]) -> str:

@@ -177,9 +177,9 @@ class HttpSender:
     async def close(self) -> None:
         """Close the connections, and end what is still being read: aiohttp alone lets a reader
         wait for ever whose connection it closes itself."""
-        await self._http.close()
         for response in list(self._responses):
             response.content.set_exception(ConnectionClosedError("the client left"))
+        await self._http.close()
 
 
 def retry_after_of(response: aiohttp.ClientResponse) -> float | None:

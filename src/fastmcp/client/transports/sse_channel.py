@@ -256,9 +256,13 @@ class SseChannel(PipeChannel):
         Args:
             seconds: not needed; the end of the stream ends the session.
         """
+        await self.leave()
+        await self._http.close()
+
+    async def leave(self) -> None:
+        """End the session, and nothing else."""
         await self.finish()
         await self._hang_up()
-        await self._http.close()
 
 
 def _same(url: URL, found: URL) -> bool:
