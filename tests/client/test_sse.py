@@ -112,6 +112,23 @@ async def test_a_conversation(old: Server) -> None:
     assert not tasks_of_the_client()
 
 
+async def test_a_client_that_hears_slowly_misses_nothing(old: Server) -> None:
+    """Of a server that says more than is heard no more is read, and what is heard comes in order."""
+    heard: list[float] = []
+
+    async def on_progress(done: float, total: float | None, message: str | None) -> None:
+        await asyncio.sleep(0)
+        heard.append(done)
+
+    async with Client(SSETransport(old.url), log_handler=ignore, timeout=30) as client:
+        await client.call_tool("tell", {"times": 2500}, progress_handler=on_progress)
+        assert heard == list(range(2500))
+
+
+async def ignore(message: Any) -> None:
+    """Hears a log message."""
+
+
 async def test_t24_a_header_of_its_own_for_each_call(old: Server) -> None:
     """100 calls at once in one session, and a function of headers that is asked for each."""
     count = 0

@@ -276,6 +276,24 @@ async def test_limits_are_told_where_the_client_listens(stage: Stage):
     await peer.leave()
 
 
+async def test_a_server_that_is_full(stage: Stage):
+    with set_settings(http_max_requests=1):
+        app = both(stage.mcp)
+    peer, other = await SsePeer(app).open(), await SsePeer(app).open()
+    for _ in range(3):  # what is over counts no more
+        assert await peer.call("add", {"a": 1, "b": 1}) == "2"
+    await settled()
+    assert not app.sse_streams.running
+    first = await peer.start_call("wait", {"tag": "one"})
+    await stage.started.wait()
+    full = await other.response(await other.start_call("add", {"a": 1, "b": 1}))
+    assert "FASTMCP_HTTP_MAX_REQUESTS" in full["error"]["message"]
+    stage.go_on.set()
+    await peer.response(first)
+    await peer.leave()
+    await other.leave()
+
+
 # where it is
 
 

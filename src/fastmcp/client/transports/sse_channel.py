@@ -37,8 +37,10 @@ __all__ = ["SseChannel"]
 
 logger = logging.getLogger("fastmcp.client")
 
+_ANSWER_SECONDS: Final = 60.0
+"""How long the head of the stream may stay away: some servers are started by the first request."""
 _ENDPOINT_SECONDS: Final = 10.0
-"""How long the event that says where to post may stay away: servers send it at once."""
+"""And then the event that says where to post: servers send it at once."""
 _ERROR_TEXT: Final = 64 * 1024
 
 
@@ -106,10 +108,11 @@ class SseChannel(PipeChannel):
         headers.pop("Content-Type", None)
         response: aiohttp.ClientResponse | None = None
         try:
-            async with asyncio.timeout(_ENDPOINT_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 response = await self._http.open("GET", headers, None)
                 if response.status != 200 or response.content_type != "text/event-stream":
                     raise await self._refusal(response, f"GET {self._http.url}")
+            async with asyncio.timeout(_ENDPOINT_SECONDS):
                 events = self._events(response)
                 endpoint = await self._endpoint(events, response)
         except BaseException as exc:
@@ -130,7 +133,7 @@ class SseChannel(PipeChannel):
     def _no_endpoint(self, response: aiohttp.ClientResponse | None) -> McpError:
         where = self._http.url
         if response is None:
-            return ConnectionClosedError(f"no answer from {where} in {_ENDPOINT_SECONDS:g} seconds")
+            return ConnectionClosedError(f"no answer from {where} in {_ANSWER_SECONDS:g} seconds")
         return HttpStatusError(200, f"{where} opened an event stream without an `endpoint` event")
 
     async def _endpoint(

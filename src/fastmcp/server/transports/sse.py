@@ -304,6 +304,7 @@ class SseConversation(Conversation):
         self._exchanges.add(cast("SseExchange", exchange))
         task = super().start(call, exchange, held)
         self._streams.running.add(task)
+        task.add_done_callback(self._streams.running.discard)
         return task
 
     async def serve(self, call: Call, exchange: ChannelExchange) -> None:
@@ -316,8 +317,6 @@ class SseConversation(Conversation):
     def ended(self, call: Call, exchange: ChannelExchange) -> None:
         super().ended(call, exchange)
         self._exchanges.discard(cast("SseExchange", exchange))
-        if exchange.task is not None:
-            self._streams.running.discard(exchange.task)
 
     def leave(self, cancels: bool) -> None:
         """The stream is over.

@@ -64,7 +64,7 @@ class _Request(msgspec.Struct, frozen=True, array_like=True):
     root_path: str
     query_string: bytes
     scheme: str
-    client: tuple[str, int] | None
+    client: tuple[str, int | None] | None
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
@@ -274,10 +274,13 @@ class _FarStreams:
 
     async def _serve(self, posted: Posted) -> None:
         data = self._keys.unseal(_purpose(posted.stream), posted.request)
-        if data is None:
-            status, body = _refusal(404, "The workers of this server have different session keys")
+        try:
+            request = _decode(data or b"")
+        except msgspec.DecodeError:
+            status, body = _refusal(
+                404, "The workers of this server have different session keys, or releases"
+            )
         else:
-            request = _decode(data)
             status, body = await self._take(posted.stream, request, request.body)
         try:
             await self._workers.backplane.send(posted.worker, Taken(posted.ask, status, body))
