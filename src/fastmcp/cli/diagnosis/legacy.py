@@ -1,0 +1,148 @@
+"""HTTP+SSE of 2024-11-05, and where the endpoint is if it is not here.
+
+The old transport is a GET whose stream begins with an event `endpoint`, the address that messages
+are posted to (2024-11-05, basic/transports, "HTTP with SSE"). It is deprecated since 2025-03-26.
+Where neither transport answers, a few paths that servers commonly have are tried on the same
+server, so that the user can be told which one was meant.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from yarl import URL
+
+from fastmcp.cli.diagnosis.finding import note, problem, quote, warning
+from fastmcp.cli.diagnosis.speech import EVENTS, next_piece
+from fastmcp.cli.diagnosis.subject import Findings, Session, Subject
+from fastmcp.cli.diagnosis.wire import Unreachable
+from fastmcp.protocol.sse import Decoder
+from fastmcp.protocol.versions import LATEST_HANDSHAKE
+
+__all__ = ["examine", "path"]
+
+_ENDPOINT_SECONDS: Final = 5.0
+_USUAL_PATHS: Final = ("/mcp", "/sse", "/mcp/", "/")
+_LARGEST: Final = 64 * 1024
+
+
+async def examine(subject: Subject) -> Findings:
+    """Whether a GET gives the event `endpoint`."""
+    if subject.streamable and not subject.url.path.rstrip("/").endswith("/sse"):
+        return  # its GET is the standalone stream
+    found = await _endpoint(subject, subject.url)
+    if found is None:
+        return
+    try:
+        target = subject.url.join(URL(found))
+    except ValueError:
+        target = subject.url
+    if target.origin() != subject.url.origin():
+        yield problem(
+            "sse-endpoint",
+            f"the event endpoint names {quote(found)}, which is on another server",
+            "Clients refuse it: their messages, and tokens, would go to a stranger.",
+            "Behind a proxy pass the host on (nginx: proxy_set_header Host $http_host;), or "
+            "have the server send a path without a host.",
+        )
+    subject.legacy = target
+    modern = await _first_that_lives(subject, [subject.url.with_path("/mcp").with_query(None)])
+    seen = "HTTP+SSE of 2024-11-05 answers"
+    means = "It is deprecated: new clients have dropped it, and each client costs a connection."
+    if modern is not None:
+        yield warning("sse", seen, means, f"Write {modern} in clients: Streamable HTTP is there.")
+    elif subject.streamable:
+        yield note("sse", f"{seen} besides Streamable HTTP", means, "fastmcp migrate PATH")
+    else:
+        yield warning(
+            "sse",
+            seen,
+            means,
+            "fastmcp migrate PATH rewrites servers, clients and their configuration; a FastMCP "
+            'server: mcp.run(transport="http"). During the migration one app serves both: '
+            "http_app(legacy_sse=True).",
+        )
+
+
+async def path(subject: Subject) -> Findings:
+    """What is at the URL, if it is no MCP endpoint, and where one is."""
+    if subject.streamable or subject.legacy is not None:
+        return
+    first = subject.first
+    here = subject.url.with_query(None)
+    candidates = [here.with_path(each) for each in _USUAL_PATHS if each != here.path]
+    slash = here.path.rstrip("/") if here.path.endswith("/") else here.path + "/"
+    under = here.with_path(here.path.rstrip("/") + "/mcp")
+    candidates = list(dict.fromkeys([here.with_path(slash or "/"), under, *candidates]))
+    lives = await _first_that_lives(subject, candidates)
+    if lives is not None:
+        yield problem(
+            "path",
+            f"no MCP endpoint is at {subject.name} ({first.said})",
+            "Clients fail, or take it for another transport.",
+            f"Write {lives}",
+        )
+        return
+    if first.status >= 500:
+        yield problem(
+            "server-error",
+            f"the server fails: {first.said}",
+            "It is up, and what serves MCP is not; 502 to 504 come from a proxy that cannot "
+            "reach it.",
+            "Look into the server's log, and the proxy's.",
+        )
+        return
+    yield problem(
+        "not-mcp",
+        f"no MCP endpoint is at {subject.name}: {first.said}, and none at "
+        f"{', '.join(each.path for each in candidates)}",
+        "It is a web server, and not an MCP server.",
+        "Look for the path in the server's own words; FastMCP's is /mcp, changed by "
+        "http_app(path=...) and by where the app is mounted.",
+    )
+
+
+async def _first_that_lives(subject: Subject, candidates: list[URL]) -> URL | None:
+    """The first of these URLs that speaks MCP, in either transport."""
+    for url in candidates:
+        if url == subject.url:
+            continue
+        if url.path.rstrip("/").endswith("/sse"):
+            if await _endpoint(subject, url) is not None:
+                return url
+            continue
+        answer = await subject.speech.initialize(LATEST_HANDSHAKE, url=url)
+        if answer.result is not None and "protocolVersion" in answer.result:
+            session = Session(answer.headers.get("Mcp-Session-Id"), LATEST_HANDSHAKE)
+            if session.id is not None:
+                headers = subject.speech.headers(version=session.version, session=session.id)
+                await subject.speech.plain("DELETE", headers, url=url)
+            return url
+        if answer.status == 401 and "WWW-Authenticate" in answer.headers:
+            return url
+    return None
+
+
+async def _endpoint(subject: Subject, url: URL) -> str | None:
+    """What the first event of a GET's stream says, if it is `endpoint`."""
+    try:
+        response = await subject.http.open(
+            "GET", url, subject.speech.headers(accept=EVENTS), wait=_ENDPOINT_SECONDS
+        )
+    except Unreachable:
+        return None
+    try:
+        if response.status != 200 or response.content_type != EVENTS:
+            return None
+        decoder = Decoder()
+        until = time.monotonic() + _ENDPOINT_SECONDS
+        while decoder.buffered < _LARGEST:
+            piece = await next_piece(response, until)
+            if not piece:
+                return None
+            for event in decoder.feed(piece):
+                return event.data if event.event == "endpoint" else None
+        return None
+    finally:
+        response.close()
