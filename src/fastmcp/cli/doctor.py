@@ -43,6 +43,7 @@ _SCHEMA: Final = 1
 """Of the JSON: raised when a member changes its meaning, not when one is added."""
 _BESIDES_IDLE: Final = 70.0
 _WIDTH: Final = 100
+_SECRET_NAME: Final = re.compile(r"auth|cookie|key|token|secret|password|session", re.IGNORECASE)
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -146,8 +147,10 @@ def _field_value(text: str) -> bool:
 
 
 def _secrets(own: dict[str, str], url: URL) -> list[str]:
-    values = [word for value in own.values() for word in (value, value.partition(" ")[2])]
-    return [*values, url.password or "", *secret_parameters(url)]
+    """What must not be shown, whoever repeats it."""
+    values = [value for name, value in own.items() if _SECRET_NAME.search(name)]
+    words = [value.partition(" ")[2] for value in values]  # without the scheme
+    return [*values, *words, url.password or "", *secret_parameters(url)]
 
 
 def _origin(text: str | None) -> str | None:

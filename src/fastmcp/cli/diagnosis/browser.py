@@ -39,7 +39,7 @@ async def origin(subject: Subject) -> Findings:
     if answer.status in (401, 403, 421):
         yield ok("origin", f"pages of strangers are refused (HTTP {answer.status})")
         return
-    if answer.message is None:
+    if not answer.served:
         yield note("origin", f"a request with a foreign Origin is answered with {answer.said}")
         return
     seen = f"a request with Origin: {_STRANGER} is served"
@@ -65,7 +65,7 @@ async def origin(subject: Subject) -> Findings:
         )
     if subject.local:
         answer = await subject.ask_lightly(extra={"Host": "doctor.invalid"})
-        if answer.message is not None and answer.status == 200:
+        if answer.served:
             yield note(
                 "host",
                 "a request with a foreign Host is served",

@@ -14,7 +14,7 @@ from typing import Final
 from cryptography import x509
 
 from fastmcp.cli.diagnosis.address import failure
-from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, warning
+from fastmcp.cli.diagnosis.finding import Finding, held_back, ok, problem, quote, warning
 from fastmcp.cli.diagnosis.subject import Findings, Subject
 from fastmcp.cli.diagnosis.wire import Unreachable
 
@@ -62,12 +62,7 @@ async def examine(subject: Subject) -> Findings:
         subject.http.verify = subject.speech.trusted = False
         yield _refused(subject, exc, names, until, since)
         if subject.speech.own:
-            yield note(
-                "credentials-held-back",
-                "your headers are not sent from here on, because the certificate is wrong",
-                "What follows is seen without them.",
-                "To trust an authority of your own: --ca FILE",
-            )
+            yield held_back("the certificate is wrong; for an authority of your own: --ca FILE")
         return
     trusted.writer.transport.abort()
     days = (until - datetime.now(UTC)).days if until is not None else 0
@@ -126,8 +121,8 @@ def _refused(
             f"no way leads from it to an authority that is known here ({exc})",
             means,
             "Serve the intermediate certificates with it; nginx: "
-            "ssl_certificate /etc/letsencrypt/live/<name>/fullchain.pem; For an authority of "
-            "your own: --ca FILE",
+            "ssl_certificate /etc/letsencrypt/live/<name>/fullchain.pem;\n"
+            "for an authority of your own: --ca FILE",
         )
     return problem("certificate-refused", str(exc), means, "Get a new one from an authority.")
 

@@ -46,12 +46,6 @@ async def stateless(subject: Subject) -> Findings:
     known = tuple(version for version in STATELESS_VERSIONS if version in found)
     subject.stateless = known
     if not known:
-        yield note(
-            "stateless",
-            f"the stateless era ({LATEST_STATELESS}) is not there: {first.said}",
-            "Clients begin with a handshake instead, which costs them a request.",
-            _UPGRADE,
-        )
         return
     yield ok("stateless", f"server/discover answers: {', '.join(known)}")
     result = first.result or {}
@@ -74,6 +68,15 @@ async def handshake(subject: Subject) -> Findings:
         subject.heads.append(answer.headers)
         last = answer if version == HANDSHAKE_VERSIONS[-1] else last
         result = answer.result
+        if answer.status in (401, 403) and not agreed:
+            subject.locked = True
+            yield note(
+                "authorization",
+                f"initialize wants authorization ({answer.said})",
+                "What lies behind it was not examined.",
+                "To look further: --auth TOKEN, or --header 'X-Api-Key: ...'",
+            )
+            return
         if result is None:
             if answer.code is None and not agreed:
                 break  # nobody who speaks MCP; older revisions would not be known either
@@ -88,7 +91,7 @@ async def handshake(subject: Subject) -> Findings:
             agreed.append(got)
         if subject.session is None:
             subject.session = session
-            subject.server = (as_object(result.get("serverInfo")) or {}) or subject.server
+            subject.server = as_object(result.get("serverInfo")) or subject.server
         else:
             await subject.end(session)
     subject.handshake = tuple(sorted(agreed, reverse=True))
@@ -99,16 +102,22 @@ async def handshake(subject: Subject) -> Findings:
             'Clients disconnect (basic/lifecycle, "Version Negotiation").',
             f"Answer with one of {', '.join(HANDSHAKE_VERSIONS)}.",
         )
-    if not agreed:
-        if not other:
-            yield note(
-                "handshake",
-                f"the handshake era is not there: initialize is answered with {last.said}",
-                "Most clients in use speak it.",
-                _UPGRADE,
-            )
-        return
-    yield ok("handshake", f"initialize agrees on {', '.join(subject.handshake)}")
+    if agreed:
+        yield ok("handshake", f"initialize agrees on {', '.join(subject.handshake)}")
+    if agreed and not subject.stateless:
+        yield note(
+            "stateless-none",
+            f"the stateless era ({LATEST_STATELESS}) is not there: {subject.first.said}",
+            "Clients begin with a handshake instead, which costs them a request.",
+            _UPGRADE,
+        )
+    if subject.stateless and not agreed and not other:
+        yield note(
+            "handshake-none",
+            f"the handshake era is not there: initialize is answered with {last.said}",
+            "Most clients in use speak it.",
+            _UPGRADE,
+        )
 
 
 async def versions(subject: Subject) -> Findings:

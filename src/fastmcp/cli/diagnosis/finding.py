@@ -17,6 +17,7 @@ __all__ = [
     "Finding",
     "Report",
     "Status",
+    "held_back",
     "note",
     "ok",
     "problem",
@@ -35,6 +36,8 @@ STATUSES: Final[tuple[Status, ...]] = ("problem", "warning", "note", "ok", "skip
 _QUOTED: Final = 160
 _SHORTEST_SECRET: Final = 4
 """Less than that stands in ordinary words as well."""
+_TELLING: Final = 12
+"""So many characters of a secret in a row are a part of it, and no chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,15 @@ def skipped(id: str, why: str) -> Finding:
     return Finding(id, "skipped", why)
 
 
+def held_back(why: str) -> Finding:
+    """The user's headers are for one server alone."""
+    return note(
+        "credentials-held-back",
+        f"your headers are not sent from here on: {why}",
+        "What follows is seen without them.",
+    )
+
+
 class Report:
     """All findings, in the order in which they were made.
 
@@ -102,6 +114,11 @@ class Report:
         self.findings: list[Finding] = []
         long_enough = {text for text in secrets if len(text) >= _SHORTEST_SECRET}
         self._secrets = sorted(long_enough, key=len, reverse=True)
+        self._parts = {
+            secret[at : at + _TELLING]
+            for secret in long_enough
+            for at in range(len(secret) - _TELLING + 1)
+        }
 
     def add(self, finding: Finding) -> None:
         """Keep a finding, in words that can be shown."""
@@ -119,7 +136,23 @@ class Report:
         """A text without secrets, and without what a terminal would obey."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return visible(text)
+        return visible(self._without_parts(text) if self._parts else text)
+
+    def _without_parts(self, text: str) -> str:
+        """What was cut to a readable length may have been cut in the middle of a secret."""
+        kept: list[str] = []
+        at = 0
+        while at < len(text):
+            end = at
+            while text[end : end + _TELLING] in self._parts:
+                end += 1
+            if end > at:
+                kept.append("***")
+                at = end + _TELLING - 1
+            else:
+                kept.append(text[at])
+                at += 1
+        return "".join(kept)
 
     def counts(self) -> dict[str, int]:
         """How many there are of each status."""

@@ -30,7 +30,7 @@ async def accept(subject: Subject) -> Findings:
     refused: list[str] = []
     for form in (JSON, EVENTS):
         answer = await subject.ask_lightly(accept=form)
-        if answer.message is None:
+        if not answer.served:
             refused.append(f"{form} alone gets {answer.said}")
     if refused:
         yield note(

@@ -21,9 +21,7 @@ _SLOW: Final = 1.0
 async def examine(subject: Subject) -> Findings:
     """Measure."""
     times = [
-        answer.times
-        for _ in range(_SAMPLES)
-        if (answer := await subject.ask_lightly()).message is not None
+        answer.times for _ in range(_SAMPLES) if (answer := await subject.ask_lightly()).served
     ]
     if not times:
         return

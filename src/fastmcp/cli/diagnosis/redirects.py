@@ -12,7 +12,7 @@ from typing import Final
 from yarl import URL
 
 from fastmcp.cli.diagnosis.address import failure
-from fastmcp.cli.diagnosis.finding import Finding, problem, quote, warning
+from fastmcp.cli.diagnosis.finding import Finding, held_back, problem, quote, warning
 from fastmcp.cli.diagnosis.speech import Answer
 from fastmcp.cli.diagnosis.subject import Findings, Subject
 from fastmcp.cli.diagnosis.wire import Unreachable
@@ -55,8 +55,10 @@ async def examine(subject: Subject) -> Findings:
             return
         for finding in _step(subject, answer.status, speech.url, target):
             yield finding
-        if not _same_server(speech.url, target):
+        if not _same_server(speech.url, target) and speech.trusted:
             speech.trusted = False
+            if speech.own:
+                yield held_back(f"the redirect leads to another server, {target.host}")
         speech.url = target
     if been:
         means = "Every call costs a round trip more, and clients that do not follow it fail."

@@ -72,7 +72,7 @@ async def _workers(subject: Subject, session: Session) -> Findings:
     failed: list[str] = []
     for _ in range(_CONNECTIONS):
         answer = await subject.ask_lightly()
-        if answer.message is None or answer.status != 200:
+        if not answer.served:
             failed.append(answer.said)
     if not failed:
         yield ok("session-workers", f"the session is known on {_CONNECTIONS} new connections")
@@ -94,7 +94,7 @@ async def _strangers(subject: Subject, session: Session) -> Findings:
     answer = await subject.ask_lightly(session=foreign)
     if answer.status == 404:
         yield ok("session-foreign", "an id that it never gave is answered with 404")
-    elif answer.message is not None and answer.message.error is None:
+    elif answer.served:
         yield warning(
             "session-foreign",
             "an id that the server never gave is accepted",

@@ -33,7 +33,17 @@ from fastmcp.protocol.jsonrpc import (
 )
 from fastmcp.protocol.versions import Era, era_of
 
-__all__ = ["BOTH", "CLIENT_INFO", "EVENTS", "JSON", "Answer", "Speech", "decode_json", "next_piece"]
+__all__ = [
+    "BOTH",
+    "CLIENT_INFO",
+    "EVENTS",
+    "JSON",
+    "Answer",
+    "Speech",
+    "answer_to",
+    "decode_json",
+    "next_piece",
+]
 
 BOTH: Final = "application/json, text/event-stream"
 JSON: Final = "application/json"
@@ -77,6 +87,11 @@ class Answer:
     def result(self) -> dict[str, Any] | None:
         """The result, where the message has one that is an object."""
         return None if self.message is None else as_object(self.message.result)
+
+    @property
+    def served(self) -> bool:
+        """Whether the request was answered with a result."""
+        return self.message is not None and self.message.error is None
 
     @property
     def code(self) -> int | None:
@@ -296,6 +311,11 @@ def decode_json(body: bytes) -> Any:
         return None
 
 
+def answer_to(body: bytes, id: int) -> Response | None:
+    """The response to a request, if this is it."""
+    return _message(body, id)[0]
+
+
 def _message(body: bytes, id: int) -> tuple[Response | None, str]:
     """The response to a request, or what is there instead."""
     try:
@@ -303,7 +323,7 @@ def _message(body: bytes, id: int) -> tuple[Response | None, str]:
     except Malformed as exc:
         return None, f"not an MCP message ({exc.message})"
     for message in found:
-        # An error about a request whose id could not be read has none.
-        if isinstance(message, Response) and (message.id == id or message.id is None):
+        # Servers that refuse a request unread cannot repeat its id; some make one up.
+        if isinstance(message, Response) and (message.id == id or message.error is not None):
             return message, ""
     return None, "an MCP message, but not the answer to this request"

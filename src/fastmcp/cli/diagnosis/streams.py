@@ -252,6 +252,15 @@ def _form(watched: Watched, known: list[Intermediary]) -> list[Finding]:
                 "Speak HTTP/1.1; nginx: proxy_http_version 1.1;",
             )
         )
+    if not known and watched.headers.get("X-Accel-Buffering", "").lower() != "no":
+        found.append(
+            note(
+                "stream-unmarked",
+                f"{watched.name} does not say X-Accel-Buffering: no",
+                "Behind nginx its events would be collected (basic/transports).",
+                _UNBUFFERED,
+            )
+        )
     control = watched.headers.get("Cache-Control", "").lower()
     if not any(word in control for word in ("no-store", "no-cache", "no-transform", "private")):
         found.append(
