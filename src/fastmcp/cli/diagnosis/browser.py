@@ -38,40 +38,43 @@ async def origin(subject: Subject) -> Findings:
     answer = await subject.ask_lightly(extra={"Origin": _STRANGER})
     if answer.status in (401, 403, 421):
         yield ok("origin", f"pages of strangers are refused (HTTP {answer.status})")
-        return
-    if not answer.served:
+    elif not answer.served:
         yield note("origin", f"a request with a foreign Origin is answered with {answer.said}")
-        return
+    else:
+        yield _open_to_pages(subject)
+    if not subject.local:
+        return  # there the Host decides which server it is
+    answer = await subject.ask_lightly(extra={"Host": "doctor.invalid"})
+    if answer.served:
+        yield note(
+            "host",
+            "a request with a foreign Host is served",
+            "A page of a stranger comes in under such a name, by DNS rebinding.",
+            "http_app(allowed_hosts=[...])",
+        )
+
+
+def _open_to_pages(subject: Subject) -> Finding:
     seen = f"a request with Origin: {_STRANGER} is served"
     do = (
         "Refuse origins that are not known with 403. FastMCP does so on 127.0.0.1; else "
         "http_app(host_origin_protection=True, allowed_hosts=[...], allowed_origins=[...])"
     )
     if subject.local and subject.open_to_all:
-        yield problem(
+        return problem(
             "origin",
             seen,
             "Any page that is visited on this machine or in this network can call the tools (DNS "
             "rebinding).",
             do,
         )
-    else:
-        yield note(
-            "origin",
-            seen,
-            'It must be refused (basic/transports, "Security Warning"). A public server that '
-            "wants a token, or has nothing to hide, is not in danger by it.",
-            do,
-        )
-    if subject.local:
-        answer = await subject.ask_lightly(extra={"Host": "doctor.invalid"})
-        if answer.served:
-            yield note(
-                "host",
-                "a request with a foreign Host is served",
-                "That is how a page of a stranger comes in by DNS rebinding.",
-                "http_app(allowed_hosts=[...])",
-            )
+    return note(
+        "origin",
+        seen,
+        'It must be refused (basic/transports, "Security Warning"). A public server that wants a '
+        "token, or has nothing to hide, is not in danger by it.",
+        do,
+    )
 
 
 async def cors(subject: Subject) -> Findings:

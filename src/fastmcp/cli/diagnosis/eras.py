@@ -82,6 +82,7 @@ async def handshake(subject: Subject) -> Findings:
                 break  # nobody who speaks MCP; older revisions would not be known either
             continue
         got = result.get("protocolVersion")
+        subject.shakes_hands = True
         if not isinstance(got, str) or era_of(got) is not Era.HANDSHAKE:
             other.append(f"{version} with {quote(got, 40)}")
             continue

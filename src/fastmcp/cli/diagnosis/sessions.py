@@ -10,7 +10,8 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from fastmcp.cli.diagnosis.finding import note, ok, problem, quote, warning
+from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, warning
+from fastmcp.cli.diagnosis.speech import Answer
 from fastmcp.cli.diagnosis.subject import Findings, Session, Subject
 
 __all__ = ["examine"]
@@ -51,6 +52,7 @@ async def examine(subject: Subject) -> Findings:
             "Clients cannot send it back.",
             "Make ids of letters and digits, such as a UUID or a JWT.",
         )
+        subject.session = None  # which cannot be used
         return
     if len(session.id) > _LONG:
         yield warning(
@@ -61,10 +63,21 @@ async def examine(subject: Subject) -> Findings:
         )
     async for finding in _workers(subject, session):
         yield finding
-    async for finding in _strangers(subject, session):
-        yield finding
-    async for finding in _end(subject):
-        yield finding
+    foreign = Session(secrets.token_hex(16), session.version)
+    refused = await subject.ask_lightly(session=foreign)
+    yield _stranger(refused)
+    answer = await subject.ask_lightly(session=Session(None, session.version))
+    if answer.status == 400:
+        yield ok("session-missing", "a request without an id is answered with 400")
+    else:
+        yield note(
+            "session-missing",
+            f"a request without a session id is answered with {answer.said}",
+            "It should be 400.",
+        )
+    ended = await _end(subject, session.version, refused)
+    if ended is not None:
+        yield ended
 
 
 async def _workers(subject: Subject, session: Session) -> Findings:
@@ -88,76 +101,68 @@ async def _workers(subject: Subject, session: Session) -> Findings:
     )
 
 
-async def _strangers(subject: Subject, session: Session) -> Findings:
-    """An id that the server never gave, and none at all."""
-    foreign = Session(secrets.token_hex(16), session.version)
-    answer = await subject.ask_lightly(session=foreign)
+def _stranger(answer: Answer) -> Finding:
+    """What a session's id gets that the server never gave."""
     if answer.status == 404:
-        yield ok("session-foreign", "an id that it never gave is answered with 404")
-    elif answer.served:
-        yield warning(
+        return ok("session-foreign", "an id that it never gave is answered with 404")
+    if answer.served:
+        return warning(
             "session-foreign",
             "an id that the server never gave is accepted",
             "Sessions keep nothing apart, or anybody can make one.",
             "Refuse ids that are not known with 404.",
         )
-    else:
-        yield warning(
-            "session-foreign",
-            f"an id that the server never gave is answered with {answer.said}",
-            "Clients begin a new session on 404 alone; after a restart of the server they fail "
-            "until they are restarted too.",
-            "Answer 404; upgrade the server's SDK.",
-        )
-    answer = await subject.ask_lightly(session=Session(None, session.version))
-    if answer.status == 400:
-        yield ok("session-missing", "a request without an id is answered with 400")
-    else:
-        yield note(
-            "session-missing",
-            f"a request without a session id is answered with {answer.said}",
-            "It should be 400.",
-        )
+    return warning(
+        "session-foreign",
+        f"an id that the server never gave is answered with {answer.said}",
+        "Clients begin a new session on 404 alone; after a restart of the server they fail until "
+        "they are restarted too.",
+        "Answer 404; upgrade the server's SDK.",
+    )
 
 
-async def _end(subject: Subject) -> Findings:
-    """A session that is ended, in which the doctor asks once more."""
-    assert subject.session is not None
-    answer = await subject.speech.initialize(subject.session.version)
+async def _end(subject: Subject, version: str, foreign: Answer) -> Finding | None:
+    """A session that is ended, in which the doctor asks once more.
+
+    Args:
+        subject: whose.
+        version: of the session.
+        foreign: what an id got that never was; where an ended one gets the same, it was told.
+    """
+    answer = await subject.speech.initialize(version)
     id = answer.headers.get("Mcp-Session-Id")
     if answer.result is None or id is None:
-        return
-    session = Session(id, subject.session.version)
+        return None
+    session = Session(id, version)
     subject.opened.append(session)
     ended = await subject.end(session)
     assert ended is not None
     if ended.status in (404, 405, 501):
-        yield note(
+        return note(
             "session-end",
             f"DELETE is answered with HTTP {ended.status}",
             "Clients cannot end their sessions; the server keeps them until it forgets them "
             "(session_idle_timeout).",
         )
-        return
     if not 200 <= ended.status < 300:
-        yield warning(
+        return warning(
             "session-end",
             f"DELETE is answered with {ended.said}",
             "Sessions that clients end stay open.",
             "Let DELETE through proxy and firewall; nginx: remove limit_except, or name DELETE "
             "in it.",
         )
-        return
     after = await subject.ask_lightly(session=session)
     if after.status == 404:
-        yield ok("session-end", "DELETE ends a session; afterwards it is answered with 404")
-    else:
-        yield warning(
-            "session-end",
-            f"a session that was ended is answered with {after.said}",
-            "It must be 404; whoever has the id can go on using it.",
-            "Upgrade the server's SDK; with several workers, the end must be told to all.",
-        )
+        return ok("session-end", "DELETE ends a session; afterwards it is answered with 404")
+    if after.status == foreign.status:
+        return None
+    return warning(
+        "session-end",
+        f"a session that was ended is answered with {after.said}",
+        "It must be 404; whoever has the id can go on using it.",
+        "Upgrade the server's SDK; with several workers, the end must be told to all.",
+    )
 
 
 def _well_formed(id: str) -> bool:

@@ -68,6 +68,7 @@ class Subject:
         open_to_all: whether it answers without authorization.
         stateless: the stateless revisions it serves.
         handshake: the handshake revisions it agreed to.
+        shakes_hands: whether it answers `initialize`, with whatever revision.
         session: of the newest of these.
         legacy: where HTTP+SSE of 2024-11-05 wants its messages.
         server: what it calls itself.
@@ -87,6 +88,7 @@ class Subject:
         self.open_to_all = False
         self.stateless: tuple[str, ...] = ()
         self.handshake: tuple[str, ...] = ()
+        self.shakes_hands = False
         self.session: Session | None = None
         self.legacy: URL | None = None
         self.server: dict[str, Any] = {}
