@@ -187,9 +187,14 @@ def _progress(title: str) -> None:
         print(f"... {title}", file=sys.stderr)
 
 
+def _examined(subject: Subject, report: Report) -> bool:
+    """Whether it was found out what it is, if only that it is no MCP server."""
+    return subject.reached and (subject.understood or not report.counts()["skipped"])
+
+
 def _exit_code(subject: Subject, report: Report, strict: bool) -> int:
     counts = report.counts()
-    if not subject.reached:
+    if not _examined(subject, report):
         return 2
     return 1 if counts["problem"] or (strict and counts["warning"]) else 0
 
@@ -205,7 +210,7 @@ def _summary(subject: Subject, report: Report) -> str:
         what = f"{name} is a Streamable HTTP server{known}, protocol {', '.join(protocols)}{also}"
     elif subject.legacy is not None:
         what = f"{name} is an HTTP+SSE server of 2024-11-05, which is deprecated"
-    elif not subject.reached:
+    elif not _examined(subject, report):
         what = f"{name} could not be examined"
     elif subject.locked:
         what = f"{name} wants authorization; what lies behind it was not examined"

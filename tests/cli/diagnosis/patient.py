@@ -59,6 +59,9 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | AsyncIterator[bytes] = b""
 
+    def __post_init__(self) -> None:
+        self.headers = dict(self.headers)
+
 
 def event(message: Any, **fields: str) -> bytes:
     """One frame of an event stream."""
@@ -326,23 +329,22 @@ class Diagnosis:
 
     def statuses(self) -> dict[str, str]:
         """The gravest status of each finding."""
-        order = ("skipped", "ok", "note", "warning", "problem")
-        found: dict[str, str] = {}
-        for each in self.findings:
-            before = found.get(each["id"], "skipped")
-            found[each["id"]] = max(before, each["status"], key=order.index)
-        return found
+        return {each["id"]: each["status"] for each in sorted(self.findings, key=_gravity)}
 
     def of(self, id: str) -> dict[str, str]:
-        """The first finding with this name."""
+        """The gravest finding with this name."""
         named = [each for each in self.findings if each["id"] == id]
         assert named, f"no {id} in {self.statuses()}"
-        return named[0]
+        return max(named, key=_gravity)
 
     @property
     def bad(self) -> set[str]:
         """The names of all problems and warnings."""
         return {id for id, status in self.statuses().items() if status in ("problem", "warning")}
+
+
+def _gravity(finding: dict[str, str]) -> int:
+    return ("skipped", "ok", "note", "warning", "problem").index(finding["status"])
 
 
 async def diagnosed(url: str, **options: Any) -> Diagnosis:

@@ -97,11 +97,11 @@ async def cors(subject: Subject) -> Findings:
     )
     findings = _preflight(page, preflight)
     answer = await subject.ask_lightly(extra={"Origin": page})
-    if not findings:
-        findings = _answer(subject, page, answer)
+    if not any(each.status == "problem" for each in findings):
+        findings += _answer(subject, page, answer)
     for finding in findings:
         yield finding
-    if not blocked and not findings:
+    if all(each.status == "note" for each in (*blocked, *findings)):
         yield ok("cors", f"pages of {page} can use the server")
 
 

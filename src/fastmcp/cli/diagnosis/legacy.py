@@ -86,7 +86,7 @@ async def _deprecated(subject: Subject) -> Finding:
 
 async def path(subject: Subject) -> Findings:
     """What is at the URL, if it is no MCP endpoint, and where one is."""
-    if subject.streamable or subject.shakes_hands or subject.legacy is not None:
+    if subject.understood:
         return
     first = subject.first
     here = subject.url.with_query(None)

@@ -50,7 +50,7 @@ JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 CLIENT_INFO: Final = {"name": "fastmcp-doctor", "version": "1"}
 
-_BODY_LIMIT: Final = 4 * 1024 * 1024
+_BODY_LIMIT: Final = 1024 * 1024
 _ERROR_LIMIT: Final = 64 * 1024
 
 

@@ -106,6 +106,11 @@ class Subject:
         return bool(self.stateless or self.handshake)
 
     @property
+    def understood(self) -> bool:
+        """Whether it is known what it is: which protocol, or that it lets nobody in."""
+        return self.streamable or self.shakes_hands or self.locked or self.legacy is not None
+
+    @property
     def name(self) -> str:
         """The endpoint as it can be told: without user, password and query."""
         return str(self.url.with_user(None).with_query(None))

@@ -220,7 +220,7 @@ class Http:
             context = self._trusting if checked else self._doubting
         try:
             began = time.monotonic()
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(_CONNECT_SECONDS):
                 if context is not None and self.proxy is not None:
                     await _tunnel(sock, _authority(url, always_port=True), self.proxy)
                 reader, writer = await asyncio.open_connection(
@@ -504,8 +504,8 @@ def _tls_failure(exc: BaseException) -> Unreachable:
     if isinstance(exc, ssl.SSLError):
         return Unreachable("tls", f"TLS failed ({(exc.reason or str(exc)).replace('_', ' ')})")
     if isinstance(exc, TimeoutError):
-        return Unreachable("timeout", "the TLS handshake was not finished in time")
-    return Unreachable("closed", "the connection was closed during the TLS handshake")
+        return Unreachable("tls", "the TLS handshake was not finished in time")
+    return Unreachable("tls", "the connection was closed during the TLS handshake")
 
 
 def _raw(data: bytes) -> str:
