@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 @dataclass
@@ -29,6 +29,7 @@ def made(
     ends: timedelta = timedelta(days=90),
     name: str = "127.0.0.1",
     self_signed: bool = False,
+    for_clients: bool = False,
 ) -> Made:
     """A certificate, and the TLS of a server that shows it.
 
@@ -38,6 +39,7 @@ def made(
         ends: from now.
         name: an address or a host name.
         self_signed: no authority has made it.
+        for_clients: it says that it is no server's.
     """
     now = datetime.now(UTC)
     authority, key = _name("An authority"), ec.generate_private_key(ec.SECP256R1())
@@ -52,9 +54,11 @@ def made(
     except ValueError:
         alternative = x509.DNSName(name)
     issuer, signer = (_name("A server"), own) if self_signed else (authority, key)
+    purpose = ExtendedKeyUsageOID.CLIENT_AUTH if for_clients else ExtendedKeyUsageOID.SERVER_AUTH
     leaf = (
         _builder(_name("A server"), issuer, own, now + begins, now + ends)
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .sign(signer, hashes.SHA256())
     )
     pem, private = folder / "cert.pem", folder / "key.pem"

@@ -337,6 +337,15 @@ class Held(Patient):
         yield b": all at once\n\n"
 
 
+class HeldAndCut(Held):
+    """A buffer whose proxy loses its patience."""
+
+    async def late(self) -> AsyncIterator[bytes]:
+        await asyncio.sleep(1.5)
+        yield b": all at once\n\n"
+        raise OSError
+
+
 class Silent(Patient):
     """Not even the acknowledgement comes."""
 
@@ -391,7 +400,7 @@ class Gone(Patient):
     ("patient", "id", "status", "said", "do"),
     [
         (Held, "stream-held", "problem", "together with the end", "proxy_buffering off;"),
-        (Silent, "stream-held", "problem", "nothing came within 3 s", "X-Accel-Buffering: no"),
+        (Silent, "stream-held", "problem", "nothing came within 3.4 s", "X-Accel-Buffering: no"),
         (HeadLate, "stream-late", "warning", "its head came after 2.7 s", "proxy_buffering off;"),
         (Cut, "stream-cut", "problem", "was cut after", "proxy_read_timeout 1h;"),
         (Gone, "stream-cut", "problem", "HTTP 504", "proxy_read_timeout 1h;"),
@@ -408,6 +417,14 @@ async def test_streams_that_do_not_last(
     assert (finding["status"], said in finding["seen"]) == (status, True), finding
     assert do in finding["do"]
     assert found.bad == ({id} if status in ("warning", "problem") else set()), found.findings
+
+
+async def test_a_stream_that_is_held_and_cut():
+    async with admitted(HeldAndCut()) as ill:
+        found = await diagnosed(ill.url, idle=3)
+    assert found.bad == {"stream-held", "stream-cut"}
+    assert "came after 1.5 s, together with the end" in found.of("stream-held")["seen"]
+    assert "1.5 s of silence" in found.of("stream-cut")["seen"]
 
 
 class Caller(Patient):

@@ -124,6 +124,12 @@ async def test_https_where_no_tls_is_spoken(monkeypatch: pytest.MonkeyPatch):
     assert found.of("scheme")["do"] == f"Write {patient.url}"
 
 
+async def test_https_where_neither_is_spoken():
+    async with speaking(b"220 mail.example ESMTP\r\n") as port:
+        found = await diagnosed(f"https://127.0.0.1:{port}/mcp")
+    assert (found.code, found.bad) == (2, {"tls"})
+
+
 class Proxied(Patient):
     """Reached through a proxy, which is this server too."""
 
@@ -179,6 +185,7 @@ async def test_strangers_cannot_send_the_doctor_into_a_private_network():
             "problem",
             "for 'other.example', not for 127.0.0.1",
         ),
+        ({"for_clients": True}, True, "certificate-refused", "problem", "purpose"),
         ({"self_signed": True}, True, "certificate-self-signed", "problem", "signed by itself"),
     ],
 )
@@ -275,6 +282,22 @@ async def test_a_redirect_to_another_server_takes_no_token_along():
     assert found.of("credentials-held-back")["status"] == "note"
     assert all("authorization" in asked.headers for asked in patient.asked)
     assert not any("authorization" in asked.headers for asked in other.asked)
+
+
+async def test_a_redirect_from_tls_to_none(tmp_path: Path):
+    """A server that does not know by which scheme it is reached."""
+    tls = made(tmp_path)
+    async with admitted(Patient()) as plain:
+
+        class Leading(Patient):
+            async def answer(self, asked: Asked) -> Reply:
+                return Reply(307, {"Location": f"http://127.0.0.1:{plain.port}/mcp"})
+
+        async with admitted(Leading(), tls.context) as patient:
+            url = patient.url.replace("http", "https", 1)
+            found = await diagnosed(url, idle=IDLE, ca=str(tls.authority))
+    assert found.bad == {"redirect", "redirect-unencrypted"}
+    assert "X-Forwarded-Proto" in found.of("redirect-unencrypted")["do"]
 
 
 # --- path --------------------------------------------------------------------------------------

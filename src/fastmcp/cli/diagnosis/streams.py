@@ -178,8 +178,12 @@ def _judged(watched: Watched, idle: float, known: list[Intermediary]) -> list[Fi
         return [_no_stream(watched, idle, known)]
     found = _form(watched, known)
     held = _held_back(watched, idle, known)
-    if held is not None:
+    if held is not None and not watched.cut:
         return [*found, held]
+    if held is not None:
+        watched.signs.clear()  # they were signs of the buffer
+        watched.head = 0.0
+        found.append(held)
     return [*found, _lasting(watched, idle, known)]
 
 
@@ -275,20 +279,16 @@ def _form(watched: Watched, known: list[Intermediary]) -> list[Finding]:
 
 
 def _held_back(watched: Watched, idle: float, known: list[Intermediary]) -> Finding | None:
-    first = watched.signs[0] if watched.signs else None
-    in_a_lump = (
-        first is not None
-        and watched.ended is not None
-        and (first > _AT_ONCE and watched.ended - first < _LUMP)
-    )
-    late = first if first is not None else idle
-    if in_a_lump or (watched.begins and watched.ended is None and late > _AT_ONCE):
-        when = (
-            f"nothing came within {idle:.0f} s"
-            if first is None
-            else f"the first byte came after {seconds(first)}"
-            + (", together with the end" if in_a_lump else "")
-        )
+    began = watched.signs[0] if watched.signs else watched.head
+    with_the_end = watched.ended is not None and began > _SILENCE and watched.ended - began < _LUMP
+    if watched.begins and watched.ended is None and not watched.signs:
+        began = idle
+    if with_the_end or (watched.begins and began > _AT_ONCE):
+        when = f"the first byte came after {seconds(began)}"
+        if not watched.signs:
+            when = f"nothing came within {seconds(began)}"
+        if with_the_end:
+            when = f"all of it came after {seconds(began)}, together with the end"
         return problem(
             "stream-held",
             f"{watched.name}: {when}",
