@@ -35,6 +35,11 @@ app.command(
 app.command(
     "fastmcp.cli.nginx:nginx", name="nginx", help="Print an nginx configuration for a server."
 )
+app.command(
+    "fastmcp.cli.doctor:doctor",
+    name="doctor",
+    help="Examine a server, and say what to mend.",
+)
 tasks = cyclopts.App(name="tasks", help="Background tasks.")
 tasks.command(
     "fastmcp.cli.tasks:worker", name="worker", help="Run a server's tasks, and serve nobody."
