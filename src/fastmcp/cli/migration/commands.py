@@ -15,6 +15,7 @@ from fastmcp.cli.migration.edits import Findings, Word
 from fastmcp.cli.migration.json_tree import read_json
 from fastmcp.cli.migration.knowledge import Knowledge
 from fastmcp.cli.migration.programs import (
+    LONGEST,
     Place,
     Variables,
     apply_rules,
@@ -45,7 +46,7 @@ def read_script(found: Findings, known: Knowledge, where: str) -> None:
     name = PurePath(where).name.lower()
     escape = {"bat": "^", "cmd": "^", "ps1": "`"}.get(name.rpartition(".")[2], "\\")
     text = found.text
-    commands = [words for words in commands_in(text, 0, len(text), escape) if words]
+    commands = [words[:LONGEST] for words in commands_in(text, 0, len(text), escape) if words]
     variables = Variables(text)
     for words in commands:
         for word in words:

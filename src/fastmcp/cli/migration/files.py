@@ -130,7 +130,7 @@ def write_file(file: File, text: str) -> None:
     """
     path = file.path.resolve()
     about = path.stat()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".fastmcp-migrate-", dir=path.parent)
     try:
         with open(handle, "wb") as new:
             new.write(file.with_text(text))

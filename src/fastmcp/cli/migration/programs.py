@@ -28,6 +28,7 @@ from fastmcp.cli.migration.knowledge import DEFAULT_PORT, HTTP_PATH, SSE_PATH, K
 from fastmcp.cli.migration.shell import commands_in
 
 __all__ = [
+    "LONGEST",
     "Place",
     "Variables",
     "apply_rules",
@@ -49,6 +50,8 @@ _FASTMCP_OPTIONS: Final = (
     *("--transport", "-t", "--port", "-p", "--path", "--host", "--log-level", "-l", "--workers"),
     *("-w", "--uvicorn-arg", "--reload-dir", "--log-format", "--header", "--auth", "--timeout"),
 )
+LONGEST: Final = 400
+"""Words of a command that are read; more than that is data."""
 _PUBLISHED: Final = re.compile(r"(?:[0-9.]+:)?([0-9]{1,5}):([0-9]{1,5})(?:/tcp)?")
 _OLD_WORDS: Final = ("sse", "sse-only", "sse-first")
 _FETCHERS: Final = ("curl", "wget")
@@ -116,8 +119,8 @@ class Place:
 
 def read_command(place: Place, words: Sequence[Word]) -> None:
     """Rewrite what one command says of HTTP+SSE, and list what no rule knows."""
-    apply_rules(place, words)
-    list_the_rest(place, words)
+    apply_rules(place, words[:LONGEST])
+    list_the_rest(place, words[:LONGEST])
 
 
 def apply_rules(place: Place, words: Sequence[Word]) -> None:

@@ -35,6 +35,10 @@ _FURTHEST: Final = 8
 """Steps that a name is followed."""
 
 
+_MOST: Final = 20
+"""Values of one name that are looked at."""
+
+
 class Kinds:
     """The servers of one file."""
 
@@ -55,6 +59,8 @@ class Kinds:
         if isinstance(node, cst.Name):
             found = source.bound(node)
             imported = source.imports.get(node.value)
+            if len(found) > _MOST:
+                return None
             if found:
                 return _common(self._kind_bound(one, depth + 1) for one in found)
             return None if imported is None else self._imported(imported.qualified)

@@ -491,11 +491,17 @@ class _Servers:
     def _settle(self) -> None:
         """Rewrite the names that are the transport of servers and nothing else."""
         used = {use.name for use in self.uses}
+        mixed: set[str] = set()
+        news: dict[str, str] = {}
         for use in self.uses:
-            loads = self.source.loads.get(use.name.value, [])
-            others = [load for load in loads if load not in used and not self.source.shown(load)]
-            news = {other.new for other in self.uses if other.name.value == use.name.value}
-            if others or len(news) != 1:
+            if news.setdefault(use.name.value, use.new) != use.new:
+                mixed.add(use.name.value)
+        for name in news:
+            loads = self.source.loads.get(name, [])
+            if any(load not in used and not self.source.shown(load) for load in loads):
+                mixed.add(name)
+        for use in self.uses:
+            if use.name.value in mixed:
                 self._undecided(
                     use.call, use.kind, f"{use.name.value} says it, and is used elsewhere too."
                 )

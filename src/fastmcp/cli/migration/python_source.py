@@ -192,13 +192,20 @@ class Source:
 
     def bound(self, name: cst.Name) -> list[Binding]:
         """What gives a name its value where it stands: in its function, else further out."""
-        found = self.bindings.get(name.value, [])
         scope: cst.CSTNode = self.scope(name)
         while True:
-            here = [binding for binding in found if binding.scope is scope]
+            here = self._bound_in.get((name.value, scope), [])
             if here or scope is self.module:
                 return here
             scope = self.scope(scope)
+
+    @cached_property
+    def _bound_in(self) -> dict[tuple[str, cst.CSTNode], list[Binding]]:
+        found: dict[tuple[str, cst.CSTNode], list[Binding]] = {}
+        for name, bindings in self.bindings.items():
+            for binding in bindings:
+                found.setdefault((name, binding.scope), []).append(binding)
+        return found
 
     def constant(self, node: cst.CSTNode | None) -> cst.BaseExpression | None:
         """The expression itself, or the one that a name was assigned once and for all."""
