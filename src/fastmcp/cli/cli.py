@@ -40,6 +40,11 @@ app.command(
     name="doctor",
     help="Examine a server, and say what to mend.",
 )
+app.command(
+    "fastmcp.cli.migrate:migrate",
+    name="migrate",
+    help="Rewrite a project from HTTP+SSE to Streamable HTTP.",
+)
 tasks = cyclopts.App(name="tasks", help="Background tasks.")
 tasks.command(
     "fastmcp.cli.tasks:worker", name="worker", help="Run a server's tasks, and serve nobody."
