@@ -12,10 +12,14 @@ if TYPE_CHECKING:
         ClientTransport,
         FastMCPStdioTransport,
         FastMCPTransport,
+        NodeStdioTransport,
+        NpxStdioTransport,
         PythonStdioTransport,
         StdioTransport,
         StreamableHTTPTransport,
         StreamableHttpTransport,
+        UvStdioTransport,
+        UvxStdioTransport,
     )
 
 __all__ = [
@@ -24,10 +28,14 @@ __all__ = [
     "ClientTransport",
     "FastMCPStdioTransport",
     "FastMCPTransport",
+    "NodeStdioTransport",
+    "NpxStdioTransport",
     "PythonStdioTransport",
     "StdioTransport",
     "StreamableHTTPTransport",
     "StreamableHttpTransport",
+    "UvStdioTransport",
+    "UvxStdioTransport",
 ]
 
 _HOMES: Final = {

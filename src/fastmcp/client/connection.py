@@ -133,7 +133,8 @@ class Connection:
         except McpError as exc:
             await self._end()
             if isinstance(exc, ConnectionClosedError):
-                raise RuntimeError(f"Client failed to connect: {exc}") from exc
+                why = exc.message.removeprefix("Connection closed: ")
+                raise RuntimeError(f"Client failed to connect: {why}") from exc
             raise
         except Exception as exc:
             await self._end()

@@ -14,7 +14,7 @@ from pydantic import AnyUrl
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.http import StreamableHttpTransport
 from fastmcp.client.transports.memory import FastMCPTransport
-from fastmcp.client.transports.stdio import PythonStdioTransport
+from fastmcp.client.transports.stdio_forms import NodeStdioTransport, PythonStdioTransport
 from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.protocol.link import InProcessServer
 
@@ -72,7 +72,5 @@ def _script_transport(path: Path) -> ClientTransport:
     if path.suffix == ".py":
         return PythonStdioTransport(path)
     if path.suffix == ".js":
-        raise ValueError(
-            "Node scripts are not inferred yet: pass StdioTransport('node', [path]) instead."
-        )
-    raise ValueError(f"Unsupported script type: {path}; .py is supported.")
+        return NodeStdioTransport(path)
+    raise ValueError(f"Unsupported script type: {path}; .py and .js are supported.")

@@ -1,36 +1,24 @@
 """Servers in a subprocess, spoken to through its standard streams.
 
-One JSON-RPC message per line in each direction; stderr is the server's own. The child is ended
-as the specification asks: its stdin is closed, and only one that stays is terminated, then
-killed (2025-11-25, basic/lifecycle, "Shutdown"; 2026-07-28, basic/transports/stdio).
+A transport is the recipe, a child (`stdio_child.py`) is what comes of it. A kept child serves one
+stay after another; who enters while it is in use gets a child of their own, because a pipe is
+one session. The recipes for scripts and package runners are in `stdio_forms.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
-import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import IO, Any, Final, TextIO, cast
+from contextlib import asynccontextmanager
+from typing import Final
 
-from fastmcp.client.errors import ConnectionClosedError, ResponseTooLargeError
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.pipe import PipeChannel
+from fastmcp.client.transports.stdio_child import Child, Command
+from fastmcp.client.transports.stdio_stderr import LogFile
 
-__all__ = ["FastMCPStdioTransport", "PythonStdioTransport", "StdioTransport"]
-
-_CLOSE_SECONDS: Final = 2.0
-"""How long a child may take to end after its stdin was closed."""
-_TERMINATE_SECONDS: Final = 1.0
-"""And after SIGTERM."""
-
-_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way only
-
-_OTHER_HALF_SECONDS: Final = 0.2
+__all__ = ["StdioTransport"]
 
 _INHERITED: Final = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT",
@@ -52,161 +40,6 @@ def child_environment(env: dict[str, str] | None) -> dict[str, str]:
     return {**inherited, **(env or {})}
 
 
-class _Wire(asyncio.SubprocessProtocol):
-    """The child's pipes: lines out of its stdout, messages into its stdin."""
-
-    def __init__(self, max_message_bytes: int) -> None:
-        self.channel = PipeChannel(self._write, self._read)
-        self.exited = asyncio.Event()
-        self._limit = max_message_bytes
-        self._buffer = bytearray()
-        self._scanned = 0
-        self._stdout_ended = False
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._transport: asyncio.SubprocessTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    async def _write(self, message: bytes) -> None:
-        stdin = self._stdin()
-        if stdin is None or stdin.is_closing():
-            raise ConnectionClosedError("the server's stdin is closed")
-        stdin.write(message + b"\n")
-        await self._writable.wait()
-
-    def _read(self, reading: bool) -> None:
-        assert self._transport is not None
-        stdout = cast("asyncio.ReadTransport | None", self._transport.get_pipe_transport(1))
-        if stdout is None or stdout.is_closing():
-            return
-        if reading:
-            stdout.resume_reading()
-        else:
-            stdout.pause_reading()
-
-    def _stdin(self) -> asyncio.WriteTransport | None:
-        assert self._transport is not None
-        return cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        start, end = 0, buffer.find(b"\n", self._scanned)
-        while end >= 0:
-            line = bytes(buffer[start:end]).strip()
-            if line:
-                self.channel.feed(line)
-            start = end + 1
-            end = buffer.find(b"\n", start)
-        del buffer[:start]
-        self._scanned = len(buffer)
-        if len(buffer) > self._limit:
-            self.channel.end(str(ResponseTooLargeError(self._limit)))
-            self.close()
-
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd == 1:
-            self._stdout_ended = True
-            self._going()
-        self._writable.set()
-
-    def process_exited(self) -> None:
-        self.exited.set()
-        self._writable.set()
-        self._going()
-
-    def _going(self) -> None:
-        """The end has two halves: stdout may still hold an answer when the process is gone, and
-        the exit code comes after stdout's end. A grandchild may keep stdout open for good."""
-        if self._stdout_ended and self.exited.is_set():
-            self._gone()
-        else:
-            asyncio.get_running_loop().call_later(_OTHER_HALF_SECONDS, self._gone)
-
-    def _gone(self) -> None:
-        assert self._transport is not None
-        code = self._transport.get_returncode()
-        how = "closed its stdout" if code is None else f"ended with exit code {code}"
-        self.channel.end(f"the server process {how}")
-
-    def close_stdin(self) -> None:
-        """Tell the child that nothing more will come."""
-        stdin = self._stdin()
-        if stdin is not None:
-            stdin.close()
-
-    def close(self) -> None:
-        """End the pipes, and the process if it still runs."""
-        assert self._transport is not None
-        self._transport.close()
-
-    async def stop(self) -> None:
-        """End the child politely, then firmly."""
-        transport = self._transport
-        assert transport is not None
-        self.close_stdin()
-        if not await self._ends_within(_CLOSE_SECONDS):
-            self._signal(signal.SIGTERM)
-            if not await self._ends_within(_TERMINATE_SECONDS):
-                self._signal(_KILL)
-                await self._ends_within(_TERMINATE_SECONDS)
-        transport.close()
-        await self.channel.finish()
-
-    def _signal(self, number: int) -> None:
-        """Signal the child and what it started: a wrapper (`sh -c`, `npx`) passes nothing on."""
-        assert self._transport is not None
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._transport.get_pid(), number)
-            else:  # pragma: no cover  (Windows)
-                self._transport.send_signal(number)
-
-    async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.exited.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
-class _Child:
-    """A running child and the task that will end it.
-
-    The task makes a kept child end with its event loop: `asyncio.run` cancels what still runs.
-    """
-
-    def __init__(self, wire: _Wire) -> None:
-        self.wire = wire
-        self.in_use = False
-        self.loop = asyncio.get_running_loop()
-        self._leave = asyncio.Event()
-        self._keeper = asyncio.create_task(self._keep())
-
-    @property
-    def alive(self) -> bool:
-        return self.wire.channel.closed is None and self.loop is asyncio.get_running_loop()
-
-    async def _keep(self) -> None:
-        with suppress(asyncio.CancelledError):
-            await self._leave.wait()
-        await self.wire.stop()
-
-    async def stop(self) -> None:
-        if self.loop is asyncio.get_running_loop():  # one that ended has ended the child
-            self._leave.set()
-            await asyncio.wait([self._keeper])
-
-
 class StdioTransport(ClientTransport):
     """Runs a command and speaks to it through stdin and stdout.
 
@@ -218,7 +51,8 @@ class StdioTransport(ClientTransport):
         keep_alive: whether the child outlives `async with client`, to be used again by the next
             one; `await client.close()` ends it, and so does the end of the event loop.
             None means True.
-        log_file: where its stderr goes, a path (appended to) or an open file; None for the
+        log_file: where its stderr goes: a path (appended to), an open file, or a logger, which
+            gets a line each, such as `logging.getLogger("fastmcp.client.stdio")`. None for the
             client's own stderr.
     """
 
@@ -232,7 +66,7 @@ class StdioTransport(ClientTransport):
         env: dict[str, str] | None = None,
         cwd: str | None = None,
         keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
+        log_file: LogFile | None = None,
     ) -> None:
         self.command = command
         self.args = args
@@ -240,30 +74,39 @@ class StdioTransport(ClientTransport):
         self.cwd = cwd
         self.keep_alive = True if keep_alive is None else keep_alive
         self.log_file = log_file
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     @asynccontextmanager
     async def open_channel(self) -> AsyncGenerator[PipeChannel]:
         """Start the child, or take the kept one."""
+        child = self._take()
+        keep = False
+        try:
+            yield await child.channel()
+            keep = self.keep_alive
+        finally:  # what fails here was never opened, and a child nobody got in to is not kept
+            child.in_use = False
+            if not keep or child is not self._child or not child.alive:
+                if self._child is child:
+                    self._child = None
+                await child.stop()
+
+    def _take(self) -> Child:
+        """A child that nobody uses. Without a pause between look and grasp: many may enter."""
         child = self._child
         if child is None or not child.alive or child.in_use:
-            child = await self._start()
+            child = self._begin()
             if self.keep_alive and (self._child is None or not self._child.alive):
                 self._child = child
         child.in_use = True
-        try:
-            yield child.wire.channel
-        finally:
-            child.in_use = False
-            if child is not self._child or not child.alive:
-                await child.stop()
-                if self._child is child:
-                    self._child = None
+        return child
 
     async def connect(self) -> None:
         """Start the child before a client needs it."""
-        if self._child is None or not self._child.alive:
-            self._child = await self._start()
+        child = self._child
+        if child is None or not child.alive:
+            child = self._child = self._begin()
+        await child.channel()
 
     async def disconnect(self) -> None:
         """End the kept child."""
@@ -275,94 +118,17 @@ class StdioTransport(ClientTransport):
         """End the kept child."""
         await self.disconnect()
 
-    async def _start(self) -> _Child:
-        loop = asyncio.get_running_loop()
-        env = child_environment(self.env)
-        stderr, opened = self._stderr()
-        try:
-            _, wire = await loop.subprocess_exec(
-                lambda: _Wire(self.max_message_bytes),
-                # The child's PATH decides, not the client's, so that `env` can change it.
-                shutil.which(self.command, path=env.get("PATH")) or self.command,
-                *self.args,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                env=env,
-                cwd=self.cwd,
-                # A group of its own: Ctrl-C is the client's, which ends the child in its own way.
-                start_new_session=True,
+    def _begin(self) -> Child:
+        return Child(
+            Command(
+                self.command,
+                self.args,
+                child_environment(self.env),
+                None if self.cwd is None else str(self.cwd),
+                self.log_file,
+                self.max_message_bytes,
             )
-        finally:
-            if opened is not None:
-                opened.close()
-        return _Child(wire)
-
-    def _stderr(self) -> tuple[Any, IO[Any] | None]:
-        """Where the child's stderr goes, and what has to be closed once it has it."""
-        if self.log_file is None:
-            return None, None
-        if isinstance(self.log_file, (str, Path)):
-            opened = open(self.log_file, "ab")  # noqa: SIM115  (closed by the caller)
-            return opened, opened
-        return self.log_file, None
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(command={self.command!r}, args={self.args!r})>"
-
-
-def _script(script_path: str | Path, suffix: str, kind: str) -> str:
-    path = Path(script_path).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"Script not found: {script_path}")
-    if path.suffix != suffix:
-        raise ValueError(f"Not a {kind} script: {script_path}")
-    return str(path)
-
-
-class PythonStdioTransport(StdioTransport):
-    """Runs a Python script.
-
-    Args:
-        script_path: the script.
-        args: its arguments.
-        env, cwd, keep_alive, log_file: as in StdioTransport.
-        python_cmd: the interpreter.
-    """
-
-    def __init__(
-        self,
-        script_path: str | Path,
-        args: list[str] | None = None,
-        env: dict[str, str] | None = None,
-        cwd: str | None = None,
-        python_cmd: str = sys.executable,
-        keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
-    ) -> None:
-        path = _script(script_path, ".py", "Python")
-        super().__init__(python_cmd, [path, *(args or [])], env, cwd, keep_alive, log_file)
-        self.script_path = Path(path)
-
-
-class FastMCPStdioTransport(StdioTransport):
-    """Runs `fastmcp run script`, so that the script needs no `mcp.run()` of its own.
-
-    Args:
-        script_path: the script.
-        args: arguments after it.
-        env, cwd, keep_alive, log_file: as in StdioTransport.
-    """
-
-    def __init__(
-        self,
-        script_path: str | Path,
-        args: list[str] | None = None,
-        env: dict[str, str] | None = None,
-        cwd: str | None = None,
-        keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
-    ) -> None:
-        path = _script(script_path, ".py", "Python")
-        super().__init__("fastmcp", ["run", path, *(args or [])], env, cwd, keep_alive, log_file)
-        self.script_path = Path(path)
