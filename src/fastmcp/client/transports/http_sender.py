@@ -19,7 +19,7 @@ from yarl import URL
 
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 
-__all__ = ["HeaderSource", "HttpSender"]
+__all__ = ["HeaderSource", "HttpSender", "reason_of"]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -130,10 +130,12 @@ class HttpSender:
                     proxy=self._proxy,
                 )
             except (aiohttp.ClientError, OSError) as exc:
-                if again and _was_not_sent(exc):
+                unsent = _was_not_sent(exc)
+                if again and unsent and not isinstance(exc, aiohttp.ClientConnectorError):
                     continue
-                reason = str(exc) or type(exc).__name__
-                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
+                raise ConnectionClosedError(
+                    f"no response from {url} ({reason_of(exc)})", reached=not unsent
+                ) from exc
             self._last = time.monotonic()
             return response
         raise AssertionError
@@ -160,10 +162,19 @@ class HttpSender:
         await self._http.close()
 
 
+def reason_of(exc: Exception) -> str:
+    """What ended a connection, in words."""
+    if isinstance(exc, aiohttp.SocketTimeoutError):
+        return "nothing came from it for longer than sse_read_timeout"
+    return str(exc) or type(exc).__name__
+
+
 def _was_not_sent(exc: Exception) -> bool:
-    """Whether the connection was closed before the whole request was written, so that no server
-    can have acted on it."""
-    return isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+    """Whether there was no connection, or it was closed before the whole request was written, so
+    that no server can have acted on it."""
+    return isinstance(
+        exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+    ) or isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
 
 
 def _same_server(url: URL, target: URL) -> bool:
