@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import mcp_types
 
 from fastmcp.client.channel import Channel
 from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.session import ClientSession
-from fastmcp.client.transports.base import ClientTransport
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
+
+if TYPE_CHECKING:  # transports that connect to several servers import this module
+    from fastmcp.client.transports.base import ClientTransport
 
 __all__ = ["Connection"]
 

@@ -1,15 +1,16 @@
 """What a client can be connected through; see `base.py` for the idea."""
 
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.http import StreamableHTTPTransport, StreamableHttpTransport
 from fastmcp.client.transports.inference import infer_transport
 from fastmcp.client.transports.memory import FastMCPTransport
-from fastmcp.client.transports.stdio import StdioTransport
-from fastmcp.client.transports.stdio_forms import (
+from fastmcp.client.transports.stdio import (
     FastMCPStdioTransport,
     NodeStdioTransport,
     NpxStdioTransport,
     PythonStdioTransport,
+    StdioTransport,
     UvStdioTransport,
     UvxStdioTransport,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "ClientTransport",
     "FastMCPStdioTransport",
     "FastMCPTransport",
+    "MCPConfigTransport",
     "NodeStdioTransport",
     "NpxStdioTransport",
     "PythonStdioTransport",

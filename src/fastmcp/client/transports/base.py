@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar
+from typing import Any
 
 from fastmcp.client.channel import Channel
 from fastmcp.protocol.versions import Era
@@ -25,7 +25,7 @@ class ClientTransport(ABC):
             does not ask for it.
     """
 
-    legacy_only: ClassVar[bool] = False
+    legacy_only: bool = False
     _era: Era | None = None
 
     @property
