@@ -60,7 +60,9 @@ def some_faults(seed: int, *, connections: int = 4, longest: int = 4000) -> list
         Fault(
             connection=chance.randrange(connections),
             direction=chance.choice(("to server", "to client")),
-            at=chance.randrange(longest) if chance.random() < 0.8 else chance.randrange(longest * 8),
+            at=chance.randrange(longest)
+            if chance.random() < 0.8
+            else chance.randrange(longest * 8),
             kind=chance.choice(KINDS),
             seconds=chance.uniform(0.0, 0.2),
         )

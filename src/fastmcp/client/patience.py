@@ -16,7 +16,7 @@ from typing import Final
 __all__ = ["Patience", "Term"]
 
 _FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+_LONGEST_PAUSE: Final = 1.0
 _LONGEST_WISH: Final = 60.0
 """How long a server may ask a request without a time-out to wait, in seconds."""
 

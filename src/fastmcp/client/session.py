@@ -359,6 +359,13 @@ class ClientSession(Opening):
             self.repeatable_tools.clear()
         return self.handlers.hear(method, params, progress)
 
+    async def on_lost(self) -> None:
+        """Open a new session, though no call waits for one: the server may have much to tell."""
+        try:
+            await self._renewed(self._epoch, None, "initialize")
+        except McpError as exc:
+            logger.debug("No new session yet: %s", exc)
+
     async def _answer(self, request: Request) -> None:
         if self.era is Era.STATELESS:
             # There the server asks inside results; a client sends no responses (streamable-http,
@@ -447,12 +454,16 @@ class ClientSession(Opening):
             async with deadline:
                 await self._initialize_patiently()
                 if self._level_set is not None:
-                    await self.exchange("logging/setLevel", {"level": self._level_set}, None)
+                    # Not `exchange`, which would wait for this very renewal if it failed.
+                    level = {"level": self._level_set}
+                    await self._once("logging/setLevel", level, None, None, None)
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
             raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
         self._epoch += 1
+        self.output_schemas.clear()  # the server may be another version of itself
+        self.repeatable_tools.clear()
 
     async def _initialize_patiently(self) -> None:
         self.channel.handshaken = None

@@ -22,7 +22,7 @@ from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 
-__all__ = ["StreamableHTTPTransport", "StreamableHttpTransport"]
+__all__ = ["StreamableHTTPTransport", "StreamableHttpTransport", "forget_servers"]
 
 _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is kept for the next call. Servers commonly drop them after five
@@ -177,6 +177,11 @@ class StreamableHttpTransport(ClientTransport):
 
 StreamableHTTPTransport = StreamableHttpTransport
 """The other spelling people write; the same class."""
+
+
+def forget_servers() -> None:
+    """Forget what every address spoke: another server may listen there now."""
+    _eras.clear()
 
 
 def _watched_socket(address: tuple[Any, ...]) -> socket.socket:

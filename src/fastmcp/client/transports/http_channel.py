@@ -331,7 +331,11 @@ class HttpChannel:
         async def follow(response: aiohttp.ClientResponse, decoder: sse.Decoder) -> None:
             await self._follow(response, decoder, None)
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow)
+        async def lost() -> None:
+            if self._session_id is not None and self._receiver is not None:
+                await self._receiver.on_lost()
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost)
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""

@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
+from fastmcp.protocol import headers as names
 
 __all__ = ["HeaderSource", "HttpSender", "reason_of"]
 
@@ -29,6 +30,18 @@ _REDIRECTS: Final = 5
 _LARGE_BODY: Final = 512 * 1024
 _IDLE_SECONDS: Final = 0.05
 """After this long without a response a pooled connection is looked at before it is used."""
+
+
+_FOR_ANYONE: Final = frozenset(
+    {
+        names.ACCEPT,
+        names.CONTENT_TYPE,
+        names.LAST_EVENT_ID,
+        names.MCP_METHOD,
+        names.MCP_NAME,
+        names.MCP_PROTOCOL_VERSION,
+    }
+)
 
 
 class HttpSender:
@@ -102,10 +115,11 @@ class HttpSender:
                     response.status, f"{url} redirects to {location!r}, which is no URL"
                 ) from exc
             if not _same_server(url, target):
-                # What is meant for one server is not another's to see (RFC 9110, 15.4).
-                headers = headers.copy()
-                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
-                    headers.popall(name, None)
+                # What is meant for one server is not another's to see (RFC 9110, 15.4). Any
+                # header that a user gave may be a secret: those of the protocol alone go on.
+                headers = CIMultiDict(
+                    (name, value) for name, value in headers.items() if _is_for_anyone(name.lower())
+                )
             elif target.path.rstrip("/") == url.path.rstrip("/"):
                 self.url = target  # only a slash: the address meant is the one redirected to
             url = target
@@ -166,6 +180,10 @@ def reason_of(exc: Exception) -> str:
     """What ended a connection, in words."""
     if isinstance(exc, aiohttp.SocketTimeoutError):
         return "nothing came from it for longer than sse_read_timeout"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"what came is no HTTP: {exc.message.strip().partition(chr(10))[0]}"
     return str(exc) or type(exc).__name__
 
 
@@ -175,6 +193,11 @@ def _was_not_sent(exc: Exception) -> bool:
     return isinstance(
         exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
     ) or isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+
+
+def _is_for_anyone(name: str) -> bool:
+    """Whether a header says how to read the message, and nothing of who sends it."""
+    return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
 
 
 def _same_server(url: URL, target: URL) -> bool:
