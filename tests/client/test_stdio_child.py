@@ -117,6 +117,12 @@ async def test_a_start_that_is_given_up_leaves_nothing(tmp_path: Path, keep_aliv
     assert none_runs(file)()
 
 
+async def test_a_server_of_the_stateless_era_that_is_slow_to_start() -> None:
+    """It takes the probe when the client has already given up on it, and refuses the handshake."""
+    async with Client(odd("late"), timeout=1) as client:
+        assert client.protocol_version == "2026-07-28"
+
+
 # --- what it says ------------------------------------------------------------------------------
 
 
