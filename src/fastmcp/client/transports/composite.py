@@ -54,8 +54,6 @@ _START_SECONDS: Final = 30.0
 announced when they come."""
 _LIST_SECONDS: Final = 30.0
 """How long one server may keep the list of all waiting."""
-_REOPEN_SECONDS: Final = 5.0
-"""The same of one that is to be connected to first."""
 _MOST_PAGES: Final = 250
 
 
@@ -591,12 +589,7 @@ class CompositeChannel:
     async def _list_of(self, upstream: Upstream, method: str) -> _Listed:
         """What one server lists, and the hints of its answer."""
         kind = _LISTS[method]
-        try:
-            patience = _LIST_SECONDS if upstream.connected else _REOPEN_SECONDS
-            async with asyncio.timeout(patience):
-                session = await upstream.session()
-        except TimeoutError as exc:
-            raise upstream.down("it does not answer yet") from exc
+        session = await upstream.soon()
         able = upstream.capabilities()
         items: list[dict[str, Any]] = []
         hints: dict[str, Any] = {"ttlMs": 0, "cacheScope": "public"}
