@@ -291,13 +291,21 @@ async def test_unknown_names(two: CompositeTransport) -> None:
 
 
 async def test_ping_and_level_where_the_era_has_them() -> None:
-    async with Client(composite("sun", "moon", legacy={"sun"})) as client:
+    heard: list[Any] = []
+
+    async def log(message: Any) -> None:
+        heard.append(message.data["msg"])
+
+    client = Client(composite("sun", "moon", legacy={"sun"}), log_handler=log)
+    async with client:
         assert await client.ping()
+        for name in ("sun", "moon"):
+            await client.call_tool(f"{name}_slow", {"steps": 1})
+        assert heard == ["sun 0", "moon 0"]
         await client.set_logging_level("error")
-        heard: list[Any] = []
-        client._handlers.log = heard.append  # type: ignore[assignment]
-        await client.call_tool("sun_slow", {"steps": 1})
-        assert heard == []
+        for name in ("sun", "moon"):
+            await client.call_tool(f"{name}_slow", {"steps": 1})
+        assert heard == ["sun 0", "moon 0"]
 
 
 # --- names -------------------------------------------------------------------------------------
