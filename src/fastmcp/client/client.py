@@ -64,7 +64,7 @@ def _seconds(value: Seconds) -> float | None:
 
 
 class Client(Generic[TransportT]):
-    """A client of one MCP server.
+    """A client of one MCP server, or of several that are one for it.
 
     Use it as an async context manager; it may be entered again, also by other tasks, and all
     share one connection that the last to leave ends. It may be left in another task than it was
@@ -72,7 +72,8 @@ class Client(Generic[TransportT]):
 
     Args:
         transport: what to connect to: a server object (in process), an http(s) URL, the `Path`
-            of a `.py` script (a subprocess), or a `ClientTransport`.
+            of a `.py` or `.js` script (a subprocess), an MCP configuration (a dict or an
+            `MCPConfig`), or a `ClientTransport`.
         name: of the client, for logs.
         roots: directories the server may work in, or a function that gives them.
         sampling_handler: answers the server's requests for completions.

@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import mcp_types
 
 from fastmcp.client.channel import Channel
 from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.session import ClientSession
-from fastmcp.client.transports.base import ClientTransport
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
+
+if TYPE_CHECKING:  # transports that connect to several servers import this module
+    from fastmcp.client.transports.base import ClientTransport
 
 __all__ = ["Connection"]
 
@@ -133,7 +136,8 @@ class Connection:
         except McpError as exc:
             await self._end()
             if isinstance(exc, ConnectionClosedError):
-                raise RuntimeError(f"Client failed to connect: {exc}") from exc
+                why = exc.message.removeprefix("Connection closed: ")
+                raise RuntimeError(f"Client failed to connect: {why}") from exc
             raise
         except Exception as exc:
             await self._end()

@@ -66,7 +66,7 @@ class Handlers:
         """`ClientCapabilities`: exactly what there is a handler for."""
         declared: dict[str, Any] = {}
         if self.sampling is not None:
-            given = self.sampling_capabilities
+            given = self._sampling_can()
             declared["sampling"] = (
                 {} if given is None else given.model_dump(by_alias=True, exclude_none=True)
             )
@@ -75,6 +75,11 @@ class Handlers:
         if self.roots is not None:
             declared["roots"] = {"listChanged": True}
         return declared
+
+    def _sampling_can(self) -> mcp_types.SamplingCapability | None:
+        """What the sampling handler can do beyond text: what the user said, or it says itself."""
+        said = self.sampling_capabilities
+        return getattr(self.sampling, "sampling_capabilities", None) if said is None else said
 
     async def answer(
         self, method: str, params: dict[str, Any], context: RequestContext
@@ -106,7 +111,7 @@ class Handlers:
 
     def _check_sampling(self, params: dict[str, Any]) -> None:
         """Tools only where they were declared (schema, `CreateMessageRequestParams`)."""
-        declared = self.sampling_capabilities
+        declared = self._sampling_can()
         if declared is not None and declared.tools is not None:
             return
         for field in ("tools", "toolChoice"):

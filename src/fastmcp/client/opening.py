@@ -70,6 +70,8 @@ class Opening(ABC):
         self.discover_result: mcp_types.DiscoverResult | None = None
         self.base_meta: dict[str, Any] | None = None
         """What `_meta` of every request says in the stateless era; None in the other."""
+        self._silent = False
+        """Whether the last probe met silence."""
 
     @abstractmethod
     async def exchange(
@@ -149,15 +151,31 @@ class Opening(ABC):
             self._speak_stateless(verdict.version)
         elif isinstance(verdict, Handshake):
             self._unlearn()
-            await self.initialize()
+            await self._initialize_or_ask_again()
         else:
             self._unlearn()
             assert isinstance(verdict, Refuse)
             raise verdict.error
 
+    async def _initialize_or_ask_again(self) -> None:
+        """Open a session of the handshake era; where the probe met silence, and the server then
+        refuses the handshake, it was only slow to start, and has taken the probe meanwhile."""
+        silent = self._silent
+        try:
+            await self.initialize()
+        except ConnectionClosedError:
+            raise
+        except McpError as refusal:
+            verdict = await self._probe(LATEST_STATELESS, retried=True) if silent else None
+            if not isinstance(verdict, Stateless):
+                self._unlearn()
+                raise refusal
+            self._speak_stateless(verdict.version)
+
     async def _probe(self, version: str, *, retried: bool) -> Verdict:
         self._speak_stateless(version)
         on_pipe = self.channel.is_pipe
+        self._silent = False
         silence = min(PROBE_SECONDS, self.timeout or PROBE_SECONDS)
         try:
             result = await self.exchange(
@@ -166,6 +184,7 @@ class Opening(ABC):
         except RequestTimeoutError:
             if not on_pipe:
                 raise
+            self._silent = True
             return Handshake()
         except ConnectionClosedError:
             raise

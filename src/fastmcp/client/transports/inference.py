@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, cast
 
 from pydantic import AnyUrl
 
 from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.http import HttpTransport, StreamableHttpTransport
+from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.memory import FastMCPTransport
-from fastmcp.client.transports.orders import ORDERS, Order
-from fastmcp.client.transports.sse import SSETransport
-from fastmcp.client.transports.stdio import PythonStdioTransport
+from fastmcp.client.transports.remote import http_transport
+from fastmcp.client.transports.stdio import NodeStdioTransport, PythonStdioTransport
 from fastmcp.exceptions import FastMCPDeprecationWarning
+from fastmcp.mcp_config import MCPConfig
 from fastmcp.protocol.link import InProcessServer
 
-__all__ = ["http_transport", "infer_transport"]
-
-_SSE_PATH: Final = re.compile(r"/sse(/|\?|&|$)")
+__all__ = ["infer_transport"]
 
 
 def infer_transport(transport: Any) -> ClientTransport:
@@ -31,9 +27,10 @@ def infer_transport(transport: Any) -> ClientTransport:
     Args:
         transport: a `ClientTransport` (itself), a server object (in process), an http(s) URL
             (Streamable HTTP, or HTTP+SSE where the path says `/sse`; the other one where the server
-            does not speak that), the path of a `.py` script (a subprocess).
+            does not speak that), the path of a `.py` or `.js` script (a subprocess), an `MCPConfig`
+            or the data of one.
     Raises:
-        ValueError: none of these, or a kind that is not supported yet.
+        ValueError: none of these, or a configuration that is not right.
     """
     if isinstance(transport, ClientTransport):
         return transport
@@ -54,34 +51,14 @@ def infer_transport(transport: Any) -> ClientTransport:
                 stacklevel=4,
             )
             return _script_transport(path)
-    if isinstance(transport, Mapping) or type(transport).__name__ == "MCPConfig":
-        raise ValueError(
-            "MCP configurations are not supported yet: give the client one server, by URL, path "
-            "or transport."
-        )
+    if isinstance(transport, (Mapping, MCPConfig)):
+        return MCPConfigTransport(cast("MCPConfig | Mapping[str, Any]", transport))
     raise ValueError(f"Could not infer a valid transport from: {transport}")
-
-
-def http_transport(url: str, order: Order | None = None, **options: Any) -> HttpTransport:
-    """The transport for an address of a server.
-
-    Args:
-        url: http or https.
-        order: of the transports that are tried; by default HTTP+SSE comes first where the path
-            says `/sse`, and Streamable HTTP elsewhere.
-        options: further arguments of the transport.
-    """
-    if order is None:
-        order = "sse-first" if _SSE_PATH.search(urlsplit(url).path) else "http-first"
-    kind = SSETransport if ORDERS[order][0] == "sse" else StreamableHttpTransport
-    return kind(url, order=order, **options)
 
 
 def _script_transport(path: Path) -> ClientTransport:
     if path.suffix == ".py":
         return PythonStdioTransport(path)
     if path.suffix == ".js":
-        raise ValueError(
-            "Node scripts are not inferred yet: pass StdioTransport('node', [path]) instead."
-        )
-    raise ValueError(f"Unsupported script type: {path}; .py is supported.")
+        return NodeStdioTransport(path)
+    raise ValueError(f"Unsupported script type: {path}; .py and .js are supported.")
