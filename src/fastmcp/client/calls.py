@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import mcp_types
 import pydantic
 from pydantic import AnyUrl
 
+from fastmcp.client.caching import CacheMode
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
+from fastmcp.protocol.caching import readable
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import dump
 from fastmcp.protocol.param_headers import mirror, param_headers
@@ -31,6 +33,7 @@ __all__ = [
     "list_tools",
     "paginate",
     "read_resource",
+    "uri_of",
 ]
 
 logger = logging.getLogger("fastmcp.client")
@@ -38,9 +41,6 @@ logger = logging.getLogger("fastmcp.client")
 M = TypeVar("M", bound=pydantic.BaseModel)
 P = TypeVar("P", bound=mcp_types.PaginatedResult)
 Item = TypeVar("Item")
-
-# What the models demand of the stateless era and a server of the handshake era does not send.
-_HINTS: Final[dict[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 
 
 def _read(model: type[M], method: str, result: dict[str, Any]) -> M:
@@ -66,18 +66,24 @@ async def list_page(
     model: type[P],
     cursor: str | None,
     timeout: float | None = None,
+    cache_mode: CacheMode = "use",
 ) -> P:
     """One page of a listing."""
     params = {} if cursor is None else {"cursor": cursor}
-    result = await session.request(method, params, timeout=timeout)
-    return _read(model, method, {**_HINTS, **result})
+    result = await session.fetch(method, params, cache_mode, timeout)
+    return _read(model, method, readable(result))
 
 
 async def list_tools(
-    session: ClientSession, cursor: str | None, timeout: float | None = None
+    session: ClientSession,
+    cursor: str | None,
+    timeout: float | None = None,
+    cache_mode: CacheMode = "use",
 ) -> mcp_types.ListToolsResult:
     """One page of the tools; the session remembers their output schemas."""
-    page = await list_page(session, "tools/list", mcp_types.ListToolsResult, cursor, timeout)
+    page = await list_page(
+        session, "tools/list", mcp_types.ListToolsResult, cursor, timeout, cache_mode
+    )
     if session.mirrors_headers:
         page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
@@ -104,25 +110,34 @@ async def paginate(
     items: Callable[[P], list[Item]],
     max_pages: int,
 ) -> list[Item]:
-    """All pages of a listing.
+    """All pages of a listing. One that changed on the way, so that its cursor is refused, is begun
+    again, once (pagination, "Error Handling").
 
     Raises:
         RuntimeError: more than `max_pages`. A cursor that repeats ends the listing, because it
             would never end by itself.
     """
-    found: list[Item] = []
-    seen: set[str] = set()
-    cursor: str | None = None
-    for _ in range(max_pages):
-        page = await fetch(cursor)
-        found.extend(items(page))
-        cursor = page.next_cursor
-        if not cursor or cursor in seen:
-            return found
-        seen.add(cursor)
-    raise RuntimeError(
-        f"The server's listing has more than {max_pages} pages; give max_pages= a larger value."
-    )
+    refused = False
+    while True:
+        found: list[Item] = []
+        seen: set[str] = set()
+        cursor: str | None = None
+        try:
+            for _ in range(max_pages):
+                page = await fetch(cursor)
+                found.extend(items(page))
+                cursor = page.next_cursor
+                if not cursor or cursor in seen:
+                    return found
+                seen.add(cursor)
+        except McpError as exc:
+            if refused or cursor is None or exc.code != INVALID_PARAMS:
+                raise
+            refused = True
+            continue
+        raise RuntimeError(
+            f"The server's listing has more than {max_pages} pages; give max_pages= a larger value."
+        )
 
 
 async def call_tool_mcp(
@@ -216,15 +231,24 @@ async def _output_schema(
 
 
 async def read_resource(
-    session: ClientSession, uri: AnyUrl | str, meta: dict[str, Any] | None, version: str | None
+    session: ClientSession,
+    uri: AnyUrl | str,
+    meta: dict[str, Any] | None,
+    version: str | None,
+    cache_mode: CacheMode = "use",
 ) -> mcp_types.ReadResourceResult:
-    """`resources/read`. The URI is normalised as pydantic's AnyUrl does it."""
-    params: dict[str, Any] = {"uri": str(AnyUrl(str(uri)))}
+    """`resources/read`."""
+    params: dict[str, Any] = {"uri": uri_of(uri)}
     meta = _meta(meta, version)
     if meta is not None:
         params["_meta"] = meta
-    result = await session.request("resources/read", params)
-    return _read(mcp_types.ReadResourceResult, "resources/read", {**_HINTS, **result})
+    result = await session.fetch("resources/read", params, cache_mode)
+    return _read(mcp_types.ReadResourceResult, "resources/read", readable(result))
+
+
+def uri_of(uri: AnyUrl | str) -> str:
+    """A URI as it is sent: normalised as pydantic's AnyUrl does it."""
+    return str(AnyUrl(str(uri)))
 
 
 async def get_prompt(

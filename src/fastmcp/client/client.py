@@ -22,6 +22,7 @@ from typing_extensions import TypeVar
 
 from fastmcp.client import calls
 from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.caching import CacheConfig, CacheMode, ResponseCache
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
@@ -45,7 +46,6 @@ __all__ = ["CallToolResult", "Client"]
 camelcase.install()
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
-CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"
 
 
@@ -91,7 +91,8 @@ class Client(Generic[TransportT]):
             2025-11-25 and before; a stateless version, such as "2026-07-28", is spoken unasked.
         prior_discover: a discover result to take over where `mode` names a version.
         input_required_max_rounds: how many times one call may ask for input.
-        cache: accepted; results are not cached yet.
+        cache: True keeps listings and resources for as long as the server says, a `CacheConfig`
+            says more about it; None and False keep nothing.
         extensions, result_claims: not supported yet.
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
@@ -117,7 +118,7 @@ class Client(Generic[TransportT]):
         mode: str = AUTO,
         prior_discover: mcp_types.DiscoverResult | None = None,
         input_required_max_rounds: int = 10,
-        cache: Any = None,
+        cache: CacheConfig | bool | None = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
@@ -141,7 +142,8 @@ class Client(Generic[TransportT]):
         self._disconnect_timeout = settings.client_disconnect_timeout
         self._telemetry = Telemetry.of(settings.telemetry_mode)
         self._prior_discover = prior_discover
-        self._cache = cache
+        self._cache_config = CacheConfig() if cache is True else cache or None
+        self._cache = self._make_cache()
         self._handlers = Handlers(
             sampling=sampling_handler,
             sampling_capabilities=sampling_capabilities,
@@ -152,6 +154,12 @@ class Client(Generic[TransportT]):
             message=message_handler,
         )
         self._connection = self._disconnected()
+
+    def _make_cache(self) -> ResponseCache | None:
+        if self._cache_config is None:
+            return None
+        transport = self.transport
+        return ResponseCache(self._cache_config, transport.server_url(), transport.principal)
 
     def _disconnected(self) -> Connection:
         return Connection(self.transport, self._disconnect_timeout)
@@ -191,6 +199,7 @@ class Client(Generic[TransportT]):
             init_timeout=self._init_timeout,
             max_rounds=self.input_required_max_rounds,
             telemetry=self._telemetry,
+            cache=self._cache,
         )
 
     async def _negotiate(self, session: ClientSession) -> None:
@@ -209,6 +218,7 @@ class Client(Generic[TransportT]):
         other = copy.copy(self)
         other.name = f"{self.name}:{secrets.token_hex(2)}"
         other._handlers = copy.copy(self._handlers)
+        other._cache = other._make_cache()
         other._connection = other._disconnected()
         return other
 
@@ -356,18 +366,24 @@ class Client(Generic[TransportT]):
         self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
     ) -> mcp_types.ListToolsResult:
         """One page of the tools, from `cursor` on."""
-        return await calls.list_tools(self.session, cursor)
+        return await calls.list_tools(self.session, cursor, cache_mode=cache_mode)
 
     async def list_tools(
         self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
     ) -> list[mcp_types.Tool]:
         """All tools.
 
+        Args:
+            max_pages: how many pages that may take.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone.
         Raises:
             RuntimeError: more than `max_pages` pages.
         """
         return await calls.paginate(
-            lambda cursor: self.list_tools_mcp(cursor=cursor), lambda page: page.tools, max_pages
+            lambda cursor: self.list_tools_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.tools,
+            max_pages,
         )
 
     async def call_tool_mcp(
@@ -426,7 +442,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourcesResult:
         """One page of the resources, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/list", mcp_types.ListResourcesResult, cursor
+            self.session,
+            "resources/list",
+            mcp_types.ListResourcesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resources(
@@ -434,7 +454,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Resource]:
         """All resources that are no templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resources_mcp(cursor=cursor),
+            lambda cursor: self.list_resources_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resources,
             max_pages,
         )
@@ -444,7 +464,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourceTemplatesResult:
         """One page of the resource templates, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/templates/list", mcp_types.ListResourceTemplatesResult, cursor
+            self.session,
+            "resources/templates/list",
+            mcp_types.ListResourceTemplatesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resource_templates(
@@ -452,16 +476,20 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.ResourceTemplate]:
         """All resource templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resource_templates_mcp(cursor=cursor),
+            lambda cursor: self.list_resource_templates_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resource_templates,
             max_pages,
         )
 
     async def read_resource_mcp(
-        self, uri: AnyUrl | str, meta: dict[str, Any] | None = None
+        self,
+        uri: AnyUrl | str,
+        meta: dict[str, Any] | None = None,
+        *,
+        cache_mode: CacheMode = "use",
     ) -> mcp_types.ReadResourceResult:
         """Read a resource and return the result as it came."""
-        return await calls.read_resource(self.session, uri, meta, None)
+        return await calls.read_resource(self.session, uri, meta, None, cache_mode)
 
     async def read_resource(
         self,
@@ -469,6 +497,7 @@ class Client(Generic[TransportT]):
         *,
         version: str | None = None,
         meta: dict[str, Any] | None = None,
+        cache_mode: CacheMode = "use",
     ) -> list[mcp_types.TextResourceContents | mcp_types.BlobResourceContents]:
         """Read a resource.
 
@@ -476,10 +505,28 @@ class Client(Generic[TransportT]):
             uri: of the resource; normalised as pydantic's AnyUrl does it.
             version: of the resource, where the server has several.
             meta: `_meta` of the request.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone; so does a version, and `meta`.
         Raises:
             McpError: there is none, or it cannot be read.
         """
-        return (await calls.read_resource(self.session, uri, meta, version)).contents
+        result = await calls.read_resource(self.session, uri, meta, version, cache_mode)
+        return result.contents
+
+    async def subscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of the changes of a resource: the message handler's `on_resource_updated` does,
+        until `unsubscribe_resource` or the end of the connection.
+
+        Args:
+            uri: of the resource.
+        Raises:
+            McpError: the server does not tell of them, or cannot be reached.
+        """
+        await self.session.subscriptions.subscribe(calls.uri_of(uri))
+
+    async def unsubscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of them no more."""
+        await self.session.subscriptions.unsubscribe(calls.uri_of(uri))
 
     # --- prompts -------------------------------------------------------------------------------
 
@@ -488,7 +535,7 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListPromptsResult:
         """One page of the prompts, from `cursor` on."""
         return await calls.list_page(
-            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor
+            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor, cache_mode=cache_mode
         )
 
     async def list_prompts(
@@ -496,7 +543,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Prompt]:
         """All prompts."""
         return await calls.paginate(
-            lambda cursor: self.list_prompts_mcp(cursor=cursor),
+            lambda cursor: self.list_prompts_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.prompts,
             max_pages,
         )

@@ -117,6 +117,14 @@ class Opening(ABC):
         assert self.era is not None
         return self.era
 
+    def announces(self, method: str) -> bool:
+        """Whether the server says that it tells of these changes; also where nobody asked it."""
+        if self.discover_result is None and self.initialize_result is None:
+            return True
+        capabilities = self.server_capabilities or mcp_types.ServerCapabilities()
+        kind = method.split("/")[1]
+        return bool(getattr(getattr(capabilities, kind, None), "list_changed", None))
+
     def refresh_capabilities(self) -> None:
         """Declare what the handlers can do now; a handshake was made once and stays."""
         if self.base_meta is not None:

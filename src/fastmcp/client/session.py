@@ -16,8 +16,10 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, cast
 
+import mcp_types
 from mcp_types import Implementation
 
+from fastmcp.client.caching import CacheMode, ResponseCache
 from fastmcp.client.channel import Channel, Outgoing
 from fastmcp.client.context import RequestContext
 from fastmcp.client.errors import (
@@ -28,10 +30,12 @@ from fastmcp.client.errors import (
     of_server,
 )
 from fastmcp.client.handlers import Handlers
+from fastmcp.client.messages import heard_by
 from fastmcp.client.opening import Opening
 from fastmcp.client.progress import ProgressHandler
+from fastmcp.client.subscriptions import Subscriptions
 from fastmcp.exceptions import McpError
-from fastmcp.protocol import meta
+from fastmcp.protocol import caching, meta
 from fastmcp.protocol.errors import INVALID_REQUEST, method_not_found
 from fastmcp.protocol.jsonrpc import (
     Notification,
@@ -50,6 +54,7 @@ from fastmcp.protocol.negotiation import (
     retry_params,
 )
 from fastmcp.protocol.param_headers import ParamHeader
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.tracing import Telemetry
 
@@ -77,6 +82,7 @@ class ClientSession(Opening):
         init_timeout: seconds that opening a session may take, None for no limit.
         max_rounds: how many `input_required` results one call may give before it fails.
         telemetry: says whether a request is traced; None if none ever is.
+        cache: keeps answers, None where nothing is kept.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class ClientSession(Opening):
         init_timeout: float | None = None,
         max_rounds: int = 10,
         telemetry: Telemetry | None = None,
+        cache: ResponseCache | None = None,
     ) -> None:
         super().__init__(channel, handlers, client_info, timeout)
         self.init_timeout = init_timeout
@@ -104,7 +111,21 @@ class ClientSession(Opening):
         self._epoch = 0
         self._renewal: asyncio.Task[None] | None = None
         self._level_set: str | None = None
+        self.cache = cache
+        self.subscriptions = Subscriptions(self, self._told, self._missed)
         channel.attach(self)
+
+    async def negotiate(
+        self,
+        mode: str,
+        *,
+        remembered: Era | None = None,
+        prior: mcp_types.DiscoverResult | None = None,
+    ) -> Era:
+        """Open the session, and listen to what the user's handlers hear of."""
+        era = await super().negotiate(mode, remembered=remembered, prior=prior)
+        await self.subscriptions.open(heard_by(self.handlers.message))
+        return era
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -162,6 +183,27 @@ class ClientSession(Opening):
                 )
             params = retry_params(params, asked, await self._give(asked))
             result = await self._send(method, params, timeout, progress, headers)
+        # What was answered on the way is no part of a cache's key (caching, "Cache Key").
+        return {**result, "ttlMs": 0} if rounds and row.cacheable else result
+
+    async def fetch(
+        self,
+        method: str,
+        params: dict[str, Any],
+        mode: CacheMode = "use",
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """The result of a request that may be cached: one that is kept, or the server's. What is
+        kept is listened to."""
+
+        async def send() -> dict[str, Any]:
+            return await self.request(method, params, timeout=timeout)
+
+        if self.cache is None:
+            return await send()
+        result, kept = await self.cache.fetch(self.protocol_version, method, params, mode, send)
+        if kept:
+            self.subscriptions.want(caching.told_by(method))
         return result
 
     async def _send(
@@ -308,7 +350,24 @@ class ClientSession(Opening):
                 task.cancel()
         elif method == "notifications/tools/list_changed":
             self.output_schemas.clear()
+        elif method == ACKNOWLEDGED:
+            self.subscriptions.acknowledged(params)
+            return None
+        if self.cache is not None and caching.made_stale(method, params):
+            return self._told(method, params)
         return self.handlers.hear(method, params, progress)
+
+    async def _told(self, method: str, params: dict[str, Any]) -> None:
+        """Something changed: forget it first, so that whoever hears of it finds the new."""
+        if self.cache is not None:
+            await self.cache.changed(self.protocol_version, method, params)
+        await self.handlers.hear(method, params, None)
+
+    async def _missed(self) -> None:
+        """Changes were missed: what is known may be old."""
+        self.output_schemas.clear()
+        if self.cache is not None:
+            await self.cache.lost()
 
     async def _answer(self, request: Request) -> None:
         if self.era is Era.STATELESS:
@@ -389,6 +448,7 @@ class ClientSession(Opening):
                 await self._initialize_patiently()
                 if self._level_set is not None:
                     await self.exchange("logging/setLevel", {"level": self._level_set}, None)
+                await self.subscriptions.renew()
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
@@ -414,6 +474,7 @@ class ClientSession(Opening):
         Args:
             seconds: that this may take.
         """
+        await self.subscriptions.stop()
         for task in list(self._answering.values()):
             task.cancel()
         if self._background:

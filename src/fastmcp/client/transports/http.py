@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, Callable
@@ -121,6 +122,20 @@ class StreamableHttpTransport(ClientTransport):
             )
             if self._channel is channel:
                 self._channel = None
+
+    def server_url(self) -> str | None:
+        """The URL, without the credentials it may hold."""
+        return str(URL(self.url).with_user(None))
+
+    def principal(self) -> str | None:
+        """All that says who asks: the user's headers, the token, the URL's credentials. A function
+        of headers may give another's any time."""
+        if callable(self.headers):
+            return None
+        said = {name.lower(): value for name, value in self.headers.items()}
+        url = URL(self.url)
+        token = None if self.auth is None else self.auth.header()
+        return json.dumps([token, url.user, url.password, sorted(said.items())])
 
     def get_session_id(self) -> str | None:
         """The Mcp-Session-Id of the connection opened last, if it has one."""
