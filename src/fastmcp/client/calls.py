@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import mcp_types
@@ -14,13 +15,15 @@ import pydantic
 from pydantic import AnyUrl
 
 from fastmcp.client.caching import CacheMode
+from fastmcp.client.errors import InvalidResultError
 from fastmcp.client.progress import ProgressHandler
-from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
+from fastmcp.client.results import CallToolResult, OutputSchema, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.caching import readable
+from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
-from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.jsonrpc import as_object, dump, load
 from fastmcp.protocol.param_headers import mirror, param_headers
 from fastmcp.protocol.versions import Era
 
@@ -87,8 +90,16 @@ async def list_tools(
     if session.mirrors_headers:
         page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
-        session.output_schemas[tool.name] = tool.output_schema
+        session.output_schemas[tool.name] = _output_schema_of(tool)
     return page
+
+
+def _output_schema_of(tool: mcp_types.Tool) -> OutputSchema | None:
+    if tool.output_schema is None:
+        return None
+    own = as_object((tool.meta or {}).get("fastmcp")) or {}
+    version = own.get("version")
+    return OutputSchema(tool.name, tool.output_schema, None if version is None else str(version))
 
 
 def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
@@ -161,7 +172,8 @@ async def call_tool_mcp(
 
     async def send() -> dict[str, Any]:
         annotated = session.param_headers.get(name)
-        headers = mirror(arguments, annotated) if annotated else None
+        # As they are in the body: there a model is an object, an enumeration's member its value.
+        headers = mirror(load(dump(arguments)), annotated) if annotated else None
         return await session.request(
             "tools/call", params, timeout=timeout, progress=progress, headers=headers
         )
@@ -176,10 +188,18 @@ async def call_tool_mcp(
             raise
         # The tool's annotations are not those seen last, or were never seen ("Client Behavior").
         known = session.param_headers.get(name)
-        await _list_all_tools(session, timeout)
+        await _list_all_tools(session, timeout, "refresh")
         if session.param_headers.get(name) == known:
             raise
         result = await send()
+    if result.get("resultType", COMPLETE) != COMPLETE and session.era is Era.STATELESS:
+        return await session.handlers.extensions.resolved(
+            session,
+            session.protocol_version or "",
+            name,
+            result,
+            session.timeout if timeout is None else timeout or None,
+        )
     return _read(mcp_types.CallToolResult, "tools/call", result)
 
 
@@ -193,13 +213,13 @@ async def call_tool(
     version: str | None,
     raise_on_error: bool,
 ) -> CallToolResult:
-    """`tools/call` with its data read by the tool's output schema."""
+    """`tools/call` with its data read, and checked, by the tool's output schema."""
     result = await call_tool_mcp(session, name, arguments, progress, timeout, meta, version)
     if raise_on_error:
         raise_tool_error(name, result)
     data: Any = None
-    if result.structured_content is not None and not result.is_error:
-        data = parse_data(name, result, await _output_schema(session, name, timeout))
+    if not result.is_error:
+        data = parse_data(result, await _checked(session, name, version, result, timeout))
     return CallToolResult(
         content=result.content,
         structured_content=result.structured_content,
@@ -209,16 +229,54 @@ async def call_tool(
     )
 
 
-async def _list_all_tools(session: ClientSession, timeout: float | None) -> None:
+async def _list_all_tools(
+    session: ClientSession, timeout: float | None, cache_mode: CacheMode = "use"
+) -> None:
     """List the tools on behalf of a call, each page within the call's own time-out."""
     await paginate(
-        lambda cursor: list_tools(session, cursor, timeout), lambda page: page.tools, 250
+        lambda cursor: list_tools(session, cursor, timeout, cache_mode),
+        lambda page: page.tools,
+        250,
     )
+
+
+async def _checked(
+    session: ClientSession,
+    name: str,
+    version: str | None,
+    result: mcp_types.CallToolResult,
+    timeout: float | None,
+) -> OutputSchema | None:
+    """The output schema of a tool, which its result fits. The tools are listed if it was never
+    seen, and once more where the result does not fit: the tool may be another by now.
+
+    Raises:
+        InvalidResultError: the result does not fit.
+    """
+    schemas = session.output_schemas
+    if name not in schemas and result.structured_content is None:
+        return None  # nothing to read; the next listing will tell whether there should have been
+    schema = await _output_schema(session, name, timeout)
+    if schema is None or (version is not None and version != schema.version):
+        return None  # the listing tells of the latest version alone
+    complaint = schema.complaint(result)
+    if complaint is not None and not schema.settled:
+        with suppress(McpError, RuntimeError):
+            await _list_all_tools(session, timeout, "refresh")
+        before, schema = schema, schemas.get(name)
+        if schema is None:
+            return None
+        schema.settled = True
+        if schema.schema != before.schema:
+            complaint = schema.complaint(result)
+    if complaint is not None:
+        raise InvalidResultError(name, complaint, result)
+    return schema
 
 
 async def _output_schema(
     session: ClientSession, name: str, timeout: float | None
-) -> dict[str, Any] | None:
+) -> OutputSchema | None:
     """The output schema of a tool; the tools are listed once if it was never seen."""
     schemas = session.output_schemas
     if name not in schemas:
@@ -287,16 +345,3 @@ async def complete(
         params["context"] = {"arguments": context_arguments}
     result = await session.request("completion/complete", params)
     return _read(mcp_types.CompleteResult, "completion/complete", result)
-
-
-def require_handshake(session: ClientSession, method: str) -> None:
-    """Refuse what only the handshake era has.
-
-    Raises:
-        RuntimeError: the session is stateless.
-    """
-    if session.era is Era.STATELESS:
-        raise RuntimeError(
-            f"{method} does not exist in protocol version {session.protocol_version}, which has "
-            "no session it could apply to. Connect with mode='legacy' if you need it."
-        )

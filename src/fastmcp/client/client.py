@@ -7,6 +7,7 @@ Names, arguments and results only; the work is done below: `session.py` (the eng
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import functools
 import importlib.metadata
@@ -26,8 +27,9 @@ from fastmcp.client.caching import CacheConfig, CacheMode, ResponseCache
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
+from fastmcp.client.extensions import Extensions
 from fastmcp.client.handlers import Handlers
-from fastmcp.client.logging import LogHandler, default_log_handler
+from fastmcp.client.logging import LogHandler, check_level, default_log_handler
 from fastmcp.client.messages import MessageHandlerT
 from fastmcp.client.progress import ProgressHandler, default_progress_handler
 from fastmcp.client.results import CallToolResult
@@ -93,7 +95,10 @@ class Client(Generic[TransportT]):
         input_required_max_rounds: how many times one call may ask for input.
         cache: True keeps listings and resources for as long as the server says, a `CacheConfig`
             says more about it; None and False keep nothing.
-        extensions, result_claims: not supported yet.
+        extensions: what this client can do beyond the protocol (`fastmcp.client.extensions`).
+        result_claims: further forms of results that an extension of these understands, by its id.
+        log_level: the least severe log messages that the server shall send; None for all, or in
+            the handshake era for those that it sends by itself.
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
     """
@@ -121,9 +126,8 @@ class Client(Generic[TransportT]):
         cache: CacheConfig | bool | None = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
+        log_level: mcp_types.LoggingLevel | None = None,
     ) -> None:
-        if extensions or result_claims:
-            raise ValueError("Client extensions and result claims are not supported yet.")
         self.name = name or self.generate_name()
         self.mode = check_mode(mode)
         self.transport = cast("TransportT", infer_transport(transport))
@@ -152,6 +156,8 @@ class Client(Generic[TransportT]):
             log=log_handler or default_log_handler,
             progress=progress_handler or default_progress_handler,
             message=message_handler,
+            log_level=None if log_level is None else check_level(log_level),
+            extensions=Extensions(extensions, result_claims),
         )
         self._connection = self._disconnected()
 
@@ -217,7 +223,7 @@ class Client(Generic[TransportT]):
         """A client with the same transport and handlers and a connection of its own."""
         other = copy.copy(self)
         other.name = f"{self.name}:{secrets.token_hex(2)}"
-        other._handlers = copy.copy(self._handlers)
+        other._handlers = dataclasses.replace(self._handlers)
         other._cache = other._make_cache()
         other._connection = other._disconnected()
         return other
@@ -348,13 +354,13 @@ class Client(Generic[TransportT]):
         await self.session.notify("notifications/progress", params)
 
     async def set_logging_level(self, level: mcp_types.LoggingLevel) -> None:
-        """Ask for log messages from this level up.
+        """Ask for log messages from this level up: the session's, or in the stateless era, which
+        has none, those of all requests from now on.
 
         Raises:
-            RuntimeError: in the stateless era, which has no such setting.
+            ValueError: no level of the protocol.
         """
-        calls.require_handshake(self.session, "logging/setLevel")
-        await self.session.set_logging_level(level)
+        await self.session.set_logging_level(check_level(level))
 
     async def send_roots_list_changed(self) -> None:
         """Tell the server that the roots changed."""
@@ -422,6 +428,7 @@ class Client(Generic[TransportT]):
             meta: `_meta` of the request.
         Raises:
             ToolError: the tool failed; its text says how.
+            InvalidResultError: the structured content does not fit the tool's output schema.
             McpError: the server refused, fell silent or went away (`fastmcp.client.errors`).
         """
         return await calls.call_tool(

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+import mcp_types
+
 from fastmcp.exceptions import McpError, URLElicitationRequiredError
-from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
 
 __all__ = [
     "CONNECTION_CLOSED",
     "REQUEST_TIMEOUT",
     "ConnectionClosedError",
     "HttpStatusError",
+    "InvalidResultError",
     "RequestTimeoutError",
     "ResponseTooLargeError",
     "SessionLostError",
@@ -69,6 +72,25 @@ class SessionLostError(HttpStatusError):
     The session engine opens a new session and sends the call again; users see this only where
     that fails (2025-11-25, basic/transports, "Session Management", point 4).
     """
+
+
+class InvalidResultError(McpError, RuntimeError):
+    """A tool's result does not fit the tool's own output schema: the tool ran, and it is the
+    server that breaks its word.
+
+    Args:
+        tool: its name.
+        complaint: what does not fit, a line each.
+        result: as it came.
+    """
+
+    def __init__(self, tool: str, complaint: str, result: mcp_types.CallToolResult) -> None:
+        super().__init__(
+            INVALID_REQUEST,
+            f"Invalid structured content returned by tool {tool!r}, by its own output schema:\n"
+            f"{complaint}\nThe tool has run. call_tool_mcp() returns such results as they come.",
+        )
+        self.result = result
 
 
 class ResponseTooLargeError(McpError):

@@ -128,7 +128,8 @@ class Opening(ABC):
     def refresh_capabilities(self) -> None:
         """Declare what the handlers can do now; a handshake was made once and stays."""
         if self.base_meta is not None:
-            self.base_meta[meta.CLIENT_CAPABILITIES] = self.handlers.capabilities()
+            declared = self.handlers.capabilities(self.base_meta[meta.PROTOCOL_VERSION])
+            self.base_meta[meta.CLIENT_CAPABILITIES] = declared
 
     # --- the stateless era ---------------------------------------------------------------------
 
@@ -137,9 +138,9 @@ class Opening(ABC):
         self.base_meta = {
             meta.PROTOCOL_VERSION: version,
             meta.CLIENT_INFO: self.client_info,
-            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(),
+            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(version),
             # Without a level a server sends no log messages; all are wanted, as in the other era.
-            meta.LOG_LEVEL: "debug",
+            meta.LOG_LEVEL: self.handlers.log_level or "debug",
         }
 
     def _unlearn(self) -> None:
@@ -207,7 +208,7 @@ class Opening(ABC):
     async def initialize(self) -> None:
         """Make the handshake, or take over the one that a kept connection already made."""
         channel = self.channel
-        capabilities = self.handlers.capabilities()
+        capabilities = self.handlers.capabilities(LATEST_HANDSHAKE)
         kept = channel.handshaken
         if kept is not None and kept.capabilities == capabilities:
             self._handshaken(kept.result)

@@ -29,13 +29,16 @@ from fastmcp.client.errors import (
     SessionLostError,
     of_server,
 )
+from fastmcp.client.extensions import UnexpectedClaimedResult
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.messages import heard_by
 from fastmcp.client.opening import Opening
 from fastmcp.client.progress import ProgressHandler
+from fastmcp.client.results import OutputSchema
 from fastmcp.client.subscriptions import Subscriptions
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import caching, meta
+from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import INVALID_REQUEST, method_not_found
 from fastmcp.protocol.jsonrpc import (
     Notification,
@@ -101,7 +104,7 @@ class ClientSession(Opening):
         self.init_timeout = init_timeout
         self.max_rounds = max_rounds
         self.telemetry = telemetry
-        self.output_schemas: dict[str, dict[str, Any] | None] = {}
+        self.output_schemas: dict[str, OutputSchema | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
         self.param_headers: dict[str, tuple[ParamHeader, ...]] = {}
         """Which arguments of a tool travel as headers too; only tools that have such."""
@@ -124,6 +127,9 @@ class ClientSession(Opening):
     ) -> Era:
         """Open the session, and listen to what the user's handlers hear of."""
         era = await super().negotiate(mode, remembered=remembered, prior=prior)
+        level, capabilities = self.handlers.log_level, self.server_capabilities
+        if era is Era.HANDSHAKE and level and capabilities and capabilities.logging is not None:
+            await self.set_logging_level(level)
         await self.subscriptions.open(heard_by(self.handlers.message))
         return era
 
@@ -183,6 +189,9 @@ class ClientSession(Opening):
                 )
             params = retry_params(params, asked, await self._give(asked))
             result = await self._send(method, params, timeout, progress, headers)
+        if result.get("resultType", COMPLETE) != COMPLETE and method != "tools/call":
+            # Whatever is not known is invalid (basic/index, "ResultType").
+            raise UnexpectedClaimedResult(method, result)
         # What was answered on the way is no part of a cache's key (caching, "Cache Key").
         return {**result, "ttlMs": 0} if rounds and row.cacheable else result
 
@@ -255,6 +264,8 @@ class ClientSession(Opening):
         if base is not None or progress is not None:
             given: dict[str, Any] = params.get("_meta") or {}
             params_meta = given.copy() if base is None else given | base
+            if base is not None and meta.LOG_LEVEL in given:
+                params_meta[meta.LOG_LEVEL] = given[meta.LOG_LEVEL]  # of this request
             if progress is not None:
                 params_meta[meta.PROGRESS_TOKEN] = id
                 self._progress[id] = progress
@@ -305,6 +316,9 @@ class ClientSession(Opening):
 
     async def set_logging_level(self, level: str) -> None:
         """Ask for log messages from this level up; kept when the session is opened anew."""
+        if self.base_meta is not None:
+            self.base_meta[meta.LOG_LEVEL] = level  # of every request from now on
+            return
         await self.request("logging/setLevel", {"level": level})
         self._level_set = level
 
@@ -356,6 +370,11 @@ class ClientSession(Opening):
         if self.cache is not None and caching.made_stale(method, params):
             return self._told(method, params)
         return self.handlers.hear(method, params, progress)
+
+    def on_exception(self, exc: Exception) -> None:
+        """Something went wrong that is no call's."""
+        if self.handlers.message is not None:
+            self._spawn(self.handlers.tell(exc))
 
     async def _told(self, method: str, params: dict[str, Any]) -> None:
         """Something changed: forget it first, so that whoever hears of it finds the new."""
@@ -484,6 +503,7 @@ class ClientSession(Opening):
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
         self.channel.attach(None)
+        await self.handlers.leave()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -177,11 +177,11 @@ class HttpChannel:
             for event in decoder.feed(chunk):
                 if not event.data:
                     continue  # a priming event carries only its id
+                message: Message | Malformed
                 try:
                     message = decode(event.data.encode())
                 except Malformed as exc:
-                    logger.warning("The server sent what is no MCP message: %s", exc)
-                    continue
+                    message = exc
                 answer = await self._hear(message, id)
                 if answer is not None:
                     await self._drain(response)
@@ -199,6 +199,8 @@ class HttpChannel:
             logger.debug("The server answered %r, which nobody waits for here", message.id)
         elif isinstance(message, Malformed):
             logger.warning("The server sent what is no MCP message: %s", message)
+            if receiver is not None:
+                receiver.on_exception(message)
         elif receiver is None:
             pass
         elif isinstance(message, Request):

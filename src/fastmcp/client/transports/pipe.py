@@ -136,6 +136,8 @@ class PipeChannel:
                 self._receiver.on_request(message)
         else:
             logger.warning("The server sent what is no MCP message: %.200r", data)
+            if self._receiver is not None:
+                self._receiver.on_exception(message)
 
     def _resolve(self, response: Response) -> None:
         id = response.id
@@ -197,6 +199,8 @@ class PipeChannel:
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(ConnectionClosedError(why))
+        if self._receiver is not None:
+            self._receiver.on_exception(self.closed)
 
     async def finish(self) -> None:
         """End the worker. Handlers that still run are cancelled."""
