@@ -172,8 +172,8 @@ class UnexpectedClaimedResult(McpError, RuntimeError):
         super().__init__(
             INVALID_REQUEST,
             f"The server answered {method} with a result of the type {result.get('resultType')!r}, "
-            "which is of an extension that this client does not have. Give the extension: "
-            "Client(extensions=[...]).",
+            "which this client does not know. If it is an extension's, give the client the "
+            "extension: Client(extensions=[...]).",
         )
         self.result = result
 

@@ -4,9 +4,9 @@ A tool that says what its results look like has to keep to it: what does not fit
 is an error, because a program goes on with it as if it did (2026-07-28, server/tools, "Output
 Schema"). `data` is what fits, read through a type built from the schema: objects become
 dataclasses, date-times `datetime`, arrays of unique items sets; a result the server wrapped as
-`{"result": ...}` is unwrapped. What the type cannot read is None, and a schema that cannot be
-checked (it refers elsewhere, has no end, is none) is said so once and holds nobody up. Schemas are
-compiled once, whichever client meets them, and not before a result needs them.
+`{"result": ...}` is unwrapped. What the type cannot read is None. A schema that cannot be checked
+(it refers elsewhere, has no end, is none) is no type either: that is said once, `data` is plain.
+Schemas are compiled once, whichever client meets them, and not before a result needs them.
 """
 
 from __future__ import annotations
@@ -86,8 +86,11 @@ class OutputSchema:
 
     def read(self, value: Any) -> Any:
         """A value that fits, as Python values; None where its type cannot be read."""
+        made = self._compiled()
+        if made.check is None:
+            return value
         try:
-            return self._compiled().reader().validate_python(value)
+            return made.reader().validate_python(value)
         except Exception as exc:
             logger.error("The result of tool %r cannot be read as its type: %s", self._tool, exc)
             return None
@@ -108,7 +111,7 @@ class _Compiled:
         try:
             self.check = SchemaCheck(schema, f"output schema of tool {tool!r}")
         except ValueError as exc:
-            logger.warning("%s. Its results are not checked.", str(exc).rstrip("."))
+            logger.warning("%s. Its results are neither checked nor typed.", str(exc).rstrip("."))
 
     def reader(self) -> pydantic.TypeAdapter[Any]:
         if self._reader is None:

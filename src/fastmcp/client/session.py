@@ -176,10 +176,10 @@ class ClientSession(Opening):
         params = params or {}
         result = await self._send(method, params, timeout, progress, headers)
         row = METHODS.get(method)
-        if row is None or not row.may_ask:
+        if row is None:
             return result
         rounds = 0
-        while (asked := input_required(result)) is not None:
+        while row.may_ask and (asked := input_required(result)) is not None:
             rounds += 1
             if rounds > self.max_rounds:
                 raise McpError(
@@ -189,7 +189,11 @@ class ClientSession(Opening):
                 )
             params = retry_params(params, asked, await self._give(asked))
             result = await self._send(method, params, timeout, progress, headers)
-        if result.get("resultType", COMPLETE) != COMPLETE and method != "tools/call":
+        if (
+            self.era is Era.STATELESS
+            and result.get("resultType", COMPLETE) != COMPLETE
+            and method != "tools/call"  # which extensions may answer
+        ):
             # Whatever is not known is invalid (basic/index, "ResultType").
             raise UnexpectedClaimedResult(method, result)
         # What was answered on the way is no part of a cache's key (caching, "Cache Key").
