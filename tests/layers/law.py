@@ -47,6 +47,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.client": 6,
     "fastmcp.server.providers": 6,
     "fastmcp.dependencies": 6,
+    "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
     "fastmcp.decorators": 6,
@@ -98,7 +99,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
-    "yaml": ("fastmcp.server.providers.skills.frontmatter",),
+    "yaml": ("fastmcp.utilities.frontmatter",),
     "anyio": (),
     "mcp": (),
 }

@@ -26,13 +26,21 @@ from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQ
 from fastmcp.protocol.jsonrpc import as_object, dump, load
 from fastmcp.protocol.param_headers import mirror, param_headers
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities.skill_entries import (
+    SKILLS_EXTENSION,
+    GetSkillResult,
+    ListSkillsResult,
+    sound_entries,
+)
 
 __all__ = [
     "call_tool",
     "call_tool_mcp",
     "complete",
     "get_prompt",
+    "get_skill",
     "list_page",
+    "list_skills",
     "list_tools",
     "paginate",
     "read_resource",
@@ -302,6 +310,39 @@ async def read_resource(
         params["_meta"] = meta
     result = await session.fetch("resources/read", params, cache_mode)
     return _read(mcp_types.ReadResourceResult, "resources/read", readable(result))
+
+
+async def list_skills(
+    session: ClientSession, cursor: str | None, cache_mode: CacheMode
+) -> ListSkillsResult:
+    """One page of `skills/list`, without the entries that are none."""
+    _require_skills(session)
+    params = {} if cursor is None else {"cursor": cursor}
+    result = await session.fetch("skills/list", params, cache_mode)
+    return _read(ListSkillsResult, "skills/list", readable(sound_entries(result)))
+
+
+async def get_skill(session: ClientSession, uri: str, cache_mode: CacheMode) -> GetSkillResult:
+    """`skills/get`."""
+    _require_skills(session)
+    result = await session.fetch("skills/get", {"uri": uri}, cache_mode)
+    return _read(GetSkillResult, "skills/get", readable(result))
+
+
+def _require_skills(session: ClientSession) -> None:
+    """Refuse to ask a server for skills that says it has none.
+
+    Raises:
+        RuntimeError: it does not declare the extension.
+    """
+    if session.discover_result is None and session.initialize_result is None:
+        return  # it was not asked what it has
+    capabilities = session.server_capabilities
+    if SKILLS_EXTENSION not in ((capabilities and capabilities.extensions) or {}):
+        raise RuntimeError(
+            f"The server does not declare the extension {SKILLS_EXTENSION}: it has no skills that "
+            "can be listed. `fastmcp.utilities.skills.list_skills` finds those that are resources."
+        )
 
 
 def uri_of(uri: AnyUrl | str) -> str:

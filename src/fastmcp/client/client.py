@@ -41,6 +41,7 @@ from fastmcp.client.transports.inference import infer_transport
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
+from fastmcp.utilities.skill_entries import GetSkillResult, ListSkillsResult, Skill
 from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
@@ -534,6 +535,43 @@ class Client(Generic[TransportT]):
     async def unsubscribe_resource(self, uri: AnyUrl | str) -> None:
         """Hear of them no more."""
         await self.session.subscriptions.unsubscribe(calls.uri_of(uri))
+
+    # --- skills --------------------------------------------------------------------------------
+
+    async def list_skills_mcp(
+        self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
+    ) -> ListSkillsResult:
+        """One page of the skills, from `cursor` on."""
+        return await calls.list_skills(self.session, cursor, cache_mode)
+
+    async def list_skills(
+        self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
+    ) -> list[Skill]:
+        """All skills, by what the server says of them; no file is read. `fastmcp.skills.read_skill`
+        reads one, and checks it.
+
+        Raises:
+            RuntimeError: the server does not declare the extension for skills, or has more than
+                `max_pages` pages.
+        """
+        return await calls.paginate(
+            lambda cursor: self.list_skills_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.skills,
+            max_pages,
+        )
+
+    async def get_skill_mcp(self, uri: str, *, cache_mode: CacheMode = "use") -> GetSkillResult:
+        """Ask for one skill and return the result as it came."""
+        return await calls.get_skill(self.session, uri, cache_mode)
+
+    async def get_skill(self, uri: str, *, cache_mode: CacheMode = "use") -> Skill:
+        """One skill, by the URI of its SKILL.md.
+
+        Raises:
+            McpError: there is none.
+            RuntimeError: the server does not declare the extension for skills.
+        """
+        return (await self.get_skill_mcp(uri, cache_mode=cache_mode)).skill
 
     # --- prompts -------------------------------------------------------------------------------
 
