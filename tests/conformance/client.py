@@ -20,10 +20,8 @@ from fastmcp import Client
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.exceptions import McpError, ToolError
 
-try:
+with suppress(ImportError):  # FastMCP lists skills, and leaves it to hosts to check them
     from fastmcp.skills import InvalidSkill, read_skill, read_skill_file
-except ImportError:  # FastMCP lists skills, and leaves it to hosts to check them
-    pass
 
 try:
     from fastmcp.utilities.tests import HeadlessOAuth
