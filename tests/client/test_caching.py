@@ -278,6 +278,30 @@ async def test_what_is_kept_is_listened_to_and_forgotten_when_the_stream_ends() 
         assert await names(client) != ["n1"]
 
 
+async def test_in_the_handshake_era_what_is_kept_is_forgotten_with_the_stream_too() -> None:
+    made = numbered()
+    gone = asyncio.Event()
+
+    async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return answer(message, made(message))
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        await gone.wait()
+        return stream
+
+    async with (
+        site(handshake(call), get=get) as seen,
+        Client(seen.url, mode="legacy", cache=CacheConfig(default_ttl_ms=60000)) as client,
+    ):
+        await seen.until(lambda: seen.gets)
+        assert (await names(client), await names(client)) == (["n1"], ["n1"])
+        gone.set()
+        await seen.until(lambda: len(seen.gets) == 2)
+        assert await names(client) == ["n2"]
+
+
 async def test_what_changes_while_it_is_asked_for_is_not_kept() -> None:
     changed = asyncio.Event()
     made = numbered(ttlMs=60000)

@@ -279,6 +279,39 @@ async def test_a_server_that_acknowledges_nothing_keeps_nobody_waiting() -> None
         assert len(listened.asked) == 1
 
 
+async def test_whoever_gives_up_wants_it_no_more() -> None:
+    async with listening() as (seen, listened), Client(seen.url, timeout=0.3) as client:
+        silent = asyncio.Event()
+        listened.honor = lambda asked: asked
+
+        async def hold(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+            listened.asked.append(message["params"]["notifications"])
+            await silent.wait()
+            return web.Response(status=503)
+
+        serve, listened.serve = listened.serve, hold  # type: ignore[method-assign]
+        with pytest.raises(McpError, match="timed out"):
+            await client.subscribe_resource("data://slow")
+        listened.serve = serve  # type: ignore[method-assign]
+        silent.set()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await client.subscribe_resource("data://a")
+                except McpError:  # what was asked before is still being answered
+                    continue
+                break
+        assert listened.asked[-1] == {"resourceSubscriptions": ["data://a"]}
+
+
+async def test_subscribing_one_after_the_other_leaves_few_streams_open() -> None:
+    async with listening() as (seen, listened), Client(seen.url) as client:
+        for number in range(30):
+            await client.subscribe_resource(f"data://{number}")
+        assert len(listened.asked[-1]["resourceSubscriptions"]) == 30
+        assert len(client.session.subscriptions._streams) <= 8
+
+
 async def test_a_handler_may_subscribe() -> None:
     async with listening() as (seen, listened):
         subscribed = asyncio.Event()

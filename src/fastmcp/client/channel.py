@@ -57,6 +57,10 @@ class Receiver(Protocol):
         """The server tells something. An awaitable is awaited before the next message."""
         ...
 
+    def on_missed(self) -> None:
+        """The stream on which the server tells of changes ended, and cannot be resumed."""
+        ...
+
     def on_exception(self, exc: Exception) -> None:
         """What the server sent cannot be understood, or it went away, and no call can say so."""
         ...

@@ -129,7 +129,10 @@ class ClientSession(Opening):
         era = await super().negotiate(mode, remembered=remembered, prior=prior)
         level, capabilities = self.handlers.log_level, self.server_capabilities
         if era is Era.HANDSHAKE and level and capabilities and capabilities.logging is not None:
-            await self.set_logging_level(level)
+            try:
+                await self.set_logging_level(level)
+            except McpError as exc:  # a courtesy: nothing that was asked for depends on it
+                logger.warning("The server does not take the log level %r: %s", level, exc)
         await self.subscriptions.open(heard_by(self.handlers.message))
         return era
 
@@ -374,6 +377,10 @@ class ClientSession(Opening):
         if self.cache is not None and caching.made_stale(method, params):
             return self._told(method, params)
         return self.handlers.hear(method, params, progress)
+
+    def on_missed(self) -> None:
+        """The stream of changes was interrupted."""
+        self._spawn(self._missed())
 
     def on_exception(self, exc: Exception) -> None:
         """Something went wrong that is no call's."""

@@ -53,6 +53,8 @@ heard; a server that takes longer is not waited for."""
 _OVERLAP: Final = 1.0
 """Seconds that a subscription goes on beside the one that replaces it: what it was told just
 before may still be on its way, and heard twice is better than not at all."""
+_MOST_STREAMS: Final = 4
+"""That overlap, where resources are subscribed to one after the other."""
 
 
 class Session(Protocol):
@@ -155,8 +157,19 @@ class Subscriptions:
             async with asyncio.timeout(seconds):
                 await honored
         except TimeoutError as exc:
-            await self.unsubscribe(uri)
             raise RequestTimeoutError(LISTEN, seconds or 0) from exc
+        finally:
+            self._withdraw(uri, honored)
+
+    def _withdraw(self, uri: str, honored: asyncio.Future[None]) -> None:
+        """Whoever gave up waiting for a resource wants it no more, unless others still do."""
+        waiting = self._waiting.get(uri, [])
+        if honored in waiting:
+            waiting.remove(honored)
+            if not waiting:
+                del self._waiting[uri]
+                self._uris.pop(uri, None)
+                self._ask()
 
     async def unsubscribe(self, uri: str) -> None:
         """Listen to them no more."""
@@ -245,6 +258,8 @@ class Subscriptions:
             new = await self._opened(wanted) or old
         if old is not None and new is not old:
             self._spawn(old.end_after(0 if new is None else _OVERLAP))
+            for oldest in list(self._streams.values())[:-_MOST_STREAMS]:
+                oldest.task.cancel()
         return new
 
     async def _until_something(self, stream: _Stream | None, pause: float | None) -> None:

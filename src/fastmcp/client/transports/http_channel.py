@@ -305,7 +305,11 @@ class HttpChannel:
         async def follow(response: aiohttp.ClientResponse, decoder: sse.Decoder) -> None:
             await self._follow(response, decoder, None)
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow)
+        def missed() -> None:
+            if self._receiver is not None:
+                self._receiver.on_missed()
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, missed)
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""

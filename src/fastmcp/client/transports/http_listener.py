@@ -29,16 +29,19 @@ class Listener:
     Args:
         get: asks for the stream, from after an event id if one is given.
         follow: hands on its messages until it ends.
+        missed: is called when it ended and nothing says from where to go on.
     """
 
     def __init__(
         self,
         get: Callable[[str | None], Awaitable[aiohttp.ClientResponse]],
         follow: Callable[[aiohttp.ClientResponse, sse.Decoder], Awaitable[None]],
+        missed: Callable[[], None],
     ) -> None:
         self.refused = False
         self._get = get
         self._follow = follow
+        self._missed = missed
         self._last_id: str | None = None
         self._retry: int | None = None
         self._task = asyncio.create_task(self._listen())
@@ -80,4 +83,6 @@ class Listener:
         finally:
             self._last_id = decoder.last_event_id or self._last_id
             self._retry = self._retry if decoder.retry is None else decoder.retry
+        if self._last_id is None:
+            self._missed()
         return True
