@@ -26,8 +26,8 @@ from fastmcp.cli.errors import CliError
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
 from fastmcp.client.transports import StdioTransport
-from fastmcp.client.transports.remote import http_transport
 from fastmcp.client.transports.orders import Order, check_order
+from fastmcp.client.transports.remote import http_transport
 from fastmcp.exceptions import FastMCPError, McpError
 from fastmcp.settings import get_settings
 

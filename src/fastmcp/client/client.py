@@ -7,6 +7,7 @@ Names, arguments and results only; the work is done below: `session.py` (the eng
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import functools
 import importlib.metadata
@@ -22,11 +23,13 @@ from typing_extensions import TypeVar
 
 from fastmcp.client import calls
 from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.caching import CacheConfig, CacheMode, ResponseCache
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
+from fastmcp.client.extensions import Extensions
 from fastmcp.client.handlers import Handlers
-from fastmcp.client.logging import LogHandler, default_log_handler
+from fastmcp.client.logging import LogHandler, check_level, default_log_handler
 from fastmcp.client.messages import MessageHandlerT
 from fastmcp.client.progress import ProgressHandler, default_progress_handler
 from fastmcp.client.results import CallToolResult
@@ -39,6 +42,7 @@ from fastmcp.client.transports.orders import Order
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
+from fastmcp.utilities.skill_entries import GetSkillResult, ListSkillsResult, Skill
 from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
@@ -46,7 +50,6 @@ __all__ = ["CallToolResult", "Client"]
 camelcase.install()
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
-CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"
 
 
@@ -93,8 +96,12 @@ class Client(Generic[TransportT]):
             2025-11-25 and before; a stateless version, such as "2026-07-28", is spoken unasked.
         prior_discover: a discover result to take over where `mode` names a version.
         input_required_max_rounds: how many times one call may ask for input.
-        cache: accepted; results are not cached yet.
-        extensions, result_claims: not supported yet.
+        cache: True keeps listings and resources for as long as the server says, a `CacheConfig`
+            says more about it; None and False keep nothing.
+        extensions: what this client can do beyond the protocol (`fastmcp.client.extensions`).
+        result_claims: further forms of results that an extension of these understands, by its id.
+        log_level: the least severe log messages that the server shall send; None for all, or in
+            the handshake era for those that it sends by itself.
         sse_read_timeout: seconds of silence after which a response over HTTP counts as lost, 0
             for no limit; None for the transport's own (300).
         progress_extends_timeout: whether every progress report of a call sets its time-out anew.
@@ -124,16 +131,15 @@ class Client(Generic[TransportT]):
         mode: str = AUTO,
         prior_discover: mcp_types.DiscoverResult | None = None,
         input_required_max_rounds: int = 10,
-        cache: Any = None,
+        cache: CacheConfig | bool | None = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
         *,
+        log_level: mcp_types.LoggingLevel | None = None,
         sse_read_timeout: Seconds = None,
         progress_extends_timeout: bool = False,
         transport_order: Order | None = None,
     ) -> None:
-        if extensions or result_claims:
-            raise ValueError("Client extensions and result claims are not supported yet.")
         self.name = name or self.generate_name()
         self.mode = check_mode(mode)
         self.transport = cast("TransportT", infer_transport(transport))
@@ -157,7 +163,8 @@ class Client(Generic[TransportT]):
         self._progress_extends = progress_extends_timeout
         self._telemetry = Telemetry.of(settings.telemetry_mode)
         self._prior_discover = prior_discover
-        self._cache = cache
+        self._cache_config = CacheConfig() if cache is True else cache or None
+        self._cache = self._make_cache()
         self._handlers = Handlers(
             sampling=sampling_handler,
             sampling_capabilities=sampling_capabilities,
@@ -166,8 +173,16 @@ class Client(Generic[TransportT]):
             log=log_handler or default_log_handler,
             progress=progress_handler or default_progress_handler,
             message=message_handler,
+            log_level=None if log_level is None else check_level(log_level),
+            extensions=Extensions(extensions, result_claims),
         )
         self._connection = self._disconnected()
+
+    def _make_cache(self) -> ResponseCache | None:
+        if self._cache_config is None:
+            return None
+        transport = self.transport
+        return ResponseCache(self._cache_config, transport.server_url(), transport.principal)
 
     def _disconnected(self) -> Connection:
         return Connection(self.transport, self._disconnect_timeout)
@@ -209,6 +224,7 @@ class Client(Generic[TransportT]):
             retry_seconds=self._retry_seconds,
             progress_extends=self._progress_extends,
             telemetry=self._telemetry,
+            cache=self._cache,
         )
 
     async def _negotiate(self, session: ClientSession) -> None:
@@ -226,7 +242,8 @@ class Client(Generic[TransportT]):
         """A client with the same transport and handlers and a connection of its own."""
         other = copy.copy(self)
         other.name = f"{self.name}:{secrets.token_hex(2)}"
-        other._handlers = copy.copy(self._handlers)
+        other._handlers = dataclasses.replace(self._handlers)
+        other._cache = other._make_cache()
         other._connection = other._disconnected()
         return other
 
@@ -356,13 +373,13 @@ class Client(Generic[TransportT]):
         await self.session.notify("notifications/progress", params)
 
     async def set_logging_level(self, level: mcp_types.LoggingLevel) -> None:
-        """Ask for log messages from this level up.
+        """Ask for log messages from this level up: the session's, or in the stateless era, which
+        has none, those of all requests from now on.
 
         Raises:
-            RuntimeError: in the stateless era, which has no such setting.
+            ValueError: no level of the protocol.
         """
-        calls.require_handshake(self.session, "logging/setLevel")
-        await self.session.set_logging_level(level)
+        await self.session.set_logging_level(check_level(level))
 
     async def send_roots_list_changed(self) -> None:
         """Tell the server that the roots changed."""
@@ -374,18 +391,24 @@ class Client(Generic[TransportT]):
         self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
     ) -> mcp_types.ListToolsResult:
         """One page of the tools, from `cursor` on."""
-        return await calls.list_tools(self.session, cursor)
+        return await calls.list_tools(self.session, cursor, cache_mode=cache_mode)
 
     async def list_tools(
         self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
     ) -> list[mcp_types.Tool]:
         """All tools.
 
+        Args:
+            max_pages: how many pages that may take.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone.
         Raises:
             RuntimeError: more than `max_pages` pages.
         """
         return await calls.paginate(
-            lambda cursor: self.list_tools_mcp(cursor=cursor), lambda page: page.tools, max_pages
+            lambda cursor: self.list_tools_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.tools,
+            max_pages,
         )
 
     async def call_tool_mcp(
@@ -424,6 +447,7 @@ class Client(Generic[TransportT]):
             meta: `_meta` of the request.
         Raises:
             ToolError: the tool failed; its text says how.
+            InvalidResultError: the structured content does not fit the tool's output schema.
             McpError: the server refused, fell silent or went away (`fastmcp.client.errors`).
         """
         return await calls.call_tool(
@@ -444,7 +468,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourcesResult:
         """One page of the resources, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/list", mcp_types.ListResourcesResult, cursor
+            self.session,
+            "resources/list",
+            mcp_types.ListResourcesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resources(
@@ -452,7 +480,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Resource]:
         """All resources that are no templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resources_mcp(cursor=cursor),
+            lambda cursor: self.list_resources_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resources,
             max_pages,
         )
@@ -462,7 +490,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourceTemplatesResult:
         """One page of the resource templates, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/templates/list", mcp_types.ListResourceTemplatesResult, cursor
+            self.session,
+            "resources/templates/list",
+            mcp_types.ListResourceTemplatesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resource_templates(
@@ -470,16 +502,20 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.ResourceTemplate]:
         """All resource templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resource_templates_mcp(cursor=cursor),
+            lambda cursor: self.list_resource_templates_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resource_templates,
             max_pages,
         )
 
     async def read_resource_mcp(
-        self, uri: AnyUrl | str, meta: dict[str, Any] | None = None
+        self,
+        uri: AnyUrl | str,
+        meta: dict[str, Any] | None = None,
+        *,
+        cache_mode: CacheMode = "use",
     ) -> mcp_types.ReadResourceResult:
         """Read a resource and return the result as it came."""
-        return await calls.read_resource(self.session, uri, meta, None)
+        return await calls.read_resource(self.session, uri, meta, None, cache_mode)
 
     async def read_resource(
         self,
@@ -487,6 +523,7 @@ class Client(Generic[TransportT]):
         *,
         version: str | None = None,
         meta: dict[str, Any] | None = None,
+        cache_mode: CacheMode = "use",
     ) -> list[mcp_types.TextResourceContents | mcp_types.BlobResourceContents]:
         """Read a resource.
 
@@ -494,10 +531,65 @@ class Client(Generic[TransportT]):
             uri: of the resource; normalised as pydantic's AnyUrl does it.
             version: of the resource, where the server has several.
             meta: `_meta` of the request.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone; so does a version, and `meta`.
         Raises:
             McpError: there is none, or it cannot be read.
         """
-        return (await calls.read_resource(self.session, uri, meta, version)).contents
+        result = await calls.read_resource(self.session, uri, meta, version, cache_mode)
+        return result.contents
+
+    async def subscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of the changes of a resource: the message handler's `on_resource_updated` does,
+        until `unsubscribe_resource` or the end of the connection.
+
+        Args:
+            uri: of the resource.
+        Raises:
+            McpError: the server does not tell of them, or cannot be reached.
+        """
+        await self.session.subscriptions.subscribe(calls.uri_of(uri))
+
+    async def unsubscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of them no more."""
+        await self.session.subscriptions.unsubscribe(calls.uri_of(uri))
+
+    # --- skills --------------------------------------------------------------------------------
+
+    async def list_skills_mcp(
+        self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
+    ) -> ListSkillsResult:
+        """One page of the skills, from `cursor` on."""
+        return await calls.list_skills(self.session, cursor, cache_mode)
+
+    async def list_skills(
+        self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
+    ) -> list[Skill]:
+        """All skills, by what the server says of them; no file is read. `fastmcp.skills.read_skill`
+        reads one, and checks it.
+
+        Raises:
+            RuntimeError: the server does not declare the extension for skills, or has more than
+                `max_pages` pages.
+        """
+        return await calls.paginate(
+            lambda cursor: self.list_skills_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.skills,
+            max_pages,
+        )
+
+    async def get_skill_mcp(self, uri: str, *, cache_mode: CacheMode = "use") -> GetSkillResult:
+        """Ask for one skill and return the result as it came."""
+        return await calls.get_skill(self.session, uri, cache_mode)
+
+    async def get_skill(self, uri: str, *, cache_mode: CacheMode = "use") -> Skill:
+        """One skill, by the URI of its SKILL.md.
+
+        Raises:
+            McpError: there is none.
+            RuntimeError: the server does not declare the extension for skills.
+        """
+        return (await self.get_skill_mcp(uri, cache_mode=cache_mode)).skill
 
     # --- prompts -------------------------------------------------------------------------------
 
@@ -506,7 +598,7 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListPromptsResult:
         """One page of the prompts, from `cursor` on."""
         return await calls.list_page(
-            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor
+            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor, cache_mode=cache_mode
         )
 
     async def list_prompts(
@@ -514,7 +606,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Prompt]:
         """All prompts."""
         return await calls.paginate(
-            lambda cursor: self.list_prompts_mcp(cursor=cursor),
+            lambda cursor: self.list_prompts_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.prompts,
             max_pages,
         )

@@ -119,10 +119,19 @@ class Opening(ABC):
         assert self.era is not None
         return self.era
 
+    def announces(self, method: str) -> bool:
+        """Whether the server says that it tells of these changes; also where nobody asked it."""
+        if self.discover_result is None and self.initialize_result is None:
+            return True
+        capabilities = self.server_capabilities or mcp_types.ServerCapabilities()
+        kind = method.split("/")[1]
+        return bool(getattr(getattr(capabilities, kind, None), "list_changed", None))
+
     def refresh_capabilities(self) -> None:
         """Declare what the handlers can do now; a handshake was made once and stays."""
         if self.base_meta is not None:
-            self.base_meta[meta.CLIENT_CAPABILITIES] = self.handlers.capabilities()
+            declared = self.handlers.capabilities(self.base_meta[meta.PROTOCOL_VERSION])
+            self.base_meta[meta.CLIENT_CAPABILITIES] = declared
 
     # --- the stateless era ---------------------------------------------------------------------
 
@@ -131,9 +140,9 @@ class Opening(ABC):
         self.base_meta = {
             meta.PROTOCOL_VERSION: version,
             meta.CLIENT_INFO: self.client_info,
-            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(),
+            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(version),
             # Without a level a server sends no log messages; all are wanted, as in the other era.
-            meta.LOG_LEVEL: "debug",
+            meta.LOG_LEVEL: self.handlers.log_level or "debug",
         }
 
     def _unlearn(self) -> None:
@@ -218,7 +227,7 @@ class Opening(ABC):
     async def initialize(self) -> None:
         """Make the handshake, or take over the one that a kept connection already made."""
         channel = self.channel
-        capabilities = self.handlers.capabilities()
+        capabilities = self.handlers.capabilities(LATEST_HANDSHAKE)
         kept = channel.handshaken
         if kept is not None and kept.capabilities == capabilities:
             self._handshaken(kept.result)

@@ -50,6 +50,15 @@ class ClientTransport(ABC):
         """The id of the current session, where the transport has sessions and one is open."""
         return None
 
+    def server_url(self) -> str | None:
+        """What the server is called by everybody who means it; None where it has no such name."""
+        return None
+
+    def principal(self) -> str | None:
+        """What differs where the server may take this client for another: its credentials. None
+        where nobody can say beforehand. Answers that are kept are kept under it."""
+        return ""
+
     def set_auth(self, auth: Any) -> None:
         """Take the client's `auth` argument.
 

@@ -7,6 +7,7 @@ them, or which first, is the transport's order (`orders`).
 from __future__ import annotations
 
 import datetime
+import json
 import socket
 import ssl
 import urllib.request
@@ -206,6 +207,20 @@ class HttpTransport(ClientTransport):
             proxy=_proxy_for(url),
             limit=self.max_message_bytes,
         )
+
+    def server_url(self) -> str | None:
+        """The URL, without the credentials it may hold."""
+        return str(URL(self.url).with_user(None))
+
+    def principal(self) -> str | None:
+        """All that says who asks: the user's headers, the token, the URL's credentials. A function
+        of headers may give another's any time."""
+        if callable(self.headers):
+            return None
+        said = {name.lower(): value for name, value in self.headers.items()}
+        url = URL(self.url)
+        token = None if self.auth is None else self.auth.header()
+        return json.dumps([token, url.user, url.password, sorted(said.items())])
 
     def get_session_id(self) -> str | None:
         """The Mcp-Session-Id of the connection opened last, if it has one."""

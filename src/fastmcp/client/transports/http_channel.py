@@ -184,11 +184,11 @@ class HttpChannel:
             for event in decoder.feed(chunk):
                 if not event.data:
                     continue  # a priming event carries only its id
+                message: Message | Malformed
                 try:
                     message = decode(event.data.encode())
                 except Malformed as exc:
-                    logger.warning("The server sent what is no MCP message: %s", exc)
-                    continue
+                    message = exc
                 answer = await self._hear(message, id)
                 if answer is not None:
                     await self._drain(response)
@@ -206,6 +206,8 @@ class HttpChannel:
             logger.debug("The server answered %r, which nobody waits for here", message.id)
         elif isinstance(message, Malformed):
             logger.warning("The server sent what is no MCP message: %s", message)
+            if receiver is not None:
+                receiver.on_exception(message)
         elif receiver is None:
             pass
         elif isinstance(message, Request):
@@ -336,7 +338,11 @@ class HttpChannel:
             if self._session_id is not None and self._receiver is not None:
                 await self._receiver.on_lost()
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost)
+        def missed() -> None:
+            if self._receiver is not None:
+                self._receiver.on_missed()
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost, missed)
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""

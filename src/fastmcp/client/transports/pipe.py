@@ -143,6 +143,8 @@ class PipeChannel:
                 self._receiver.on_request(message)
         else:
             self._report(data)
+            if self._receiver is not None:
+                self._receiver.on_exception(message)
             return False
         return True
 
@@ -220,6 +222,8 @@ class PipeChannel:
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(ConnectionClosedError(why))
+        if self._receiver is not None:
+            self._receiver.on_exception(ConnectionClosedError(why))
 
     async def finish(self) -> None:
         """End the worker. Handlers that still run are cancelled."""

@@ -75,8 +75,8 @@ class _Relay(Handlers):
         self._outer = outer
         self._said = said
 
-    def capabilities(self) -> dict[str, Any]:
-        return self._outer.handlers.capabilities()
+    def capabilities(self, version: str) -> dict[str, Any]:
+        return self._outer.handlers.capabilities(version)
 
     async def answer(
         self, method: str, params: dict[str, Any], context: RequestContext
