@@ -100,10 +100,11 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
+    "yaml": ("fastmcp.server.providers.skills.frontmatter", "fastmcp.cli.migration.yaml_tree"),
+    "libcst": ("fastmcp.cli.migration",),
     "openai": ("fastmcp.client.sampling.handlers.openai",),
     "anthropic": ("fastmcp.client.sampling.handlers.anthropic",),
     "google": ("fastmcp.client.sampling.handlers.google_genai",),
-    "yaml": ("fastmcp.server.providers.skills.frontmatter",),
     "anyio": (),
     "mcp": (),
 }

@@ -15,7 +15,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from cyclopts import Parameter
 from pydantic import BaseModel
@@ -25,13 +25,17 @@ from fastmcp.cli.arguments import parse_arguments, parse_words
 from fastmcp.cli.errors import CliError
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
-from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports.remote import http_transport
+from fastmcp.client.transports.orders import Order, check_order
 from fastmcp.exceptions import FastMCPError, McpError
 from fastmcp.settings import get_settings
 
 __all__ = ["call", "list_"]
 
 T = TypeVar("T")
+
+_SHORT: Final[dict[str, str]] = {"http": "http-only", "sse": "sse-only"}
 
 Flag = Parameter(negative="")
 Timeout = Annotated[float | None, Parameter(help="Seconds to wait for each answer.")]
@@ -40,8 +44,12 @@ Auth = Annotated[
 ]
 Command = Annotated[str | None, Parameter(help="Start this command and speak stdio with it.")]
 UrlTransport = Annotated[
-    Literal["http", "sse"] | None,
-    Parameter(name=("--transport", "-t"), help="Transport of a URL; sse comes later."),
+    Literal["http", "sse"] | Order | None,
+    Parameter(
+        name=("--transport", "-t"),
+        help="Transport of a URL: http-first, sse-first, http-only or sse-only; http and sse are "
+        "short for the last two.",
+    ),
 ]
 
 
@@ -211,9 +219,10 @@ async def _target(
         return await load.resolve(load.load(found), found)
     if auth == "oauth":
         raise CliError("--auth oauth is planned for a later version; pass a bearer token.", 2)
-    if transport == "sse":
-        raise CliError("SSE is planned for a later version; use the server's HTTP endpoint.", 2)
-    return StreamableHttpTransport(spec, auth=None if auth == "none" else auth)
+    order = _SHORT.get(transport or "") or transport
+    return http_transport(
+        spec, None if order is None else check_order(order), auth=None if auth == "none" else auth
+    )
 
 
 def _plain(model: Any) -> dict[str, Any]:

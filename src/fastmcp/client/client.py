@@ -35,6 +35,7 @@ from fastmcp.client.sampling import SamplingHandler
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
+from fastmcp.client.transports.orders import Order
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
@@ -97,6 +98,8 @@ class Client(Generic[TransportT]):
         sse_read_timeout: seconds of silence after which a response over HTTP counts as lost, 0
             for no limit; None for the transport's own (300).
         progress_extends_timeout: whether every progress report of a call sets its time-out anew.
+        transport_order: which HTTP transport is tried first, or alone, instead of the transport's
+            own order: "http-first", "sse-first", "http-only" or "sse-only".
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
     """
@@ -127,6 +130,7 @@ class Client(Generic[TransportT]):
         *,
         sse_read_timeout: Seconds = None,
         progress_extends_timeout: bool = False,
+        transport_order: Order | None = None,
     ) -> None:
         if extensions or result_claims:
             raise ValueError("Client extensions and result claims are not supported yet.")
@@ -138,6 +142,8 @@ class Client(Generic[TransportT]):
         if auth is not None:
             self.transport.set_auth(auth)
         self.transport.set_sse_read_timeout(sse_read_timeout)
+        if transport_order is not None:
+            self.transport.set_order(transport_order)
         self.auto_initialize = auto_initialize
         self.input_required_max_rounds = input_required_max_rounds
         self.client_info = client_info or _this_client()

@@ -78,5 +78,13 @@ class ClientTransport(ABC):
                 "The 'sse_read_timeout' parameter is only supported for HTTP transports."
             )
 
+    def set_order(self, order: str) -> None:
+        """Take the client's `transport_order` argument.
+
+        Raises:
+            ValueError: there is no such order, or nothing to choose from.
+        """
+        raise ValueError("The 'transport_order' parameter is only supported for HTTP transports.")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from typing import Final
 
@@ -25,7 +24,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.transports.http_listener import Listener
-from fastmcp.client.transports.http_sender import HttpSender, reason_of
+from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -158,7 +157,7 @@ class HttpChannel:
         if session_id is not None and (status == 404 or _names_the_session(status, error)):
             raise SessionLostError(status, message)
         code, data = (INTERNAL_ERROR, None) if error is None else (error.code, error.data)
-        failed = HttpStatusError(status, message, code, data, retry_after=_retry_after(response))
+        failed = HttpStatusError(status, message, code, data, retry_after=retry_after_of(response))
         if error is None or failed.passing or status in (401, 403):
             raise failed
         return Response(outgoing.id, error=error)
@@ -280,7 +279,7 @@ class HttpChannel:
         return HttpStatusError(
             status,
             f"HTTP {status} when the stream was asked for again",
-            retry_after=_retry_after(response),
+            retry_after=retry_after_of(response),
         )
 
     def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
@@ -382,7 +381,3 @@ def _error_in(body: bytes) -> McpError | None:
     except Malformed:
         return None
     return message.error if isinstance(message, Response) else None
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    return names.retry_after(response.headers.get("Retry-After"), time.time())
