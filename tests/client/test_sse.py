@@ -113,7 +113,7 @@ async def test_a_conversation(old: Server) -> None:
 
 
 async def test_a_client_that_hears_slowly_misses_nothing(old: Server) -> None:
-    """Of a server that says more than is heard no more is read, and what is heard comes in order."""
+    """Of a server that says more than is heard no more is read."""
     heard: list[float] = []
 
     async def on_progress(done: float, total: float | None, message: str | None) -> None:

@@ -172,8 +172,9 @@ class EitherChannel:
             seconds: that the server may take.
         """
         self.closed = ConnectionClosedError("the client left")
-        await self._sse.close(seconds)
-        await self._http.close(seconds)
+        # What they send with is one, and is closed by the first: the one with a session to end.
+        for channel in sorted((self._http, self._sse), key=lambda one: one is not self._settled):
+            await channel.close(seconds)
 
 
 def _told(said: Mapping[Kind, HttpStatusError]) -> str:
