@@ -8,6 +8,30 @@ from collections.abc import Iterator
 
 import pytest
 
+from fastmcp.client.transports.http import forget_servers
+
+_LONG_MODULES = (
+    "tests/conformance/",
+    "tests/workers/",
+    "tests/cli/",
+    "tests/outsiders/",
+    "tests/server/test_shutdown.py",
+    "tests/server/test_telemetry.py",
+    "tests/server/test_tasks.py",
+    "tests/server/test_http.py",
+    "tests/server/transports/test_bad_input.py",
+    "tests/wire/",
+    "tests/calls/",
+    "tests/proxies/",
+)
+"""Those that take half a minute or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules go first: a worker that begins one when the others are done makes them
+    wait for it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG_MODULES))
+
 
 def pytest_configure() -> None:
     """A shell starts a job in the background with SIGINT ignored, and all processes under it
@@ -24,3 +48,9 @@ def _logging() -> Iterator[None]:
     yield
     package.setLevel(before[0])
     package.handlers[:], package.propagate = before[1], before[2]
+
+
+@pytest.fixture(autouse=True)
+def _servers() -> None:
+    """A port may have been another test's: what a server there spoke counts no more."""
+    forget_servers()

@@ -207,7 +207,7 @@ class OldSite:
         get_status: answers GET with this instead of a stream.
         post_status: answers POST so, by method.
         once: the same, once.
-        silent: answers no ping.
+        silent: answers no call.
         hang_up: ends the stream.
     """
 
@@ -249,9 +249,9 @@ class OldSite:
             return web.Response(status=status, text="go away")
         if message.get("method") == "initialize":
             await self.say(message, initialized())
-        elif message.get("method") == "ping" and not self.silent:
+        elif message.get("method") == "ping":
             await self.say(message, {})
-        elif message.get("method") == "tools/call":
+        elif message.get("method") == "tools/call" and not self.silent:
             await self.say(message, text("called"))
         return web.Response(status=202, text="Accepted")
 
@@ -356,7 +356,7 @@ async def test_silence_ends_the_stream_and_comments_do_not() -> None:
         quarter = datetime.timedelta(seconds=0.25)
         async with Client(SSETransport(server.url, sse_read_timeout=quarter)) as client:
             began = time.monotonic()
-            waiting = asyncio.create_task(client.ping())
+            waiting = asyncio.create_task(client.call_tool_mcp("t", {}))
             for _ in range(10):
                 await asyncio.sleep(0.1)
                 await server.streams[0].write(sse.KEEPALIVE)

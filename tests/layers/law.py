@@ -98,7 +98,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "docket": ("fastmcp.server.background.docket",),
     "cyclopts": ("fastmcp.cli",),
     "watchfiles": ("fastmcp.cli",),
-    "yaml": ("fastmcp.server.providers.skills.frontmatter",),
+    "yaml": ("fastmcp.server.providers.skills.frontmatter", "fastmcp.cli.migration.yaml_tree"),
+    "libcst": ("fastmcp.cli.migration",),
     "anyio": (),
     "mcp": (),
 }

@@ -144,7 +144,7 @@ class EitherChannel:
             return exc
         message = f"{TITLES[kind]}: {exc.message}. Before that, {_told(self._said)}"
         if isinstance(exc, HttpStatusError):
-            return HttpStatusError(exc.status, message, exc.code)
+            return HttpStatusError(exc.status, message, exc.code, retry_after=exc.retry_after)
         return ConnectionClosedError(message)
 
     def _neither(self) -> HttpStatusError:
@@ -172,9 +172,8 @@ class EitherChannel:
             seconds: that the server may take.
         """
         self.closed = ConnectionClosedError("the client left")
-        # What they send with is one, and is closed by the first: the one with a session to end.
-        for channel in sorted((self._http, self._sse), key=lambda one: one is not self._settled):
-            await channel.close(seconds)
+        await self._sse.leave()
+        await self._http.close(seconds)  # and the pool of connections, which is one for both
 
 
 def _told(said: Mapping[Kind, HttpStatusError]) -> str:

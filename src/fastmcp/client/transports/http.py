@@ -7,8 +7,10 @@ them, or which first, is the transport's order (`orders`).
 from __future__ import annotations
 
 import datetime
+import socket
 import ssl
 import urllib.request
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -22,11 +24,17 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel, NotingSender
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
-from fastmcp.client.transports.orders import Order, check_order
+from fastmcp.client.transports.orders import Order, check_order, forget_all
 from fastmcp.client.transports.sse_channel import SseChannel
+from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 
-__all__ = ["HttpTransport", "StreamableHTTPTransport", "StreamableHttpTransport"]
+__all__ = [
+    "HttpTransport",
+    "StreamableHTTPTransport",
+    "StreamableHttpTransport",
+    "forget_servers",
+]
 
 AnyChannel: TypeAlias = HttpChannel | SseChannel | EitherChannel
 SenderT = TypeVar("SenderT", bound=HttpSender)
@@ -35,10 +43,18 @@ _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is kept for the next call. Servers commonly drop them after five
 seconds; a request that meets the drop on its way cannot safely be sent again."""
 _CONNECT_SECONDS = 30.0
-_SILENT_SECONDS = 300.0
-"""Of a stream of HTTP+SSE: long, for some servers send no comments."""
 _DELETE_SECONDS = 1.5
 """Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
+_SILENCE_SECONDS = 300.0
+"""Long, for some servers send no comments."""
+_PROBE_TCP = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+"""A host that vanished without a word is found out within a minute, not after the two hours that
+systems wait by themselves."""
+
+_eras: OrderedDict[str, Era] = OrderedDict()
+"""What the servers of this process's addresses spoke last (basic/versioning: a client SHOULD
+remember the era). By address, not by origin: a gateway has many servers behind one."""
+_ERAS_KEPT = 1024
 
 
 class HttpTransport(ClientTransport):
@@ -54,8 +70,9 @@ class HttpTransport(ClientTransport):
             `ssl.SSLContext`; None or True for the system's authorities.
         order: which transport is spoken, or tried first: "http-first", "sse-first", "http-only" or
             "sse-only".
-        sse_read_timeout: seconds (or a timedelta) that the stream of HTTP+SSE may be silent,
-            keep-alive comments included; None for five minutes, 0 for no limit.
+        sse_read_timeout: seconds (or a timedelta) of silence after which a response or a stream
+            counts as lost; None for five minutes, 0 for no limit. Whatever comes counts as life,
+            keep-alive comments too; what a call may take in all is the client's `timeout`.
     Raises:
         ValueError: no http(s) URL, no such order, or an argument that is not supported.
     """
@@ -85,7 +102,8 @@ class HttpTransport(ClientTransport):
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: BearerAuth | None = None
         self.verify = verify
-        self.sse_read_timeout = sse_read_timeout
+        self.sse_read_timeout = _SILENCE_SECONDS
+        self.set_sse_read_timeout(sse_read_timeout)
         self._channel: AnyChannel | None = None
         self.set_auth(auth)
         self.set_order(order)
@@ -112,6 +130,26 @@ class HttpTransport(ClientTransport):
         """Take the client's `verify` argument."""
         self.verify = verify
 
+    def set_sse_read_timeout(self, seconds: datetime.timedelta | float | None) -> None:
+        """Take the client's `sse_read_timeout` argument; None changes nothing."""
+        if isinstance(seconds, datetime.timedelta):
+            seconds = seconds.total_seconds()
+        if seconds is not None:
+            self.sse_read_timeout = float(seconds)
+
+    @property
+    def remembered_era(self) -> Era | None:
+        """What the server at this address spoke last, in this process."""
+        return _eras.get(self.url)
+
+    @remembered_era.setter
+    def remembered_era(self, era: Era | None) -> None:
+        _eras.pop(self.url, None)
+        if era is not None:
+            _eras[self.url] = era
+            if len(_eras) > _ERAS_KEPT:
+                _eras.popitem(last=False)
+
     def _ssl(self) -> ssl.SSLContext | bool:
         if self.verify is None or isinstance(self.verify, (bool, ssl.SSLContext)):
             return True if self.verify is None else self.verify
@@ -127,8 +165,13 @@ class HttpTransport(ClientTransport):
                     limit=0,
                     keepalive_timeout=_KEEPALIVE_SECONDS,
                     ssl=self._ssl(),
+                    socket_factory=_watched_socket,
                 ),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=_CONNECT_SECONDS,
+                    sock_read=self.sse_read_timeout or None,
+                ),
             )
         )
         self._channel = channel
@@ -147,7 +190,7 @@ class HttpTransport(ClientTransport):
         sse = SseChannel(
             self._sender(HttpSender, http, URL(self.url)),
             lambda url: self._sender(HttpSender, http, url),
-            _seconds(self.sse_read_timeout),
+            self.sse_read_timeout or None,
         )
         if self.order == "sse-only":
             return sse
@@ -184,10 +227,24 @@ StreamableHTTPTransport = StreamableHttpTransport
 """The other spelling people write; the same class."""
 
 
-def _seconds(value: datetime.timedelta | float | None) -> float | None:
-    if isinstance(value, datetime.timedelta):
-        value = value.total_seconds()
-    return _SILENT_SECONDS if value is None else value or None
+def forget_servers() -> None:
+    """Forget what every address spoke: another server may listen there now."""
+    _eras.clear()
+    forget_all()
+
+
+def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket whose system asks now and then whether the other end is still there.
+
+    Args:
+        address: an entry of `socket.getaddrinfo`.
+    """
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBE_TCP:
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def _proxy_for(url: URL) -> str | None:

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import io
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -18,8 +19,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
+from fastmcp.protocol import headers as names
 
-__all__ = ["HeaderSource", "HttpSender"]
+__all__ = ["HeaderSource", "HttpSender", "reason_of", "retry_after_of"]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -29,6 +31,18 @@ _REDIRECTS: Final = 5
 _LARGE_BODY: Final = 512 * 1024
 _IDLE_SECONDS: Final = 0.05
 """After this long without a response a pooled connection is looked at before it is used."""
+
+
+_FOR_ANYONE: Final = frozenset(
+    {
+        names.ACCEPT,
+        names.CONTENT_TYPE,
+        names.LAST_EVENT_ID,
+        names.MCP_METHOD,
+        names.MCP_NAME,
+        names.MCP_PROTOCOL_VERSION,
+    }
+)
 
 
 class HttpSender:
@@ -60,6 +74,7 @@ class HttpSender:
         self._authorization = authorization
         self._proxy = proxy
         self._last = 0.0
+        self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
     async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
         """The headers every request has; what the protocol says goes before what users say."""
@@ -102,10 +117,11 @@ class HttpSender:
                     response.status, f"{url} redirects to {location!r}, which is no URL"
                 ) from exc
             if not _same_server(url, target):
-                # What is meant for one server is not another's to see (RFC 9110, 15.4).
-                headers = headers.copy()
-                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
-                    headers.popall(name, None)
+                # What is meant for one server is not another's to see (RFC 9110, 15.4). Any
+                # header that a user gave may be a secret: those of the protocol alone go on.
+                headers = CIMultiDict(
+                    (name, value) for name, value in headers.items() if _is_for_anyone(name.lower())
+                )
             elif target.path.rstrip("/") == url.path.rstrip("/"):
                 self.url = target  # only a slash: the address meant is the one redirected to
             url = target
@@ -130,11 +146,14 @@ class HttpSender:
                     proxy=self._proxy,
                 )
             except (aiohttp.ClientError, OSError) as exc:
-                if again and _was_not_sent(exc):
+                unsent = _was_not_sent(exc)
+                if again and unsent and not isinstance(exc, aiohttp.ClientConnectorError):
                     continue
-                reason = str(exc) or type(exc).__name__
-                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
+                raise ConnectionClosedError(
+                    f"no response from {url} ({reason_of(exc)})", reached=not unsent
+                ) from exc
             self._last = time.monotonic()
+            self._responses.add(response)
             return response
         raise AssertionError
 
@@ -156,14 +175,40 @@ class HttpSender:
         return bytes(body)
 
     async def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the connections, and end what is still being read: aiohttp alone lets a reader
+        wait for ever whose connection it closes itself."""
+        for response in list(self._responses):
+            response.content.set_exception(ConnectionClosedError("the client left"))
         await self._http.close()
 
 
+def retry_after_of(response: aiohttp.ClientResponse) -> float | None:
+    """The seconds after which the server wants to be asked again; None if it does not say."""
+    return names.retry_after(response.headers.get("Retry-After"), time.time())
+
+
+def reason_of(exc: Exception) -> str:
+    """What ended a connection, in words."""
+    if isinstance(exc, aiohttp.SocketTimeoutError):
+        return "nothing came from it for longer than sse_read_timeout"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"what came is no HTTP: {exc.message.strip().partition(chr(10))[0]}"
+    return str(exc) or type(exc).__name__
+
+
 def _was_not_sent(exc: Exception) -> bool:
-    """Whether the connection was closed before the whole request was written, so that no server
-    can have acted on it."""
-    return isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+    """Whether there was no connection, or it was closed before the whole request was written, so
+    that no server can have acted on it."""
+    return isinstance(
+        exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+    ) or isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+
+
+def _is_for_anyone(name: str) -> bool:
+    """Whether a header says how to read the message, and nothing of who sends it."""
+    return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
 
 
 def _same_server(url: URL, target: URL) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "Order",
     "check_order",
     "forget",
+    "forget_all",
     "remember",
     "tries",
 ]
@@ -77,3 +78,8 @@ def forget(url: str, kind: Kind) -> None:
     """This one does not, or not any more."""
     if _chosen.get(url) == kind:
         del _chosen[url]
+
+
+def forget_all() -> None:
+    """Nothing is known of any address."""
+    _chosen.clear()

@@ -26,7 +26,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
-from fastmcp.client.transports.http_sender import HttpSender
+from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
@@ -121,8 +121,9 @@ class SseChannel(PipeChannel):
             if isinstance(exc, TimeoutError):
                 raise self._no_endpoint(response) from None
             if isinstance(exc, (aiohttp.ClientError, OSError)):
-                reason = str(exc) or type(exc).__name__
-                raise ConnectionClosedError(f"no stream from {self._http.url} ({reason})") from exc
+                raise ConnectionClosedError(
+                    f"no stream from {self._http.url} ({reason_of(exc)})"
+                ) from exc
             raise
         self._messages = self._posting(endpoint)
         self._ended = asyncio.get_running_loop().create_future()
@@ -180,7 +181,7 @@ class SseChannel(PipeChannel):
         except TimeoutError:
             why = f"the event stream was silent for {self._read_timeout:g} s (sse_read_timeout)"
         except (aiohttp.ClientError, OSError) as exc:
-            why = f"the event stream broke ({exc or type(exc).__name__})"
+            why = f"the event stream broke ({reason_of(exc)})"
         except ResponseTooLargeError as exc:
             why = exc.message
         finally:
@@ -248,8 +249,9 @@ class SseChannel(PipeChannel):
         text = _text(body)
         message = f"{said}: {text[:500]}" if text else said
         # Nobody knows the session, so nobody has taken the message.
-        lost = status == 404 and response.method == "POST"
-        return (SessionLostError if lost else HttpStatusError)(status, message)
+        if status == 404 and response.method == "POST":
+            return SessionLostError(status, message)
+        return HttpStatusError(status, message, retry_after=retry_after_of(response))
 
     async def close(self, seconds: float) -> None:
         """End the session and the connection. Never raises: the server may be gone.
@@ -257,9 +259,13 @@ class SseChannel(PipeChannel):
         Args:
             seconds: not needed; the end of the stream ends the session.
         """
+        await self.leave()
+        await self._http.close()
+
+    async def leave(self) -> None:
+        """End the session, and nothing else."""
         await self.finish()
         await self._hang_up()
-        await self._http.close()
 
 
 def _same(url: URL, found: URL) -> bool:
