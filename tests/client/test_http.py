@@ -180,7 +180,7 @@ async def test_arguments_the_transport_cannot_take() -> None:
     with pytest.raises(ValueError, match="aiohttp"):
         StreamableHttpTransport("http://x", httpx_client_factory=lambda: None)
     with pytest.raises(ValueError, match="transport_order"):
-        StreamableHttpTransport("http://x", order="both")  # type: ignore[arg-type]
+        StreamableHttpTransport("http://x", order="both")
 
 
 @pytest.mark.parametrize("status", [307, 308])
