@@ -206,9 +206,7 @@ async def test_t5_the_server_dies(tool: str, mode: str) -> None:
                 at_work.set()
 
             arguments = {"seconds": 6} if tool == "doze" else {}
-            call = asyncio.create_task(
-                client.call_tool(tool, arguments, progress_handler=progress)
-            )
+            call = asyncio.create_task(client.call_tool(tool, arguments, progress_handler=progress))
             began = time.monotonic()
             if tool == "doze":
                 await at_work.wait()
