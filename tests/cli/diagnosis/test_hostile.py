@@ -25,11 +25,7 @@ class Raw(Patient):
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        try:
-            await self.say(writer)
-        except OSError:
-            return
-        writer.close()
+        await self.say(writer)
 
     async def say(self, writer: asyncio.StreamWriter) -> None:
         raise NotImplementedError
@@ -101,7 +97,7 @@ class Drop(Raw):
 class Bomb(Raw):
     """Much, in little."""
 
-    body = zlib.compress(b"0" * (64 << 20), 1, 31)
+    body = zlib.compress(b"0" * (16 << 20), 1, 31)
 
     async def say(self, writer: asyncio.StreamWriter) -> None:
         body = self.body
@@ -180,7 +176,7 @@ async def test_a_server_that_means_ill(patient: type[Patient]):
     began = time.monotonic()
     async with admitted(patient()) as ill:
         found = await diagnosed(ill.url, idle=IDLE, timeout=LIMIT, origin="https://app.example")
-    assert time.monotonic() - began < LIMIT + 8
+    assert time.monotonic() - began < LIMIT + 20  # a machine may be busy; without a limit: never
     assert found.code in (1, 2)
     assert found.bad or found.code == 2
 
@@ -264,10 +260,8 @@ class Dying(Patient):
     """Answers some requests, and then no more."""
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self.asked) >= 12:
-            writer.close()
-            return
-        await super().connected(reader, writer)
+        if len(self.asked) < 12:
+            await super().connected(reader, writer)
 
 
 async def test_a_server_that_dies_meanwhile():

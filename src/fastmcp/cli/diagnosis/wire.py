@@ -20,6 +20,7 @@ import zlib
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 import httptools
@@ -105,6 +106,8 @@ class Http:
         proxy: the URL of an HTTP proxy, None for none.
         most: requests that may be sent in all.
         patience: seconds for connecting, and for the head of a response.
+    Raises:
+        OSError, ssl.SSLError: `ca` holds no certificates.
 
     Attributes:
         verify: whether certificates are checked.
@@ -121,13 +124,26 @@ class Http:
         self.proxy = proxy
         self.patience = patience
         self._most = most
-        self._trusting = ssl.create_default_context(cafile=ca)
-        self._doubting = ssl.create_default_context()
-        self._doubting.check_hostname = False
-        self._doubting.verify_mode = ssl.CERT_NONE
-        for context in (self._trusting, self._doubting):
-            context.set_alpn_protocols(["http/1.1"])
+        self._ca = ca
+        if ca is not None:
+            self._trusting.get_ca_certs()  # read now, so that a wrong file is told at once
         self._addresses: dict[tuple[str, int], list[Address]] = {}
+
+    @cached_property
+    def _trusting(self) -> ssl.SSLContext:
+        """Checks certificates as clients do."""
+        context = ssl.create_default_context(cafile=self._ca)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    @cached_property
+    def _doubting(self) -> ssl.SSLContext:
+        """Takes any certificate, to look at it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     async def open(
         self,
