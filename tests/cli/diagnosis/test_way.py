@@ -331,7 +331,6 @@ class NoPost(Patient):
         if (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
-        writer.close()
 
 
 @pytest.mark.parametrize(
