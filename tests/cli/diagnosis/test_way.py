@@ -14,7 +14,8 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.cli.diagnosis.wire import Http, Unreachable
+from fastmcp.cli.diagnosis.response import Unreachable
+from fastmcp.cli.diagnosis.wire import Http
 from tests.cli.diagnosis.certificates import made
 from tests.cli.diagnosis.patient import (
     STREAM,

@@ -28,8 +28,9 @@ from fastmcp.cli.diagnosis import (
     streams,
 )
 from fastmcp.cli.diagnosis.finding import Report, quote, skipped
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Spent, Unreachable
+from fastmcp.cli.diagnosis.wire import Spent
 
 __all__ = ["CHECKS", "Check", "examine"]
 
