@@ -108,7 +108,6 @@ class Nursery:
             socket.send_fds(self._socket, [json.dumps(question).encode()], files)
             return json.loads(self._socket.recv(_PACKET))
 
-
     def close(self) -> None:
         """No more is asked, and it ends."""
         self._socket.close()
