@@ -218,9 +218,8 @@ mcp.run(sys.argv[2])
 """
 
 
-@pytest.mark.skipif(not hasattr(venvs, "MCP_SDK_1"), reason="no environment of the SDK 1.x here")
 async def test_the_official_sdk_1(tmp_path: Path):
-    python = venvs.python_of("mcp-sdk-1", getattr(venvs, "MCP_SDK_1", ()))
+    python = venvs.python_of("mcp-sdk-1", venvs.MCP_SDK_1)
     file = tmp_path / "old.py"
     file.write_text(SDK_1)
     env = venvs.environment()
@@ -239,11 +238,12 @@ async def test_the_official_sdk_1(tmp_path: Path):
 async def test_the_official_sdk():
     python = venvs.python_of("mcp-sdk", venvs.MCP_SDK)
     with serve(
-        script(ROOT / "tests/outsiders/sdk_server.py", python=python), env=venvs.environment()
+        script(ROOT / "tests/outsiders/servers/sdk_server.py", python=python),
+        env=venvs.environment(),
     ) as server:
         found = await diagnosed(server.url, idle=0.3)
     assert found.bad == set()
-    assert found.document["server"] == {"name": "sdk", "version": "9.9.9"}
+    assert found.document["server"] == {"name": "stranger", "version": "9.9.9"}
 
 
 def test_every_finding_is_explained():

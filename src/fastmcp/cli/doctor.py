@@ -31,9 +31,10 @@ from fastmcp.cli.diagnosis.finding import Finding, Report, quote
 from fastmcp.cli.diagnosis.speech import Speech
 from fastmcp.cli.diagnosis.subject import Subject, Wishes
 from fastmcp.cli.diagnosis.table import examine
-from fastmcp.cli.diagnosis.wire import Http, proxy_for
+from fastmcp.cli.diagnosis.wire import Http
 from fastmcp.cli.errors import CliError
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.utilities.proxies import proxy_for
 
 __all__ = ["doctor"]
 
@@ -90,7 +91,8 @@ def doctor(
     limit = _BESIDES_IDLE + idle if timeout is None else _positive(timeout, "--timeout")
     target = given.with_user(None).with_fragment(None)
     try:
-        http = Http(ca=ca, proxy=proxy_for(target))
+        proxy = proxy_for(target.scheme, target.host)
+        http = Http(ca=ca, proxy=None if proxy is None else URL(proxy))
     except (OSError, ssl.SSLError) as exc:
         raise CliError(f"{ca} holds no certificates that can be read ({exc}).", 2) from None
     subject = Subject(target, http, Speech(http, target, own, http.patience), wishes)

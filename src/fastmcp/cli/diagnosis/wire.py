@@ -15,7 +15,6 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -30,7 +29,6 @@ __all__ = [
     "Http",
     "Spent",
     "is_local",
-    "proxy_for",
 ]
 
 Address: TypeAlias = tuple[int, str, Any]
@@ -238,16 +236,6 @@ def is_local(address: str) -> bool:
     except ValueError:
         return False
     return not found.is_global
-
-
-def proxy_for(url: URL) -> URL | None:
-    """The proxy that the environment names for an address, as clients find it."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy is None or not proxy.startswith("http"):
-        return None
-    bypassed = url.host is not None and urllib.request.proxy_bypass(url.host)
-    return None if bypassed else URL(proxy)
 
 
 def _authority(url: URL, always_port: bool = False) -> str:

@@ -10,7 +10,6 @@ import datetime
 import json
 import socket
 import ssl
-import urllib.request
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from fastmcp.client.transports.orders import Order, check_order, forget_all
 from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
+from fastmcp.utilities.proxies import proxy_for
 
 __all__ = [
     "HttpTransport",
@@ -204,7 +204,7 @@ class HttpTransport(ClientTransport):
             url,
             headers=self.headers,
             authorization=None if self.auth is None else self.auth.header,
-            proxy=_proxy_for(url),
+            proxy=proxy_for(url.scheme, url.host),
             limit=self.max_message_bytes,
         )
 
@@ -260,12 +260,3 @@ def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
-
-
-def _proxy_for(url: URL) -> str | None:
-    """The proxy that the environment names for this address, looked up once per connection."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy is None or not proxy.startswith("http"):
-        return None
-    return None if url.host and urllib.request.proxy_bypass(url.host) else proxy
