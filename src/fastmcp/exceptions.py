@@ -29,6 +29,7 @@ __all__ = [
     "ResourceSecurityError",
     "ToolError",
     "URLElicitationRequiredError",
+    "UpstreamError",
     "ValidationError",
     "to_mcp_error",
 ]
@@ -60,6 +61,11 @@ class ResourceError(FastMCPError):
 
 class PromptError(FastMCPError):
     """A prompt could not be rendered. The text reaches the client, never masked."""
+
+
+class UpstreamError(FastMCPError):
+    """The server behind this one cannot be reached, or went away before it answered. The text
+    names it, and reaches the client."""
 
 
 class ValidationError(FastMCPError):

@@ -34,7 +34,16 @@ from fastmcp.server.features.families import RESOURCES, TEMPLATES
 from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.server.providers.base import Version
 
-__all__ = ["HANDLERS", "components", "find", "find_template", "read", "template_components"]
+__all__ = [
+    "HANDLERS",
+    "components",
+    "find",
+    "find_template",
+    "read",
+    "subscribe",
+    "template_components",
+    "unsubscribe",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.resources")
 
@@ -157,6 +166,7 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
                 f"with URIs of at most {LONGEST_URI} characters"
             )
         await session.subscribe(uri)
+        await subscribe(engine, context, uri)
     return {}
 
 
@@ -166,7 +176,21 @@ async def _unsubscribe(engine: Engine, context: Context, params: dict[str, Any])
         raise invalid_params("Invalid params: uri must be a string")
     if context.session is not None:
         await context.session.unsubscribe(uri)
+        await unsubscribe(engine, context, uri)
     return {}
+
+
+async def subscribe(engine: Engine, context: Context, uri: str) -> bool:
+    """Let whoever is behind this server tell when a resource of theirs is updated."""
+    if engine.providers is None or engine.view(context).resources.find(uri) is not None:
+        return False
+    return await engine.providers.subscribe(uri)
+
+
+async def unsubscribe(engine: Engine, context: Context, uri: str) -> None:
+    """Let them tell no more."""
+    if engine.providers is not None:
+        await engine.providers.unsubscribe(uri)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

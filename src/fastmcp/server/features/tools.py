@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.exchange import Detached
 from fastmcp.server.features.families import TOOLS
 from fastmcp.server.features.tasks import as_task
 from fastmcp.server.features.versions import meta_of, wanted_version
@@ -141,7 +142,7 @@ async def _run(
     except URLElicitationRequiredError as exc:
         raise url_required(exc, context.asker) from exc
     except McpError as exc:
-        if exc.code == MISSING_CLIENT_CAPABILITY:
+        if exc.code == MISSING_CLIENT_CAPABILITY or tool.SPEAKS_FOR_ITSELF:
             raise
         raise ToolError(_told(engine, name, exc)) from exc
     except FastMCPError as exc:
@@ -159,7 +160,7 @@ async def _run(
 
 
 async def headers_mismatch(
-    engine: Engine, call: Call, headers: Mapping[bytes, bytes]
+    engine: Engine, call: Call, headers: Mapping[bytes, bytes], scope: MutableMapping[str, Any]
 ) -> Reject | None:
     """What is wrong with the `Mcp-Param-*` headers of a call of a tool that has them.
 
@@ -168,8 +169,11 @@ async def headers_mismatch(
     name, version = call.params["name"], wanted_version(call.meta)
     tool = engine.registry.view.tools.find(name, version)
     if tool is None and engine.providers is not None:
-        with suppress(Exception):  # a provider that fails says so when the tool is called
-            tool = await engine.providers.get_tool(name, version)
+        # A provider may look for it on the caller's behalf; one that fails says so when the tool
+        # is called.
+        with suppress(Exception):
+            async with Context(engine.facade, call, Detached(None, scope)):
+                tool = await engine.providers.get_tool(name, version)
     if tool is None or not tool.param_headers:
         return None
     arguments = as_object(call.params.get("arguments")) or {}
