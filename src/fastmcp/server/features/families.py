@@ -1,4 +1,4 @@
-"""What the four families of components have in common: listed, looked for, and where they come from.
+"""What the four families of components have in common: how they are listed and looked for.
 
 The registry is asked first, then the providers. A list goes through the middleware that filters
 it; a component is looked for without, for the middleware sees the call itself.
