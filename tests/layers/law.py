@@ -41,6 +41,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.server.dependencies": 5,
     "fastmcp.client.client": 5,
     "fastmcp.client.connection": 5,
+    "fastmcp.client.forwarding": 5,
     # 6: faces and the command line
     "fastmcp": 6,
     "fastmcp.server": 6,

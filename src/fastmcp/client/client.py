@@ -25,6 +25,7 @@ from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
+from fastmcp.client.forwarding import Forwarding, ForwardingHandlers
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.logging import LogHandler, default_log_handler
 from fastmcp.client.messages import MessageHandlerT
@@ -35,7 +36,9 @@ from fastmcp.client.sampling import SamplingHandler
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
+from fastmcp.protocol.link import Downstream
 from fastmcp.protocol.negotiation import AUTO, check_mode
+from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
 from fastmcp.utilities.tracing import Telemetry
@@ -60,6 +63,10 @@ def _seconds(value: Seconds) -> float | None:
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+def _no_headers() -> Mapping[str, str]:
+    return {}
 
 
 class Client(Generic[TransportT]):
@@ -151,6 +158,8 @@ class Client(Generic[TransportT]):
             progress=progress_handler or default_progress_handler,
             message=message_handler,
         )
+        self._withheld: frozenset[str] = frozenset()
+        self._forwards_headers = True
         self._connection = self._disconnected()
 
     def _disconnected(self) -> Connection:
@@ -211,6 +220,26 @@ class Client(Generic[TransportT]):
         other._handlers = copy.copy(self._handlers)
         other._connection = other._disconnected()
         return other
+
+    def forward(self, downstream: Downstream, *, handshake_first: bool = False) -> Forwarding:
+        """A connection of its own for somebody else's client (`protocol/link`): for proxies.
+
+        What this client has a handler for it answers itself, the rest goes on downstream.
+
+        Args:
+            downstream: that client.
+            handshake_first: in mode "auto", begin with the handshake.
+        """
+        other = self.new()
+        headers = downstream.headers if self._forwards_headers else _no_headers
+        other.transport = self.transport.forwarding(headers)
+        if handshake_first:
+            other.transport.remembered_era = Era.HANDSHAKE
+        other._handlers = ForwardingHandlers(
+            **vars(self._handlers), downstream=downstream, withheld=self._withheld
+        )
+        other._connection = other._disconnected()
+        return Forwarding(other, downstream)
 
     def is_connected(self) -> bool:
         """Whether there is a connection that can be used."""

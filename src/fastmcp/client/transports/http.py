@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import aiohttp
 from pydantic import AnyUrl
@@ -65,8 +65,20 @@ class StreamableHttpTransport(ClientTransport):
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: BearerAuth | None = None
         self.verify = verify
+        self._forwarded: Callable[[], Mapping[str, str]] | None = None
         self._channel: HttpChannel | None = None
         self.set_auth(auth)
+
+    def describe(self) -> str:
+        """The URL, without what may be secret in it."""
+        url = URL(self.url)
+        return str(url.with_user(None).with_query(None) if url.user else url.with_query(None))
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same endpoint, with the headers of somebody else's requests."""
+        other = super().forwarding(headers)
+        other._forwarded, other._channel = headers, None
+        return other
 
     def set_auth(self, auth: Any) -> None:
         """Take a token, a BearerAuth or None."""
@@ -109,6 +121,7 @@ class StreamableHttpTransport(ClientTransport):
                 headers=self.headers,
                 authorization=None if self.auth is None else self.auth.header,
                 proxy=_proxy_for(url),
+                forwarded=self._forwarded,
                 limit=self.max_message_bytes,
             )
         )

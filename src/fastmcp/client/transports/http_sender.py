@@ -40,6 +40,8 @@ class HttpSender:
         headers: the user's, or a function that gives them for each request.
         authorization: gives the value of the Authorization header, None for no such header.
         proxy: the URL of an HTTP proxy.
+        forwarded: gives the headers of whoever the client forwards for; what is said otherwise
+            goes before.
         limit: the largest body accepted from the server, in bytes.
     """
 
@@ -51,6 +53,7 @@ class HttpSender:
         headers: HeaderSource,
         authorization: Callable[[], str] | None,
         proxy: str | None,
+        forwarded: Callable[[], Headers] | None = None,
         limit: int,
     ) -> None:
         self.url = url
@@ -59,6 +62,7 @@ class HttpSender:
         self._headers = headers
         self._authorization = authorization
         self._proxy = proxy
+        self._forwarded = forwarded
         self._last = 0.0
 
     async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
@@ -72,6 +76,9 @@ class HttpSender:
             given = await made if inspect.isawaitable(made) else made
         if given:
             headers.update(given)
+        if self._forwarded is not None:
+            for name, value in self._forwarded().items():
+                headers.setdefault(name, value)
         if version is not None:
             headers["MCP-Protocol-Version"] = version
         if session_id is not None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, TextIO, cast
+from typing import IO, Any, Final, Self, TextIO, cast
 
 from fastmcp.client.errors import ConnectionClosedError, ResponseTooLargeError
 from fastmcp.client.transports.base import ClientTransport
@@ -222,6 +223,7 @@ class StdioTransport(ClientTransport):
             client's own stderr.
     """
 
+    starts_server = True
     max_message_bytes = 256 * 1024 * 1024
     """The longest line accepted from the server."""
 
@@ -259,6 +261,16 @@ class StdioTransport(ClientTransport):
                 await child.stop()
                 if self._child is child:
                     self._child = None
+
+    def describe(self) -> str:
+        """The command."""
+        return shlex.join([self.command, *self.args])
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same command, with a child of its own that nobody takes over."""
+        other = super().forwarding(headers)
+        other.keep_alive, other._child = False, None
+        return other
 
     async def connect(self) -> None:
         """Start the child before a client needs it."""

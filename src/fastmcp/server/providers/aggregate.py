@@ -104,6 +104,13 @@ class AggregateProvider(Provider):
     ) -> dict[str, Any] | None:
         return await self._first(lambda provider: provider.complete(reference, argument, context))
 
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for provider in list(self.providers):
+                await stack.enter_async_context(provider.listening(uris))
+            yield
+
     async def subscribe(self, uri: str) -> bool:
         for provider in list(self.providers):
             if await provider.subscribe(uri):
@@ -147,8 +154,17 @@ class AggregateProvider(Provider):
             return ()
 
     async def _first(self, ask: Callable[[Provider], Awaitable[T | None]]) -> T | None:
+        """The first answer. A server that cannot be reached keeps nobody from the others; where
+        none of them has it, it might have been there."""
+        failed: UpstreamError | None = None
         for provider in list(self.providers):
-            found = await ask(provider)
+            try:
+                found = await ask(provider)
+            except UpstreamError as error:
+                failed = failed or error
+                continue
             if found is not None:
                 return found
+        if failed is not None:
+            raise failed
         return None

@@ -118,8 +118,18 @@ class Provider:
         """
         return None
 
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        """Entered while the client of the current call listens to what changes, in the stateless
+        era. What happens is published to `listeners`; entering waits for nobody.
+
+        Args:
+            uris: the resources whose updates it wants to hear.
+        """
+        yield
+
     async def subscribe(self, uri: str) -> bool:
-        """The client of the current call wants to hear when a resource is updated. False where
+        """The session of the current call wants to hear when a resource is updated. False where
         that is none of its own."""
         return False
 

@@ -9,7 +9,7 @@ a `Context` of its own, with its own lifespan and state, and the client of the c
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final, Protocol, TypeVar
 
 from fastmcp.prompts.base import Prompt, PromptResult
@@ -146,6 +146,12 @@ class FastMCPProvider(Provider):
         self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         return await self._engine.inside(completions.complete, reference, argument, context)
+
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        behind = self._engine.providers
+        async with nullcontext() if behind is None else behind.listening(uris):
+            yield
 
     async def subscribe(self, uri: str) -> bool:
         return await self._engine.inside(resources.subscribe, uri)

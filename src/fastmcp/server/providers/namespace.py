@@ -160,6 +160,12 @@ class NamespacedProvider(Provider):
             return None
         return await self.inner.complete({**reference, field: own}, argument, context)
 
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        own = [own for uri in uris if (own := self._own_uri(uri)) is not None]
+        async with self.inner.listening(own):
+            yield
+
     async def subscribe(self, uri: str) -> bool:
         own = self._own_uri(uri)
         return own is not None and await self.inner.subscribe(own)

@@ -67,6 +67,7 @@ class PipeExchange(Exchange):
         super().__init__(session)
         self._write = write
         self._listening = listening
+        self.connection = listening.name
         self._finished = False
 
     async def emit(self, message: bytes) -> bool:
@@ -87,7 +88,7 @@ class PipeExchange(Exchange):
             while not ending:
                 await reader.wait(_AGAIN if subscription.late else 0)
                 ending = self._listening.stopped
-                for message in subscription.messages(events_of(reader.take())):
+                for message in subscription.messages(events_of(reader.take(), subscription.audience)):
                     if not isinstance(message, bytes):
                         message = await message
                     if message:
@@ -109,11 +110,13 @@ class Listening:
         bus: where changes are published.
 
     Attributes:
+        name: of the pipe, which no other has.
         tasks: that serve them.
         stopped: they shall end.
     """
 
     def __init__(self, bus: Bus) -> None:
+        self.name = secrets.token_hex(8)
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopped = False
         self._bus = bus
@@ -154,6 +157,22 @@ class Listening:
             reader.ready.set()
         if self.tasks:
             await asyncio.wait(list(self.tasks), timeout=_FAREWELL)
+
+
+class _PipeStream:
+    """The session's own stream, which on a pipe is the pipe: open as long as it is."""
+
+    def __init__(self, put: Callable[[bytes], object]) -> None:
+        self._put = put
+
+    def put(self, message: bytes) -> None:
+        self._put(message)
+
+    def close(self) -> None:
+        """It ends with the pipe."""
+
+    def stop(self) -> None:
+        """There is nothing to come back to."""
 
 
 class PipeConnection:
@@ -281,6 +300,7 @@ class PipeConnection:
         if self._session is not None:
             self._session.close()
         self._session = session
+        session.stream = _PipeStream(lambda message: spawn(self._write(message), self._tasks))
         if self._unsubscribe is None:
             self._unsubscribe = self._engine.bus.subscribe(self._changed)
 

@@ -1,0 +1,316 @@
+"""A client in the middle: what a server sends and asks goes on to somebody else's client.
+
+`Forwarding` is one connection for one downstream client (`protocol/link`). It is a session like
+any other, with the params and results left as they are; what differs is who answers and who hears:
+the downstream client, unless the user gave this client a handler of its own.
+
+What the session knew of its client is said again after it was lost: subscriptions, the log level.
+In the stateless era a request of its own listens to what changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from fastmcp.client.context import RequestContext
+from fastmcp.client.errors import (
+    ConnectionClosedError,
+    HttpStatusError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+)
+from fastmcp.client.handlers import Handlers
+from fastmcp.client.logging import default_log_handler
+from fastmcp.client.progress import ProgressHandler
+from fastmcp.client.session import ClientSession
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.exceptions import McpError, UpstreamError
+from fastmcp.protocol import meta
+from fastmcp.protocol.link import Downstream, OnProgress
+from fastmcp.protocol.versions import Era
+
+__all__ = ["Forwarding", "ForwardingHandlers"]
+
+logger = logging.getLogger("fastmcp.client.forwarding")
+
+_FEATURES: Final = ("sampling", "elicitation", "roots")
+_FEATURE_OF: Final = {
+    "sampling/createMessage": "sampling",
+    "elicitation/create": "elicitation",
+    "roots/list": "roots",
+}
+_LISTS: Final = {
+    "tools": ("toolsListChanged", "notifications/tools/list_changed"),
+    "prompts": ("promptsListChanged", "notifications/prompts/list_changed"),
+    "resources": ("resourcesListChanged", "notifications/resources/list_changed"),
+}
+_OURS: Final = (ConnectionClosedError, HttpStatusError, RequestTimeoutError, ResponseTooLargeError)
+"""What a session raises that no server said."""
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
+
+
+@dataclass
+class ForwardingHandlers(Handlers):
+    """The user's own handlers, and behind them the downstream client.
+
+    Attributes:
+        downstream: answers and hears what there is no handler for.
+        withheld: what the downstream client is not asked for, though it could be.
+    """
+
+    downstream: Downstream = field(kw_only=True)
+    withheld: frozenset[str] = field(kw_only=True, default=frozenset())
+
+    def capabilities(self) -> dict[str, Any]:
+        own = super().capabilities()
+        behind = {
+            name: value
+            for name, value in self.downstream.capabilities().items()
+            if name not in self.withheld
+        }
+        return {**behind, **own}
+
+    async def answer(
+        self, method: str, params: dict[str, Any], context: RequestContext
+    ) -> dict[str, Any]:
+        feature = _FEATURE_OF.get(method)
+        if feature is None or feature in self.withheld or getattr(self, feature) is not None:
+            return await super().answer(method, params, context)
+        return await self.downstream.answer(method, params)
+
+    async def hear(
+        self, method: str, params: dict[str, Any], progress: ProgressHandler | None
+    ) -> None:
+        own = method == "notifications/progress" or (
+            method == "notifications/message" and self.log is not default_log_handler
+        )
+        if not own:
+            try:
+                await self.downstream.hear(method, params)
+            except Exception:
+                logger.exception("%s could not be handed on", method)
+        if own or self.message is not None:
+            await super().hear(method, params, progress)
+
+
+class SessionClient(Protocol):
+    """What is needed here of a `Client`."""
+
+    @property
+    def transport(self) -> ClientTransport: ...
+    async def __aenter__(self) -> Any: ...
+    def is_connected(self) -> bool: ...
+    async def close(self) -> None: ...
+    @property
+    def session(self) -> ClientSession: ...
+
+
+class Forwarding:
+    """One connection to the server behind.
+
+    Args:
+        client: has a connection, handlers and a transport of its own for this.
+        downstream: whom it forwards for.
+        borrowed: the connection is somebody else's, who opened it and ends it.
+    """
+
+    def __init__(
+        self, client: SessionClient, downstream: Downstream, *, borrowed: bool = False
+    ) -> None:
+        self.name = client.transport.describe()
+        self._client = client
+        self._downstream = downstream
+        self._borrowed = borrowed
+        self._uris: frozenset[str] = frozenset()
+        self._listens = False
+        self._listening: asyncio.Task[None] | None = None
+        self._known: tuple[ClientSession, int] | None = None
+        """The session, and its renewal, that knows what was subscribed to."""
+        self._level: str | None = ""
+        self._lock = asyncio.Lock()
+
+    @property
+    def shareable(self) -> bool:
+        """See `link.Upstream`."""
+        session = self._client.session
+        return session.era is Era.STATELESS and not session.channel.is_pipe
+
+    @property
+    def is_slow_to_start(self) -> bool:
+        """See `link.Upstream`."""
+        return self._client.transport.starts_server
+
+    async def open(self) -> None:
+        """Connect, unless there is a connection that works."""
+        await self._session()
+
+    def introduction(self) -> dict[str, Any]:
+        """What the server said of itself."""
+        session = self._client.session
+        said: dict[str, Any] = {}
+        for name, model in (
+            ("capabilities", session.server_capabilities),
+            ("serverInfo", session.server_info),
+        ):
+            if model is not None:
+                said[name] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if session.instructions is not None:
+            said["instructions"] = session.instructions
+        return said
+
+    async def _session(self) -> ClientSession:
+        client = self._client
+        if not client.is_connected():
+            if self._borrowed:
+                raise UpstreamError(f"{self.name} cannot be asked: its client has disconnected")
+            async with self._lock:
+                if not client.is_connected():
+                    try:
+                        await client.__aenter__()
+                    except _OURS as exc:
+                        raise self._lost(exc) from exc
+                    except (RuntimeError, OSError) as exc:
+                        raise self._lost(exc) from exc
+        session = client.session
+        if self._known != (session, session.epoch):
+            await self._say_again(session)
+        return session
+
+    async def _say_again(self, session: ClientSession) -> None:
+        """Tell a session that is new what the one before knew."""
+        first = self._known is None
+        self._known = session, session.epoch
+        self._level = ""
+        if session.era is Era.HANDSHAKE:
+            for uri in self._uris:
+                with suppress(McpError):
+                    await session.request("resources/subscribe", {"uri": uri})
+        elif self._listens:
+            self._listen_anew()
+        if not first:
+            for _, method in _LISTS.values():
+                await self._downstream.hear(method, {})
+
+    def _lost(self, exc: Exception) -> UpstreamError:
+        why = (
+            str(exc).removeprefix("Client failed to connect: ").removeprefix("Connection closed: ")
+        )
+        if isinstance(exc, RequestTimeoutError):
+            return UpstreamError(f"{self.name}, behind this server, did not answer: {why}")
+        return UpstreamError(f"{self.name}, behind this server, cannot be reached: {why}")
+
+    async def request(
+        self,
+        method: str,
+        params: dict[str, Any],
+        *,
+        log_level: str | None = "",
+        progress: OnProgress | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send a request; see `link.Upstream`."""
+        session = await self._session()
+        try:
+            if log_level != self._level:
+                await self._want(session, log_level)
+            return await session.request(method, params, progress=progress, headers=headers)
+        except _OURS as exc:
+            raise self._lost(exc) from exc
+
+    async def _want(self, session: ClientSession, level: str | None) -> None:
+        """Ask for log messages of a level, as the era has it."""
+        self._level = level
+        if session.base_meta is not None:
+            if level is None:
+                session.base_meta.pop(meta.LOG_LEVEL, None)
+            else:
+                session.base_meta[meta.LOG_LEVEL] = level or "debug"
+            return
+        capabilities = session.server_capabilities
+        if not level or capabilities is None or capabilities.logging is None:
+            return
+        with suppress(McpError):  # what is not wanted is not handed on, sent or not
+            await session.set_logging_level(level)
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification, where the era has any that a client sends unasked."""
+        session = await self._session()
+        if session.era is Era.STATELESS:
+            return
+        try:
+            await session.notify(method, params or None)
+        except _OURS as exc:
+            raise self._lost(exc) from exc
+
+    # what changes
+
+    async def listen(self, uris: Collection[str]) -> None:
+        """Hear what changes; see `link.Upstream`."""
+        before, self._uris = self._uris, frozenset(uris)
+        began, self._listens = self._listens, True
+        session = await self._session()
+        if session.era is Era.STATELESS:
+            if self._uris != before or not began:
+                self._listen_anew()
+            return
+        try:
+            for uri in self._uris - before:
+                await session.request("resources/subscribe", {"uri": uri})
+            for uri in before - self._uris:
+                await session.request("resources/unsubscribe", {"uri": uri})
+        except _OURS as exc:
+            raise self._lost(exc) from exc
+
+    def _listen_anew(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Hold a subscription open; where it breaks, something may have been missed."""
+        pause, missed = _FIRST_PAUSE, False
+        while True:
+            try:
+                session = self._client.session
+                wanted = self._filter(session)
+                if not wanted or self._client.is_connected() is False:
+                    return  # whoever connects again listens again
+                if missed:
+                    for _, method in _LISTS.values():
+                        await self._downstream.hear(method, {})
+                    for uri in self._uris:
+                        await self._downstream.hear("notifications/resources/updated", {"uri": uri})
+                missed = True
+                await session.request("subscriptions/listen", {"notifications": wanted}, timeout=0)
+                pause = _FIRST_PAUSE
+            except McpError as exc:
+                if not isinstance(exc, _OURS):
+                    logger.debug("%s cannot be listened to: %s", self.name, exc)
+                    return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _filter(self, session: ClientSession) -> dict[str, Any]:
+        capabilities = session.server_capabilities
+        wanted: dict[str, Any] = {}
+        for feature, (name, _) in _LISTS.items():
+            offered = getattr(capabilities, feature, None)
+            if offered is not None and offered.list_changed:
+                wanted[name] = True
+        if self._uris:
+            wanted["resourceSubscriptions"] = sorted(self._uris)
+        return wanted
+
+    async def close(self) -> None:
+        """End the connection."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+        if not self._borrowed:
+            await self._client.close()
