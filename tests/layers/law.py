@@ -47,6 +47,9 @@ FLOORS: dict[str, int] = {
     "fastmcp.server": 6,
     "fastmcp.client": 6,
     "fastmcp.server.providers": 6,
+    # A proxy is a server and a client: what knows both belongs to neither side.
+    "fastmcp.proxy": 6,
+    "fastmcp.server.providers.proxy": 6,
     "fastmcp.dependencies": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,

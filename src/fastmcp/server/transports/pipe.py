@@ -88,7 +88,8 @@ class PipeExchange(Exchange):
             while not ending:
                 await reader.wait(_AGAIN if subscription.late else 0)
                 ending = self._listening.stopped
-                for message in subscription.messages(events_of(reader.take(), subscription.audience)):
+                events = events_of(reader.take(), subscription.audience)
+                for message in subscription.messages(events):
                     if not isinstance(message, bytes):
                         message = await message
                     if message:
