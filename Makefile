@@ -14,7 +14,7 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv serve test check format bench bench-memory clean system-deps
+.PHONY: venv serve test check format bench bench-clients bench-memory clean system-deps
 
 venv: $(STAMP)
 
@@ -63,6 +63,10 @@ system-deps:
 	if [ -z "$$missing" ]; then echo "system-deps: nothing to install"; \
 	elif [ "$$(id -u)" != 0 ]; then echo "system-deps: as root: apt-get install -y$$missing"; \
 	else apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
+
+# What a client costs: calls per second, and the time of its import.
+bench-clients: venv
+	$(BIN)/python -m benchmarks --clients $(BENCH)
 
 clean:
 	rm -rf $(VENV) .cache .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis \

@@ -7,7 +7,8 @@ The floor is a bare ASGI echo on the same server: it says what part of the cost 
 for, and, by how busy the generator is when it loads the floor, that the generator is not what was
 measured.
 
-`--memory` measures what sessions and streams cost instead, see `memory.py`.
+`--memory` measures what sessions and streams cost instead, see `memory.py`; `--clients` what a
+client costs, see `clients.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import uvloop
 from tests.support.process import Server
 from tests.support.redis import redis
 
-from benchmarks import memory
+from benchmarks import clients, memory
 from benchmarks.load import WORKLOADS, measure
 from benchmarks.report import FLOOR, OURS, Results, plot, table
 from benchmarks.servers import Target, floor, ours, peers, pin, start
@@ -51,6 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--python", help="interpreter that runs our own server")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
+    parser.add_argument("--clients", action="store_true", help="measure clients instead")
     parser.add_argument("--sessions", type=int, default=10_000, help="idle ones, with --memory")
     parser.add_argument("--streams", type=int, default=1_000, help="open ones, with --memory")
     options = parser.parse_args()
@@ -145,6 +147,11 @@ def main() -> None:
         rows = uvloop.run(footprints(options))
         print(memory.table(rows))
         print(f"\nwritten: {write(options, 'memory.json', rows)}")
+        return
+    if options.clients:
+        rows = clients.measure(options)
+        print(clients.table(rows))
+        print(f"\nwritten: {write(options, 'clients.json', rows, rounds=options.rounds)}")
         return
     with ExitStack() as stack:
         results = uvloop.run(calls(options, stack))

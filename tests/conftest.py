@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fastmcp.client.transports.http import forget_servers
+
 
 def pytest_configure() -> None:
     """A shell starts a job in the background with SIGINT ignored, and all processes under it
@@ -24,3 +26,9 @@ def _logging() -> Iterator[None]:
     yield
     package.setLevel(before[0])
     package.handlers[:], package.propagate = before[1], before[2]
+
+
+@pytest.fixture(autouse=True)
+def _servers() -> None:
+    """A port may have been another test's: what a server there spoke counts no more."""
+    forget_servers()

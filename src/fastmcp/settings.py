@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     # --- client ----------------------------------------------------------------------------
     client_init_timeout: float | None = Field(default=None, ge=0)
     client_disconnect_timeout: float = Field(default=5, ge=0)
+    client_retry_seconds: float = Field(default=10, ge=0)
+    """For how long a client asks a server again that is away for a moment; never longer than the
+    call's own time-out."""
 
     def __init__(self, **values: Any) -> None:
         # The file's name is looked up now, not when the class is made: tests and programs set it.

@@ -165,3 +165,8 @@ async def events(request: web.Request, *frames: str) -> web.StreamResponse:
 def data(message: Any) -> str:
     """One SSE frame."""
     return f"event: message\ndata: {json.dumps(message)}\n\n"
+
+
+def tasks_of_the_client() -> list[str]:
+    """What clients have running in this loop."""
+    return [repr(task) for task in asyncio.all_tasks() if "fastmcp/client" in repr(task)]

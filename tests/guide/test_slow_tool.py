@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from fastmcp import Client
 from tests.guide.listings import open_session
 from tests.support.process import serve, uvicorn
 from tests.support.sse import Decoder
@@ -18,6 +20,7 @@ SOURCE = """
 import asyncio
 
 from fastmcp import FastMCP
+from fastmcp.server.event_store import EventStore
 
 mcp = FastMCP("MyServer")
 
@@ -29,6 +32,7 @@ async def long() -> str:
 
 
 app = mcp.http_app()
+resumable = mcp.http_app(event_store=EventStore(), retry_interval=100)
 """
 CALL = {
     "jsonrpc": "2.0",
@@ -51,3 +55,28 @@ async def test_g16_keep_alives_keep_a_client_waiting(tmp_path: Path) -> None:
             events = list(Decoder().feed(await response.read()))
     assert sum(event.comment is not None for event in events) > 5
     assert events[-1].message["result"]["content"][0]["text"] == "done"
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_g16_so_they_do_with_ours(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "app.py").write_text(SOURCE)
+    env = {
+        **os.environ,
+        "FASTMCP_HTTP_KEEPALIVE_INTERVAL": "0.3",
+        "FASTMCP_HTTP_STREAM_AFTER": "0.2",
+    }
+    with serve(uvicorn("app:app"), cwd=tmp_path, env=env) as server:
+        async with Client(server.url, mode=mode, sse_read_timeout=1) as client:
+            assert (await client.call_tool("long")).data == "done"
+
+
+async def test_g16_without_them_it_comes_back_for_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SOURCE)
+    env = {
+        **os.environ,
+        "FASTMCP_HTTP_KEEPALIVE_INTERVAL": "60",
+        "FASTMCP_HTTP_STREAM_AFTER": "0.2",
+    }
+    with serve(uvicorn("app:resumable"), cwd=tmp_path, env=env) as server:
+        async with Client(server.url, mode="legacy", sse_read_timeout=1) as client:
+            assert (await client.call_tool("long")).data == "done"

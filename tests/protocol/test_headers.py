@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastmcp.protocol.headers import Accepts, accepts, decode_value, encode_value, is_json
+from fastmcp.protocol.headers import (
+    Accepts,
+    accepts,
+    decode_value,
+    encode_value,
+    is_json,
+    retry_after,
+)
 
 steady = settings(deadline=None, derandomize=True, max_examples=300)
 
@@ -107,3 +114,31 @@ def test_odd_values(raw: bytes, value: str | None):
 @given(st.binary())
 def test_any_value(raw: bytes):
     decode_value(raw)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("0", 0),
+        (" 120 ", 120),
+        ("9" * 5000, 999_999_999),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 20),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Thu, 99 Jan 1970 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    """Seconds or a date (RFC 9110, 10.2.3); anything else asks nothing."""
+    assert retry_after(header, now=100) == seconds
+
+
+@steady
+@given(st.text())
+def test_any_retry_after_is_read(header: str) -> None:
+    seconds = retry_after(header, now=0)
+    assert seconds is None or seconds >= 0

@@ -82,6 +82,11 @@ async def list_tools(
         page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
         session.output_schemas[tool.name] = tool.output_schema
+        hints = tool.annotations
+        if hints is not None and (hints.read_only_hint or hints.idempotent_hint):
+            session.repeatable_tools.add(tool.name)
+        else:
+            session.repeatable_tools.discard(tool.name)
     return page
 
 
@@ -148,7 +153,12 @@ async def call_tool_mcp(
         annotated = session.param_headers.get(name)
         headers = mirror(arguments, annotated) if annotated else None
         return await session.request(
-            "tools/call", params, timeout=timeout, progress=progress, headers=headers
+            "tools/call",
+            params,
+            timeout=timeout,
+            progress=progress,
+            headers=headers,
+            repeatable=name in session.repeatable_tools,
         )
 
     try:

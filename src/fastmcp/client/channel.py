@@ -57,6 +57,10 @@ class Receiver(Protocol):
         """The server tells something. An awaitable is awaited before the next message."""
         ...
 
+    async def on_lost(self) -> None:
+        """The server does not know the session any more: open another one. Never raises."""
+        ...
+
 
 class Channel(Protocol):
     """One open connection.

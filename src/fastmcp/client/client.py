@@ -100,6 +100,9 @@ class Client(Generic[TransportT]):
         input_required_max_rounds: how many times one call may ask for input.
         cache: accepted; results are not cached yet.
         extensions, result_claims: not supported yet.
+        sse_read_timeout: seconds of silence after which a response over HTTP counts as lost, 0
+            for no limit; None for the transport's own (300).
+        progress_extends_timeout: whether every progress report of a call sets its time-out anew.
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
     """
@@ -127,6 +130,9 @@ class Client(Generic[TransportT]):
         cache: Any = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        sse_read_timeout: Seconds = None,
+        progress_extends_timeout: bool = False,
     ) -> None:
         if extensions or result_claims:
             raise ValueError("Client extensions and result claims are not supported yet.")
@@ -137,6 +143,7 @@ class Client(Generic[TransportT]):
             self.transport.set_verify(verify)
         if auth is not None:
             self.transport.set_auth(auth)
+        self.transport.set_sse_read_timeout(sse_read_timeout)
         self.auto_initialize = auto_initialize
         self.input_required_max_rounds = input_required_max_rounds
         self.client_info = client_info or _this_client()
@@ -146,6 +153,8 @@ class Client(Generic[TransportT]):
             settings.client_init_timeout if init_timeout is None else init_timeout
         )
         self._disconnect_timeout = settings.client_disconnect_timeout
+        self._retry_seconds = settings.client_retry_seconds
+        self._progress_extends = progress_extends_timeout
         self._telemetry = Telemetry.of(settings.telemetry_mode)
         self._prior_discover = prior_discover
         self._cache = cache
@@ -199,6 +208,8 @@ class Client(Generic[TransportT]):
             timeout=self._timeout,
             init_timeout=self._init_timeout,
             max_rounds=self.input_required_max_rounds,
+            retry_seconds=self._retry_seconds,
+            progress_extends=self._progress_extends,
             telemetry=self._telemetry,
         )
 

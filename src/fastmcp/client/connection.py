@@ -168,9 +168,11 @@ class Connection:
             mode = LEGACY
         try:
             async with asyncio.timeout(seconds):
-                transport.remembered_era = await session.negotiate(
+                era = await session.negotiate(
                     mode, remembered=transport.remembered_era, prior=prior
                 )
+                if mode == AUTO:  # any other mode is a wish, and teaches nothing of the server
+                    transport.remembered_era = era
         except (TimeoutError, RequestTimeoutError) as exc:
             raise RuntimeError("Failed to initialize server session") from exc
 

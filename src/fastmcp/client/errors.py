@@ -1,7 +1,9 @@
 """What can go wrong between the client and its server, told apart by type.
 
 All are `McpError`, so that code which catches that keeps working; the types say whether the
-server refused, fell silent, or went away.
+server refused, fell silent, or went away. Where a request had no answer, `reached` says whether
+the server may have acted on it: what certainly did not reach it may be sent again, anything else
+only if doing it twice does no harm.
 """
 
 from __future__ import annotations
@@ -28,10 +30,25 @@ REQUEST_TIMEOUT: Final = -32001
 
 
 class ConnectionClosedError(McpError):
-    """The server went away before it answered: whether it did the work is unknown."""
+    """The server went away before it answered, or was not there.
 
-    def __init__(self, message: str, data: Any = None) -> None:
+    Args:
+        message: what happened.
+        data: more of it.
+        reached: whether the server may have acted on the request; False where it certainly did
+            not, because no connection came about.
+    """
+
+    retry_after: float | None = None
+
+    def __init__(self, message: str, data: Any = None, *, reached: bool = True) -> None:
         super().__init__(CONNECTION_CLOSED, f"Connection closed: {message}", data)
+        self.reached = reached
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be different in a moment."""
+        return True
 
 
 class RequestTimeoutError(McpError):
@@ -54,21 +71,53 @@ class RequestTimeoutError(McpError):
 class HttpStatusError(McpError):
     """An HTTP status instead of an MCP message.
 
-    Attributes:
+    Args:
         status: the HTTP status code.
+        message: what was asked, and what the server says.
+        code: of the JSON-RPC error in the body, where there is one.
+        data: of the same.
+        retry_after: the seconds after which the server wants to be asked again; None if it did
+            not say.
     """
 
-    def __init__(self, status: int, message: str, code: int = INTERNAL_ERROR) -> None:
-        super().__init__(code, message)
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: int = INTERNAL_ERROR,
+        data: Any = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(code, message, data)
         self.status = status
+        self.retry_after = retry_after
+        # 429 (RFC 6585, 4) and 503 (RFC 9110, 15.6.4) refuse a request unread. A gateway's 502
+        # may mean either, unless it asks for the request again.
+        self.reached = status not in (429, 503) and not (status == 502 and retry_after is not None)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be different in a moment."""
+        return self.status in (429, 502, 503, 504)
 
 
 class SessionLostError(HttpStatusError):
-    """The server does not know the session any more, so the call did not reach it.
+    """The server does not know the session any more.
 
-    The session engine opens a new session and sends the call again; users see this only where
-    that fails (2025-11-25, basic/transports, "Session Management", point 4).
+    A call that was refused so never reached it: the engine opens a new session and sends the call
+    again (2025-11-25, basic/transports, "Session Management", point 4). Where the call had been
+    accepted, and the session was lost while its answer was waited for, that is done only if the
+    call may safely be made twice; otherwise users see this error.
+
+    Args:
+        status, message: of the answer.
+        reached: whether the call had been accepted.
     """
+
+    def __init__(self, status: int, message: str, *, reached: bool = False) -> None:
+        super().__init__(status, message)
+        self.reached = reached
 
 
 class ResponseTooLargeError(McpError):

@@ -29,6 +29,7 @@ from fastmcp.client.errors import (
 )
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.opening import Opening
+from fastmcp.client.patience import Patience, Term
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import meta
@@ -58,8 +59,8 @@ __all__ = ["ClientSession"]
 logger = logging.getLogger("fastmcp.client")
 
 _RENEWALS: Final = 5
-"""How often a lost session is opened anew before the call fails: a server that restarts, and a
-proxy that does not see it yet, are back within a second or two."""
+"""How often a lost session is opened anew at an address that says 404: a proxy that does not see
+the restarted server yet does so within a second or two."""
 _RENEWAL_PAUSE: Final = 0.1
 """Seconds before the second attempt; doubled with each further one."""
 _QUIET_SECONDS: Final = 5.0
@@ -76,6 +77,8 @@ class ClientSession(Opening):
         timeout: seconds every request may take, None for no limit.
         init_timeout: seconds that opening a session may take, None for no limit.
         max_rounds: how many `input_required` results one call may give before it fails.
+        retry_seconds: for how long a server that is away for a moment is asked again.
+        progress_extends: whether progress sets the time-out of its request anew.
         telemetry: says whether a request is traced; None if none ever is.
     """
 
@@ -88,19 +91,29 @@ class ClientSession(Opening):
         timeout: float | None = None,
         init_timeout: float | None = None,
         max_rounds: int = 10,
+        retry_seconds: float = 0.0,
+        progress_extends: bool = False,
         telemetry: Telemetry | None = None,
     ) -> None:
         super().__init__(channel, handlers, client_info, timeout)
         self.init_timeout = init_timeout
         self.max_rounds = max_rounds
+        self.retry_seconds = retry_seconds
+        self.progress_extends = progress_extends
         self.telemetry = telemetry
         self.output_schemas: dict[str, dict[str, Any] | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
+        self.repeatable_tools: set[str] = set()
+        """Those the server marks as read-only or idempotent; known from the same listings."""
         self.param_headers: dict[str, tuple[ParamHeader, ...]] = {}
         """Which arguments of a tool travel as headers too; only tools that have such."""
         self._progress: dict[RequestId, ProgressHandler] = {}
+        self._terms: dict[RequestId, Term] = {}
+        """Of the requests whose time-out their progress sets anew."""
         self._answering: dict[RequestId, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._met = False
+        """Whether the server ever answered."""
         self._epoch = 0
         self._renewal: asyncio.Task[None] | None = None
         self._level_set: str | None = None
@@ -131,12 +144,13 @@ class ClientSession(Opening):
         timeout: float | None = None,
         progress: ProgressHandler | None = None,
         headers: dict[str, str] | None = None,
+        repeatable: bool | None = None,
     ) -> dict[str, Any]:
         """Send a request and return its result.
 
         Questions in the result (`input_required`) are answered by the handlers and the request is
-        sent again. A session the server lost is opened anew, once, and the request sent again:
-        it never reached the server.
+        sent again. So is one that a server which is away for a moment did not take, or whose
+        session the server lost; one that it may have acted on only if it may be made twice.
 
         Args:
             method: of the protocol.
@@ -144,6 +158,7 @@ class ClientSession(Opening):
             timeout: seconds, None for the session's own, 0 for no limit. Each round has its own.
             progress: hears how far the server is.
             headers: further HTTP headers of this request.
+            repeatable: whether it may be made twice; None for what its method says.
         Raises:
             McpError: the server's error, or one of `fastmcp.client.errors`.
         """
@@ -152,7 +167,8 @@ class ClientSession(Opening):
                 "The session is not initialized. Call `await client.initialize()` first."
             )
         params = params or {}
-        result = await self._send(method, params, timeout, progress, headers)
+        seconds = self.timeout if timeout is None else timeout or None
+        result = await self.exchange(method, params, seconds, progress, headers, repeatable)
         row = METHODS.get(method)
         if row is None or not row.may_ask:
             return result
@@ -166,24 +182,8 @@ class ClientSession(Opening):
                     f"limit is input_required_max_rounds={self.max_rounds}.",
                 )
             params = retry_params(params, asked, await self._give(asked))
-            result = await self._send(method, params, timeout, progress, headers)
+            result = await self.exchange(method, params, seconds, progress, headers, repeatable)
         return result
-
-    async def _send(
-        self,
-        method: str,
-        params: dict[str, Any],
-        timeout: float | None,
-        progress: ProgressHandler | None,
-        headers: dict[str, str] | None,
-    ) -> dict[str, Any]:
-        seconds = self.timeout if timeout is None else timeout or None
-        epoch = self._epoch
-        try:
-            return await self.exchange(method, params, seconds, progress, headers)
-        except SessionLostError:
-            await self._renewed(epoch)
-        return await self.exchange(method, params, seconds, progress, headers)
 
     async def exchange(
         self,
@@ -192,15 +192,57 @@ class ClientSession(Opening):
         seconds: float | None,
         progress: ProgressHandler | None = None,
         headers: dict[str, str] | None = None,
+        repeatable: bool | None = None,
+    ) -> dict[str, Any]:
+        """One request, sent until the server has taken it, and its result."""
+        term = None if seconds is None else Term(seconds)
+        epoch = self._epoch
+        patience: Patience | None = None
+        renewed = False
+        while True:
+            try:
+                result = await self._once(method, params, term, progress, headers)
+                self._met = True
+                return result
+            except SessionLostError as exc:
+                if renewed or (exc.reached and not _may_be_repeated(method, repeatable)):
+                    raise
+                renewed = True
+                await self._renewed(epoch, term, method)
+            except (ConnectionClosedError, HttpStatusError) as exc:
+                may = not exc.reached or _may_be_repeated(method, repeatable)
+                if not may or not self._worth_repeating(exc):
+                    raise
+                patience = patience or Patience(term, self.retry_seconds)
+                pause = patience.pause(exc.retry_after)
+                if pause is None:
+                    raise
+                logger.debug("%s is sent again in %.1f s: %s", method, pause, exc)
+                await asyncio.sleep(pause)
+
+    def _worth_repeating(self, exc: ConnectionClosedError | HttpStatusError) -> bool:
+        """Whether a request that failed so may find the server the next time."""
+        if self.closed is not None or not exc.passing:
+            return False
+        # Where nobody was ever there, a wrong address is likelier than a restart.
+        return self._met or isinstance(exc, HttpStatusError)
+
+    async def _once(
+        self,
+        method: str,
+        params: dict[str, Any],
+        term: Term | None,
+        progress: ProgressHandler | None,
+        headers: dict[str, str] | None,
     ) -> dict[str, Any]:
         """One request, one response; where it is traced, one span."""
         channel = self.channel
         channel.last_id = id = channel.last_id + 1
         tracing = None if self.telemetry is None else self.telemetry.tracing()
         if tracing is None:
-            return await self._exchange(id, method, params, seconds, progress, headers)
+            return await self._exchange(id, method, params, term, progress, headers)
         with tracing.outgoing(method, params, self._attributes(id)) as (span, params):
-            result = await self._exchange(id, method, params, seconds, progress, headers)
+            result = await self._exchange(id, method, params, term, progress, headers)
             span.answered(method, result)
             return result
 
@@ -209,7 +251,7 @@ class ClientSession(Opening):
         id: RequestId,
         method: str,
         params: dict[str, Any],
-        seconds: float | None,
+        term: Term | None,
         progress: ProgressHandler | None,
         headers: dict[str, str] | None,
     ) -> dict[str, Any]:
@@ -221,6 +263,8 @@ class ClientSession(Opening):
             if progress is not None:
                 params_meta[meta.PROGRESS_TOKEN] = id
                 self._progress[id] = progress
+                if term is not None and self.progress_extends:
+                    self._terms[id] = term
             params = {**params, "_meta": params_meta}
         row = METHODS.get(method)
         outgoing = Outgoing(
@@ -233,24 +277,25 @@ class ClientSession(Opening):
             headers,
         )
         try:
-            if seconds is None:
+            if term is None:
                 response = await channel.request(outgoing)
             else:
-                deadline = asyncio.timeout(seconds)
+                deadline = term.start()
                 try:
                     async with deadline:
                         response = await channel.request(outgoing)
                 except TimeoutError as exc:
                     if not deadline.expired():
                         raise
-                    self._cancel_request(outgoing, f"no answer within {seconds:g} seconds")
-                    raise RequestTimeoutError(method, seconds) from exc
+                    self._cancel_request(outgoing, f"no answer within {term.seconds:g} seconds")
+                    raise RequestTimeoutError(method, term.seconds) from exc
         except asyncio.CancelledError:
             self._cancel_request(outgoing, "the caller was cancelled")
             raise
         finally:
             if progress is not None:
                 self._progress.pop(id, None)
+                self._terms.pop(id, None)
         if response.error is not None:
             raise of_server(response.error)
         result: object = response.result
@@ -303,7 +348,10 @@ class ClientSession(Opening):
         progress: ProgressHandler | None = None
         if method == "notifications/progress":
             token = params.get(meta.PROGRESS_TOKEN)
-            progress = self._progress.get(token) if isinstance(token, (int, str)) else None
+            if isinstance(token, (int, str)):
+                progress = self._progress.get(token)
+                if (term := self._terms.get(token)) is not None:
+                    term.begin_anew()
             if progress is None and self.handlers.message is None:
                 return None
         elif method == "notifications/cancelled":
@@ -313,7 +361,15 @@ class ClientSession(Opening):
                 task.cancel()
         elif method == "notifications/tools/list_changed":
             self.output_schemas.clear()
+            self.repeatable_tools.clear()
         return self.handlers.hear(method, params, progress)
+
+    async def on_lost(self) -> None:
+        """Open a new session, though no call waits for one: the server may have much to tell."""
+        try:
+            await self._renewed(self._epoch, None, "initialize")
+        except McpError as exc:
+            logger.debug("No new session yet: %s", exc)
 
     async def _answer(self, request: Request) -> None:
         if self.era is Era.STATELESS:
@@ -371,7 +427,7 @@ class ClientSession(Opening):
 
     # --- a session that was lost ---------------------------------------------------------------
 
-    async def _renewed(self, epoch: int) -> None:
+    async def _renewed(self, epoch: int, term: Term | None, method: str) -> None:
         """Return when the session that was current at `epoch` has been replaced; once for all
         the calls that found it lost."""
         if self._epoch != epoch:
@@ -379,7 +435,17 @@ class ClientSession(Opening):
         if self._renewal is None:
             self._renewal = self._spawn(self._renew())
             self._renewal.add_done_callback(self._renewal_done)
-        await asyncio.shield(self._renewal)
+        if term is None:
+            await asyncio.shield(self._renewal)
+            return
+        deadline = term.start()
+        try:
+            async with deadline:
+                await asyncio.shield(self._renewal)
+        except TimeoutError as exc:
+            if not deadline.expired():
+                raise
+            raise RequestTimeoutError(method, term.seconds) from exc
 
     def _renewal_done(self, task: asyncio.Task[None]) -> None:
         self._renewal = None
@@ -393,12 +459,16 @@ class ClientSession(Opening):
             async with deadline:
                 await self._initialize_patiently()
                 if self._level_set is not None:
-                    await self.exchange("logging/setLevel", {"level": self._level_set}, None)
+                    # Not `exchange`, which would wait for this very renewal if it failed.
+                    level = {"level": self._level_set}
+                    await self._once("logging/setLevel", level, None, None, None)
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
             raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
         self._epoch += 1
+        self.output_schemas.clear()  # the server may be another version of itself
+        self.repeatable_tools.clear()
 
     async def _initialize_patiently(self) -> None:
         self.channel.handshaken = None
@@ -406,8 +476,8 @@ class ClientSession(Opening):
             try:
                 await self.initialize()
                 return
-            except (ConnectionClosedError, HttpStatusError):
-                if attempt + 1 == _RENEWALS:
+            except HttpStatusError as exc:
+                if exc.status != 404 or attempt + 1 == _RENEWALS:
                     raise
             await asyncio.sleep(_RENEWAL_PAUSE * 2**attempt)
 
@@ -441,3 +511,11 @@ class ClientSession(Opening):
                 await self.channel.send(body, self.protocol_version)
         except (McpError, TimeoutError) as exc:
             logger.debug("Could not be sent to the server: %s", exc)
+
+
+def _may_be_repeated(method: str, repeatable: bool | None) -> bool:
+    """Whether a request that the server may have acted on does no harm when it is made twice."""
+    if repeatable is not None:
+        return repeatable
+    row = METHODS.get(method)
+    return row is not None and row.repeatable

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import email.utils
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = [
     "encode_value",
     "is_json",
     "param_text",
+    "retry_after",
 ]
 
 # Lower case, as ASGI and HTTP/2 carry them (RFC 9110, section 5.1: names ignore case).
@@ -37,6 +39,9 @@ MCP_NAME: Final = "mcp-name"
 MCP_PROTOCOL_VERSION: Final = "mcp-protocol-version"
 MCP_SESSION_ID: Final = "mcp-session-id"
 PARAM_PREFIX: Final = "mcp-param-"
+
+_SECONDS_DIGITS: Final = 9
+"""More is over thirty years."""
 
 _PREFIX: Final = "=?base64?"
 _SUFFIX: Final = "?="
@@ -136,3 +141,19 @@ def param_text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return None
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """The seconds that a `Retry-After` header asks to wait; None where it asks nothing.
+
+    Args:
+        header: its value, a number of seconds or a date (RFC 9110, 10.2.3).
+        now: seconds since the epoch.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:_SECONDS_DIGITS])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None

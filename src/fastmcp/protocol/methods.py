@@ -27,6 +27,7 @@ class Row(NamedTuple):
         cacheable: whether its result carries `ttlMs` and `cacheScope` (server/utilities/caching).
         may_ask: whether it may be answered with `input_required` (basic/patterns/mrtr).
         hook: the middleware hook an author may write for it, or None.
+        repeatable: whether a client that does not know what became of it may send it again.
     """
 
     eras: frozenset[Era]
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     cacheable: bool = False
     may_ask: bool = False
     hook: str | None = None
+    repeatable: bool = True
 
 
 METHODS: Final[dict[str, Row]] = {
@@ -44,7 +46,9 @@ METHODS: Final[dict[str, Row]] = {
     "resources/unsubscribe": Row(_HANDSHAKE),
     "server/discover": Row(_STATELESS, cacheable=True, hook="on_discover"),
     "tools/list": Row(_BOTH, cacheable=True, hook="on_list_tools"),
-    "tools/call": Row(_BOTH, name_field="name", may_ask=True, hook="on_call_tool"),
+    "tools/call": Row(
+        _BOTH, name_field="name", may_ask=True, hook="on_call_tool", repeatable=False
+    ),
     "resources/list": Row(_BOTH, cacheable=True, hook="on_list_resources"),
     "resources/templates/list": Row(_BOTH, cacheable=True, hook="on_list_resource_templates"),
     "resources/read": Row(
@@ -56,7 +60,7 @@ METHODS: Final[dict[str, Row]] = {
     "subscriptions/listen": Row(_STATELESS),
     # The tasks extension (protocol/tasks).
     "tasks/get": Row(_STATELESS, name_field="taskId"),
-    "tasks/update": Row(_STATELESS, name_field="taskId"),
+    "tasks/update": Row(_STATELESS, name_field="taskId", repeatable=False),
     "tasks/cancel": Row(_STATELESS, name_field="taskId"),
     # The extension io.modelcontextprotocol/skills; a server without skills has none of them.
     "skills/list": Row(_STATELESS, cacheable=True),

@@ -54,6 +54,10 @@ PROBE_SECONDS: Final = 5.0
 handshake era ("does not respond within a reasonable timeout")."""
 
 
+_ANY_ERA: Final = frozenset({401, 403, 429, 502, 503, 504})
+"""Statuses that say nothing of the era: another one would not be let in, or find anybody."""
+
+
 class Stateless(NamedTuple):
     """The server answers requests of this stateless revision."""
 
@@ -118,8 +122,8 @@ def judge_error(error: McpError, *, status: int | None = None, retried: bool = F
         status: the HTTP status, None on a pipe.
         retried: whether this answers a second probe, after which there is no third.
     """
-    if status in (401, 403):
-        return Refuse(error)  # another era would not be let in either
+    if status in _ANY_ERA:
+        return Refuse(error)
     if not is_modern_error(error.code):
         return Handshake()
     if error.code != UNSUPPORTED_VERSION or retried:

@@ -26,13 +26,21 @@ class ClientTransport(ABC):
         legacy_only: the transport cannot carry the stateless era, so a client in mode "auto"
             does not ask for it.
         starts_server: the server is started by connecting, and may need a while.
-        remembered_era: what the server spoke last time (basic/versioning: the era is a property
-            of the server and SHOULD be cached for its lifetime).
     """
 
     legacy_only: ClassVar[bool] = False
     starts_server: ClassVar[bool] = False
-    remembered_era: Era | None = None
+    _era: Era | None = None
+
+    @property
+    def remembered_era(self) -> Era | None:
+        """What the server spoke last time (basic/versioning: the era is a property of the server
+        and SHOULD be cached for its lifetime)."""
+        return self._era
+
+    @remembered_era.setter
+    def remembered_era(self, era: Era | None) -> None:
+        self._era = era
 
     @abstractmethod
     def open_channel(self) -> AbstractAsyncContextManager[Channel]:
@@ -75,6 +83,18 @@ class ClientTransport(ABC):
             ValueError: the transport has no TLS.
         """
         raise ValueError("The 'verify' parameter is only supported for HTTP transports.")
+
+    def set_sse_read_timeout(self, seconds: Any) -> None:
+        """Take the client's `sse_read_timeout` argument; None changes nothing.
+
+        Raises:
+            ValueError: there is no silence to measure: on a pipe nothing says that the server
+                lives while it works.
+        """
+        if seconds is not None:
+            raise ValueError(
+                "The 'sse_read_timeout' parameter is only supported for HTTP transports."
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

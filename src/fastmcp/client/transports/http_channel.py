@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -24,10 +25,11 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.transports.http_listener import Listener
-from fastmcp.client.transports.http_sender import HttpSender
+from fastmcp.client.transports.http_sender import HttpSender, reason_of
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
+from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.jsonrpc import (
     Malformed,
     Message,
@@ -49,6 +51,9 @@ the connection be used again; a server that never ends its streams must not cost
 _RESUME_PAUSE: Final = 1.0
 """Seconds before a broken stream is asked for again, unless the server said `retry`."""
 _RESUME_FAILURES: Final = 3
+_LONGEST_WISH: Final = 60.0
+"""How long a server that cannot continue a stream yet may ask to wait, in seconds."""
+_UNKNOWN_OUTCOME: Final = "Whether it was carried out is not known."
 _ERROR_TEXT: Final = 64 * 1024
 _AGAIN_PAUSES: Final = (0.1, 0.4, 1.0)
 
@@ -86,6 +91,8 @@ class HttpChannel:
 
     async def request(self, outgoing: Outgoing) -> Response:
         """Send a request and wait for its response."""
+        if self.closed is not None:
+            raise ConnectionClosedError("the client left", reached=False)
         session_id = None if outgoing.method == "initialize" else self._session_id
         headers = await self._http.headers(outgoing.version, session_id)
         if outgoing.stateless:
@@ -140,20 +147,21 @@ class HttpChannel:
     ) -> Response:
         """An HTTP error: the JSON-RPC error in it, or what the status means."""
         status = response.status
+        body = b""
         with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
             body = await self._http.read(response, _ERROR_TEXT)
-            error = _error_in(body)
-            lost = session_id is not None and (status == 404 or _names_the_session(status, error))
-            if error is not None and not lost and status not in (401, 403):
-                return Response(outgoing.id, error=error)
-            text = error.message if error is not None else body.decode("utf-8", "replace").strip()
-            message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
-                f": {text[:500]}" if text else ""
-            )
-            if lost:
-                raise SessionLostError(status, message)
-            raise HttpStatusError(status, message)
-        raise HttpStatusError(status, f"HTTP {status} for {outgoing.method} from {self._http.url}")
+        error = _error_in(body)
+        text = error.message if error is not None else body.decode("utf-8", "replace").strip()
+        message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
+            f": {text[:500]}" if text else ""
+        )
+        if session_id is not None and (status == 404 or _names_the_session(status, error)):
+            raise SessionLostError(status, message)
+        code, data = (INTERNAL_ERROR, None) if error is None else (error.code, error.data)
+        failed = HttpStatusError(status, message, code, data, retry_after=_retry_after(response))
+        if error is None or failed.passing or status in (401, 403):
+            raise failed
+        return Response(outgoing.id, error=error)
 
     async def _stream(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
         """An SSE response: its messages up to the answer, or the stream that continues it."""
@@ -228,16 +236,15 @@ class HttpChannel:
         failures = 0
         why: Exception | None = None
         while failures < _RESUME_FAILURES:
-            await asyncio.sleep(_RESUME_PAUSE if retry is None else retry / 1000)
+            wish = None if not isinstance(why, HttpStatusError) else why.retry_after
+            pause = _RESUME_PAUSE if retry is None else retry / 1000
+            await asyncio.sleep(max(pause, min(wish or 0.0, _LONGEST_WISH)))
             decoder = sse.Decoder()
             try:
                 response = await self.get(outgoing.version, last_id)
                 try:
                     if response.status != 200:
-                        raise HttpStatusError(
-                            response.status,
-                            f"HTTP {response.status} when the stream was asked for again",
-                        )
+                        raise self._not_resumed(outgoing, response)
                     answer = await self._follow(response, decoder, outgoing.id)
                 finally:
                     response.release()
@@ -245,19 +252,40 @@ class HttpChannel:
                     return answer
             except (aiohttp.ClientError, OSError, ConnectionClosedError) as exc:
                 why = exc
+            except SessionLostError:
+                raise
             except HttpStatusError as exc:
-                raise self._broken(outgoing, exc) from exc
+                if not exc.passing:
+                    raise self._broken(outgoing, exc) from exc
+                why = exc
             moved = decoder.last_event_id is not None
             failures = 0 if moved else failures + 1
             last_id = decoder.last_event_id or last_id
             retry = retry if decoder.retry is None else decoder.retry
         raise self._broken(outgoing, why)
 
+    def _not_resumed(self, outgoing: Outgoing, response: aiohttp.ClientResponse) -> HttpStatusError:
+        """What a status means that is no stream. Of a session that is gone nothing more is heard,
+        and what it did meanwhile is unknown."""
+        status = response.status
+        if status == 404 and self._session_id is not None:
+            return SessionLostError(
+                status,
+                f"The server lost the session while it was at work on {outgoing.method}. "
+                f"{_UNKNOWN_OUTCOME}",
+                reached=True,
+            )
+        return HttpStatusError(
+            status,
+            f"HTTP {status} when the stream was asked for again",
+            retry_after=_retry_after(response),
+        )
+
     def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
         text = f"the server's response to {outgoing.method} ended before the answer"
         if why is not None and not isinstance(why, aiohttp.ClientPayloadError):
-            text += f" ({why or type(why).__name__})"
-        return ConnectionClosedError(text)
+            text += f" ({reason_of(why)})"
+        return ConnectionClosedError(f"{text}. {_UNKNOWN_OUTCOME}")
 
     # --- messages without an answer ------------------------------------------------------------
 
@@ -303,7 +331,11 @@ class HttpChannel:
         async def follow(response: aiohttp.ClientResponse, decoder: sse.Decoder) -> None:
             await self._follow(response, decoder, None)
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow)
+        async def lost() -> None:
+            if self._session_id is not None and self._receiver is not None:
+                await self._receiver.on_lost()
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost)
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""
@@ -348,3 +380,7 @@ def _error_in(body: bytes) -> McpError | None:
     except Malformed:
         return None
     return message.error if isinstance(message, Response) else None
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    return names.retry_after(response.headers.get("Retry-After"), time.time())

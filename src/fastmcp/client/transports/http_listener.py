@@ -2,8 +2,9 @@
 
 It is asked for once the session is open, and again whenever it ends, for as long as the session
 lives: patiently, because a server that closes streams would otherwise be stormed, and never
-giving up, because one that is restarted comes back. A server without such a stream says 405 and
-is not asked again (2025-11-25, basic/transports, "Listening for Messages from the Server").
+giving up, because one that is restarted comes back. Where the restart lost the session, a new one
+is opened for the stream as it is for a call. A server without such a stream says 405 and is not
+asked again (2025-11-25, basic/transports, "Listening for Messages from the Server").
 """
 
 from __future__ import annotations
@@ -40,16 +41,20 @@ class Listener:
     Args:
         get: asks for the stream, from after an event id if one is given.
         follow: hands on its messages until it ends.
+        lost: opens a new session, which has a listener of its own.
     """
 
     def __init__(
         self,
         get: Callable[[str | None], Awaitable[aiohttp.ClientResponse]],
         follow: Callable[[aiohttp.ClientResponse, sse.Decoder], Awaitable[None]],
+        lost: Callable[[], Awaitable[None]],
     ) -> None:
         self.refused = False
+        self._was_open = False
         self._get = get
         self._follow = follow
+        self._lost = lost
         self._last_id: str | None = None
         self._retry: int | None = None
         self._task = asyncio.create_task(self._listen())
@@ -76,10 +81,12 @@ class Listener:
             response = await self._get(self._last_id)
             try:
                 if response.status == 200 and response.content_type == "text/event-stream":
+                    self._was_open = True
                     await self._follow(response, decoder)
+                elif response.status == 404 and self._was_open:
+                    await self._lost()  # else 404 is how this server says 405
                 elif response.status < 500 and response.status not in (408, 409, 429):
-                    # 405: no such stream. Other refusals mean the same to a listener; a session
-                    # that was lost is found lost by the next call.
+                    # 405: no such stream. Other refusals mean the same to a listener.
                     self.refused = response.status == 405
                     return False
             finally:

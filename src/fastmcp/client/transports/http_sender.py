@@ -18,8 +18,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
+from fastmcp.protocol import headers as names
 
-__all__ = ["HeaderSource", "HttpSender"]
+__all__ = ["HeaderSource", "HttpSender", "reason_of"]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -29,6 +30,18 @@ _REDIRECTS: Final = 5
 _LARGE_BODY: Final = 512 * 1024
 _IDLE_SECONDS: Final = 0.05
 """After this long without a response a pooled connection is looked at before it is used."""
+
+
+_FOR_ANYONE: Final = frozenset(
+    {
+        names.ACCEPT,
+        names.CONTENT_TYPE,
+        names.LAST_EVENT_ID,
+        names.MCP_METHOD,
+        names.MCP_NAME,
+        names.MCP_PROTOCOL_VERSION,
+    }
+)
 
 
 class HttpSender:
@@ -109,10 +122,11 @@ class HttpSender:
                     response.status, f"{url} redirects to {location!r}, which is no URL"
                 ) from exc
             if not _same_server(url, target):
-                # What is meant for one server is not another's to see (RFC 9110, 15.4).
-                headers = headers.copy()
-                for name in ("Authorization", "Cookie", "Mcp-Session-Id"):
-                    headers.popall(name, None)
+                # What is meant for one server is not another's to see (RFC 9110, 15.4). Any
+                # header that a user gave may be a secret: those of the protocol alone go on.
+                headers = CIMultiDict(
+                    (name, value) for name, value in headers.items() if _is_for_anyone(name.lower())
+                )
             elif target.path.rstrip("/") == url.path.rstrip("/"):
                 self.url = target  # only a slash: the address meant is the one redirected to
             url = target
@@ -137,10 +151,12 @@ class HttpSender:
                     proxy=self._proxy,
                 )
             except (aiohttp.ClientError, OSError) as exc:
-                if again and _was_not_sent(exc):
+                unsent = _was_not_sent(exc)
+                if again and unsent and not isinstance(exc, aiohttp.ClientConnectorError):
                     continue
-                reason = str(exc) or type(exc).__name__
-                raise ConnectionClosedError(f"no response from {url} ({reason})") from exc
+                raise ConnectionClosedError(
+                    f"no response from {url} ({reason_of(exc)})", reached=not unsent
+                ) from exc
             self._last = time.monotonic()
             return response
         raise AssertionError
@@ -167,10 +183,28 @@ class HttpSender:
         await self._http.close()
 
 
+def reason_of(exc: Exception) -> str:
+    """What ended a connection, in words."""
+    if isinstance(exc, aiohttp.SocketTimeoutError):
+        return "nothing came from it for longer than sse_read_timeout"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"what came is no HTTP: {exc.message.strip().partition(chr(10))[0]}"
+    return str(exc) or type(exc).__name__
+
+
 def _was_not_sent(exc: Exception) -> bool:
-    """Whether the connection was closed before the whole request was written, so that no server
-    can have acted on it."""
-    return isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+    """Whether there was no connection, or it was closed before the whole request was written, so
+    that no server can have acted on it."""
+    return isinstance(
+        exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+    ) or isinstance(exc.__cause__, aiohttp.ClientConnectionResetError)
+
+
+def _is_for_anyone(name: str) -> bool:
+    """Whether a header says how to read the message, and nothing of who sends it."""
+    return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
 
 
 def _same_server(url: URL, target: URL) -> bool:

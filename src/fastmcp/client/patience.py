@@ -1,0 +1,78 @@
+"""How long a request may take, and when one that failed is sent again.
+
+Two questions that belong together, because what is sent again has no more time than what was sent
+first. *Whether* a request may be sent again is no question of time: what never reached the server
+may, and so may what does no harm when it is done twice (`session.py` decides). *When* is decided
+here: after pauses that double, not before the server wants to be asked (`Retry-After`, RFC 9110,
+10.2.3), and only as long as it can still be answered in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Final
+
+__all__ = ["Patience", "Term"]
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 1.0
+_LONGEST_WISH: Final = 60.0
+"""How long a server may ask a request without a time-out to wait, in seconds."""
+
+
+class Term:
+    """The time-out of one request, which may be sent several times and set anew by progress.
+
+    Args:
+        seconds: that it may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.until = asyncio.get_running_loop().time() + seconds
+        self._running: asyncio.Timeout | None = None
+
+    def start(self) -> asyncio.Timeout:
+        """A context manager that ends its block when the time is over."""
+        self._running = asyncio.timeout_at(self.until)
+        return self._running
+
+    def begin_anew(self) -> None:
+        """The server is at work: its time begins anew."""
+        self.until = asyncio.get_running_loop().time() + self.seconds
+        running = self._running
+        if running is not None and running.when() is not None and not running.expired():
+            running.reschedule(self.until)
+
+
+class Patience:
+    """The pauses of one request that is sent again.
+
+    Args:
+        term: of the request, None where it has no time-out.
+        seconds: for which a server that is away is asked again.
+    """
+
+    def __init__(self, term: Term | None, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._term = term
+        self._until = self._loop.time() + seconds
+        self._pause = _FIRST_PAUSE
+
+    def pause(self, wish: float | None) -> float | None:
+        """The seconds to wait now; None where waiting has no use.
+
+        Args:
+            wish: what the server asks for, None if it asks for nothing.
+        """
+        now = self._loop.time()
+        end = None if self._term is None else self._term.until
+        if wish is not None and wish > _FIRST_PAUSE:
+            # Who names a time will be there then: it counts for more than our own patience.
+            latest = now + _LONGEST_WISH if end is None else end
+            return None if now + wish >= latest else wish * random.uniform(1.0, 1.1)  # noqa: S311
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+        pause *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads clients out, hides nothing)
+        latest = self._until if end is None else min(self._until, end)
+        return None if now + pause >= latest else pause
