@@ -24,12 +24,13 @@ from fastmcp.aliases import install
 
 if TYPE_CHECKING:
     from fastmcp.client.client import Client as Client
+    from fastmcp.client.group import ClientGroup as ClientGroup
     from fastmcp.exceptions import FastMCPDeprecationWarning as FastMCPDeprecationWarning
     from fastmcp.server.context import Context as Context
     from fastmcp.server.server import FastMCP as FastMCP
     from fastmcp.settings import settings as settings
 
-__all__ = ["Client", "Context", "FastMCP", "FastMCPDeprecationWarning", "settings"]
+__all__ = ["Client", "ClientGroup", "Context", "FastMCP", "FastMCPDeprecationWarning", "settings"]
 
 install()
 
@@ -54,6 +55,7 @@ sys.modules[__name__].__class__ = _Package
 
 _WHERE = {
     "Client": "fastmcp.client.client",
+    "ClientGroup": "fastmcp.client.group",
     "Context": "fastmcp.server.context",
     "FastMCP": "fastmcp.server.server",
     "FastMCPDeprecationWarning": "fastmcp.exceptions",

@@ -15,11 +15,13 @@ from fastmcp import FastMCP
 
 NAMES: dict[str, str] = {
     "fastmcp": (
-        "Client Context FastMCP FastMCPDeprecationWarning __version__ client server settings"
+        "Client ClientGroup Context FastMCP FastMCPDeprecationWarning __version__ client server"
+        " settings"
     ),
     "fastmcp.client": "Client BearerAuth StreamableHttpTransport StdioTransport FastMCPTransport",
     "fastmcp.client.auth": "BearerAuth",
     "fastmcp.client.client": "Client CallToolResult",
+    "fastmcp.client.group": "ClientGroup ToolRoute",
     "fastmcp.client.elicitation": "ElicitResult ElicitationHandler ElicitRequestParams",
     "fastmcp.client.logging": "LogMessage LogHandler",
     "fastmcp.client.messages": "MessageHandler MessageHandlerT",
@@ -27,8 +29,15 @@ NAMES: dict[str, str] = {
     "fastmcp.client.roots": "RootsHandler RootsList",
     "fastmcp.client.sampling": "SamplingHandler SamplingMessage SamplingParams RequestContext",
     "fastmcp.client.transports": (
-        "ClientTransport FastMCPStdioTransport FastMCPTransport PythonStdioTransport"
-        " StdioTransport StreamableHTTPTransport StreamableHttpTransport infer_transport"
+        "ClientTransport FastMCPStdioTransport FastMCPTransport MCPConfigTransport"
+        " NodeStdioTransport NpxStdioTransport PythonStdioTransport StdioTransport"
+        " StreamableHTTPTransport StreamableHttpTransport UvStdioTransport UvxStdioTransport"
+        " infer_transport"
+    ),
+    "fastmcp.client.transports.config": "MCPConfigTransport",
+    "fastmcp.client.transports.stdio": (
+        "FastMCPStdioTransport NodeStdioTransport NpxStdioTransport PythonStdioTransport"
+        " StdioTransport UvStdioTransport UvxStdioTransport"
     ),
     "fastmcp.dependencies": (
         "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest"
@@ -39,6 +48,11 @@ NAMES: dict[str, str] = {
         " InsufficientScopeError InvalidSignature MCPError McpError NotFoundError PromptError"
         " ResourceError ResourceSecurityError ToolError URLElicitationRequiredError ValidationError"
         " to_mcp_error"
+    ),
+    "fastmcp.mcp_config": (
+        "CanonicalMCPConfig CanonicalMCPServerTypes MCPConfig MCPServerTypes RemoteMCPServer"
+        " StdioMCPServer TransformingRemoteMCPServer TransformingStdioMCPServer"
+        " infer_transport_type_from_url update_config_file"
     ),
     "fastmcp.prompts": (
         "FunctionPrompt Message Prompt PromptArgument PromptMessage PromptResult prompt"
@@ -179,6 +193,27 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client.list_tools_mcp": "cursor",
     "fastmcp:Client.read_resource": "uri version meta",
     "fastmcp.client.transports:FastMCPTransport": "mcp raise_exceptions",
+    "fastmcp:ClientGroup": "clients",
+    "fastmcp:ClientGroup.call_tool": (
+        "name arguments version timeout progress_handler raise_on_error meta"
+    ),
+    "fastmcp:ClientGroup.from_config": "config default_mode",
+    "fastmcp:ClientGroup.list_tools": "cache_mode",
+    "fastmcp.client.transports:MCPConfigTransport": "config name_as_prefix",
+    "fastmcp.client.transports:NodeStdioTransport": (
+        "script_path args env cwd node_cmd keep_alive log_file"
+    ),
+    "fastmcp.client.transports:NpxStdioTransport": (
+        "package args project_directory env_vars use_package_lock keep_alive"
+    ),
+    "fastmcp.client.transports:UvStdioTransport": (
+        "command args module project_directory python_version with_packages with_requirements"
+        " env_vars keep_alive"
+    ),
+    "fastmcp.client.transports:UvxStdioTransport": (
+        "tool_name tool_args project_directory python_version with_packages from_package env_vars"
+        " keep_alive"
+    ),
     "fastmcp.client.transports:PythonStdioTransport": (
         "script_path args env cwd python_cmd keep_alive log_file"
     ),

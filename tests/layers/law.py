@@ -35,13 +35,15 @@ FLOORS: dict[str, int] = {
     "fastmcp.server.auth": 4,
     "fastmcp.client.transports": 4,
     "fastmcp.client.auth": 4,
+    "fastmcp.client.connection": 4,
+    "fastmcp.mcp_config": 4,
     # 5: facades
     "fastmcp.server.server": 5,
     "fastmcp.server.http": 5,
     "fastmcp.server.dependencies": 5,
     "fastmcp.client.client": 5,
-    "fastmcp.client.connection": 5,
     "fastmcp.client.forwarding": 5,
+    "fastmcp.client.group": 5,
     # 6: faces and the command line
     "fastmcp": 6,
     "fastmcp.server": 6,

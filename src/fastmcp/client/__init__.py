@@ -12,10 +12,15 @@ if TYPE_CHECKING:
         ClientTransport,
         FastMCPStdioTransport,
         FastMCPTransport,
+        MCPConfigTransport,
+        NodeStdioTransport,
+        NpxStdioTransport,
         PythonStdioTransport,
         StdioTransport,
         StreamableHTTPTransport,
         StreamableHttpTransport,
+        UvStdioTransport,
+        UvxStdioTransport,
     )
 
 __all__ = [
@@ -24,10 +29,15 @@ __all__ = [
     "ClientTransport",
     "FastMCPStdioTransport",
     "FastMCPTransport",
+    "MCPConfigTransport",
+    "NodeStdioTransport",
+    "NpxStdioTransport",
     "PythonStdioTransport",
     "StdioTransport",
     "StreamableHTTPTransport",
     "StreamableHttpTransport",
+    "UvStdioTransport",
+    "UvxStdioTransport",
 ]
 
 _HOMES: Final = {

@@ -169,6 +169,7 @@ class Client(Generic[TransportT]):
         )
         self._withheld: frozenset[str] = frozenset()
         self._forwards_headers = True
+        self._prefer: Era | None = None
         self._connection = self._disconnected()
 
     def _disconnected(self) -> Connection:
@@ -216,7 +217,7 @@ class Client(Generic[TransportT]):
     async def _negotiate(self, session: ClientSession) -> None:
         if self.auto_initialize:
             await self._connection.negotiate(
-                session, self.mode, self._init_timeout, self._prior_discover
+                session, self.mode, self._init_timeout, self._prior_discover, self._prefer
             )
 
     async def close(self) -> None:
@@ -244,8 +245,7 @@ class Client(Generic[TransportT]):
         other = self.new()
         headers = downstream.headers if self._forwards_headers else _no_headers
         other.transport = self.transport.forwarding(headers)
-        if handshake_first:
-            other.transport.remembered_era = Era.HANDSHAKE
+        other._prefer = Era.HANDSHAKE if handshake_first else None
         other._handlers = ForwardingHandlers(
             **vars(self._handlers), downstream=downstream, withheld=self._withheld
         )

@@ -28,7 +28,7 @@ class ClientTransport(ABC):
         starts_server: the server is started by connecting, and may need a while.
     """
 
-    legacy_only: ClassVar[bool] = False
+    legacy_only: bool = False
     starts_server: ClassVar[bool] = False
     _era: Era | None = None
 

@@ -6,16 +6,18 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from pydantic import AnyUrl
 
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.http import StreamableHttpTransport
 from fastmcp.client.transports.memory import FastMCPTransport
-from fastmcp.client.transports.stdio import PythonStdioTransport
+from fastmcp.client.transports.stdio import NodeStdioTransport, PythonStdioTransport
 from fastmcp.exceptions import FastMCPDeprecationWarning
+from fastmcp.mcp_config import MCPConfig
 from fastmcp.protocol.link import InProcessServer
 
 __all__ = ["infer_transport"]
@@ -28,9 +30,10 @@ def infer_transport(transport: Any) -> ClientTransport:
 
     Args:
         transport: a `ClientTransport` (itself), a server object (in process), an http(s) URL
-            (Streamable HTTP), the path of a `.py` script (a subprocess).
+            (Streamable HTTP), the path of a `.py` or `.js` script (a subprocess), an `MCPConfig`
+            or the data of one.
     Raises:
-        ValueError: none of these, or a kind that is not supported yet.
+        ValueError: none of these, or a configuration that is not right.
     """
     if isinstance(transport, ClientTransport):
         return transport
@@ -51,11 +54,8 @@ def infer_transport(transport: Any) -> ClientTransport:
                 stacklevel=4,
             )
             return _script_transport(path)
-    if isinstance(transport, Mapping) or type(transport).__name__ == "MCPConfig":
-        raise ValueError(
-            "MCP configurations are not supported yet: give the client one server, by URL, path "
-            "or transport."
-        )
+    if isinstance(transport, (Mapping, MCPConfig)):
+        return MCPConfigTransport(cast("MCPConfig | Mapping[str, Any]", transport))
     raise ValueError(f"Could not infer a valid transport from: {transport}")
 
 
@@ -72,7 +72,5 @@ def _script_transport(path: Path) -> ClientTransport:
     if path.suffix == ".py":
         return PythonStdioTransport(path)
     if path.suffix == ".js":
-        raise ValueError(
-            "Node scripts are not inferred yet: pass StdioTransport('node', [path]) instead."
-        )
-    raise ValueError(f"Unsupported script type: {path}; .py is supported.")
+        return NodeStdioTransport(path)
+    raise ValueError(f"Unsupported script type: {path}; .py and .js are supported.")

@@ -63,6 +63,7 @@ class PipeChannel:
         self._write = write
         self._read = read
         self._reading = True
+        self._noise = False
         self._asked_in_handlers = 0
         self._receiver: Receiver | None = None
         self._pending: dict[RequestId, asyncio.Future[tuple[Response, int]]] = {}
@@ -112,18 +113,22 @@ class PipeChannel:
             raise ConnectionClosedError(self._why)
         await self._write(body)
 
-    def feed(self, data: bytes) -> None:
-        """Take one message of the server (or a batch, which 2025-03-26 has)."""
+    def feed(self, data: bytes) -> bool:
+        """Take one message of the server (or a batch, which 2025-03-26 has).
+
+        Returns:
+            whether there was a message in it.
+        """
         try:
             messages: list[Message | Malformed] = (
                 decode_many(data) if data[:1] == b"[" else [decode(data)]
             )
         except Malformed as exc:  # a word of the server's to people, such as "[INFO] ready"
             messages = [exc]
-        for message in messages:
-            self._take(message, data)
+        taken = [self._take(message, data) for message in messages]
+        return any(taken)
 
-    def _take(self, message: Message | Malformed, data: bytes) -> None:
+    def _take(self, message: Message | Malformed, data: bytes) -> bool:
         if isinstance(message, Response):
             self._resolve(message)
         elif isinstance(message, Notification):
@@ -135,7 +140,20 @@ class PipeChannel:
             if self._receiver is not None:
                 self._receiver.on_request(message)
         else:
-            logger.warning("The server sent what is no MCP message: %.200r", data)
+            self._report(data)
+            return False
+        return True
+
+    def _report(self, noise: bytes) -> None:
+        """Say once that the server writes what does not belong here; it may do so all day."""
+        level = logging.DEBUG if self._noise else logging.WARNING
+        logger.log(level, "The server sent what is no MCP message: %.200r", noise)
+        if not self._noise:
+            self._noise = True
+            logger.warning(
+                "What else it sends that is none is not reported (stdout is for "
+                "messages; a server logs to stderr)."
+            )
 
     def _resolve(self, response: Response) -> None:
         id = response.id

@@ -1,335 +1,64 @@
-"""Servers in a subprocess, spoken to through its standard streams.
+"""Servers in a subprocess: recipes for the commands people run them with.
 
-One JSON-RPC message per line in each direction; stderr is the server's own. The child is ended
-as the specification asks: its stdin is closed, and only one that stays is terminated, then
-killed (2025-11-25, basic/lifecycle, "Shutdown"; 2026-07-28, basic/transports/stdio).
+Each makes a command line, of a script or of a package runner, and leaves the rest to
+`StdioTransport` (`stdio_base.py`). A runner that installs what it
+runs (uv, uvx, npx) also gets the variables that say from where and through which proxy.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shlex
 import shutil
-import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, Self, TextIO, cast
+from typing import Final
 
-from fastmcp.client.errors import ConnectionClosedError, ResponseTooLargeError
-from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.pipe import PipeChannel
+from fastmcp.client.transports.stdio_base import StdioTransport
+from fastmcp.client.transports.stdio_stderr import LogFile
 
-__all__ = ["FastMCPStdioTransport", "PythonStdioTransport", "StdioTransport"]
+__all__ = [
+    "FastMCPStdioTransport",
+    "NodeStdioTransport",
+    "NpxStdioTransport",
+    "PythonStdioTransport",
+    "StdioTransport",
+    "UvStdioTransport",
+    "UvxStdioTransport",
+]
 
-_CLOSE_SECONDS: Final = 2.0
-"""How long a child may take to end after its stdin was closed."""
-_TERMINATE_SECONDS: Final = 1.0
-"""And after SIGTERM."""
+_UTF8: Final = {"PYTHONUTF8": "1"}
+"""Messages are UTF-8, also where the locale, which a child does not inherit, says otherwise."""
 
-_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way only
-
-_OTHER_HALF_SECONDS: Final = 0.2
-
-_INHERITED: Final = (
-    ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT",
-     "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE")
-    if sys.platform == "win32"
-    else ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER")
+_FETCHING: Final = (
+    "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_DIR", "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME", "XDG_DATA_HOME",
 )  # fmt: skip
-"""The variables a child inherits. Not the whole environment: it holds the client's secrets."""
 
 
-def child_environment(env: dict[str, str] | None) -> dict[str, str]:
-    """The environment of a child: what is safe to inherit, and what the user gave."""
-    inherited = {
-        name: value
-        for name in _INHERITED
-        # A value that begins so is an exported shell function, which is code.
-        if (value := os.environ.get(name)) is not None and not value.startswith("()")
-    }
-    return {**inherited, **(env or {})}
-
-
-class _Wire(asyncio.SubprocessProtocol):
-    """The child's pipes: lines out of its stdout, messages into its stdin."""
-
-    def __init__(self, max_message_bytes: int) -> None:
-        self.channel = PipeChannel(self._write, self._read)
-        self.exited = asyncio.Event()
-        self._limit = max_message_bytes
-        self._buffer = bytearray()
-        self._scanned = 0
-        self._stdout_ended = False
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._transport: asyncio.SubprocessTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    async def _write(self, message: bytes) -> None:
-        stdin = self._stdin()
-        if stdin is None or stdin.is_closing():
-            raise ConnectionClosedError("the server's stdin is closed")
-        stdin.write(message + b"\n")
-        await self._writable.wait()
-
-    def _read(self, reading: bool) -> None:
-        assert self._transport is not None
-        stdout = cast("asyncio.ReadTransport | None", self._transport.get_pipe_transport(1))
-        if stdout is None or stdout.is_closing():
-            return
-        if reading:
-            stdout.resume_reading()
-        else:
-            stdout.pause_reading()
-
-    def _stdin(self) -> asyncio.WriteTransport | None:
-        assert self._transport is not None
-        return cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        start, end = 0, buffer.find(b"\n", self._scanned)
-        while end >= 0:
-            line = bytes(buffer[start:end]).strip()
-            if line:
-                self.channel.feed(line)
-            start = end + 1
-            end = buffer.find(b"\n", start)
-        del buffer[:start]
-        self._scanned = len(buffer)
-        if len(buffer) > self._limit:
-            self.channel.end(str(ResponseTooLargeError(self._limit)))
-            self.close()
-
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        if fd == 1:
-            self._stdout_ended = True
-            self._going()
-        self._writable.set()
-
-    def process_exited(self) -> None:
-        self.exited.set()
-        self._writable.set()
-        self._going()
-
-    def _going(self) -> None:
-        """The end has two halves: stdout may still hold an answer when the process is gone, and
-        the exit code comes after stdout's end. A grandchild may keep stdout open for good."""
-        if self._stdout_ended and self.exited.is_set():
-            self._gone()
-        else:
-            asyncio.get_running_loop().call_later(_OTHER_HALF_SECONDS, self._gone)
-
-    def _gone(self) -> None:
-        assert self._transport is not None
-        code = self._transport.get_returncode()
-        how = "closed its stdout" if code is None else f"ended with exit code {code}"
-        self.channel.end(f"the server process {how}")
-
-    def close_stdin(self) -> None:
-        """Tell the child that nothing more will come."""
-        stdin = self._stdin()
-        if stdin is not None:
-            stdin.close()
-
-    def close(self) -> None:
-        """End the pipes, and the process if it still runs."""
-        assert self._transport is not None
-        self._transport.close()
-
-    async def stop(self) -> None:
-        """End the child politely, then firmly."""
-        transport = self._transport
-        assert transport is not None
-        self.close_stdin()
-        if not await self._ends_within(_CLOSE_SECONDS):
-            self._signal(signal.SIGTERM)
-            if not await self._ends_within(_TERMINATE_SECONDS):
-                self._signal(_KILL)
-                await self._ends_within(_TERMINATE_SECONDS)
-        transport.close()
-        await self.channel.finish()
-
-    def _signal(self, number: int) -> None:
-        """Signal the child and what it started: a wrapper (`sh -c`, `npx`) passes nothing on."""
-        assert self._transport is not None
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._transport.get_pid(), number)
-            else:  # pragma: no cover  (Windows)
-                self._transport.send_signal(number)
-
-    async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.exited.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
-class _Child:
-    """A running child and the task that will end it.
-
-    The task makes a kept child end with its event loop: `asyncio.run` cancels what still runs.
-    """
-
-    def __init__(self, wire: _Wire) -> None:
-        self.wire = wire
-        self.in_use = False
-        self.loop = asyncio.get_running_loop()
-        self._leave = asyncio.Event()
-        self._keeper = asyncio.create_task(self._keep())
-
-    @property
-    def alive(self) -> bool:
-        return self.wire.channel.closed is None and self.loop is asyncio.get_running_loop()
-
-    async def _keep(self) -> None:
-        with suppress(asyncio.CancelledError):
-            await self._leave.wait()
-        await self.wire.stop()
-
-    async def stop(self) -> None:
-        if self.loop is asyncio.get_running_loop():  # one that ended has ended the child
-            self._leave.set()
-            await asyncio.wait([self._keeper])
-
-
-class StdioTransport(ClientTransport):
-    """Runs a command and speaks to it through stdin and stdout.
-
-    Args:
-        command: the program.
-        args: its arguments.
-        env: variables beside the few that are inherited (HOME, PATH, USER and the like).
-        cwd: where it runs.
-        keep_alive: whether the child outlives `async with client`, to be used again by the next
-            one; `await client.close()` ends it, and so does the end of the event loop.
-            None means True.
-        log_file: where its stderr goes, a path (appended to) or an open file; None for the
-            client's own stderr.
-    """
-
-    starts_server = True
-    max_message_bytes = 256 * 1024 * 1024
-    """The longest line accepted from the server."""
-
-    def __init__(
-        self,
-        command: str,
-        args: list[str],
-        env: dict[str, str] | None = None,
-        cwd: str | None = None,
-        keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
-    ) -> None:
-        self.command = command
-        self.args = args
-        self.env = env
-        self.cwd = cwd
-        self.keep_alive = True if keep_alive is None else keep_alive
-        self.log_file = log_file
-        self._child: _Child | None = None
-
-    @asynccontextmanager
-    async def open_channel(self) -> AsyncGenerator[PipeChannel]:
-        """Start the child, or take the kept one."""
-        child = self._child
-        if child is None or not child.alive or child.in_use:
-            child = await self._start()
-            if self.keep_alive and (self._child is None or not self._child.alive):
-                self._child = child
-        child.in_use = True
-        try:
-            yield child.wire.channel
-        finally:
-            child.in_use = False
-            if child is not self._child or not child.alive:
-                await child.stop()
-                if self._child is child:
-                    self._child = None
-
-    def describe(self) -> str:
-        """The command."""
-        return shlex.join([self.command, *self.args])
-
-    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
-        """The same command, with a child of its own that nobody takes over."""
-        other = super().forwarding(headers)
-        other.keep_alive, other._child = False, None
-        return other
-
-    async def connect(self) -> None:
-        """Start the child before a client needs it."""
-        if self._child is None or not self._child.alive:
-            self._child = await self._start()
-
-    async def disconnect(self) -> None:
-        """End the kept child."""
-        child, self._child = self._child, None
-        if child is not None:
-            await child.stop()
-
-    async def close(self) -> None:
-        """End the kept child."""
-        await self.disconnect()
-
-    async def _start(self) -> _Child:
-        loop = asyncio.get_running_loop()
-        env = child_environment(self.env)
-        stderr, opened = self._stderr()
-        try:
-            _, wire = await loop.subprocess_exec(
-                lambda: _Wire(self.max_message_bytes),
-                # The child's PATH decides, not the client's, so that `env` can change it.
-                shutil.which(self.command, path=env.get("PATH")) or self.command,
-                *self.args,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                env=env,
-                cwd=self.cwd,
-                # A group of its own: Ctrl-C is the client's, which ends the child in its own way.
-                start_new_session=True,
-            )
-        finally:
-            if opened is not None:
-                opened.close()
-        return _Child(wire)
-
-    def _stderr(self) -> tuple[Any, IO[Any] | None]:
-        """Where the child's stderr goes, and what has to be closed once it has it."""
-        if self.log_file is None:
-            return None, None
-        if isinstance(self.log_file, (str, Path)):
-            opened = open(self.log_file, "ab")  # noqa: SIM115  (closed by the caller)
-            return opened, opened
-        return self.log_file, None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}(command={self.command!r}, args={self.args!r})>"
-
-
-def _script(script_path: str | Path, suffix: str, kind: str) -> str:
+def _script(script_path: str | Path, suffixes: tuple[str, ...], kind: str) -> str:
     path = Path(script_path).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"Script not found: {script_path}")
-    if path.suffix != suffix:
+    if path.suffix not in suffixes:
         raise ValueError(f"Not a {kind} script: {script_path}")
     return str(path)
+
+
+def _folder(project_directory: str | Path | None) -> str | None:
+    if project_directory is None:
+        return None
+    if not Path(project_directory).is_dir():
+        raise NotADirectoryError(f"Project directory not found: {project_directory}")
+    return str(project_directory)
+
+
+def _runner_environment(prefix: str, given: dict[str, str] | None) -> dict[str, str]:
+    """What a package runner needs to know to fetch packages, and what the user gave."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _FETCHING or name.upper().startswith(prefix)
+    } | (given or {})
 
 
 class PythonStdioTransport(StdioTransport):
@@ -340,6 +69,9 @@ class PythonStdioTransport(StdioTransport):
         args: its arguments.
         env, cwd, keep_alive, log_file: as in StdioTransport.
         python_cmd: the interpreter.
+    Raises:
+        FileNotFoundError: there is no such script.
+        ValueError: its name does not end in .py.
     """
 
     def __init__(
@@ -350,9 +82,10 @@ class PythonStdioTransport(StdioTransport):
         cwd: str | None = None,
         python_cmd: str = sys.executable,
         keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
+        log_file: LogFile | None = None,
     ) -> None:
-        path = _script(script_path, ".py", "Python")
+        path = _script(script_path, (".py",), "Python")
+        env = {**_UTF8, **(env or {})}
         super().__init__(python_cmd, [path, *(args or [])], env, cwd, keep_alive, log_file)
         self.script_path = Path(path)
 
@@ -364,6 +97,9 @@ class FastMCPStdioTransport(StdioTransport):
         script_path: the script.
         args: arguments after it.
         env, cwd, keep_alive, log_file: as in StdioTransport.
+    Raises:
+        FileNotFoundError: there is no such script.
+        ValueError: its name does not end in .py.
     """
 
     def __init__(
@@ -373,8 +109,167 @@ class FastMCPStdioTransport(StdioTransport):
         env: dict[str, str] | None = None,
         cwd: str | None = None,
         keep_alive: bool | None = None,
-        log_file: Path | TextIO | None = None,
+        log_file: LogFile | None = None,
     ) -> None:
-        path = _script(script_path, ".py", "Python")
-        super().__init__("fastmcp", ["run", path, *(args or [])], env, cwd, keep_alive, log_file)
+        path = _script(script_path, (".py",), "Python")
+        # Without the command on the PATH (a virtual environment that is not activated) it is
+        # still there as a module.
+        found = shutil.which("fastmcp") is not None
+        command, first = ("fastmcp", []) if found else (sys.executable, ["-m", "fastmcp"])
+        line = [*first, "run", path, *(args or [])]
+        super().__init__(command, line, {**_UTF8, **(env or {})}, cwd, keep_alive, log_file)
         self.script_path = Path(path)
+
+
+class NodeStdioTransport(StdioTransport):
+    """Runs a JavaScript file with Node.js.
+
+    Args:
+        script_path: the script, `.js`, `.mjs` or `.cjs`.
+        args: its arguments.
+        env, cwd, keep_alive, log_file: as in StdioTransport.
+        node_cmd: the interpreter.
+    Raises:
+        FileNotFoundError: there is no such script.
+        ValueError: its name has another ending.
+    """
+
+    def __init__(
+        self,
+        script_path: str | Path,
+        args: list[str] | None = None,
+        env: dict[str, str] | None = None,
+        cwd: str | None = None,
+        node_cmd: str = "node",
+        keep_alive: bool | None = None,
+        log_file: LogFile | None = None,
+    ) -> None:
+        path = _script(script_path, (".js", ".mjs", ".cjs"), "JavaScript")
+        super().__init__(node_cmd, [path, *(args or [])], env, cwd, keep_alive, log_file)
+        self.script_path = Path(path)
+
+
+class UvStdioTransport(StdioTransport):
+    """Runs a command in an environment that `uv run` makes.
+
+    Args:
+        command: a script or a command of the environment, or a module with `module=True`.
+        args: its arguments.
+        module: whether `command` is a module (`--module`).
+        project_directory: of the project whose environment it is (`--directory`).
+        python_version: such as "3.12" (`--python`).
+        with_packages: packages to add (`--with`).
+        with_requirements: a requirements file to add (`--with-requirements`).
+        env_vars: variables beside the inherited ones.
+        keep_alive, log_file: as in StdioTransport.
+    Raises:
+        NotADirectoryError: there is no such project directory.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        args: list[str] | None = None,
+        module: bool = False,
+        project_directory: Path | None = None,
+        python_version: str | None = None,
+        with_packages: list[str] | None = None,
+        with_requirements: Path | None = None,
+        env_vars: dict[str, str] | None = None,
+        keep_alive: bool | None = None,
+        log_file: LogFile | None = None,
+    ) -> None:
+        folder = _folder(project_directory)
+        line = ["run"]
+        if python_version:
+            line += ["--python", python_version]
+        if folder is not None:
+            line += ["--directory", folder]
+        for package in with_packages or []:
+            line += ["--with", package]
+        if with_requirements is not None:
+            line += ["--with-requirements", str(with_requirements)]
+        if module:
+            line.append("--module")
+        env = {**_UTF8, **_runner_environment("UV_", env_vars)}
+        super().__init__("uv", [*line, command, *(args or [])], env, None, keep_alive, log_file)
+
+
+class UvxStdioTransport(StdioTransport):
+    """Runs a tool of a Python package with `uvx`, which installs it first where it must.
+
+    Args:
+        tool_name: the command to run.
+        tool_args: its arguments.
+        project_directory: where it runs.
+        python_version: such as "3.12" (`--python`).
+        with_packages: packages to add (`--with`).
+        from_package: the package it is in, where that has another name (`--from`).
+        env_vars: variables beside the inherited ones.
+        keep_alive, log_file: as in StdioTransport.
+    Raises:
+        NotADirectoryError: there is no such project directory.
+    """
+
+    def __init__(
+        self,
+        tool_name: str,
+        tool_args: list[str] | None = None,
+        project_directory: str | None = None,
+        python_version: str | None = None,
+        with_packages: list[str] | None = None,
+        from_package: str | None = None,
+        env_vars: dict[str, str] | None = None,
+        keep_alive: bool | None = None,
+        log_file: LogFile | None = None,
+    ) -> None:
+        folder = _folder(project_directory)
+        line: list[str] = []
+        if python_version:
+            line += ["--python", python_version]
+        if from_package:
+            line += ["--from", from_package]
+        for package in with_packages or []:
+            line += ["--with", package]
+        env = {**_UTF8, **_runner_environment("UV_", env_vars)}
+        super().__init__(
+            "uvx", [*line, tool_name, *(tool_args or [])], env, folder, keep_alive, log_file
+        )
+        self.tool_name = tool_name
+
+
+class NpxStdioTransport(StdioTransport):
+    """Runs a command of an npm package with `npx`, which installs it first where it must.
+
+    Args:
+        package: its name, with `@version` if one is wanted.
+        args: arguments of its command.
+        project_directory: where it runs.
+        env_vars: variables beside the inherited ones.
+        use_package_lock: prefer what is already downloaded (`--prefer-offline`).
+        keep_alive, log_file: as in StdioTransport.
+    Raises:
+        ValueError: there is no `npx`.
+        NotADirectoryError: there is no such project directory.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        args: list[str] | None = None,
+        project_directory: str | None = None,
+        env_vars: dict[str, str] | None = None,
+        use_package_lock: bool = True,
+        keep_alive: bool | None = None,
+        log_file: LogFile | None = None,
+    ) -> None:
+        if shutil.which("npx", path=(env_vars or {}).get("PATH")) is None:
+            raise ValueError(
+                "Command 'npx' not found on the PATH. Install Node.js (https://nodejs.org), which "
+                "brings it."
+            )
+        folder = _folder(project_directory)
+        line = [*(["--prefer-offline"] if use_package_lock else []), package, *(args or [])]
+        env = _runner_environment("NPM_CONFIG_", env_vars)
+        super().__init__("npx", line, env, folder, keep_alive, log_file)
+        self.package = package

@@ -1,0 +1,735 @@
+"""Several servers as one: a channel that answers for all of them.
+
+The client in front sees one server. Opening it opens a session with each; its requests are routed
+by name (`client/routing.py`) and answered by the one they belong to, lists are those of all. It
+speaks the stateless era in front where all servers do, else that of the handshake; behind, each
+server is spoken to in its own. So a question of a server is answered behind, by the handlers of
+the client in front, and a change that has to be listened to there is told unasked here.
+
+A server that is away takes nothing with it but what it offers (`upstream.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple, Self
+
+from pydantic import AnyUrl, ValidationError
+
+from fastmcp.client.channel import Handshaken, Outgoing, Receiver
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, SessionLostError
+from fastmcp.client.progress import ProgressHandler
+from fastmcp.client.reshaping import Reshaping
+from fastmcp.client.routing import Catalog, Names, Place, map_links
+from fastmcp.client.session import ClientSession
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.upstream import Upstream, all_of
+from fastmcp.exceptions import McpError
+from fastmcp.protocol import meta
+from fastmcp.protocol.errors import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    RESOURCE_NOT_FOUND_2025,
+    invalid_params,
+    method_not_found,
+)
+from fastmcp.protocol.jsonrpc import Notification, RequestId, Response, as_object, load
+from fastmcp.protocol.negotiation import AUTO, LEGACY
+from fastmcp.protocol.param_headers import mirror, param_headers
+from fastmcp.protocol.subscriptions import KINDS, LISTEN
+from fastmcp.protocol.versions import LATEST_HANDSHAKE, STATELESS_VERSIONS, Era
+
+__all__ = ["CompositeTransport", "Member"]
+
+logger = logging.getLogger("fastmcp.client")
+
+_START_SECONDS: Final = 30.0
+"""How long the client's start waits for servers that take their time; those that take longer are
+announced when they come."""
+_LIST_SECONDS: Final = 30.0
+"""How long one server may keep the list of all waiting."""
+_REOPEN_SECONDS: Final = 5.0
+"""The same of one that is to be connected to first."""
+_MOST_PAGES: Final = 250
+
+
+class _List(NamedTuple):
+    """One kind of component: the member of the result, what names it, and the capability."""
+
+    member: str
+    key: str
+    capability: str
+
+
+_LISTS: Final = {
+    "tools/list": _List("tools", "name", "tools"),
+    "prompts/list": _List("prompts", "name", "prompts"),
+    "resources/list": _List("resources", "uri", "resources"),
+    "resources/templates/list": _List("resourceTemplates", "uriTemplate", "resources"),
+}
+_LIST_CHANGED: Final = {
+    "notifications/tools/list_changed": ("tools/list",),
+    "notifications/prompts/list_changed": ("prompts/list",),
+    "notifications/resources/list_changed": ("resources/list", "resources/templates/list"),
+}
+_KIND_OF: Final = {kind.method: kind for kind in KINDS}
+_OWN_META: Final = (
+    meta.PROGRESS_TOKEN,
+    meta.PROTOCOL_VERSION,
+    meta.CLIENT_INFO,
+    meta.CLIENT_CAPABILITIES,
+)
+"""What `_meta` says of the connection in front; each one behind has its own."""
+
+
+class _Listed(NamedTuple):
+    """What one server lists, and what its answer says of itself."""
+
+    items: list[tuple[Place, dict[str, Any]]]
+    hints: dict[str, Any]
+
+
+class Member(NamedTuple):
+    """One server of a composite.
+
+    Attributes:
+        transport: to it.
+        reshaping: what the client sees of its tools.
+    """
+
+    transport: ClientTransport
+    reshaping: Reshaping = Reshaping()
+
+
+class CompositeTransport(ClientTransport):
+    """Connects to several servers as if they were one.
+
+    Args:
+        members: by name.
+        prefixed: whether names begin with that of their server.
+    """
+
+    def __init__(self, members: Mapping[str, Member], prefixed: bool = True) -> None:
+        self.members = dict(members)
+        self.prefixed = prefixed
+
+    @property
+    def remembered_era(self) -> Era | None:
+        """Always None: each server's transport remembers its own."""
+        return None
+
+    @remembered_era.setter
+    def remembered_era(self, era: Era | None) -> None:
+        pass
+
+    @asynccontextmanager
+    async def open_channel(self) -> AsyncGenerator[CompositeChannel]:
+        """Give a channel; the first request on it connects to the servers."""
+        channel = CompositeChannel(self.members, self.prefixed)
+        try:
+            yield channel
+        finally:
+            await channel.close()
+
+    def describe(self) -> str:
+        """The servers."""
+        return ", ".join(member.transport.describe() for member in self.members.values())
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same servers, by transports that share nothing with anybody else's."""
+        other = super().forwarding(headers)
+        other.members = {
+            name: member._replace(transport=member.transport.forwarding(headers))
+            for name, member in self.members.items()
+        }
+        return other
+
+    async def close(self) -> None:
+        """End what the servers' transports keep alive."""
+        await all_of([member.transport.close() for member in self.members.values()])
+
+    def __repr__(self) -> str:
+        return f"<CompositeTransport({', '.join(map(repr, self.members))})>"
+
+
+class CompositeChannel:
+    """One open connection to all of them.
+
+    Args:
+        members: by name.
+        prefixed: whether names begin with that of their server.
+    """
+
+    is_pipe = True
+    address: tuple[str, int] | None = None
+
+    def __init__(self, members: Mapping[str, Member], prefixed: bool) -> None:
+        self.closed: Exception | None = None
+        self.last_id = 0
+        self.handshaken: Handshaken | None = None
+        self._names = Names(members, prefixed)
+        self._upstreams = {
+            name: Upstream(name, member.transport, member.reshaping, self._said, self._back)
+            for name, member in members.items()
+        }
+        self._catalogs = {method: Catalog() for method in _LISTS}
+        self._outer: ClientSession | None = None
+        self._begun = False
+        self._running: dict[RequestId, asyncio.Task[dict[str, Any]]] = {}
+        self._listens: dict[RequestId, dict[str, Any]] = {}
+        self._warned: set[str] = set()
+
+    # --- as a channel --------------------------------------------------------------------------
+
+    def attach(self, receiver: Receiver | None) -> None:
+        """Say who hears the servers from now on, and answers them."""
+        self._outer = receiver if isinstance(receiver, ClientSession) else None
+
+    async def opened(self, version: str) -> None:
+        """In the handshake era changes are told unasked."""
+        for upstream in self._upstreams.values():
+            upstream.listen_to_lists()
+
+    def session_id(self) -> str | None:
+        """Each server has its own."""
+        return None
+
+    async def request(self, outgoing: Outgoing) -> Response:
+        """Answer a request, or have it answered."""
+        if self.closed is not None:
+            raise self.closed
+        task = asyncio.create_task(self._answer(outgoing))
+        self._running[outgoing.id] = task
+        try:
+            return Response(outgoing.id, await task)
+        except McpError as exc:
+            return Response(outgoing.id, error=exc)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            why = self.closed or McpError(INVALID_REQUEST, "The request was cancelled")
+            raise why from None
+        finally:
+            self._running.pop(outgoing.id, None)
+
+    async def send(self, body: bytes, version: str | None) -> None:
+        """Take a notification of the client."""
+        message = as_object(load(body)) or {}
+        method, params = message.get("method"), as_object(message.get("params")) or {}
+        if method == "notifications/cancelled":
+            # One whose caller is gone is cancelled already; this is for who says it by hand.
+            task = self._running.get(params.get("requestId", ""))
+            if task is not None:
+                task.cancel()
+        elif method == "notifications/roots/list_changed":
+            told = [session.notify(method) for _, session in self._connected(Era.HANDSHAKE)]
+            await all_of(told)
+
+    async def close(self) -> None:
+        """End the sessions, all at once."""
+        self.closed = ConnectionClosedError("the client left")
+        for task in self._running.values():
+            task.cancel()
+        await all_of([upstream.close() for upstream in self._upstreams.values()])
+
+    def _connected(self, era: Era | None = None) -> list[tuple[Upstream, ClientSession]]:
+        return [
+            (upstream, session)
+            for upstream in self._upstreams.values()
+            if (session := upstream.connected) is not None and era in (None, session.era)
+        ]
+
+    # --- what the servers say ------------------------------------------------------------------
+
+    async def _said(self, server: str, method: str, params: dict[str, Any]) -> None:
+        params = dict(params)
+        said_meta = dict(as_object(params.pop("_meta", None)) or {})
+        said_meta.pop(meta.SUBSCRIPTION_ID, None)
+        if said_meta:
+            params["_meta"] = said_meta
+        for listed in _LIST_CHANGED.get(method, ()):
+            self._catalogs[listed].forget(server)
+        if method == "notifications/resources/updated":
+            params["uri"] = self._names.public_uri(Place(server, str(params.get("uri", ""))))
+        elif method == "notifications/message":
+            params.setdefault("logger", server)
+        outer = self._outer
+        if outer is None:
+            return
+        kind = _KIND_OF.get(method)
+        if outer.era is not Era.STATELESS or kind is None:
+            await self._tell(outer, method, params)
+            return
+        for id, wanted in list(self._listens.items()):  # told only to who listens
+            asked = wanted.get(kind.field)
+            if asked is True or (isinstance(asked, list) and params.get(kind.key or "") in asked):
+                stamped = {**params, "_meta": {**said_meta, meta.SUBSCRIPTION_ID: id}}
+                await self._tell(outer, method, stamped)
+
+    async def _tell(self, outer: ClientSession, method: str, params: dict[str, Any]) -> None:
+        if method == "notifications/cancelled":  # of its session's own ids, where it was heard
+            await outer.handlers.hear(method, params, None)
+            return
+        heard = outer.on_notification(Notification(method, params))
+        if heard is not None:
+            await heard
+
+    async def _back(self, upstream: Upstream) -> None:
+        """A server is there that was not: what is listed is another now."""
+        logger.info("The server %r is there", upstream.name)
+        for method in _LIST_CHANGED:
+            await self._said(upstream.name, method, {})
+
+    # --- the beginning -------------------------------------------------------------------------
+
+    async def _begin(self, mode: str) -> None:
+        """Connect to all servers. It is enough that one is there."""
+        outer = self._outer
+        assert outer is not None
+        if self._begun:
+            return
+        opening = [upstream.begin(outer, mode) for upstream in self._upstreams.values()]
+        seconds = min(_START_SECONDS, (outer.init_timeout or _START_SECONDS) * 0.8)
+        _, late = await asyncio.wait(opening, timeout=seconds)
+        if not self._connected():
+            reasons = [
+                f"{name}: {upstream.why or f'no answer within {seconds:g} seconds'}"
+                for name, upstream in self._upstreams.items()
+            ]
+            raise ConnectionClosedError(
+                reasons[0] if len(reasons) == 1 else f"no server is there. {'; '.join(reasons)}",
+                reached=False,
+            )
+        for upstream, task in zip(self._upstreams.values(), opening, strict=True):
+            upstream.began()
+            if task in late:
+                logger.warning(
+                    "The server %r did not answer within %g seconds; the client begins without it",
+                    upstream.name,
+                    seconds,
+                )
+        self._begun = True
+
+    def _description(self) -> dict[str, Any]:
+        """What all of them are together."""
+        infos = [session.server_info for _, session in self._connected()]
+        capabilities: dict[str, Any] = {}
+        for upstream in self._upstreams.values():
+            able = upstream.capabilities()
+            if able is None:  # away, or not asked: nobody knows what it will offer
+                able = {name: {"listChanged": True} for name in ("tools", "resources", "prompts")}
+            _unite(capabilities, able)
+        texts = [
+            (upstream.name, session.instructions)
+            for upstream, session in self._connected()
+            if session.instructions
+        ]
+        alone = len(self._upstreams) == 1
+        described: dict[str, Any] = {
+            "capabilities": capabilities,
+            "serverInfo": infos[0].model_dump(mode="json", by_alias=True, exclude_none=True)
+            if alone and infos and infos[0] is not None
+            else {"name": "MCPRouter", "version": importlib.metadata.version("fastmcp-streamline")},
+        }
+        if texts:
+            described["instructions"] = (
+                texts[0][1] if alone else "\n\n".join(f"# {name}\n{text}" for name, text in texts)
+            )
+        return described
+
+    async def _initialize(self, params: dict[str, Any]) -> dict[str, Any]:
+        await self._begin(LEGACY)
+        return {
+            "protocolVersion": params.get("protocolVersion", LATEST_HANDSHAKE),
+            **self._description(),
+        }
+
+    async def _discover(self) -> dict[str, Any]:
+        await self._begin(AUTO)
+        spoken = {session.protocol_version for _, session in self._connected()}
+        if not all(version in STATELESS_VERSIONS for version in spoken):
+            raise method_not_found("server/discover")
+        described = self._description()
+        info = described.pop("serverInfo")
+        return {
+            **described,
+            "resultType": "complete",
+            "supportedVersions": [v for v in STATELESS_VERSIONS if v in spoken],
+            "_meta": {meta.SERVER_INFO: info},
+            "ttlMs": 0,
+            "cacheScope": "private",
+        }
+
+    # --- requests ------------------------------------------------------------------------------
+
+    async def _answer(self, outgoing: Outgoing) -> dict[str, Any]:
+        params: dict[str, Any] = load(outgoing.body).get("params") or {}
+        method = outgoing.method
+        if method == "initialize":
+            return await self._initialize(params)
+        if method == "server/discover":
+            return await self._discover()
+        await self._begin(outgoing.version or AUTO)
+        if method == "ping" and not outgoing.stateless:
+            return {}
+        if method in _LISTS:
+            return await self._list_all(method, outgoing.stateless)
+        if method == LISTEN:
+            return await self._listen(outgoing.id, params)
+        if method == "logging/setLevel":
+            setting = [u.set_level(params["level"]) for u in self._upstreams.values()]
+            await all_of(setting)
+            return {}
+        if method in ("resources/subscribe", "resources/unsubscribe"):
+            place = await self._find("resources/list", str(params.get("uri")))
+            await self._upstreams[place.server].subscribe(place.name, method.endswith("/subscribe"))
+            return {}
+        given: dict[str, Any] = as_object(params.pop("_meta", None)) or {}
+        progress = self._progress(given.get(meta.PROGRESS_TOKEN))
+        kept = {name: value for name, value in given.items() if name not in _OWN_META}
+        if kept:
+            params["_meta"] = kept
+        if method == "tools/call":
+            return await self._call(params, progress)
+        if method == "resources/read":
+            return await self._read(params, progress)
+        if method == "prompts/get":
+            place = await self._find("prompts/list", str(params.get("name")))
+            return await self._forward(place, method, {**params, "name": place.name}, progress)
+        if method == "completion/complete":
+            return await self._complete(params)
+        raise method_not_found(method)
+
+    def _progress(self, token: object) -> ProgressHandler | None:
+        outer = self._outer
+        if outer is None or token is None:
+            return None
+
+        async def heard(progress: float, total: float | None, message: str | None) -> None:
+            said = {"progressToken": token, "progress": progress}
+            said |= {} if total is None else {"total": total}
+            said |= {} if message is None else {"message": message}
+            await self._tell(outer, "notifications/progress", said)
+
+        return heard
+
+    async def _forward(
+        self,
+        place: Place,
+        method: str,
+        params: dict[str, Any],
+        progress: ProgressHandler | None = None,
+        headers: dict[str, str] | None = None,
+        repeatable: bool | None = None,
+    ) -> dict[str, Any]:
+        """Have a request answered by a server. The time-out is that of the request in front."""
+        upstream = self._upstreams[place.server]
+        session = await upstream.session()
+        try:
+            result = await session.request(
+                method,
+                params,
+                timeout=0,
+                progress=progress,
+                headers=headers,
+                repeatable=repeatable,
+            )
+        except (ConnectionClosedError, HttpStatusError) as exc:
+            if isinstance(exc, SessionLostError) or exc.passing:
+                raise upstream.down(exc.message) from exc
+            raise
+        for message in as_object_list(result.get("messages")):
+            map_links(message.get("content"), self._names, place.server)
+        return result
+
+    async def _call(
+        self, params: dict[str, Any], progress: ProgressHandler | None
+    ) -> dict[str, Any]:
+        try:
+            place = await self._find("tools/list", str(params.get("name")))
+            upstream = self._upstreams[place.server]
+            own, arguments = upstream.reshaping.call(place.name, params.get("arguments") or {})
+        except McpError as exc:
+            if exc.code != INVALID_PARAMS:
+                raise
+            return _failed(exc)
+        sent = {**params, "name": own, "arguments": arguments}
+        session = await upstream.session()
+        try:
+            result = await self._call_there(upstream, session, place, sent, progress)
+        except McpError as exc:
+            if exc.code == INVALID_PARAMS and session.era is Era.STATELESS:
+                return _failed(exc)
+            if exc.code != HEADER_MISMATCH:
+                raise
+            await self._list_of(upstream, "tools/list")  # it has other annotations by now
+            result = await self._call_there(upstream, session, place, sent, progress)
+        map_links(result.get("content"), self._names, place.server)
+        return result
+
+    async def _call_there(
+        self,
+        upstream: Upstream,
+        session: ClientSession,
+        place: Place,
+        params: dict[str, Any],
+        progress: ProgressHandler | None,
+    ) -> dict[str, Any]:
+        own = params["name"]
+        annotated = upstream.param_headers.get(own) if session.mirrors_headers else None
+        headers = mirror(params["arguments"], annotated) if annotated else None
+        repeatable = own in session.repeatable_tools
+        return await self._forward(place, "tools/call", params, progress, headers, repeatable)
+
+    async def _read(
+        self, params: dict[str, Any], progress: ProgressHandler | None
+    ) -> dict[str, Any]:
+        uri = str(params.get("uri"))
+        place = await self._find("resources/list", uri)
+        places = [place, *(other for other in self._names.uri_places(uri) if other != place)]
+        for place in places:
+            try:
+                sent = {**params, "uri": place.name}
+                result = await self._forward(place, "resources/read", sent, progress)
+            except McpError as exc:
+                # Without prefixes any server may have a template for it.
+                if place is places[-1] or exc.code not in (INVALID_PARAMS, RESOURCE_NOT_FOUND_2025):
+                    raise
+            else:
+                map_links(result.get("contents"), self._names, place.server)
+                return result
+        raise AssertionError("there is at least one place")
+
+    async def _complete(self, params: dict[str, Any]) -> dict[str, Any]:
+        ref: dict[str, Any] = as_object(params.get("ref")) or {}
+        of_prompt = ref.get("type") == "ref/prompt"
+        key = "name" if of_prompt else "uri"
+        listed = "prompts/list" if of_prompt else "resources/templates/list"
+        place = await self._find(listed, str(ref.get(key, "")))
+        sent = {**params, "ref": {**ref, key: place.name}}
+        return await self._forward(place, "completion/complete", sent)
+
+    async def _listen(self, id: RequestId, params: dict[str, Any]) -> dict[str, Any]:
+        """A subscription of the stateless era, which lasts until it is cancelled."""
+        wanted: dict[str, Any] = as_object(params.get("notifications")) or {}
+        honored = {kind.field: wanted[kind.field] for kind in KINDS if wanted.get(kind.field)}
+        honored.pop("taskIds", None)  # a task is its server's, and no server is known by it here
+        self._listens[id] = honored
+        try:
+            if honored.keys() - {"resourceSubscriptions"}:
+                for upstream in self._upstreams.values():
+                    upstream.listen_to_lists()
+            for uri in honored.get("resourceSubscriptions", ()):
+                place = await self._find("resources/list", uri)
+                await self._upstreams[place.server].subscribe(place.name, True)
+            if self._outer is not None:
+                said = {"notifications": honored, "_meta": {meta.SUBSCRIPTION_ID: id}}
+                method = "notifications/subscriptions/acknowledged"
+                await self._tell(self._outer, method, said)
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError("nobody sets it")
+        finally:
+            self._listens.pop(id, None)
+
+    # --- lists ---------------------------------------------------------------------------------
+
+    async def _list_all(self, method: str, stateless: bool) -> dict[str, Any]:
+        """The list of all, in the order of the servers, in one page."""
+        kind = _LISTS[method]
+        upstreams = list(self._upstreams.values())
+        found = await self._list_these(upstreams, method)
+        items: dict[str, dict[str, Any]] = {}
+        hints: list[dict[str, Any]] = []
+        errors: list[BaseException] = []
+        for upstream, one in zip(upstreams, found, strict=True):
+            if isinstance(one, BaseException):
+                errors.append(one)
+                if upstream.why is None:  # if it is away, that was said
+                    logger.warning("The server %r did not list: %s", upstream.name, one)
+                continue
+            listed, hint = one
+            hints.append(hint)
+            for place, item in listed:
+                public = self._public(method, place)
+                if self._catalogs[method].get(public) == place:
+                    items[public] = {**item, kind.key: public}
+        if len(errors) == len(upstreams):
+            raise errors[0]
+        result: dict[str, Any] = {kind.member: list(items.values())}
+        if stateless:
+            ttl = min((hint.get("ttlMs") or 0 for hint in hints), default=0)
+            public = all(hint.get("cacheScope") == "public" for hint in hints)
+            result |= {
+                "resultType": "complete",
+                "ttlMs": 0 if errors else ttl,  # who is away may be back in a moment
+                "cacheScope": "public" if public and hints else "private",
+            }
+        return result
+
+    async def _list_these(
+        self, upstreams: list[Upstream], method: str
+    ) -> list[_Listed | BaseException]:
+        """What each of some servers lists, entered into the catalog in their order."""
+        found: list[_Listed | BaseException] = await all_of(
+            [self._list_of(upstream, method) for upstream in upstreams]
+        )
+        catalog = self._catalogs[method]
+        for upstream, one in zip(upstreams, found, strict=True):
+            if not isinstance(one, BaseException):
+                catalog.forget(upstream.name)
+        for one in found:
+            for place, _ in [] if isinstance(one, BaseException) else one.items:
+                public = self._public(method, place)
+                loser = catalog.take(public, place)
+                if _LISTS[method].key != "name":
+                    catalog.take(_normal(public), place)
+                if loser is not None and public not in self._warned:
+                    self._warned.add(public)
+                    logger.warning(
+                        "%r is offered twice; that of the server %r is hidden", public, loser.server
+                    )
+        return found
+
+    def _public(self, method: str, place: Place) -> str:
+        by_name = _LISTS[method].key == "name"
+        return self._names.public(place) if by_name else self._names.public_uri(place)
+
+    async def _list_of(self, upstream: Upstream, method: str) -> _Listed:
+        """What one server lists, and the hints of its answer."""
+        kind = _LISTS[method]
+        try:
+            patience = _LIST_SECONDS if upstream.connected else _REOPEN_SECONDS
+            async with asyncio.timeout(patience):
+                session = await upstream.session()
+        except TimeoutError as exc:
+            raise upstream.down("it does not answer yet") from exc
+        able = upstream.capabilities()
+        items: list[dict[str, Any]] = []
+        hints: dict[str, Any] = {"ttlMs": 0, "cacheScope": "public"}
+        if able is None or kind.capability in able:
+            try:
+                async with asyncio.timeout(_LIST_SECONDS):
+                    items, hints = await self._pages(session, method)
+            except McpError as exc:
+                if exc.code != METHOD_NOT_FOUND:
+                    raise
+            except TimeoutError as exc:
+                raise upstream.down(f"no list within {_LIST_SECONDS:g} seconds") from exc
+        if method == "tools/list":
+            items = self._tools(upstream, session, items)
+        return _Listed(
+            [
+                (Place(upstream.name, item[kind.key]), item)
+                for item in items
+                if isinstance(item.get(kind.key), str) and upstream.reshaping.shows(item)
+            ],
+            hints,
+        )
+
+    async def _pages(
+        self, session: ClientSession, method: str
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        seen: set[object] = set()
+        cursor: object = None
+        while True:
+            params = {} if cursor is None else {"cursor": cursor}
+            page = await session.request(method, params, timeout=0)
+            items += as_object_list(page.get(_LISTS[method].member))
+            cursor = page.get("nextCursor")
+            if not isinstance(cursor, str) or cursor in seen or len(seen) == _MOST_PAGES:
+                return items, page
+            seen.add(cursor)
+
+    def _tools(
+        self, upstream: Upstream, session: ClientSession, tools: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Tools as the client sees them; what their calls need to know is remembered."""
+        shown: list[dict[str, Any]] = []
+        for tool in tools:
+            own = str(tool.get("name"))
+            hints = as_object(tool.get("annotations")) or {}
+            if hints.get("readOnlyHint") or hints.get("idempotentHint"):
+                session.repeatable_tools.add(own)
+            else:
+                session.repeatable_tools.discard(own)
+            if session.mirrors_headers:
+                try:
+                    upstream.param_headers[own] = param_headers(tool.get("inputSchema") or {})
+                except (ValueError, RecursionError) as exc:
+                    logger.warning("The server's tool %r is left out: %s", own, exc)
+                    continue
+            changed = upstream.reshaping.tool(tool)
+            if changed is not None:
+                shown.append(changed)
+        return shown
+
+    # --- names ---------------------------------------------------------------------------------
+
+    async def _find(self, method: str, public: str) -> Place:
+        """Where something is that the client names.
+
+        Raises:
+            McpError: nowhere.
+        """
+        catalog = self._catalogs[method]
+        by_name = _LISTS[method].key == "name"
+        places = (self._names.places if by_name else self._names.uri_places)(public)
+        place = catalog.get(public)
+        if place is not None:
+            return place
+        free = [p for p in places if not self._upstreams[p.server].reshaping.filters]
+        if len(places) == 1 and free:
+            return free[0]
+        if places:
+            asked = [self._upstreams[place.server] for place in places]
+            await self._list_these(asked, method)
+            place = catalog.get(public)
+            if place is not None:
+                return place
+            for upstream in asked:
+                if upstream.why is not None:  # it may well be there
+                    raise upstream.down(upstream.why)
+            if free:
+                return free[0]
+        kind = _LISTS[method].member.removesuffix("s")
+        raise invalid_params(
+            f"Unknown {kind}: {public!r}. The servers are {', '.join(map(repr, self._upstreams))}."
+        )
+
+
+def _failed(exc: McpError) -> dict[str, Any]:
+    """A tool that is not there is a call that failed, for a client of either era."""
+    return {"content": [{"type": "text", "text": exc.message}], "isError": True}
+
+
+def as_object_list(value: object) -> list[dict[str, Any]]:
+    """The objects of a JSON array."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in map(as_object, value) if item is not None]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  (JSON)
+
+
+def _normal(uri: str) -> str:
+    """A URI as the client in front writes it, which normalises what it is given."""
+    try:
+        return str(AnyUrl(uri))
+    except ValidationError:
+        return uri
+
+
+def _unite(into: dict[str, Any], more: dict[str, Any]) -> None:
+    """All that either can do."""
+    for name, value in more.items():
+        have = into.get(name)
+        if isinstance(have, dict) and isinstance(value, dict):
+            _unite(have, value)  # pyright: ignore[reportUnknownArgumentType]  (JSON)
+        elif not have:
+            into[name] = dict(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]  (JSON)

@@ -1,0 +1,76 @@
+"""Clients side by side, in one group."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fastmcp import Client, ClientGroup, FastMCP
+from fastmcp.client.group import ToolRoute
+from tests.client.test_composite import CHILD
+
+
+def _says(where: str) -> Any:
+    def say(text: str) -> str:
+        return f"{where}: {text}"
+
+    return say
+
+
+def group(**tools: list[str]) -> ClientGroup:
+    clients: dict[str, Client[Any]] = {}
+    for name, listed in tools.items():
+        mcp = FastMCP(name)
+        for tool in listed:
+            mcp.tool(_says(name), name=tool)
+        clients[name] = Client(mcp, mode="legacy" if name == "old" else "auto")
+    return ClientGroup(clients)
+
+
+async def test_tools_of_all() -> None:
+    both = group(old=["say"], new=["say", "sing"])
+    async with both, both:
+        assert both.protocol_versions == {"old": "2025-11-25", "new": "2026-07-28"}
+        assert (await both.call_tool("new_sing", {"text": "la"})).data == "new: la"
+        assert [t.name for t in await both.list_tools()] == ["old_say", "new_say", "new_sing"]
+        route = await both.resolve_tool("old_say")
+        assert route == ToolRoute("old", both.clients["old"], "say")
+        result = await both.call_tool_mcp("old_say", {"text": "hm"})
+        assert result.structured_content == {"result": "old: hm"}
+        with pytest.raises(KeyError, match="Unknown tool: 'say'"):
+            await both.call_tool("say")
+    assert both.protocol_versions == {"old": None, "new": None}
+    with pytest.raises(RuntimeError, match="not connected: old, new"):
+        await both.list_tools()
+
+
+async def test_names_that_collide() -> None:
+    both = group(a=["b_x"], a_b=["x"])
+    async with both:
+        with pytest.raises(ValueError, match="Tool name collision: 'a_b_x'"):
+            await both.list_tools()
+
+
+async def test_one_that_cannot_be_reached_leaves_none_connected() -> None:
+    config = {"a": CHILD, "b": {"command": "no-such-command"}}
+    clients = ClientGroup.from_config(config)
+    with pytest.raises(RuntimeError, match="no-such-command"):
+        async with clients:
+            pass
+    assert not any(client.is_connected() for client in clients.clients.values())
+    await asyncio.gather(*(client.close() for client in clients.clients.values()))
+
+
+async def test_each_server_has_its_mode() -> None:
+    async with ClientGroup.from_config({"a": CHILD, "b": {**CHILD, "mode": "legacy"}}) as clients:
+        assert clients.protocol_versions == {"a": "2026-07-28", "b": "2025-11-25"}
+    await asyncio.gather(*(client.close() for client in clients.clients.values()))
+    with pytest.raises(TypeError, match="'a'"):
+        ClientGroup.from_config({"a": {**CHILD, "mode": 1}})
+
+
+def test_an_empty_group() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        ClientGroup({})
