@@ -12,7 +12,11 @@ from typing import Any, Literal, Self, TypeAlias, cast
 from fastmcp.client.client import Client
 from fastmcp.client.forwarding import Forwarding
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.composite import CompositeTransport
+from fastmcp.client.transports.config import MCPConfigTransport
+from fastmcp.client.transports.inference import infer_transport
 from fastmcp.protocol.link import Downstream, ForwardingClient
+from fastmcp.protocol.negotiation import AUTO
 from fastmcp.server.forwarding.provider import ProxyProvider
 from fastmcp.server.forwarding.relays import ClientFactory
 from fastmcp.server.providers.aggregate import ErrorStrategy
@@ -47,13 +51,20 @@ class ProxyClient(Client[ClientTransport]):
         forward_incoming_headers: let the headers of the client's HTTP requests go on. What belongs
             to one connection stays, and so does `Authorization` where the proxy itself has
             authenticated the request by it; what `transport` says itself goes before.
+        title: what the server behind is called in errors, beside its address.
     """
 
     def __init__(
-        self, transport: Any, *, forward_incoming_headers: bool = True, **settings: Any
+        self,
+        transport: Any,
+        *,
+        forward_incoming_headers: bool = True,
+        title: str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(transport, **settings)
         self._forwards_headers = forward_incoming_headers
+        self._title = title
         self._withheld = frozenset(
             feature
             for argument, feature in _FEATURES.items()
@@ -89,7 +100,7 @@ class FastMCPProxy(FastMCP):
             reached; "warn" leaves out what it offers.
         identity: whether clients are told this server's name and version, "proxy", or those of the
             other one as soon as they are known, "upstream".
-        cache_ttl: see `ProxyProvider`.
+        cache_ttl: see `ProxyProvider`, and so is `patience`.
         settings: as for `FastMCP`.
     """
 
@@ -100,13 +111,14 @@ class FastMCPProxy(FastMCP):
         provider_error_strategy: ErrorStrategy = "raise",
         identity: ProxyIdentity = "proxy",
         cache_ttl: float | None = None,
+        patience: float | None = None,
         **settings: Any,
     ) -> None:
         if identity not in ("proxy", "upstream"):
             raise ValueError("identity must be 'proxy' or 'upstream'")
         super().__init__(**settings)
         self.client_factory = client_factory
-        provider = ProxyProvider(client_factory, cache_ttl, alone=True)
+        provider = ProxyProvider(client_factory, cache_ttl, alone=True, patience=patience)
         if identity == "upstream":
             provider.on_introduction = self._take_identity
         self.add_provider(provider)
@@ -120,25 +132,48 @@ class FastMCPProxy(FastMCP):
             self.engine.server_info.update(info)
 
 
-def create_proxy(target: Any, *, mode: str | None = None, **settings: Any) -> FastMCPProxy:
-    """A server in front of another one.
+def create_proxy(target: Any, *, mode: str | None = None, **settings: Any) -> FastMCP:
+    """A server in front of another one, or of several.
 
     Args:
         target: a `Client`, a transport, a server object, a URL, the path of a script, or an MCP
-            configuration, a dict or an `MCPConfig`. A client that is connected already is used as
-            it is, by all clients of the proxy; any other target is connected to anew for each.
+            configuration, a dict or an `MCPConfig`; of several servers each has its name as
+            namespace, and one that is away keeps nobody from the others. A client that is
+            connected already is used as it is, by all clients of the proxy; any other target is
+            connected to anew for each.
         mode: the era to speak with it, as for `Client`; by default that of the client in front
             where the server behind has both.
-        settings: as for `FastMCPProxy` and `FastMCP`.
+        settings: as for `FastMCPProxy`, where there is one server behind, and `FastMCP`.
+    Raises:
+        ValueError: no such target, or the configuration is not right.
     """
-    return FastMCPProxy(client_factory=_factory(target, mode), **settings)
-
-
-def _factory(target: Any, mode: str | None) -> Callable[[], ForwardingClient]:
     if isinstance(target, Client):
         found = cast("Client[Any]", target)
         lent = found.is_connected() and not isinstance(found, ProxyClient)
         client: ForwardingClient = _Connected(found) if lent else found
-    else:
-        client = ProxyClient(target) if mode is None else ProxyClient(target, mode=mode)
+        return FastMCPProxy(client_factory=lambda: client, **settings)
+    transport = infer_transport(target)
+    if isinstance(transport, MCPConfigTransport) and isinstance(
+        transport.transport, CompositeTransport
+    ):
+        return _front_of_many(transport.transport, mode, settings)
+    client = ProxyClient(transport, mode=mode or AUTO)
+    return FastMCPProxy(client_factory=lambda: client, **settings)
+
+
+def _front_of_many(
+    transport: CompositeTransport, mode: str | None, settings: dict[str, Any]
+) -> FastMCP:
+    front = FastMCP(**settings)
+    for name, member in transport.members.items():
+        own = CompositeTransport({name: member}, prefixed=False)
+        direct = member.transport if member.reshaping.changes_nothing else own
+        client = ProxyClient(direct, title=name, mode=mode or AUTO)
+        front.add_provider(
+            ProxyProvider(_always(client)), namespace=name if transport.prefixed else ""
+        )
+    return front
+
+
+def _always(client: ForwardingClient) -> Callable[[], ForwardingClient]:
     return lambda: client

@@ -170,6 +170,7 @@ class Client(Generic[TransportT]):
         self._withheld: frozenset[str] = frozenset()
         self._forwards_headers = True
         self._prefer: Era | None = None
+        self._title: str | None = None
         self._connection = self._disconnected()
 
     def _disconnected(self) -> Connection:
@@ -250,7 +251,7 @@ class Client(Generic[TransportT]):
             **vars(self._handlers), downstream=downstream, withheld=self._withheld
         )
         other._connection = other._disconnected()
-        return Forwarding(other, downstream)
+        return Forwarding(other, downstream, self._title)
 
     def is_connected(self) -> bool:
         """Whether there is a connection that can be used."""

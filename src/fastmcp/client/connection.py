@@ -178,7 +178,7 @@ class Connection:
             async with asyncio.timeout(seconds):
                 remembered = prefer or transport.remembered_era
                 era = await session.negotiate(mode, remembered=remembered, prior=prior)
-                if mode == AUTO and prefer is None:  # any other mode is a wish, and teaches nothing of the server
+                if mode == AUTO and prefer is None:  # a wish teaches nothing of the server
                     transport.remembered_era = era
         except (TimeoutError, RequestTimeoutError) as exc:
             raise RuntimeError("Failed to initialize server session") from exc

@@ -51,6 +51,7 @@ _LISTS: Final = {
 }
 _OURS: Final = (ConnectionClosedError, HttpStatusError, RequestTimeoutError, ResponseTooLargeError)
 """What a session raises that no server said."""
+_PASSING: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 
@@ -117,13 +118,20 @@ class Forwarding:
     Args:
         client: has a connection, handlers and a transport of its own for this.
         downstream: whom it forwards for.
+        name: what people call the server; what its transport says by default.
         borrowed: the connection is somebody else's, who opened it and ends it.
     """
 
     def __init__(
-        self, client: SessionClient, downstream: Downstream, *, borrowed: bool = False
+        self,
+        client: SessionClient,
+        downstream: Downstream,
+        name: str | None = None,
+        *,
+        borrowed: bool = False,
     ) -> None:
-        self.name = client.transport.describe()
+        where = client.transport.describe()
+        self.name = where if name is None else f"{name} ({where})"
         self._client = client
         self._downstream = downstream
         self._borrowed = borrowed
@@ -179,6 +187,14 @@ class Forwarding:
                         raise self._lost(exc) from exc
         session = client.session
         if self._known != (session, session.epoch):
+            info = session.server_info
+            logger.info(
+                "Connected %sto %s%s, speaking %s",
+                "" if self._known is None else "again ",
+                self.name,
+                f": {info.name} {info.version}" if info is not None and info.name else "",
+                session.protocol_version,
+            )
             await self._say_again(session)
         return session
 
@@ -201,9 +217,13 @@ class Forwarding:
         why = (
             str(exc).removeprefix("Client failed to connect: ").removeprefix("Connection closed: ")
         )
-        if isinstance(exc, RequestTimeoutError):
-            return UpstreamError(f"{self.name}, behind this server, did not answer: {why}")
-        return UpstreamError(f"{self.name}, behind this server, cannot be reached: {why}")
+        how = "did not answer" if isinstance(exc, RequestTimeoutError) else "cannot be reached"
+        if isinstance(exc, HttpStatusError):
+            how = "refused"
+        text = f"{self.name}, behind this server, {how}: {why}"
+        logger.info("%s", text)
+        passing = not isinstance(exc, HttpStatusError) or exc.status in _PASSING
+        return UpstreamError(text, passing=passing)
 
     async def request(
         self,

@@ -17,8 +17,9 @@ from typing import Any, Final, cast
 
 from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.prompts.base import Prompt, PromptResult
-from fastmcp.protocol.errors import HEADER_MISMATCH, METHOD_NOT_FOUND
+from fastmcp.protocol.errors import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.link import Upstream
 from fastmcp.protocol.param_headers import mirror
 from fastmcp.resources.base import Resource, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
@@ -73,6 +74,8 @@ class ProxyProvider(Provider):
         alone: the server in front has nothing else to offer. Then what is not listed is asked for
             all the same, a list that cannot be had is an error, and the other server's
             instructions are this server's.
+        patience: seconds within which the other server has to be reached when a client begins;
+            the client is answered with an error otherwise. None answers it in any case.
     """
 
     stands_for_a_server = True
@@ -83,9 +86,11 @@ class ProxyProvider(Provider):
         cache_ttl: float | None = None,
         *,
         alone: bool = False,
+        patience: float | None = None,
     ) -> None:
         self.client_factory = client_factory
         self.alone = alone
+        self.patience = patience
         self.on_introduction: Callable[[Mapping[str, Any]], None] | None = None
         self._ttl = _CACHE_SECONDS if cache_ttl is None else cache_ttl
         self._relays = Relays(client_factory, self._changed)
@@ -290,14 +295,36 @@ class ProxyProvider(Provider):
         try:
             async with self._relays.serving(get_context()) as relay:
                 upstream = await relay.connection()
-                await upstream.open()
+                await self._reached(upstream)
                 said = upstream.introduction()
         except UpstreamError as error:
+            if self.patience is not None:
+                raise McpError(INTERNAL_ERROR, str(error)) from error
             _logger.warning("%s; what it says of itself is left out", error)
             return About({"completions": {}})
         if self.on_introduction is not None:
             self.on_introduction(said)
         return About(said.get("capabilities") or {}, said.get("instructions"))
+
+    async def _reached(self, upstream: Upstream) -> None:
+        """Return when there is a connection, within the time there is. A server that refuses will
+        not think better of it."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + (self.patience or 0.0), 0.2
+        while True:
+            try:
+                async with asyncio.timeout_at(None if self.patience is None else end):
+                    return await upstream.open()
+            except TimeoutError:
+                raise UpstreamError(
+                    f"{upstream.name}, behind this server, did not answer within "
+                    f"{self.patience:g} seconds"
+                ) from None
+            except UpstreamError as error:
+                if not error.passing or loop.time() + pause > end:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
 
     async def complete(
         self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
