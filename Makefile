@@ -6,7 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.made
 PORT   ?= 8000
-WORKERS ?= 2
+# Of the tests: many of them wait for processes and networks, so more than there are cores.
+WORKERS ?= 4
 
 # Debian's names of what the tests need and cannot install for themselves.
 # Nothing so far: the browser of the tests is an npm package that brings its shared libraries.
@@ -14,7 +15,8 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv serve test check format bench bench-clients bench-memory clean system-deps
+.PHONY: venv serve test test-long coverage check format bench bench-clients bench-memory clean \
+  system-deps
 
 venv: $(STAMP)
 
@@ -31,10 +33,20 @@ serve: venv
 
 # Unit tests, the official conformance suite, outsiders' clients and servers, the guide's listings.
 # What these need (Node, npm packages, other environments) they fetch once into .cache.
-# Coverage first, the runner's own closing line last.
+# A module stays at one worker, which so starts the servers that its tests share only once.
+TESTS := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: venv
+	$(TESTS) $(PYTEST)
+
+# Endurance, chaos and the generators' examples at their whole length.
+test-long: venv
+	TEST_LONG=1 $(TESTS) -m long $(PYTEST)
+
+# Apart from `test`, because tracing more than doubles what the tests cost that run in one process.
+coverage: venv
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST)
+	$(TESTS) --cov --cov-report=term:skip-covered $(PYTEST)
 
 # Without its cache: the order of imports depends on which modules exist, which the cache forgets.
 check: venv

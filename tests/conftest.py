@@ -10,6 +10,28 @@ import pytest
 
 from fastmcp.client.transports.http import forget_servers
 
+_LONG_MODULES = (
+    "tests/conformance/",
+    "tests/workers/",
+    "tests/cli/",
+    "tests/outsiders/",
+    "tests/server/test_shutdown.py",
+    "tests/server/test_telemetry.py",
+    "tests/server/test_tasks.py",
+    "tests/server/test_http.py",
+    "tests/server/transports/test_bad_input.py",
+    "tests/wire/",
+    "tests/calls/",
+    "tests/proxies/",
+)
+"""Those that take half a minute or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long modules go first: a worker that begins one when the others are done makes them
+    wait for it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG_MODULES))
+
 
 def pytest_configure() -> None:
     """A shell starts a job in the background with SIGINT ignored, and all processes under it

@@ -565,6 +565,40 @@ async def test_t31_calls_of_others_end_when_the_last_one_leaves(served: Server, 
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_t31_an_open_response_ends_when_the_client_leaves(resumed: bool) -> None:
+    """Also where the server does not end it with the session."""
+    reached = asyncio.Event()
+
+    async def never_ends(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b": alive\n\n")
+        reached.set()
+        await asyncio.sleep(30)
+        return response
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if not resumed:
+            return await never_ends(request)
+        return await events(request, "id: 1\nretry: 10\ndata:\n\n")
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        if "Last-Event-ID" not in request.headers:
+            return web.Response(status=405)
+        return await never_ends(request)
+
+    async with site(handshake(post), get=get) as seen:
+        async with Client(seen.url, mode="legacy") as client:
+            call = asyncio.create_task(client.call_tool("x"))
+            await reached.wait()
+        began = time.monotonic()
+        with pytest.raises(ConnectionClosedError, match="the client left"):
+            await asyncio.wait_for(call, 5)
+        assert time.monotonic() - began < 2
+        assert tasks_of_the_client() == []
+
+
 # --- what is remembered --------------------------------------------------------------------------
 
 

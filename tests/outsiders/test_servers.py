@@ -1,98 +1,194 @@
-"""The other way round: our client against servers that no one here wrote, in both eras."""
+"""The other way round: our client against servers that no one here wrote.
+
+The official Python SDK 1.x and 2.x and FastMCP 2, 3 and 4, each in an environment of its own, over
+Streamable HTTP, HTTP+SSE and a pipe, in the eras they speak.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
-from fastmcp.exceptions import ToolError
+from fastmcp.exceptions import McpError
+from tests.outsiders import meeting
+from tests.outsiders.meeting import HANDSHAKE, STATELESS, User
+from tests.outsiders.watching import (
+    Restartable,
+    assert_left,
+    children,
+    nothing_stays,
+    watched,
+)
 from tests.support import venvs
-from tests.support.process import Server, script, serve
-from tests.support.recorder import recording
+from tests.support.process import script
 
-HERE = Path(__file__).parent
-ERAS = [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("2026-07-28", "2026-07-28")]
+FOLDER = Path(__file__).parent / "servers"
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="module")
-def sdk_server(sdk: Path) -> Iterator[Server]:
-    """The official SDK's server over Streamable HTTP."""
-    environment = venvs.environment()
-    with serve(script(HERE / "sdk_server.py", python=sdk), env=environment, clean=False) as server:
-        yield server
+@dataclass(frozen=True)
+class Outsider:
+    """A library, and what a server that it makes has."""
+
+    name: str
+    requirements: tuple[str, ...]
+    file: str
+    has: frozenset[str]
+    stateless: bool = False
+
+    @property
+    def modes(self) -> list[tuple[str, str]]:
+        """Modes of the client, and the versions that must come of them."""
+        if not self.stateless:
+            return [("legacy", HANDSHAKE), ("auto", HANDSHAKE)]
+        return [("legacy", HANDSHAKE), ("auto", STATELESS), (STATELESS, STATELESS)]
+
+    @property
+    def python(self) -> Path:
+        return venvs.python_of(self.name, self.requirements)
+
+
+SDK, FASTMCP = "sdk_server.py", "fastmcp_server.py"
+OUTSIDERS = [
+    Outsider("mcp-sdk-1", venvs.MCP_SDK_1, SDK, frozenset({"completion", "sampling", "roots"})),
+    Outsider(
+        "mcp-sdk",
+        venvs.MCP_SDK,
+        SDK,
+        frozenset({"completion", "sampling", "roots", "interview"}),
+        stateless=True,
+    ),
+    Outsider("fastmcp-2", venvs.FASTMCP_2, FASTMCP, frozenset({"sampling", "roots"})),
+    Outsider("fastmcp-3", venvs.FASTMCP_3, FASTMCP, frozenset({"sampling", "roots", "levels"})),
+    Outsider(
+        "fastmcp-4",
+        venvs.FASTMCP_4,
+        FASTMCP,
+        frozenset({"completion", "levels", "interview"}),
+        stateless=True,
+    ),
+]
+
+
+def pairs(*modes: str) -> pytest.MarkDecorator:
+    """Parametrizes with every library, those of `modes` that it speaks, and their versions."""
+    return pytest.mark.parametrize(
+        ("outsider", "mode", "version"),
+        [
+            pytest.param(outsider, mode, version, id=f"{outsider.name}-{mode}")
+            for outsider in OUTSIDERS
+            for mode, version in outsider.modes
+            if mode in modes
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
-def fastmcp4_server(fastmcp4: Path) -> Iterator[Server]:
-    """The very server of the other tests here, run by FastMCP 4."""
-    environment = venvs.environment()
-    with serve(script(HERE / "server.py", python=fastmcp4), env=environment, clean=False) as server:
+def servers() -> Iterator[Callable[[Outsider], Restartable]]:
+    """Their servers over HTTP, each started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def server(outsider: Outsider) -> Restartable:
+            command = script(FOLDER / outsider.file, python=outsider.python)
+            running = Restartable(command, venvs.environment())
+            stack.callback(running.stop)
+            return running
+
         yield server
 
 
-async def answer(message: str, response_type: Any, params: Any, context: Any) -> dict[str, Any]:
-    return {"name": "Ada", "age": 36}
+@pytest.fixture
+def running(
+    servers: Callable[[Outsider], Restartable], request: pytest.FixtureRequest
+) -> Restartable:
+    """The server of the test's library."""
+    return servers(request.getfixturevalue("outsider"))
 
 
-async def converse(client: Client[Any], version: str) -> None:
-    """What both servers understand."""
-    progress: list[Any] = []
-
-    async def on_progress(done: float, total: float | None, message: str | None) -> None:
-        progress.append((done, total, message))
-
-    assert client.protocol_version == version
-    tools = {tool.name: tool for tool in await client.list_tools()}
-    assert {"add", "count", "ask", "fail"} <= set(tools)
-    result = await client.call_tool("add", {"a": 2, "b": 3})
-    assert result.structured_content == {"result": 5}
-    result = await client.call_tool("count", {"to": 3}, progress_handler=on_progress)
-    assert result.content[0].text == "counted to 3"
-    assert progress == [(n, 3, f"step {n}") for n in (1, 2, 3)]
-    with pytest.raises(ToolError, match="it broke on purpose"):
-        await client.call_tool("fail")
-    failed = await client.call_tool("fail", raise_on_error=False)
-    assert failed.is_error
-    contents = await client.read_resource("data://greeting")
-    assert contents[0].text.startswith("Hello")
-    prompt = await client.get_prompt("review", {"code": "x = 1"})
-    assert prompt.messages[0].content.text == "Please review: x = 1"
-    if version < "2026":
-        assert await client.ping()
-        result = await client.call_tool("ask")
-        assert result.content[0].text == "Ada is 36"
+@pairs("legacy", "auto", STATELESS)
+async def test_over_http(outsider: Outsider, running: Restartable, mode: str, version: str) -> None:
+    user = User()
+    with watched(running.server.url) as recorder:
+        with nothing_stays():
+            async with user.client(recorder.url, mode) as client:
+                await meeting.all_of_it(client, user, version, outsider.has)
+        assert_left(recorder, version)
 
 
-@pytest.mark.parametrize(("mode", "version"), ERAS)
-async def test_sdk_over_http(sdk_server: Server, mode: str, version: str) -> None:
-    with recording(sdk_server.url) as recorder:
-        async with Client(recorder.url, mode=mode, elicitation_handler=answer) as client:
-            await converse(client, version)
-    ours = [violation for violation in recorder.violations if "from the client" in violation]
-    assert not ours, "\n".join(ours)
-    assert recorder.seen
+@pairs("legacy", "auto")
+async def test_over_a_pipe(outsider: Outsider, mode: str, version: str) -> None:
+    user, before = User(), children()
+    words = [str(FOLDER / outsider.file), "stdio"]
+    environment = venvs.environment()
+    transport = StdioTransport(str(outsider.python), words, env=environment, keep_alive=False)
+    with nothing_stays():
+        async with user.client(transport, mode) as client:
+            await meeting.all_of_it(client, user, version, outsider.has)
+            assert children() > before
+    assert children() == before
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_sdk_over_stdio(sdk: Path, mode: str) -> None:
-    transport = StdioTransport(str(sdk), [str(HERE / "sdk_server.py"), "stdio"], keep_alive=False)
-    async with Client(transport, mode=mode, elicitation_handler=answer) as client:
-        await converse(client, "2025-11-25" if mode == "legacy" else "2026-07-28")
+@pytest.mark.parametrize("outsider", OUTSIDERS, ids=lambda outsider: outsider.name)
+async def test_over_sse(outsider: Outsider, running: Restartable) -> None:
+    transports = pytest.importorskip("fastmcp.client.transports.sse")
+    user = User()
+    with nothing_stays():
+        transport = transports.SSETransport(f"http://127.0.0.1:{running.server.port}/sse")
+        async with user.client(transport, "legacy") as client:
+            await meeting.all_of_it(client, user, HANDSHAKE, outsider.has)
 
 
-@pytest.mark.parametrize(("mode", "version"), ERAS)
-async def test_fastmcp_4_over_http(fastmcp4_server: Server, mode: str, version: str) -> None:
-    with recording(fastmcp4_server.url) as recorder:
-        async with Client(recorder.url, mode=mode, elicitation_handler=answer) as client:
-            await converse(client, version)
-            assert (await client.call_tool("person", {"name": "Ada"})).data.age == 40
-    ours = [violation for violation in recorder.violations if "from the client" in violation]
-    assert not ours, "\n".join(ours)
-    assert recorder.seen
+@pairs("legacy", STATELESS)
+async def test_leaving_in_the_middle_of_an_error(
+    outsider: Outsider, running: Restartable, mode: str, version: str
+) -> None:
+    """A call that runs ends with the session, and nothing stays behind."""
+    tag = f"left {mode}"
+    calls: list[asyncio.Task[Any]] = []
+
+    async def one_stay(url: str) -> None:
+        async with User().client(url, mode) as client:
+            calls.append(asyncio.create_task(client.call_tool("wait", {"tag": tag})))
+            await meeting.noted(client, f"{tag} begins")
+            raise ZeroDivisionError
+
+    with watched(running.server.url) as recorder:
+        with nothing_stays():
+            with pytest.raises(ZeroDivisionError):
+                await one_stay(recorder.url)
+            async with asyncio.timeout(5):
+                with pytest.raises(McpError):
+                    await calls[0]
+        assert_left(recorder, version)
+
+
+@pairs("legacy", STATELESS)
+async def test_a_server_that_is_killed_and_comes_back(
+    outsider: Outsider, running: Restartable, mode: str, version: str
+) -> None:
+    """A call that waits hears of it at once. The client goes on with the next server, in one new
+    session where there are sessions."""
+    with watched(running.server.url) as recorder:
+        async with User().client(recorder.url, mode) as client:
+            first = meeting.value(await client.call_tool("process"))
+            call = asyncio.create_task(client.call_tool("wait", {"tag": "killed"}))
+            await meeting.noted(client, "killed begins")
+            await running.replace()
+            async with asyncio.timeout(5):
+                with pytest.raises(McpError):
+                    await call
+            second = await asyncio.gather(*(client.call_tool("process") for _ in range(5)))
+            assert first not in {meeting.value(result) for result in second}
+        opened = recorder.methods("client").count("initialize")
+        assert opened == (2 if version == HANDSHAKE else 0)
+        assert_left(recorder, version)

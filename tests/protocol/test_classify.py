@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fastmcp.protocol.classify import Batch, Call, Notice, Reject, Reply, classify
 from fastmcp.protocol.jsonrpc import Malformed
 from fastmcp.protocol.versions import Era
+from tests.support.extent import extent
 
 META = "io.modelcontextprotocol/"
 JSON = {b"content-type": b"application/json"}
@@ -111,7 +112,8 @@ _message = st.dictionaries(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=500)
+@pytest.mark.long
+@settings(deadline=None, derandomize=True, max_examples=extent(150, 500))
 @given(
     message=_message | st.lists(_message), version=_version, method=st.text("tcalso/", max_size=9)
 )

@@ -25,11 +25,12 @@ values = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=("Cs",))),
     lambda inner: (
-        st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner)
+        st.lists(inner, max_size=5)
+        | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=5)
     ),
     max_leaves=10,
 )
-objects = st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), values)
+objects = st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), values, max_size=3)
 ids = st.integers(-(2**60), 2**60) | st.text(st.characters(exclude_categories=("Cs",)))
 
 

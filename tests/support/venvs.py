@@ -19,6 +19,11 @@ from tests.support.locks import CACHE, locked
 MCP_SDK = ("mcp==2.3.0", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
 """The official Python SDK, with the HTTP server options of this project beside it."""
 
+MCP_SDK_1 = ("mcp==1.30.0",)
+"""The official Python SDK as it was before the stateless era."""
+
+FASTMCP_2 = ("fastmcp==2.14.7",)
+FASTMCP_3 = ("fastmcp==3.4.11",)
 FASTMCP_4 = ("fastmcp==4.1.2", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
 
 _BUILD_SECONDS = 600

@@ -22,6 +22,7 @@ from fastmcp.server.providers.skills import SkillsDirectoryProvider
 from fastmcp.settings import get_settings
 from tests.support import schema
 from tests.support.asgi import HANDSHAKE, META, STATELESS, Live, Peer, settled
+from tests.support.extent import extent
 from tests.support.generate import Json, instances, mutated
 from tests.support.locks import ROOT
 
@@ -260,8 +261,10 @@ async def no_handler_is_left(running: Loop) -> None:
     assert len(await running.tasks()) <= 5
 
 
+pytestmark = pytest.mark.long
+
 RUNS = settings(
-    max_examples=25,
+    max_examples=extent(12, 25),
     deadline=None,
     phases=[Phase.generate],  # what is made is small; to shrink it would only take time
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -422,7 +425,7 @@ def test_every_request_on_a_pipe(running: Loop, traces: Traces, method: str) -> 
                 if valid and "result" in got.get(f"m{number}", {}):
                     schema.check(got[f"m{number}"], version, "server", method)
 
-    @settings(RUNS, max_examples=10)
+    @settings(RUNS, max_examples=extent(5, 10))
     @given(st.data())
     def run(data: st.DataObject) -> None:
         got.clear()

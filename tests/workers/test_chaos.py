@@ -1,4 +1,4 @@
-"""Two hundred clients at three workers behind nginx, while workers are restarted and killed.
+"""Many clients at three workers behind nginx, while workers are restarted and killed.
 
 Nothing that was promised is lost: every call that ends well has all its progress, in order and
 once, and the right answer; none is run twice; no session is lost. Only calls that ran on a killed
@@ -23,12 +23,13 @@ import pytest
 
 from fastmcp import Client
 from fastmcp.exceptions import McpError
+from tests.support.extent import extent
 from tests.support.nginx import balanced, nginx
 from tests.support.process import Server, free_port, serve, uvicorn
 from tests.support.redis import redis
 from tests.workers.conftest import HERE, environment
 
-SESSIONS = 200
+SESSIONS = extent(60, 200)
 LEASE = 3.0
 GRACE = 10
 MARGIN = 6.0
@@ -148,6 +149,7 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("many_files")
 async def test_chaos(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ async def test_chaos(tmp_path: Path) -> None:
     done = sum((customer.done for customer in customers), Counter[str]())
     failed = [failure for customer in customers for failure in customer.failed]
     print(f"chaos: {dict(done)} done, {len(failed)} failed")
-    assert min(done[tool] for tool in ("add", "ticking", "ask", "slow")) > 100
+    assert min(done[tool] for tool in ("add", "ticking", "ask", "slow")) > SESSIONS / 2
     journal = [line.split() for line in (tmp_path / "journal").read_text().splitlines()]
     began = {tag: int(pid) for _, what, pid, tag in journal if what == "begins"}
     twice = Counter(tag for _, what, _, tag in journal if what == "begins")

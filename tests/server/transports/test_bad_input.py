@@ -17,6 +17,7 @@ from fastmcp.server.middleware import Middleware
 from tests.server.transports.conftest import Stage, set_settings
 from tests.support import schema
 from tests.support.asgi import BOTH, HANDSHAKE, META, STATELESS, Live, Peer
+from tests.support.extent import extent
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 ALL = (*HANDSHAKE, STATELESS)
@@ -715,8 +716,9 @@ _headers = st.fixed_dictionaries(
 _SANE = {200, 202, 400, 404, 405, 406, 413, 415}
 
 
-@pytest.mark.timeout(300)  # nine seconds alone; under coverage on a busy machine over a minute
-@settings(max_examples=400, deadline=None, derandomize=True)
+@pytest.mark.long
+@pytest.mark.timeout(300)  # of its whole length on a busy machine
+@settings(max_examples=extent(100, 400), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_fuzz(data: st.DataObject):
     """Any body under any headers, in either era, with and without middleware."""

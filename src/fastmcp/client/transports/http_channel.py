@@ -251,6 +251,8 @@ class HttpChannel:
                 if answer is not None:
                     return answer
             except (aiohttp.ClientError, OSError, ConnectionClosedError) as exc:
+                if self.closed is not None:
+                    raise ConnectionClosedError("the client left") from exc
                 why = exc
             except SessionLostError:
                 raise

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import io
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -77,6 +78,7 @@ class HttpSender:
         self._proxy = proxy
         self._forwarded = forwarded
         self._last = 0.0
+        self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
     async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
         """The headers every request has; what the protocol says goes before what users say."""
@@ -158,6 +160,7 @@ class HttpSender:
                     f"no response from {url} ({reason_of(exc)})", reached=not unsent
                 ) from exc
             self._last = time.monotonic()
+            self._responses.add(response)
             return response
         raise AssertionError
 
@@ -179,8 +182,11 @@ class HttpSender:
         return bytes(body)
 
     async def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the connections, and end what is still being read: aiohttp alone lets a reader
+        wait for ever whose connection it closes itself."""
         await self._http.close()
+        for response in list(self._responses):
+            response.content.set_exception(ConnectionClosedError("the client left"))
 
 
 def reason_of(exc: Exception) -> str:
