@@ -52,6 +52,8 @@ class ProxyClient(Client[ClientTransport]):
             to one connection stays, and so does `Authorization` where the proxy itself has
             authenticated the request by it; what `transport` says itself goes before.
         title: what the server behind is called in errors, beside its address.
+        retry_seconds: for how long that server is asked again when it was there and is away; 3 by
+            default.
     """
 
     def __init__(
@@ -60,9 +62,12 @@ class ProxyClient(Client[ClientTransport]):
         *,
         forward_incoming_headers: bool = True,
         title: str | None = None,
+        retry_seconds: float | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(transport, **settings)
+        if retry_seconds is not None:
+            self._forward_retry_seconds = retry_seconds
         self._forwards_headers = forward_incoming_headers
         self._title = title
         self._withheld = frozenset(

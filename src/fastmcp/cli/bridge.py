@@ -59,7 +59,10 @@ def bridge(
     if connect_timeout <= 0:
         raise CliError("--connect-timeout is a number of seconds above 0.", 2)
     client = ProxyClient(
-        remote(url, transport, header, auth), timeout=timeout, init_timeout=connect_timeout
+        remote(url, transport, header, auth),
+        timeout=timeout,
+        init_timeout=connect_timeout,
+        retry_seconds=connect_timeout,
     )
     proxy = FastMCPProxy(
         name="fastmcp-bridge",

@@ -13,7 +13,7 @@ import importlib.metadata
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, Self, TypeAlias, cast
+from typing import Any, Final, Generic, Literal, Self, TypeAlias, cast
 
 import mcp_types
 from mcp_types import Implementation
@@ -63,6 +63,11 @@ def _seconds(value: Seconds) -> float | None:
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+_FORWARD_RETRY_SECONDS: Final = 3.0
+"""How long a server behind a proxy that is away is asked again: whoever waits in front has other
+servers beside it, and a patience of their own."""
 
 
 def _no_headers() -> Mapping[str, str]:
@@ -171,6 +176,7 @@ class Client(Generic[TransportT]):
         self._forwards_headers = True
         self._prefer: Era | None = None
         self._title: str | None = None
+        self._forward_retry_seconds = _FORWARD_RETRY_SECONDS
         self._connection = self._disconnected()
 
     def _disconnected(self) -> Connection:
@@ -247,11 +253,12 @@ class Client(Generic[TransportT]):
         headers = downstream.headers if self._forwards_headers else _no_headers
         other.transport = self.transport.forwarding(headers)
         other._prefer = Era.HANDSHAKE if handshake_first else None
+        other._retry_seconds = self._forward_retry_seconds
         other._handlers = ForwardingHandlers(
             **vars(self._handlers), downstream=downstream, withheld=self._withheld
         )
         other._connection = other._disconnected()
-        return Forwarding(other, downstream, self._title)
+        return Forwarding(other, downstream, self._title, listens=handshake_first)
 
     def is_connected(self) -> bool:
         """Whether there is a connection that can be used."""

@@ -119,6 +119,7 @@ class Forwarding:
         client: has a connection, handlers and a transport of its own for this.
         downstream: whom it forwards for.
         name: what people call the server; what its transport says by default.
+        listens: the downstream client is told what changes without asking for it.
         borrowed: the connection is somebody else's, who opened it and ends it.
     """
 
@@ -128,6 +129,7 @@ class Forwarding:
         downstream: Downstream,
         name: str | None = None,
         *,
+        listens: bool = False,
         borrowed: bool = False,
     ) -> None:
         where = client.transport.describe()
@@ -136,7 +138,7 @@ class Forwarding:
         self._downstream = downstream
         self._borrowed = borrowed
         self._uris: frozenset[str] = frozenset()
-        self._listens = False
+        self._listens = listens
         self._listening: asyncio.Task[None] | None = None
         self._known: tuple[ClientSession, int] | None = None
         """The session, and its renewal, that knows what was subscribed to."""
@@ -233,13 +235,16 @@ class Forwarding:
         log_level: str | None = "",
         progress: OnProgress | None = None,
         headers: dict[str, str] | None = None,
+        repeatable: bool | None = None,
     ) -> dict[str, Any]:
         """Send a request; see `link.Upstream`."""
         session = await self._session()
         try:
             if log_level != self._level:
                 await self._want(session, log_level)
-            return await session.request(method, params, progress=progress, headers=headers)
+            return await session.request(
+                method, params, progress=progress, headers=headers, repeatable=repeatable
+            )
         except _OURS as exc:
             raise self._lost(exc) from exc
 
@@ -317,11 +322,10 @@ class Forwarding:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _filter(self, session: ClientSession) -> dict[str, Any]:
-        capabilities = session.server_capabilities
-        wanted: dict[str, Any] = {}
+        asked, wanted = session.discover_result is not None, dict[str, Any]()
         for feature, (name, _) in _LISTS.items():
-            offered = getattr(capabilities, feature, None)
-            if offered is not None and offered.list_changed:
+            offered = getattr(session.server_capabilities, feature, None)
+            if not asked or (offered is not None and offered.list_changed):
                 wanted[name] = True
         if self._uris:
             wanted["resourceSubscriptions"] = sorted(self._uris)

@@ -113,6 +113,7 @@ class Upstream(Protocol):
         log_level: str | None = "",
         progress: OnProgress | None = None,
         headers: dict[str, str] | None = None,
+        repeatable: bool | None = None,
     ) -> dict[str, Any]:
         """Send a request and return its result, as they are.
 
@@ -121,6 +122,7 @@ class Upstream(Protocol):
                 nobody said.
             progress: hears how far it is; None asks for no progress.
             headers: HTTP headers that mirror arguments.
+            repeatable: whether it may be made twice; None for what its method says.
         Raises:
             UpstreamError: the server cannot be reached, or went away.
             McpError: its error.

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from sys import modules
 from typing import Any, Final, TypeAlias
 
-from fastmcp.exceptions import McpError
+from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.protocol.classify import Call, Notice
 from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
@@ -249,6 +249,8 @@ class Engine:
             return encode_result(call.id, result), 0
         except McpError as exc:
             error = exc
+        except UpstreamError as exc:
+            error = McpError(INTERNAL_ERROR, str(exc))
         except Exception:
             _logger.exception("%s failed", call.method)
         except (SystemExit, asyncio.CancelledError) as exc:  # a call ends itself, not the server

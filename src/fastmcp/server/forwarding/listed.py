@@ -56,3 +56,8 @@ class Listed:
         """A list as it was when it was fetched last."""
         known = self._lists.get(member)
         return None if known is None else known.entries
+
+    def stop_fetching(self) -> None:
+        """Nobody wants them any more."""
+        for task in self.fetching.values():
+            task.cancel()

@@ -41,6 +41,7 @@ from fastmcp.server.forwarding.results import (
     ForwardedToolResult,
     own_meta,
 )
+from fastmcp.server.mounted import MountedContext
 from fastmcp.server.providers.base import About, Provider
 from fastmcp.server.providers.stand_ins import StandIn
 from fastmcp.tools.base import Tool, ToolResult
@@ -71,8 +72,8 @@ class ProxyProvider(Provider):
             connection of its own.
         cache_ttl: seconds that a list serves to find a component in it, 300 by default; 0 asks for
             a list each time. A server that says when its lists change is heard anyway.
-        alone: the server in front has nothing else to offer. Then what is not listed is asked for
-            all the same, a list that cannot be had is an error, and the other server's
+        alone: the server in front has nothing else to offer, nor is it mounted on one that has.
+            Then what is not listed is asked for all the same, a list that cannot be had is an error, and the other server's
             instructions are this server's.
         patience: seconds within which the other server has to be reached when a client begins;
             the client is answered with an error otherwise. None answers it in any case.
@@ -100,7 +101,13 @@ class ProxyProvider(Provider):
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         async with self._relays.lifespan():
-            yield
+            try:
+                yield
+            finally:
+                self._anyones.stop_fetching()
+
+    def _is_alone(self) -> bool:
+        return self.alone and not isinstance(get_context(), MountedContext)
 
     # lists
 
@@ -128,7 +135,7 @@ class ProxyProvider(Provider):
     async def _get_resource_template(
         self, uri: str, version: VersionSpec | None = None
     ) -> ResourceTemplate | None:
-        if self.alone:  # whatever is asked for is a resource
+        if self._is_alone():  # whatever is asked for is a resource
             return None
         for entry in await self._known(TEMPLATES):
             template = cast("ProxyTemplate", entry)
@@ -165,7 +172,7 @@ class ProxyProvider(Provider):
             found = None if known is None else _named(known, name, version)
             if found is not None:
                 return found
-            if self.alone:
+            if self._is_alone():
                 return kind.unlisted(self, name)
             if known is None or listed.fresh(kind.member, _ALIKE_SECONDS) is None:
                 found = _named(await self._fetched(relay, kind), name, version)
@@ -189,7 +196,7 @@ class ProxyProvider(Provider):
             task = asyncio.create_task(self._fetch(get_context(), relay, kind))
             fetching[kind.member] = task
             task.add_done_callback(lambda done: _forget(fetching, kind.member, done))
-        patience = None if self.alone else await self._patience(relay)
+        patience = None if self._is_alone() else await self._patience(relay)
         done, _ = await asyncio.wait({task}, timeout=patience)
         if not done:
             self._was_late = True
@@ -290,7 +297,7 @@ class ProxyProvider(Provider):
     # what concerns more than one
 
     async def about(self) -> About | None:
-        if not self.alone:  # nobody waits for a server that may not be there to say hello
+        if not self._is_alone():  # nobody waits for a server that may not be there to say hello
             return About({"completions": {}})
         try:
             async with self._relays.serving(get_context()) as relay:
@@ -330,7 +337,7 @@ class ProxyProvider(Provider):
         self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         call = get_context()
-        if not self.alone and not await self._has(reference):
+        if not self._is_alone() and not await self._has(reference):
             return None
         params: dict[str, Any] = {"ref": reference, "argument": argument}
         if context is not None:
@@ -378,7 +385,7 @@ class ProxyProvider(Provider):
                 return None
 
     async def subscribe(self, uri: str) -> bool:
-        if not self.alone and not await self._has({"type": "ref/resource", "uri": uri}):
+        if not self._is_alone() and not await self._has({"type": "ref/resource", "uri": uri}):
             return False
         async with self._relays.serving(get_context()) as relay:
             if uri not in relay.wanted:

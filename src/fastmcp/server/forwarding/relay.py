@@ -106,6 +106,7 @@ class Relay:
 
     async def close(self) -> None:
         """End the connection."""
+        self.listed.stop_fetching()
         if self._upstream is not None:
             await self._upstream.close()
 
@@ -149,7 +150,12 @@ class Relay:
             params = {**params, "_meta": passed}
         upstream = await self.connection()
         return await upstream.request(
-            method, params, log_level=_log_level(context), progress=progress, headers=headers
+            method,
+            params,
+            log_level=_log_level(context),
+            progress=progress,
+            headers=headers,
+            repeatable=context.again if method == "tools/call" else None,
         )
 
     # what it listens to
