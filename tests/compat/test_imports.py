@@ -72,7 +72,7 @@ NAMES: dict[str, str] = {
     "fastmcp.resources.types": (
         "BinaryResource DirectoryResource FileResource HttpResource TextResource"
     ),
-    "fastmcp.server": "Context FastMCP",
+    "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.context": "Context LogData",
     "fastmcp.server.dependencies": (
         "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends"

@@ -1,7 +1,8 @@
 """The official Python SDK's client, run in an environment of its own: `python_client.py URL MODE`.
 
-Instead of a URL, a JSON list of words is a command that speaks stdio. MODE is what its `Client` takes: `legacy` for the handshake era, or a stateless version. Prints one
-JSON report, of the same shape as the TypeScript clients beside it.
+Instead of a URL, a JSON list of words is a command that speaks stdio. MODE is what its `Client`
+takes: `legacy` for the handshake era, or a stateless version. Prints one JSON report, of the same
+shape as the TypeScript clients beside it.
 """
 
 from __future__ import annotations

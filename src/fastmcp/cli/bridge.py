@@ -20,6 +20,7 @@ from cyclopts import Parameter
 
 from fastmcp.cli.errors import CliError
 from fastmcp.cli.remote import Auth, Headers, Order, remote
+from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.proxy import FastMCPProxy, ProxyClient
 from fastmcp.settings import LogLevel, get_settings
 
@@ -38,6 +39,7 @@ def bridge(
     auth: Auth = None,
     timeout: float | None = None,
     connect_timeout: float = _CONNECT_SECONDS,
+    mode: str = AUTO,
     log_level: Annotated[str | None, Parameter(name=("--log-level", "-l"))] = None,
 ) -> int:
     """Stand between a client that only speaks stdio and a server at a URL.
@@ -49,6 +51,8 @@ def bridge(
         auth: bearer token; env:NAME takes it from the environment.
         timeout: seconds that any request may take; no limit by default.
         connect_timeout: seconds to wait for a server that is not there yet.
+        mode: the protocol era to speak with the server: auto (that of the client, if the server has
+            it), legacy, or a version such as 2026-07-28.
         log_level: of what is told on standard error; default FASTMCP_LOG_LEVEL, else INFO.
     """
     level = (log_level or get_settings().log_level).upper()
@@ -58,11 +62,16 @@ def bridge(
         )
     if connect_timeout <= 0:
         raise CliError("--connect-timeout is a number of seconds above 0.", 2)
+    try:
+        check_mode(mode)
+    except ValueError as error:
+        raise CliError(f"--mode: {error}", 2) from None
     client = ProxyClient(
         remote(url, transport, header, auth),
         timeout=timeout,
         init_timeout=connect_timeout,
         retry_seconds=connect_timeout,
+        mode=mode,
     )
     proxy = FastMCPProxy(
         name="fastmcp-bridge",
