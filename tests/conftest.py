@@ -14,6 +14,8 @@ _LONG_MODULES = (
     "tests/conformance/",
     "tests/workers/",
     "tests/cli/",
+    "tests/client/test_composite.py",
+    "tests/client/test_stdio_child.py",
     "tests/outsiders/",
     "tests/server/test_shutdown.py",
     "tests/server/test_telemetry.py",

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast
-from urllib.parse import urlsplit
 
 from pydantic import (
     AnyUrl,
@@ -32,7 +31,7 @@ from pydantic import (
 from fastmcp.client.reshaping import Reshaping, ToolChange
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.composite import CompositeTransport, Member
-from fastmcp.client.transports.http import StreamableHttpTransport
+from fastmcp.client.transports.remote import http_transport, kind_of
 from fastmcp.client.transports.stdio import StdioTransport
 
 __all__ = [
@@ -50,7 +49,6 @@ __all__ = [
     "update_config_file",
 ]
 
-_SSE_PATH: Final = re.compile(r"/sse(/|\?|&|$)")
 _TRANSFORMING: Final = ("tools", "include_tags", "exclude_tags")
 _KINDS: Final = {
     "stdio": "stdio",
@@ -70,7 +68,7 @@ def infer_transport_type_from_url(url: str | AnyUrl) -> Literal["http", "sse"]:
     url = str(url)
     if not url.startswith("http"):
         raise ValueError(f"Invalid URL: {url}")
-    return "sse" if _SSE_PATH.search(urlsplit(url).path) else "http"
+    return kind_of(url)
 
 
 def _kind(value: object) -> object:
@@ -170,14 +168,14 @@ class RemoteMCPServer(_Server):
     def direct(self) -> ClientTransport:
         """A transport that connects to it."""
         kind = self.transport or self.type or infer_transport_type_from_url(self.url)
-        if kind == "sse":
-            raise ValueError(
-                f"{self.url} is an HTTP+SSE endpoint of 2024, which is not supported yet. If it "
-                'is a Streamable HTTP endpoint, say "transport": "http".'
-            )
-        transport = StreamableHttpTransport(self.url, self.headers, self.auth)
-        transport.set_sse_read_timeout(self.sse_read_timeout)
-        return transport
+        return http_transport(
+            self.url,
+            # What is said comes first; a server that moved on is found all the same.
+            "sse-first" if kind == "sse" else "http-first",
+            headers=self.headers,
+            auth=self.auth,
+            sse_read_timeout=self.sse_read_timeout,
+        )
 
 
 class _Transforming(_Server):

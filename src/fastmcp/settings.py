@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     sse_path: str = "/sse"
     message_path: str = "/messages/"
     streamable_http_path: str = "/mcp"
+    legacy_sse: bool = False
+    """Serve HTTP+SSE of 2024-11-05 beside Streamable HTTP, at the two paths above."""
     show_server_banner: bool = True
     server_dependencies: _WordList = Field(default_factory=list)
 

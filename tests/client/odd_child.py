@@ -39,9 +39,22 @@ def grandchild() -> None:
     subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=2)
 
 
+def late(messages: list[dict[str, object]]) -> None:
+    """A server of the stateless era."""
+    for message in messages:
+        if message["method"] == "server/discover":
+            versions = ["2026-07-28"]
+            result = {"resultType": "complete", "supportedVersions": versions, "capabilities": {}}
+            write(reply(message["id"], result=result))
+        else:
+            write(reply(message["id"], error={"code": -32600, "message": "no handshake here"}))
+
+
 def answer(message: dict[str, object]) -> None:
     id, method = message["id"], message["method"]
-    if method == "initialize":
+    if WHAT == "late":
+        late([message])
+    elif method == "initialize":
         result = {
             "protocolVersion": "2025-11-25",
             "capabilities": {},
@@ -82,6 +95,8 @@ def main() -> None:
     if WHAT == "dies":
         print("warning: of no interest", file=sys.stderr)
         import a_module_that_is_not_there  # noqa: F401
+    if WHAT == "late":  # still starting when the first message comes
+        late([json.loads(sys.stdin.buffer.readline()) for _ in range(2)])
     for line in sys.stdin.buffer:
         message = json.loads(line)
         if "id" in message:

@@ -179,8 +179,6 @@ async def test_arguments_the_transport_cannot_take() -> None:
         StreamableHttpTransport("ftp://x")
     with pytest.raises(ValueError, match="aiohttp"):
         StreamableHttpTransport("http://x", httpx_client_factory=lambda: None)
-    with pytest.raises(ValueError, match="SSE"):
-        Client("http://127.0.0.1:1/sse")
 
 
 @pytest.mark.parametrize("status", [307, 308])

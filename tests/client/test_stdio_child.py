@@ -117,6 +117,12 @@ async def test_a_start_that_is_given_up_leaves_nothing(tmp_path: Path, keep_aliv
     assert none_runs(file)()
 
 
+async def test_a_server_of_the_stateless_era_that_is_slow_to_start() -> None:
+    """It takes the probe when the client has already given up on it, and refuses the handshake."""
+    async with Client(odd("late"), timeout=1) as client:
+        assert client.protocol_version == "2026-07-28"
+
+
 # --- what it says ------------------------------------------------------------------------------
 
 
@@ -198,6 +204,25 @@ async def test_leaving_ends_its_children_too(tmp_path: Path, what: str) -> None:
             _ = 1 / 0
     assert time.monotonic() - began < 8
     assert none_runs(file)()
+
+
+def children() -> set[int]:
+    """The processes that this one has, guards included."""
+    own = Path(f"/proc/{os.getpid()}/task")
+    listed = [file.read_text().split() for file in own.glob("*/children")]
+    return {int(pid) for pids in listed for pid in pids if runs(int(pid))}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("keep_alive", [False, True])
+async def test_no_process_is_left(keep_alive: bool) -> None:
+    before = children()
+    client = Client(odd("polite", keep_alive=keep_alive), mode="legacy")
+    async with client:
+        assert len(children() - before) == 2  # the server and its guard
+    assert len(children() - before) == (2 if keep_alive else 0)
+    await client.close()
+    assert children() == before
 
 
 PARENT = """

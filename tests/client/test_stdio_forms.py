@@ -120,8 +120,8 @@ def test_npx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npx = tmp_path / "npx"
     npx.touch()
     npx.chmod(npx.stat().st_mode | stat.S_IXUSR)
-    assert words(NpxStdioTransport("package", ["x"])) == "npx --prefer-offline package x"
-    assert words(NpxStdioTransport("package", use_package_lock=False)) == "npx package"
+    assert words(NpxStdioTransport("package", ["x"])) == "npx --yes --prefer-offline package x"
+    assert words(NpxStdioTransport("package", use_package_lock=False)) == "npx --yes package"
 
 
 def test_a_runner_learns_where_packages_come_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,9 @@ NAMES: dict[str, str] = {
     "fastmcp.client.progress": "ProgressHandler",
     "fastmcp.client.roots": "RootsHandler RootsList",
     "fastmcp.client.sampling": "SamplingHandler SamplingMessage SamplingParams RequestContext",
+    "fastmcp.client.sampling.handlers.anthropic": "AnthropicSamplingHandler",
+    "fastmcp.client.sampling.handlers.google_genai": "GoogleGenaiSamplingHandler",
+    "fastmcp.client.sampling.handlers.openai": "OpenAISamplingHandler",
     "fastmcp.client.transports": (
         "ClientTransport FastMCPStdioTransport FastMCPTransport MCPConfigTransport"
         " NodeStdioTransport NpxStdioTransport PythonStdioTransport StdioTransport"
@@ -192,6 +195,11 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client.list_tools": "max_pages",
     "fastmcp:Client.list_tools_mcp": "cursor",
     "fastmcp:Client.read_resource": "uri version meta",
+    "fastmcp.client.sampling.handlers.anthropic:AnthropicSamplingHandler": "default_model client",
+    "fastmcp.client.sampling.handlers.google_genai:GoogleGenaiSamplingHandler": (
+        "default_model client thinking_budget"
+    ),
+    "fastmcp.client.sampling.handlers.openai:OpenAISamplingHandler": "default_model client",
     "fastmcp.client.transports:FastMCPTransport": "mcp raise_exceptions",
     "fastmcp:ClientGroup": "clients",
     "fastmcp:ClientGroup.call_tool": (

@@ -20,6 +20,9 @@ from fastmcp import Client
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.exceptions import McpError, ToolError
 
+with suppress(ImportError):  # FastMCP lists skills, and leaves it to hosts to check them
+    from fastmcp.skills import InvalidSkill, read_skill, read_skill_file
+
 try:
     from fastmcp.utilities.tests import HeadlessOAuth
 except ImportError:  # OAuth is not there yet
@@ -106,6 +109,22 @@ async def request_state(client: Client[Any]) -> None:
             await client.call_tool(name, {})
 
 
+async def only_list_skills(client: Client[Any]) -> None:
+    """What a host does before anybody chose a skill."""
+    await client.list_skills()
+
+
+async def use_skills(client: Client[Any]) -> None:
+    """What a host does with a skill that was chosen: its SKILL.md first, then the rest."""
+    for skill in await client.list_skills():
+        try:
+            await read_skill(client, skill)
+        except InvalidSkill:
+            continue
+        for file in skill.resources:
+            await read_skill_file(client, skill, file.uri)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "initialize": only_list,
     "json-schema-ref-no-deref": only_list,
@@ -113,6 +132,10 @@ SCENARIOS: dict[str, Scenario] = {
     "http-custom-headers": call_as_told,
     "json-schema-2020-12-preservation": echo_schema,
     "sep-2322-client-request-state": request_state,
+    "sep-2640-client-no-prefetch": only_list_skills,
+    "sep-2640-client-verify-digest": use_skills,
+    "sep-2640-client-verify-size": use_skills,
+    "sep-2640-client-verify-frontmatter": use_skills,
 }
 
 

@@ -76,12 +76,18 @@ class Looking(BaseHTTPMiddleware):
 
 app = mcp.http_app(event_store=EventStore(), retry_interval=100)
 wrapped = mcp.http_app(middleware=[Middleware(Looking), Middleware(GZipMiddleware, minimum_size=1)])
+old_and_new = mcp.http_app(legacy_sse=True)
 VARIANTS: dict[str, Any] = {
     "alone": app,
     "at /api": Starlette(routes=[Mount("/api", app)], lifespan=app.lifespan),
     "at /": Starlette(routes=[Mount("/", app)], lifespan=app.lifespan),
     "wrapped": wrapped,
     "json": mcp.http_app(json_response=True),
+    "sse": old_and_new,
+    "sse wrapped": mcp.http_app(
+        legacy_sse=True,
+        middleware=[Middleware(Looking), Middleware(GZipMiddleware, minimum_size=1)],
+    ),
 }
 
 if __name__ == "__main__":

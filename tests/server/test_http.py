@@ -392,7 +392,7 @@ def test_the_application_says_what_it_is():
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"transport": "sse"}, NotImplementedError, "later release"),
+        ({"legacy_sse": True, "path": "/sse"}, ValueError, "must differ"),
         ({"transport": "carrier-pigeon"}, ValueError, "Unknown transport"),
         ({"host_origin_protection": "maybe"}, ValueError, "host_origin_protection"),
         # As in the environment; some of them would keep the loop busy for ever.

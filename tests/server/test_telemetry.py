@@ -25,7 +25,15 @@ from fastmcp.server.middleware import Middleware
 from fastmcp.telemetry import suppress_fastmcp_telemetry
 from fastmcp.utilities.tests import run_server_async, temporary_settings
 from tests.support.locks import ROOT
-from tests.support.telemetry import Spans, id_of, parent_of, trace_of, tracer_provider
+from tests.support.sse_peer import SsePeer
+from tests.support.telemetry import (
+    Spans,
+    id_of,
+    meter_provider,
+    parent_of,
+    trace_of,
+    tracer_provider,
+)
 from tests.support.wire import Wire
 
 ERAS = ["2025-11-25", "2026-07-28"]
@@ -584,3 +592,24 @@ def test_no_call_is_longer_where_nobody_listens(tmp_path: Any):
     """Not one Python call where OpenTelemetry is not loaded; a look at its provider where some
     library loaded it and nobody set one."""
     python(HOPS, FASTMCP_HOME=str(tmp_path))
+
+
+# counts
+
+
+async def test_sessions_over_the_deprecated_transport_are_counted():
+    app = FastMCP("counted").http_app(legacy_sse=True)
+    with meter_provider() as reader:
+        for version in ("2024-11-05", "2025-11-25", "2024-11-05"):
+            peer = await SsePeer(app, version).open()
+            await peer.leave()
+        found = {}
+        for resource in json.loads(reader.get_metrics_data().to_json())["resource_metrics"]:
+            for scope in resource["scope_metrics"]:
+                found |= {metric["name"]: metric for metric in scope["metrics"]}
+    points = found["fastmcp.server.legacy_sse.sessions"]["data"]["data_points"]
+    assert {point["attributes"]["mcp.protocol.version"]: point["value"] for point in points} == {
+        "2024-11-05": 2,
+        "2025-11-25": 1,
+    }
+    assert {point["attributes"]["mcp.client.name"] for point in points} == {"old peer"}

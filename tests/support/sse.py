@@ -20,8 +20,9 @@ class Event:
 
     @property
     def message(self) -> Any:
-        """The JSON message it carries; None for a priming event, a retry or a comment."""
-        return json.loads(self.data) if self.data else None
+        """The JSON message it carries; None for a priming event, a retry, a comment, and for what
+        HTTP+SSE begins with."""
+        return json.loads(self.data) if self.data and self.event != "endpoint" else None
 
 
 class Decoder:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import _internal
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -42,6 +45,20 @@ class Spans:
         """The one span of this name."""
         (span,) = [span for span in self.all() if span.name == name]
         return span
+
+
+@contextmanager
+def meter_provider() -> Iterator[InMemoryMetricReader]:
+    """Set a provider of meters, and take it away again, as above."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    try:
+        yield reader
+    finally:
+        provider.shutdown()
+        _internal._METER_PROVIDER = None
+        _internal._METER_PROVIDER_SET_ONCE = Once()
 
 
 @contextmanager

@@ -19,11 +19,14 @@ from tests.support.locks import CACHE, locked
 MCP_SDK = ("mcp==2.3.0", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
 """The official Python SDK, with the HTTP server options of this project beside it."""
 
-MCP_SDK_1 = ("mcp==1.30.0",)
-"""The official Python SDK as it was before the stateless era."""
-
 FASTMCP_2 = ("fastmcp==2.14.7",)
 FASTMCP_3 = ("fastmcp==3.4.11",)
+MCP_SDK_1 = ("mcp==1.30.0", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
+"""The last of its first major version, which knows the handshake era alone."""
+
+MCP_SDK_1_9 = ("mcp==1.9.4", "pydantic==2.11.5", "uvicorn>=0.38")
+"""One of the time when HTTP+SSE was what people used."""
+
 FASTMCP_4 = ("fastmcp==4.1.2", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
 
 _BUILD_SECONDS = 600

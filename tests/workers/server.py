@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from fastmcp import Context, FastMCP
 from fastmcp.server.bus import ResourceUpdated
+from fastmcp.server.dependencies import get_http_headers
 from fastmcp.server.event_store import EventStore
 
 mcp = FastMCP("workers")
@@ -38,6 +39,12 @@ async def add(a: int, b: int) -> int:
 async def who() -> int:
     """The worker."""
     return os.getpid()
+
+
+@mcp.tool
+async def header(name: str) -> str:
+    """A header of this request."""
+    return get_http_headers(include_all=True).get(name, "")
 
 
 @mcp.tool

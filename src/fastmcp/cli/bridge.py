@@ -19,7 +19,8 @@ from typing import Annotated, Final, cast, get_args
 from cyclopts import Parameter
 
 from fastmcp.cli.errors import CliError
-from fastmcp.cli.remote import Auth, Headers, Order, remote
+from fastmcp.cli.remote import Auth, Headers, remote
+from fastmcp.client.transports.orders import Order
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.proxy import FastMCPProxy, ProxyClient
 from fastmcp.settings import LogLevel, get_settings

@@ -42,6 +42,16 @@ app.command(
 app.command(
     "fastmcp.cli.nginx:nginx", name="nginx", help="Print an nginx configuration for a server."
 )
+app.command(
+    "fastmcp.cli.doctor:doctor",
+    name="doctor",
+    help="Examine a server, and say what to mend.",
+)
+app.command(
+    "fastmcp.cli.migrate:migrate",
+    name="migrate",
+    help="Rewrite a project from HTTP+SSE to Streamable HTTP.",
+)
 tasks = cyclopts.App(name="tasks", help="Background tasks.")
 tasks.command(
     "fastmcp.cli.tasks:worker", name="worker", help="Run a server's tasks, and serve nobody."

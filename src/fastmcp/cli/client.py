@@ -15,7 +15,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from cyclopts import Parameter
 from pydantic import BaseModel
@@ -23,10 +23,11 @@ from pydantic import BaseModel
 from fastmcp.cli import load
 from fastmcp.cli.arguments import parse_arguments, parse_words
 from fastmcp.cli.errors import CliError
-from fastmcp.cli.remote import Auth, Headers, Order, is_url, remote
+from fastmcp.cli.remote import Auth, Headers, is_url, remote
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
 from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports.orders import Order
 from fastmcp.exceptions import FastMCPError, McpError
 from fastmcp.settings import get_settings
 
@@ -40,8 +41,12 @@ Flag = Parameter(negative="")
 Timeout = Annotated[float | None, Parameter(help="Seconds to wait for each answer.")]
 Command = Annotated[str | None, Parameter(help="Start this command and speak stdio with it.")]
 UrlTransport = Annotated[
-    Literal["http", "sse", "http-first", "sse-first", "http-only", "sse-only"] | None,
-    Parameter(name=("--transport", "-t"), help="Transport of a URL, or in which order to try."),
+    Literal["http", "sse"] | Order | None,
+    Parameter(
+        name=("--transport", "-t"),
+        help="Transport of a URL: http-first, sse-first, http-only or sse-only; http and sse are "
+        "short for the last two.",
+    ),
 ]
 
 
@@ -216,8 +221,7 @@ async def _target(
         return StdioTransport(words[0], words[1:], keep_alive=False)
     assert spec is not None
     if is_url(spec):
-        order = _ORDERS.get(transport or "http", transport)
-        return remote(spec, cast("Order", order), headers, auth)
+        return remote(spec, _ORDERS.get(transport or "", transport), headers, auth)
     found = load.Spec.parse(spec)
     if found.is_config:
         return load.config(found)

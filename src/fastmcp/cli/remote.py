@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
 from fastmcp.cli.errors import CliError
 from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.http import StreamableHttpTransport
+from fastmcp.client.transports.orders import check_order
+from fastmcp.client.transports.remote import http_transport
 
-__all__ = ["Auth", "Headers", "Order", "expanded", "is_url", "remote"]
-
-Order: TypeAlias = Literal["http-first", "sse-first", "http-only", "sse-only"]
+__all__ = ["Auth", "Headers", "expanded", "is_url", "remote"]
 
 Headers = Annotated[
     list[str] | None,
@@ -48,13 +47,13 @@ def is_url(spec: str) -> bool:
 
 
 def remote(
-    url: str, order: Order, headers: Sequence[str] | None, auth: str | None
+    url: str, order: str | None, headers: Sequence[str] | None, auth: str | None
 ) -> ClientTransport:
     """The transport to a server at a URL.
 
     Args:
         url: of the endpoint.
-        order: which transports are tried.
+        order: which transports are tried; by default what the URL looks like first.
         headers: lines of "Name: value".
         auth: a token.
     Raises:
@@ -62,9 +61,12 @@ def remote(
     """
     if not is_url(url):
         raise CliError(f"{url} is no http or https URL.", 2)
-    if order == "sse-only":
-        raise CliError("SSE is planned for a later version; use the server's HTTP endpoint.", 2)
-    return StreamableHttpTransport(url, headers=_headers(headers or ()), auth=_token(auth))
+    return http_transport(
+        url,
+        None if order is None else check_order(order),
+        headers=_headers(headers or ()),
+        auth=_token(auth),
+    )
 
 
 def _headers(lines: Sequence[str]) -> dict[str, str]:

@@ -69,7 +69,7 @@ def run(
         transport: what to serve on; default FASTMCP_TRANSPORT, else stdio.
         host: address to listen on; default 127.0.0.1.
         port: to listen on; default 8000.
-        path: of the endpoint; default /mcp.
+        path: of the endpoint; default /mcp, of sse /sse.
         log_level: DEBUG, INFO, WARNING, ERROR or CRITICAL.
         log_format: text, or json for one JSON object a line; default FASTMCP_LOG_FORMAT, else text.
         no_banner: start without the lines that say where.
@@ -256,7 +256,9 @@ def _run_as_main(module: str, options: dict[str, Any], no_banner: bool) -> int:
     settings.transport = options["transport"]
     settings.host = options.get("host", settings.host)
     settings.port = options.get("port", settings.port)
-    settings.streamable_http_path = options.get("path", settings.streamable_http_path)
+    if "path" in options:
+        which = "sse_path" if options["transport"] == "sse" else "streamable_http_path"
+        setattr(settings, which, options["path"])
     settings.log_level = options.get("log_level", settings.log_level)
     settings.stateless_http = options.get("stateless", settings.stateless_http)
     settings.show_server_banner = settings.show_server_banner and not no_banner

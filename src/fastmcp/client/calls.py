@@ -7,30 +7,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import mcp_types
 import pydantic
 from pydantic import AnyUrl
 
+from fastmcp.client.caching import CacheMode
+from fastmcp.client.errors import InvalidResultError
 from fastmcp.client.progress import ProgressHandler
-from fastmcp.client.results import CallToolResult, parse_data, raise_tool_error
+from fastmcp.client.results import CallToolResult, OutputSchema, parse_data, raise_tool_error
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
+from fastmcp.protocol.caching import readable
+from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
-from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.jsonrpc import as_object, dump, load
 from fastmcp.protocol.param_headers import mirror, param_headers
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities.skill_entries import (
+    SKILLS_EXTENSION,
+    GetSkillResult,
+    ListSkillsResult,
+    sound_entries,
+)
 
 __all__ = [
     "call_tool",
     "call_tool_mcp",
     "complete",
     "get_prompt",
+    "get_skill",
     "list_page",
+    "list_skills",
     "list_tools",
     "paginate",
     "read_resource",
+    "uri_of",
 ]
 
 logger = logging.getLogger("fastmcp.client")
@@ -38,9 +52,6 @@ logger = logging.getLogger("fastmcp.client")
 M = TypeVar("M", bound=pydantic.BaseModel)
 P = TypeVar("P", bound=mcp_types.PaginatedResult)
 Item = TypeVar("Item")
-
-# What the models demand of the stateless era and a server of the handshake era does not send.
-_HINTS: Final[dict[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 
 
 def _read(model: type[M], method: str, result: dict[str, Any]) -> M:
@@ -66,28 +77,42 @@ async def list_page(
     model: type[P],
     cursor: str | None,
     timeout: float | None = None,
+    cache_mode: CacheMode = "use",
 ) -> P:
     """One page of a listing."""
     params = {} if cursor is None else {"cursor": cursor}
-    result = await session.request(method, params, timeout=timeout)
-    return _read(model, method, {**_HINTS, **result})
+    result = await session.fetch(method, params, cache_mode, timeout)
+    return _read(model, method, readable(result))
 
 
 async def list_tools(
-    session: ClientSession, cursor: str | None, timeout: float | None = None
+    session: ClientSession,
+    cursor: str | None,
+    timeout: float | None = None,
+    cache_mode: CacheMode = "use",
 ) -> mcp_types.ListToolsResult:
     """One page of the tools; the session remembers their output schemas."""
-    page = await list_page(session, "tools/list", mcp_types.ListToolsResult, cursor, timeout)
+    page = await list_page(
+        session, "tools/list", mcp_types.ListToolsResult, cursor, timeout, cache_mode
+    )
     if session.mirrors_headers:
         page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
     for tool in page.tools:
-        session.output_schemas[tool.name] = tool.output_schema
+        session.output_schemas[tool.name] = _output_schema_of(tool)
         hints = tool.annotations
         if hints is not None and (hints.read_only_hint or hints.idempotent_hint):
             session.repeatable_tools.add(tool.name)
         else:
             session.repeatable_tools.discard(tool.name)
     return page
+
+
+def _output_schema_of(tool: mcp_types.Tool) -> OutputSchema | None:
+    if tool.output_schema is None:
+        return None
+    own = as_object((tool.meta or {}).get("fastmcp")) or {}
+    version = own.get("version")
+    return OutputSchema(tool.name, tool.output_schema, None if version is None else str(version))
 
 
 def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
@@ -109,25 +134,34 @@ async def paginate(
     items: Callable[[P], list[Item]],
     max_pages: int,
 ) -> list[Item]:
-    """All pages of a listing.
+    """All pages of a listing. One that changed on the way, so that its cursor is refused, is begun
+    again, once (pagination, "Error Handling").
 
     Raises:
         RuntimeError: more than `max_pages`. A cursor that repeats ends the listing, because it
             would never end by itself.
     """
-    found: list[Item] = []
-    seen: set[str] = set()
-    cursor: str | None = None
-    for _ in range(max_pages):
-        page = await fetch(cursor)
-        found.extend(items(page))
-        cursor = page.next_cursor
-        if not cursor or cursor in seen:
-            return found
-        seen.add(cursor)
-    raise RuntimeError(
-        f"The server's listing has more than {max_pages} pages; give max_pages= a larger value."
-    )
+    refused = False
+    while True:
+        found: list[Item] = []
+        seen: set[str] = set()
+        cursor: str | None = None
+        try:
+            for _ in range(max_pages):
+                page = await fetch(cursor)
+                found.extend(items(page))
+                cursor = page.next_cursor
+                if not cursor or cursor in seen:
+                    return found
+                seen.add(cursor)
+        except McpError as exc:
+            if refused or cursor is None or exc.code != INVALID_PARAMS:
+                raise
+            refused = True
+            continue
+        raise RuntimeError(
+            f"The server's listing has more than {max_pages} pages; give max_pages= a larger value."
+        )
 
 
 async def call_tool_mcp(
@@ -151,7 +185,8 @@ async def call_tool_mcp(
 
     async def send() -> dict[str, Any]:
         annotated = session.param_headers.get(name)
-        headers = mirror(arguments, annotated) if annotated else None
+        # As they are in the body: there a model is an object, an enumeration's member its value.
+        headers = mirror(load(dump(arguments)), annotated) if annotated else None
         return await session.request(
             "tools/call",
             params,
@@ -171,10 +206,18 @@ async def call_tool_mcp(
             raise
         # The tool's annotations are not those seen last, or were never seen ("Client Behavior").
         known = session.param_headers.get(name)
-        await _list_all_tools(session, timeout)
+        await _list_all_tools(session, timeout, "refresh")
         if session.param_headers.get(name) == known:
             raise
         result = await send()
+    if result.get("resultType", COMPLETE) != COMPLETE and session.era is Era.STATELESS:
+        return await session.handlers.extensions.resolved(
+            session,
+            session.protocol_version or "",
+            name,
+            result,
+            session.timeout if timeout is None else timeout or None,
+        )
     return _read(mcp_types.CallToolResult, "tools/call", result)
 
 
@@ -188,13 +231,13 @@ async def call_tool(
     version: str | None,
     raise_on_error: bool,
 ) -> CallToolResult:
-    """`tools/call` with its data read by the tool's output schema."""
+    """`tools/call` with its data read, and checked, by the tool's output schema."""
     result = await call_tool_mcp(session, name, arguments, progress, timeout, meta, version)
     if raise_on_error:
         raise_tool_error(name, result)
     data: Any = None
-    if result.structured_content is not None and not result.is_error:
-        data = parse_data(name, result, await _output_schema(session, name, timeout))
+    if not result.is_error:
+        data = parse_data(result, await _checked(session, name, version, result, timeout))
     return CallToolResult(
         content=result.content,
         structured_content=result.structured_content,
@@ -204,16 +247,54 @@ async def call_tool(
     )
 
 
-async def _list_all_tools(session: ClientSession, timeout: float | None) -> None:
+async def _list_all_tools(
+    session: ClientSession, timeout: float | None, cache_mode: CacheMode = "use"
+) -> None:
     """List the tools on behalf of a call, each page within the call's own time-out."""
     await paginate(
-        lambda cursor: list_tools(session, cursor, timeout), lambda page: page.tools, 250
+        lambda cursor: list_tools(session, cursor, timeout, cache_mode),
+        lambda page: page.tools,
+        250,
     )
+
+
+async def _checked(
+    session: ClientSession,
+    name: str,
+    version: str | None,
+    result: mcp_types.CallToolResult,
+    timeout: float | None,
+) -> OutputSchema | None:
+    """The output schema of a tool, which its result fits. The tools are listed if it was never
+    seen, and once more where the result does not fit: the tool may be another by now.
+
+    Raises:
+        InvalidResultError: the result does not fit.
+    """
+    schemas = session.output_schemas
+    if name not in schemas and result.structured_content is None:
+        return None  # nothing to read; the next listing will tell whether there should have been
+    schema = await _output_schema(session, name, timeout)
+    if schema is None or (version is not None and version != schema.version):
+        return None  # the listing tells of the latest version alone
+    complaint = schema.complaint(result)
+    if complaint is not None and not schema.settled:
+        with suppress(McpError, RuntimeError):
+            await _list_all_tools(session, timeout, "refresh")
+        before, schema = schema, schemas.get(name)
+        if schema is None:
+            return None
+        schema.settled = True
+        if schema.schema != before.schema:
+            complaint = schema.complaint(result)
+    if complaint is not None:
+        raise InvalidResultError(name, complaint, result)
+    return schema
 
 
 async def _output_schema(
     session: ClientSession, name: str, timeout: float | None
-) -> dict[str, Any] | None:
+) -> OutputSchema | None:
     """The output schema of a tool; the tools are listed once if it was never seen."""
     schemas = session.output_schemas
     if name not in schemas:
@@ -226,15 +307,57 @@ async def _output_schema(
 
 
 async def read_resource(
-    session: ClientSession, uri: AnyUrl | str, meta: dict[str, Any] | None, version: str | None
+    session: ClientSession,
+    uri: AnyUrl | str,
+    meta: dict[str, Any] | None,
+    version: str | None,
+    cache_mode: CacheMode = "use",
 ) -> mcp_types.ReadResourceResult:
-    """`resources/read`. The URI is normalised as pydantic's AnyUrl does it."""
-    params: dict[str, Any] = {"uri": str(AnyUrl(str(uri)))}
+    """`resources/read`."""
+    params: dict[str, Any] = {"uri": uri_of(uri)}
     meta = _meta(meta, version)
     if meta is not None:
         params["_meta"] = meta
-    result = await session.request("resources/read", params)
-    return _read(mcp_types.ReadResourceResult, "resources/read", {**_HINTS, **result})
+    result = await session.fetch("resources/read", params, cache_mode)
+    return _read(mcp_types.ReadResourceResult, "resources/read", readable(result))
+
+
+async def list_skills(
+    session: ClientSession, cursor: str | None, cache_mode: CacheMode
+) -> ListSkillsResult:
+    """One page of `skills/list`, without the entries that are none."""
+    _require_skills(session)
+    params = {} if cursor is None else {"cursor": cursor}
+    result = await session.fetch("skills/list", params, cache_mode)
+    return _read(ListSkillsResult, "skills/list", readable(sound_entries(result)))
+
+
+async def get_skill(session: ClientSession, uri: str, cache_mode: CacheMode) -> GetSkillResult:
+    """`skills/get`."""
+    _require_skills(session)
+    result = await session.fetch("skills/get", {"uri": uri}, cache_mode)
+    return _read(GetSkillResult, "skills/get", readable(result))
+
+
+def _require_skills(session: ClientSession) -> None:
+    """Refuse to ask a server for skills that says it has none.
+
+    Raises:
+        RuntimeError: it does not declare the extension.
+    """
+    if session.discover_result is None and session.initialize_result is None:
+        return  # it was not asked what it has
+    capabilities = session.server_capabilities
+    if SKILLS_EXTENSION not in ((capabilities and capabilities.extensions) or {}):
+        raise RuntimeError(
+            f"The server does not declare the extension {SKILLS_EXTENSION}: it has no skills that "
+            "can be listed. `fastmcp.utilities.skills.list_skills` finds those that are resources."
+        )
+
+
+def uri_of(uri: AnyUrl | str) -> str:
+    """A URI as it is sent: normalised as pydantic's AnyUrl does it."""
+    return str(AnyUrl(str(uri)))
 
 
 async def get_prompt(
@@ -273,16 +396,3 @@ async def complete(
         params["context"] = {"arguments": context_arguments}
     result = await session.request("completion/complete", params)
     return _read(mcp_types.CompleteResult, "completion/complete", result)
-
-
-def require_handshake(session: ClientSession, method: str) -> None:
-    """Refuse what only the handshake era has.
-
-    Raises:
-        RuntimeError: the session is stateless.
-    """
-    if session.era is Era.STATELESS:
-        raise RuntimeError(
-            f"{method} does not exist in protocol version {session.protocol_version}, which has "
-            "no session it could apply to. Connect with mode='legacy' if you need it."
-        )

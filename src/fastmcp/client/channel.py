@@ -61,6 +61,14 @@ class Receiver(Protocol):
         """The server does not know the session any more: open another one. Never raises."""
         ...
 
+    def on_missed(self) -> None:
+        """The stream on which the server tells of changes ended, and cannot be resumed."""
+        ...
+
+    def on_exception(self, exc: Exception) -> None:
+        """What the server sent cannot be understood, or it went away, and no call can say so."""
+        ...
+
 
 class Channel(Protocol):
     """One open connection.

@@ -7,6 +7,7 @@ Names, arguments and results only; the work is done below: `session.py` (the eng
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import functools
 import importlib.metadata
@@ -22,12 +23,14 @@ from typing_extensions import TypeVar
 
 from fastmcp.client import calls
 from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.caching import CacheConfig, CacheMode, ResponseCache
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
+from fastmcp.client.extensions import Extensions
 from fastmcp.client.forwarding import Forwarding, ForwardingHandlers
 from fastmcp.client.handlers import Handlers
-from fastmcp.client.logging import LogHandler, default_log_handler
+from fastmcp.client.logging import LogHandler, check_level, default_log_handler
 from fastmcp.client.messages import MessageHandlerT
 from fastmcp.client.progress import ProgressHandler, default_progress_handler
 from fastmcp.client.results import CallToolResult
@@ -36,11 +39,13 @@ from fastmcp.client.sampling import SamplingHandler
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
+from fastmcp.client.transports.orders import Order
 from fastmcp.protocol.link import Downstream
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
+from fastmcp.utilities.skill_entries import GetSkillResult, ListSkillsResult, Skill
 from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
@@ -48,7 +53,6 @@ __all__ = ["CallToolResult", "Client"]
 camelcase.install()
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
-CacheMode: TypeAlias = Literal["use", "refresh", "bypass"]
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"
 
 
@@ -75,7 +79,7 @@ def _no_headers() -> Mapping[str, str]:
 
 
 class Client(Generic[TransportT]):
-    """A client of one MCP server.
+    """A client of one MCP server, or of several that are one for it.
 
     Use it as an async context manager; it may be entered again, also by other tasks, and all
     share one connection that the last to leave ends. It may be left in another task than it was
@@ -83,7 +87,8 @@ class Client(Generic[TransportT]):
 
     Args:
         transport: what to connect to: a server object (in process), an http(s) URL, the `Path`
-            of a `.py` script (a subprocess), or a `ClientTransport`.
+            of a `.py` or `.js` script (a subprocess), an MCP configuration (a dict or an
+            `MCPConfig`), or a `ClientTransport`.
         name: of the client, for logs.
         roots: directories the server may work in, or a function that gives them.
         sampling_handler: answers the server's requests for completions.
@@ -103,11 +108,17 @@ class Client(Generic[TransportT]):
             2025-11-25 and before; a stateless version, such as "2026-07-28", is spoken unasked.
         prior_discover: a discover result to take over where `mode` names a version.
         input_required_max_rounds: how many times one call may ask for input.
-        cache: accepted; results are not cached yet.
-        extensions, result_claims: not supported yet.
+        cache: True keeps listings and resources for as long as the server says, a `CacheConfig`
+            says more about it; None and False keep nothing.
+        extensions: what this client can do beyond the protocol (`fastmcp.client.extensions`).
+        result_claims: further forms of results that an extension of these understands, by its id.
+        log_level: the least severe log messages that the server shall send; None for all, or in
+            the handshake era for those that it sends by itself.
         sse_read_timeout: seconds of silence after which a response over HTTP counts as lost, 0
             for no limit; None for the transport's own (300).
         progress_extends_timeout: whether every progress report of a call sets its time-out anew.
+        transport_order: which HTTP transport is tried first, or alone, instead of the transport's
+            own order: "http-first", "sse-first", "http-only" or "sse-only".
     Raises:
         ValueError: an argument that does not fit the transport, or is not supported yet.
     """
@@ -132,15 +143,15 @@ class Client(Generic[TransportT]):
         mode: str = AUTO,
         prior_discover: mcp_types.DiscoverResult | None = None,
         input_required_max_rounds: int = 10,
-        cache: Any = None,
+        cache: CacheConfig | bool | None = None,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
         *,
+        log_level: mcp_types.LoggingLevel | None = None,
         sse_read_timeout: Seconds = None,
         progress_extends_timeout: bool = False,
+        transport_order: Order | None = None,
     ) -> None:
-        if extensions or result_claims:
-            raise ValueError("Client extensions and result claims are not supported yet.")
         self.name = name or self.generate_name()
         self.mode = check_mode(mode)
         self.transport = cast("TransportT", infer_transport(transport))
@@ -149,6 +160,8 @@ class Client(Generic[TransportT]):
         if auth is not None:
             self.transport.set_auth(auth)
         self.transport.set_sse_read_timeout(sse_read_timeout)
+        if transport_order is not None:
+            self.transport.set_order(transport_order)
         self.auto_initialize = auto_initialize
         self.input_required_max_rounds = input_required_max_rounds
         self.client_info = client_info or _this_client()
@@ -162,7 +175,8 @@ class Client(Generic[TransportT]):
         self._progress_extends = progress_extends_timeout
         self._telemetry = Telemetry.of(settings.telemetry_mode)
         self._prior_discover = prior_discover
-        self._cache = cache
+        self._cache_config = CacheConfig() if cache is True else cache or None
+        self._cache = self._make_cache()
         self._handlers = Handlers(
             sampling=sampling_handler,
             sampling_capabilities=sampling_capabilities,
@@ -171,6 +185,8 @@ class Client(Generic[TransportT]):
             log=log_handler or default_log_handler,
             progress=progress_handler or default_progress_handler,
             message=message_handler,
+            log_level=None if log_level is None else check_level(log_level),
+            extensions=Extensions(extensions, result_claims),
         )
         self._withheld: frozenset[str] = frozenset()
         self._forwards_headers = True
@@ -178,6 +194,12 @@ class Client(Generic[TransportT]):
         self._title: str | None = None
         self._forward_retry_seconds = _FORWARD_RETRY_SECONDS
         self._connection = self._disconnected()
+
+    def _make_cache(self) -> ResponseCache | None:
+        if self._cache_config is None:
+            return None
+        transport = self.transport
+        return ResponseCache(self._cache_config, transport.server_url(), transport.principal)
 
     def _disconnected(self) -> Connection:
         return Connection(self.transport, self._disconnect_timeout)
@@ -219,6 +241,7 @@ class Client(Generic[TransportT]):
             retry_seconds=self._retry_seconds,
             progress_extends=self._progress_extends,
             telemetry=self._telemetry,
+            cache=self._cache,
         )
 
     async def _negotiate(self, session: ClientSession) -> None:
@@ -236,7 +259,8 @@ class Client(Generic[TransportT]):
         """A client with the same transport and handlers and a connection of its own."""
         other = copy.copy(self)
         other.name = f"{self.name}:{secrets.token_hex(2)}"
-        other._handlers = copy.copy(self._handlers)
+        other._handlers = dataclasses.replace(self._handlers)
+        other._cache = other._make_cache()
         other._connection = other._disconnected()
         return other
 
@@ -254,9 +278,8 @@ class Client(Generic[TransportT]):
         other.transport = self.transport.forwarding(headers)
         other._prefer = Era.HANDSHAKE if handshake_first else None
         other._retry_seconds = self._forward_retry_seconds
-        other._handlers = ForwardingHandlers(
-            **vars(self._handlers), downstream=downstream, withheld=self._withheld
-        )
+        other._handlers = ForwardingHandlers.over(self._handlers, downstream, self._withheld)
+        other._cache = None
         other._connection = other._disconnected()
         return Forwarding(other, downstream, self._title, listens=handshake_first)
 
@@ -386,13 +409,13 @@ class Client(Generic[TransportT]):
         await self.session.notify("notifications/progress", params)
 
     async def set_logging_level(self, level: mcp_types.LoggingLevel) -> None:
-        """Ask for log messages from this level up.
+        """Ask for log messages from this level up: the session's, or in the stateless era, which
+        has none, those of all requests from now on.
 
         Raises:
-            RuntimeError: in the stateless era, which has no such setting.
+            ValueError: no level of the protocol.
         """
-        calls.require_handshake(self.session, "logging/setLevel")
-        await self.session.set_logging_level(level)
+        await self.session.set_logging_level(check_level(level))
 
     async def send_roots_list_changed(self) -> None:
         """Tell the server that the roots changed."""
@@ -404,18 +427,24 @@ class Client(Generic[TransportT]):
         self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
     ) -> mcp_types.ListToolsResult:
         """One page of the tools, from `cursor` on."""
-        return await calls.list_tools(self.session, cursor)
+        return await calls.list_tools(self.session, cursor, cache_mode=cache_mode)
 
     async def list_tools(
         self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
     ) -> list[mcp_types.Tool]:
         """All tools.
 
+        Args:
+            max_pages: how many pages that may take.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone.
         Raises:
             RuntimeError: more than `max_pages` pages.
         """
         return await calls.paginate(
-            lambda cursor: self.list_tools_mcp(cursor=cursor), lambda page: page.tools, max_pages
+            lambda cursor: self.list_tools_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.tools,
+            max_pages,
         )
 
     async def call_tool_mcp(
@@ -454,6 +483,7 @@ class Client(Generic[TransportT]):
             meta: `_meta` of the request.
         Raises:
             ToolError: the tool failed; its text says how.
+            InvalidResultError: the structured content does not fit the tool's output schema.
             McpError: the server refused, fell silent or went away (`fastmcp.client.errors`).
         """
         return await calls.call_tool(
@@ -474,7 +504,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourcesResult:
         """One page of the resources, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/list", mcp_types.ListResourcesResult, cursor
+            self.session,
+            "resources/list",
+            mcp_types.ListResourcesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resources(
@@ -482,7 +516,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Resource]:
         """All resources that are no templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resources_mcp(cursor=cursor),
+            lambda cursor: self.list_resources_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resources,
             max_pages,
         )
@@ -492,7 +526,11 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListResourceTemplatesResult:
         """One page of the resource templates, from `cursor` on."""
         return await calls.list_page(
-            self.session, "resources/templates/list", mcp_types.ListResourceTemplatesResult, cursor
+            self.session,
+            "resources/templates/list",
+            mcp_types.ListResourceTemplatesResult,
+            cursor,
+            cache_mode=cache_mode,
         )
 
     async def list_resource_templates(
@@ -500,16 +538,20 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.ResourceTemplate]:
         """All resource templates."""
         return await calls.paginate(
-            lambda cursor: self.list_resource_templates_mcp(cursor=cursor),
+            lambda cursor: self.list_resource_templates_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.resource_templates,
             max_pages,
         )
 
     async def read_resource_mcp(
-        self, uri: AnyUrl | str, meta: dict[str, Any] | None = None
+        self,
+        uri: AnyUrl | str,
+        meta: dict[str, Any] | None = None,
+        *,
+        cache_mode: CacheMode = "use",
     ) -> mcp_types.ReadResourceResult:
         """Read a resource and return the result as it came."""
-        return await calls.read_resource(self.session, uri, meta, None)
+        return await calls.read_resource(self.session, uri, meta, None, cache_mode)
 
     async def read_resource(
         self,
@@ -517,6 +559,7 @@ class Client(Generic[TransportT]):
         *,
         version: str | None = None,
         meta: dict[str, Any] | None = None,
+        cache_mode: CacheMode = "use",
     ) -> list[mcp_types.TextResourceContents | mcp_types.BlobResourceContents]:
         """Read a resource.
 
@@ -524,10 +567,65 @@ class Client(Generic[TransportT]):
             uri: of the resource; normalised as pydantic's AnyUrl does it.
             version: of the resource, where the server has several.
             meta: `_meta` of the request.
+            cache_mode: "refresh" asks the server although an answer is kept, "bypass" leaves the
+                cache alone; so does a version, and `meta`.
         Raises:
             McpError: there is none, or it cannot be read.
         """
-        return (await calls.read_resource(self.session, uri, meta, version)).contents
+        result = await calls.read_resource(self.session, uri, meta, version, cache_mode)
+        return result.contents
+
+    async def subscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of the changes of a resource: the message handler's `on_resource_updated` does,
+        until `unsubscribe_resource` or the end of the connection.
+
+        Args:
+            uri: of the resource.
+        Raises:
+            McpError: the server does not tell of them, or cannot be reached.
+        """
+        await self.session.subscriptions.subscribe(calls.uri_of(uri))
+
+    async def unsubscribe_resource(self, uri: AnyUrl | str) -> None:
+        """Hear of them no more."""
+        await self.session.subscriptions.unsubscribe(calls.uri_of(uri))
+
+    # --- skills --------------------------------------------------------------------------------
+
+    async def list_skills_mcp(
+        self, *, cursor: str | None = None, cache_mode: CacheMode = "use"
+    ) -> ListSkillsResult:
+        """One page of the skills, from `cursor` on."""
+        return await calls.list_skills(self.session, cursor, cache_mode)
+
+    async def list_skills(
+        self, max_pages: int = 250, *, cache_mode: CacheMode = "use"
+    ) -> list[Skill]:
+        """All skills, by what the server says of them; no file is read. `fastmcp.skills.read_skill`
+        reads one, and checks it.
+
+        Raises:
+            RuntimeError: the server does not declare the extension for skills, or has more than
+                `max_pages` pages.
+        """
+        return await calls.paginate(
+            lambda cursor: self.list_skills_mcp(cursor=cursor, cache_mode=cache_mode),
+            lambda page: page.skills,
+            max_pages,
+        )
+
+    async def get_skill_mcp(self, uri: str, *, cache_mode: CacheMode = "use") -> GetSkillResult:
+        """Ask for one skill and return the result as it came."""
+        return await calls.get_skill(self.session, uri, cache_mode)
+
+    async def get_skill(self, uri: str, *, cache_mode: CacheMode = "use") -> Skill:
+        """One skill, by the URI of its SKILL.md.
+
+        Raises:
+            McpError: there is none.
+            RuntimeError: the server does not declare the extension for skills.
+        """
+        return (await self.get_skill_mcp(uri, cache_mode=cache_mode)).skill
 
     # --- prompts -------------------------------------------------------------------------------
 
@@ -536,7 +634,7 @@ class Client(Generic[TransportT]):
     ) -> mcp_types.ListPromptsResult:
         """One page of the prompts, from `cursor` on."""
         return await calls.list_page(
-            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor
+            self.session, "prompts/list", mcp_types.ListPromptsResult, cursor, cache_mode=cache_mode
         )
 
     async def list_prompts(
@@ -544,7 +642,7 @@ class Client(Generic[TransportT]):
     ) -> list[mcp_types.Prompt]:
         """All prompts."""
         return await calls.paginate(
-            lambda cursor: self.list_prompts_mcp(cursor=cursor),
+            lambda cursor: self.list_prompts_mcp(cursor=cursor, cache_mode=cache_mode),
             lambda page: page.prompts,
             max_pages,
         )

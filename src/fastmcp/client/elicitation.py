@@ -8,6 +8,7 @@ client/elicitation; SEP-1034 for defaults.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -38,9 +39,9 @@ class ElicitResult(mcp_types.ElicitResult, Generic[T]):
 
 
 ElicitationHandler: TypeAlias = Callable[
-    [str, "type[Any] | None", ElicitRequestParams, Any], Awaitable[Any]
+    [str, "type[Any] | None", ElicitRequestParams, Any], Awaitable[Any] | Any
 ]
-"""`async (message, response_type, params, context)`; a plain return value means accept."""
+"""`(message, response_type, params, context)`, plain or async; a plain value means accept."""
 
 
 async def elicit(
@@ -59,7 +60,8 @@ async def elicit(
         required = asked.requested_schema.get("required") or []
         if properties:
             response_type = json_schema_to_type(asked.requested_schema)
-    answer = await handler(asked.message, response_type, asked, context)
+    given = handler(asked.message, response_type, asked, context)
+    answer = await given if inspect.isawaitable(given) else given
     if not isinstance(answer, mcp_types.ElicitResult):
         answer = ElicitResult[Any](action="accept", content=answer)
     result: dict[str, Any] = {"action": answer.action}

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+import mcp_types
+
 from fastmcp.exceptions import McpError, URLElicitationRequiredError
-from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
 
 __all__ = [
     "CONNECTION_CLOSED",
     "REQUEST_TIMEOUT",
     "ConnectionClosedError",
     "HttpStatusError",
+    "InvalidResultError",
     "RequestTimeoutError",
     "ResponseTooLargeError",
     "SessionLostError",
@@ -118,6 +121,25 @@ class SessionLostError(HttpStatusError):
     def __init__(self, status: int, message: str, *, reached: bool = False) -> None:
         super().__init__(status, message)
         self.reached = reached
+
+
+class InvalidResultError(McpError, RuntimeError):
+    """A tool's result does not fit the tool's own output schema: the tool ran, and it is the
+    server that breaks its word.
+
+    Args:
+        tool: its name.
+        complaint: what does not fit, a line each.
+        result: as it came.
+    """
+
+    def __init__(self, tool: str, complaint: str, result: mcp_types.CallToolResult) -> None:
+        super().__init__(
+            INVALID_REQUEST,
+            f"Invalid structured content returned by tool {tool!r}, by its own output schema:\n"
+            f"{complaint}\nThe tool has run. call_tool_mcp() returns such results as they come.",
+        )
+        self.result = result
 
 
 class ResponseTooLargeError(McpError):

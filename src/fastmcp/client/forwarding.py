@@ -4,8 +4,8 @@
 any other, with the params and results left as they are; what differs is who answers and who hears:
 the downstream client, unless the user gave this client a handler of its own.
 
-What the session knew of its client is said again after it was lost: subscriptions, the log level.
-In the stateless era a request of its own listens to what changes.
+What the session knew of its client is said again to the one that takes its place: what it listens
+to, and the log level.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import asyncio
 import logging
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Protocol, Self
 
 from fastmcp.client.context import RequestContext
 from fastmcp.client.errors import (
@@ -38,22 +38,18 @@ __all__ = ["Forwarding", "ForwardingHandlers"]
 
 logger = logging.getLogger("fastmcp.client.forwarding")
 
-_FEATURES: Final = ("sampling", "elicitation", "roots")
 _FEATURE_OF: Final = {
     "sampling/createMessage": "sampling",
     "elicitation/create": "elicitation",
     "roots/list": "roots",
 }
-_LISTS: Final = {
-    "tools": ("toolsListChanged", "notifications/tools/list_changed"),
-    "prompts": ("promptsListChanged", "notifications/prompts/list_changed"),
-    "resources": ("resourcesListChanged", "notifications/resources/list_changed"),
-}
+_LISTS: Final = (
+    "notifications/tools/list_changed",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+)
 _OURS: Final = (ConnectionClosedError, HttpStatusError, RequestTimeoutError, ResponseTooLargeError)
 """What a session raises that no server said."""
-_PASSING: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
-_FIRST_PAUSE: Final = 0.2
-_LONGEST_PAUSE: Final = 5.0
 
 
 @dataclass
@@ -68,8 +64,14 @@ class ForwardingHandlers(Handlers):
     downstream: Downstream = field(kw_only=True)
     withheld: frozenset[str] = field(kw_only=True, default=frozenset())
 
-    def capabilities(self) -> dict[str, Any]:
-        own = super().capabilities()
+    @classmethod
+    def over(cls, own: Handlers, downstream: Downstream, withheld: frozenset[str]) -> Self:
+        """Those of a user, with a downstream client behind them."""
+        given = {each.name: getattr(own, each.name) for each in fields(own) if each.init}
+        return cls(**given, downstream=downstream, withheld=withheld)
+
+    def capabilities(self, version: str) -> dict[str, Any]:
+        own = super().capabilities(version)
         behind = {
             name: value
             for name, value in self.downstream.capabilities().items()
@@ -88,16 +90,16 @@ class ForwardingHandlers(Handlers):
     async def hear(
         self, method: str, params: dict[str, Any], progress: ProgressHandler | None
     ) -> None:
-        own = method == "notifications/progress" or (
-            method == "notifications/message" and self.log is not default_log_handler
-        )
-        if not own:
-            try:
+        own = method == "notifications/message" and self.log is not default_log_handler
+        try:
+            if progress is not None:
+                await progress(params["progress"], params.get("total"), params.get("message"))
+            elif not own:
                 await self.downstream.hear(method, params)
-            except Exception:
-                logger.exception("%s could not be handed on", method)
+        except Exception:
+            logger.exception("%s could not be handed on", method)
         if own or self.message is not None:
-            await super().hear(method, params, progress)
+            await super().hear(method, params, None)
 
 
 class SessionClient(Protocol):
@@ -139,9 +141,8 @@ class Forwarding:
         self._borrowed = borrowed
         self._uris: frozenset[str] = frozenset()
         self._listens = listens
-        self._listening: asyncio.Task[None] | None = None
-        self._known: tuple[ClientSession, int] | None = None
-        """The session, and its renewal, that knows what was subscribed to."""
+        self._known: ClientSession | None = None
+        """The session that knows what is listened to."""
         self._level: str | None = ""
         self._lock = asyncio.Lock()
 
@@ -175,44 +176,45 @@ class Forwarding:
         return said
 
     async def _session(self) -> ClientSession:
-        client = self._client
-        if not client.is_connected():
-            if self._borrowed:
-                raise UpstreamError(f"{self.name} cannot be asked: its client has disconnected")
-            async with self._lock:
-                if not client.is_connected():
-                    try:
-                        await client.__aenter__()
-                    except _OURS as exc:
-                        raise self._lost(exc) from exc
-                    except (RuntimeError, OSError) as exc:
-                        raise self._lost(exc) from exc
-        session = client.session
-        if self._known != (session, session.epoch):
-            info = session.server_info
-            logger.info(
-                "Connected %sto %s%s, speaking %s",
-                "" if self._known is None else "again ",
-                self.name,
-                f": {info.name} {info.version}" if info is not None and info.name else "",
-                session.protocol_version,
-            )
-            await self._say_again(session)
+        client, known = self._client, self._known
+        if known is not None and client.is_connected() and client.session is known:
+            return known
+        async with self._lock:
+            if not client.is_connected():
+                await self._connect()
+            session = client.session
+            if session is not self._known:
+                await self._begin(session)
         return session
 
-    async def _say_again(self, session: ClientSession) -> None:
+    async def _connect(self) -> None:
+        if self._borrowed:
+            raise UpstreamError(f"{self.name} cannot be asked: its client has disconnected")
+        try:
+            await self._client.__aenter__()
+        except _OURS as exc:
+            raise self._lost(exc) from exc
+        except (RuntimeError, OSError) as exc:
+            raise self._lost(exc) from exc
+
+    async def _begin(self, session: ClientSession) -> None:
         """Tell a session that is new what the one before knew."""
-        first = self._known is None
-        self._known = session, session.epoch
-        self._level = ""
-        if session.era is Era.HANDSHAKE:
-            for uri in self._uris:
-                with suppress(McpError):
-                    await session.request("resources/subscribe", {"uri": uri})
-        elif self._listens:
-            self._listen_anew()
-        if not first:
-            for _, method in _LISTS.values():
+        again, self._known, self._level = self._known is not None, session, ""
+        info = session.server_info
+        logger.info(
+            "Connected %sto %s%s, speaking %s",
+            "again " if again else "",
+            self.name,
+            f": {info.name} {info.version}" if info is not None and info.name else "",
+            session.protocol_version,
+        )
+        if self._listens:
+            session.subscriptions.want(_LISTS)
+        for uri in self._uris:
+            with suppress(McpError):
+                await session.subscriptions.subscribe(uri)
+        if again:
+            for method in _LISTS:
                 await self._downstream.hear(method, {})
 
     def _lost(self, exc: Exception) -> UpstreamError:
@@ -224,8 +226,7 @@ class Forwarding:
             how = "refused"
         text = f"{self.name}, behind this server, {how}: {why}"
         logger.info("%s", text)
-        passing = not isinstance(exc, HttpStatusError) or exc.status in _PASSING
-        return UpstreamError(text, passing=passing)
+        return UpstreamError(text, passing=not isinstance(exc, HttpStatusError) or exc.passing)
 
     async def request(
         self,
@@ -273,68 +274,24 @@ class Forwarding:
         except _OURS as exc:
             raise self._lost(exc) from exc
 
-    # what changes
-
     async def listen(self, uris: Collection[str]) -> None:
         """Hear what changes; see `link.Upstream`."""
         before, self._uris = self._uris, frozenset(uris)
-        began, self._listens = self._listens, True
+        self._listens = True
+        known = self._known
         session = await self._session()
-        if session.era is Era.STATELESS:
-            if self._uris != before or not began:
-                self._listen_anew()
-            return
+        if session is not known:
+            return  # it was told just now
         try:
+            session.subscriptions.want(_LISTS)
             for uri in self._uris - before:
-                await session.request("resources/subscribe", {"uri": uri})
+                await session.subscriptions.subscribe(uri)
             for uri in before - self._uris:
-                await session.request("resources/unsubscribe", {"uri": uri})
+                await session.subscriptions.unsubscribe(uri)
         except _OURS as exc:
             raise self._lost(exc) from exc
 
-    def _listen_anew(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-        self._listening = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        """Hold a subscription open; where it breaks, something may have been missed."""
-        pause, missed = _FIRST_PAUSE, False
-        while True:
-            try:
-                session = self._client.session
-                wanted = self._filter(session)
-                if not wanted or self._client.is_connected() is False:
-                    return  # whoever connects again listens again
-                if missed:
-                    for _, method in _LISTS.values():
-                        await self._downstream.hear(method, {})
-                    for uri in self._uris:
-                        await self._downstream.hear("notifications/resources/updated", {"uri": uri})
-                missed = True
-                await session.request("subscriptions/listen", {"notifications": wanted}, timeout=0)
-                pause = _FIRST_PAUSE
-            except McpError as exc:
-                if not isinstance(exc, _OURS):
-                    logger.debug("%s cannot be listened to: %s", self.name, exc)
-                    return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    def _filter(self, session: ClientSession) -> dict[str, Any]:
-        asked, wanted = session.discover_result is not None, dict[str, Any]()
-        for feature, (name, _) in _LISTS.items():
-            offered = getattr(session.server_capabilities, feature, None)
-            if not asked or (offered is not None and offered.list_changed):
-                wanted[name] = True
-        if self._uris:
-            wanted["resourceSubscriptions"] = sorted(self._uris)
-        return wanted
-
     async def close(self) -> None:
         """End the connection."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
         if not self._borrowed:
             await self._client.close()

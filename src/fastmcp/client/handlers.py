@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import mcp_types
 import pydantic
 
 from fastmcp.client.context import RequestContext
 from fastmcp.client.elicitation import ElicitationHandler, elicit
+from fastmcp.client.extensions import Extensions
 from fastmcp.client.logging import LogHandler, LogMessage, default_log_handler
 from fastmcp.client.messages import MessageHandlerT, notification_of
 from fastmcp.client.progress import ProgressHandler, default_progress_handler
@@ -32,6 +33,11 @@ __all__ = ["Handlers"]
 logger = logging.getLogger("fastmcp.client")
 
 T = TypeVar("T")
+
+_PATIENCE: Final = 5.0
+"""Seconds that what comes after a notification waits for its handler."""
+_MOST_LATE: Final = 1000
+"""Calls of handlers that hang; what comes then is not heard."""
 
 
 async def _of_user(work: Awaitable[T]) -> T:
@@ -61,12 +67,16 @@ class Handlers:
     log: LogHandler = default_log_handler
     progress: ProgressHandler = default_progress_handler
     message: MessageHandlerT | None = None
+    log_level: mcp_types.LoggingLevel | None = None
+    extensions: Extensions = Extensions.NONE
+    _late: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"], init=False)
 
-    def capabilities(self) -> dict[str, Any]:
-        """`ClientCapabilities`: exactly what there is a handler for."""
+    def capabilities(self, version: str) -> dict[str, Any]:
+        """`ClientCapabilities` in a version of the protocol: exactly what there is a handler
+        for."""
         declared: dict[str, Any] = {}
         if self.sampling is not None:
-            given = self.sampling_capabilities
+            given = self._sampling_can()
             declared["sampling"] = (
                 {} if given is None else given.model_dump(by_alias=True, exclude_none=True)
             )
@@ -74,7 +84,13 @@ class Handlers:
             declared["elicitation"] = {"form": {}, "url": {}}
         if self.roots is not None:
             declared["roots"] = {"listChanged": True}
-        return declared
+        extensions = self.extensions.declared(version)
+        return declared | ({"extensions": extensions} if extensions else {})
+
+    def _sampling_can(self) -> mcp_types.SamplingCapability | None:
+        """What the sampling handler can do beyond text: what the user said, or it says itself."""
+        said = self.sampling_capabilities
+        return getattr(self.sampling, "sampling_capabilities", None) if said is None else said
 
     async def answer(
         self, method: str, params: dict[str, Any], context: RequestContext
@@ -106,13 +122,13 @@ class Handlers:
 
     def _check_sampling(self, params: dict[str, Any]) -> None:
         """Tools only where they were declared (schema, `CreateMessageRequestParams`)."""
-        declared = self.sampling_capabilities
+        declared = self._sampling_can()
         if declared is not None and declared.tools is not None:
             return
-        for field in ("tools", "toolChoice"):
-            if params.get(field) is not None:
+        for name in ("tools", "toolChoice"):
+            if params.get(name) is not None:
                 raise invalid_params(
-                    f"Invalid params: {field} needs the capability sampling.tools, which this "
+                    f"Invalid params: {name} needs the capability sampling.tools, which this "
                     "client did not declare"
                 )
 
@@ -125,11 +141,8 @@ class Handlers:
         except (KeyError, pydantic.ValidationError) as exc:
             logger.warning("The server's %s does not fit the protocol: %r", method, exc)
             return
-        try:
-            if heard is not None:
-                await _of_user(heard())
-        except Exception:
-            logger.exception("The client's handler of %s failed", method)
+        if heard is not None:
+            await self._run(heard, f"handler of {method}")
         if self.message is None:
             return
         notification = notification_of(method, params)
@@ -140,21 +153,70 @@ class Handlers:
 
     def _read(
         self, method: str, params: dict[str, Any], progress: ProgressHandler | None
-    ) -> Callable[[], Awaitable[Any]] | None:
+    ) -> partial[Any] | None:
         """The call of the handler that a kind of notification has of its own, ready to be made."""
         if method == "notifications/message":
             return partial(self.log, LogMessage.model_validate(params))
         if method == "notifications/progress" and progress is not None:
             return partial(progress, params["progress"], params.get("total"), params.get("message"))
+        binding = self.extensions.bindings.get(method)
+        if binding is not None:
+            return partial(binding.handler, binding.params_type.model_validate(params))
         return None
 
     async def tell(self, message: Any) -> None:
         """Hands a message or an exception to the message handler."""
-        if self.message is None:
+        if self.message is not None:
+            await self._run(partial(self.message, message), "message handler")
+
+    async def _run(self, call: partial[Any], what: str) -> None:
+        """Lets a handler hear, plain or async, and logs that it failed.
+
+        One that hangs or is slow must stop nothing else: after a while it is not waited for any
+        more, and while it goes on nor are others.
+        """
+        if len(self._late) >= _MOST_LATE:
+            logger.warning("The client's %s hears no more: %d calls hang", what, _MOST_LATE)
             return
         try:
-            returned = self.message(message)
-            if inspect.isawaitable(returned):
-                await _of_user(returned)
+            returned = call()
+            if not inspect.isawaitable(returned):
+                return
+            if call.func in _OWN:
+                await returned
+                return
         except Exception:
-            logger.exception("The client's message handler failed")
+            logger.exception("The client's %s failed", what)
+            return
+        task = asyncio.ensure_future(returned)
+        task.add_done_callback(partial(_told_of_failure, what))
+        patience = 0 if self._late else _PATIENCE
+        try:
+            _, late = await asyncio.wait([task], timeout=patience)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not late:
+            return
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        if patience:
+            logger.warning("The client's %s takes longer than %g s; going on", what, _PATIENCE)
+
+    async def leave(self) -> None:
+        """End the handlers that hang."""
+        for task in self._late:
+            task.cancel()
+        if self._late:
+            await asyncio.wait(list(self._late), timeout=1.0)
+
+
+_OWN: Final = (default_log_handler, default_progress_handler)
+
+
+def _told_of_failure(what: str, task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        if (error := task.exception()) is not None:
+            logger.error("The client's %s failed", what, exc_info=error)
+    elif isinstance(task, asyncio.Task) and not task.cancelling():
+        logger.error("The client's %s failed: it was cancelled", what)

@@ -10,16 +10,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from mcp_types import LoggingMessageNotificationParams
+from mcp_types import LoggingLevel, LoggingMessageNotificationParams
 
-__all__ = ["LogHandler", "LogMessage", "default_log_handler"]
+from fastmcp.protocol.meta import LOG_LEVELS
+
+__all__ = ["LogHandler", "LogMessage", "check_level", "default_log_handler"]
 
 from_server = logging.getLogger("fastmcp.client.from_server")
 
 LogMessage: TypeAlias = LoggingMessageNotificationParams
 """`.level`, `.logger` and `.data` (FastMCP servers send `{"msg": ..., "extra": ...}`)."""
 
-LogHandler: TypeAlias = Callable[[LogMessage], Awaitable[Any]]
+LogHandler: TypeAlias = Callable[[LogMessage], Awaitable[Any] | Any]
+"""`(message)`, plain or async."""
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -31,6 +34,17 @@ _LEVELS: Final = {
     "alert": logging.CRITICAL,
     "emergency": logging.CRITICAL,
 }
+
+
+def check_level(level: LoggingLevel) -> LoggingLevel:
+    """A level of the protocol. A server refuses every request that has another.
+
+    Raises:
+        ValueError: none of them.
+    """
+    if level not in LOG_LEVELS:
+        raise ValueError(f"A log level is one of {', '.join(LOG_LEVELS)}, not {level!r}.")
+    return level
 
 
 async def default_log_handler(message: LogMessage) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import mcp_types
 import pydantic
 
-__all__ = ["Message", "MessageHandler", "MessageHandlerT", "notification_of"]
+__all__ = ["Message", "MessageHandler", "MessageHandlerT", "heard_by", "notification_of"]
 
 Message: TypeAlias = mcp_types.ServerNotification | Exception
 MessageHandlerT: TypeAlias = Callable[[Any], Awaitable[Any] | Any]
@@ -27,6 +27,23 @@ _HOOKS: Final[dict[str, str]] = {
     "notifications/prompts/list_changed": "on_prompt_list_changed",
     "notifications/resources/updated": "on_resource_updated",
 }
+
+
+def heard_by(handler: MessageHandlerT | None) -> frozenset[str]:
+    """The notifications that a message handler does something with: of a `MessageHandler` those
+    whose methods are overridden."""
+    if handler is None:
+        return frozenset()
+    if not isinstance(handler, MessageHandler):
+        return frozenset(_HOOKS)
+
+    def overrides(name: str) -> bool:
+        own = getattr(type(handler), name, None)
+        return own is not getattr(MessageHandler, name) or name in vars(handler)
+
+    if any(map(overrides, ("__call__", "dispatch", "on_message", "on_notification"))):
+        return frozenset(_HOOKS)
+    return frozenset(method for method, hook in _HOOKS.items() if overrides(hook))
 
 
 def notification_of(method: str, params: dict[str, Any]) -> mcp_types.ServerNotification | None:

@@ -70,6 +70,8 @@ class Opening(ABC):
         self.discover_result: mcp_types.DiscoverResult | None = None
         self.base_meta: dict[str, Any] | None = None
         """What `_meta` of every request says in the stateless era; None in the other."""
+        self._silent = False
+        """Whether the last probe met silence."""
 
     @abstractmethod
     async def exchange(
@@ -117,10 +119,19 @@ class Opening(ABC):
         assert self.era is not None
         return self.era
 
+    def announces(self, method: str) -> bool:
+        """Whether the server says that it tells of these changes; also where nobody asked it."""
+        if self.discover_result is None and self.initialize_result is None:
+            return True
+        capabilities = self.server_capabilities or mcp_types.ServerCapabilities()
+        kind = method.split("/")[1]
+        return bool(getattr(getattr(capabilities, kind, None), "list_changed", None))
+
     def refresh_capabilities(self) -> None:
         """Declare what the handlers can do now; a handshake was made once and stays."""
         if self.base_meta is not None:
-            self.base_meta[meta.CLIENT_CAPABILITIES] = self.handlers.capabilities()
+            declared = self.handlers.capabilities(self.base_meta[meta.PROTOCOL_VERSION])
+            self.base_meta[meta.CLIENT_CAPABILITIES] = declared
 
     # --- the stateless era ---------------------------------------------------------------------
 
@@ -129,9 +140,9 @@ class Opening(ABC):
         self.base_meta = {
             meta.PROTOCOL_VERSION: version,
             meta.CLIENT_INFO: self.client_info,
-            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(),
+            meta.CLIENT_CAPABILITIES: self.handlers.capabilities(version),
             # Without a level a server sends no log messages; all are wanted, as in the other era.
-            meta.LOG_LEVEL: "debug",
+            meta.LOG_LEVEL: self.handlers.log_level or "debug",
         }
 
     def _unlearn(self) -> None:
@@ -149,15 +160,31 @@ class Opening(ABC):
             self._speak_stateless(verdict.version)
         elif isinstance(verdict, Handshake):
             self._unlearn()
-            await self.initialize()
+            await self._initialize_or_ask_again()
         else:
             self._unlearn()
             assert isinstance(verdict, Refuse)
             raise verdict.error
 
+    async def _initialize_or_ask_again(self) -> None:
+        """Open a session of the handshake era; where the probe met silence, and the server then
+        refuses the handshake, it was only slow to start, and has taken the probe meanwhile."""
+        silent = self._silent
+        try:
+            await self.initialize()
+        except ConnectionClosedError:
+            raise
+        except McpError as refusal:
+            verdict = await self._probe(LATEST_STATELESS, retried=True) if silent else None
+            if not isinstance(verdict, Stateless):
+                self._unlearn()
+                raise refusal
+            self._speak_stateless(verdict.version)
+
     async def _probe(self, version: str, *, retried: bool) -> Verdict:
         self._speak_stateless(version)
         on_pipe = self.channel.is_pipe
+        self._silent = False
         silence = min(PROBE_SECONDS, self.timeout or PROBE_SECONDS)
         try:
             result = await self.exchange(
@@ -166,6 +193,7 @@ class Opening(ABC):
         except RequestTimeoutError:
             if not on_pipe:
                 raise
+            self._silent = True
             return Handshake()
         except ConnectionClosedError:
             raise
@@ -199,7 +227,7 @@ class Opening(ABC):
     async def initialize(self) -> None:
         """Make the handshake, or take over the one that a kept connection already made."""
         channel = self.channel
-        capabilities = self.handlers.capabilities()
+        capabilities = self.handlers.capabilities(LATEST_HANDSHAKE)
         kept = channel.handshaken
         if kept is not None and kept.capabilities == capabilities:
             self._handshaken(kept.result)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 __all__ = ["ProgressHandler", "default_progress_handler"]
 
 logger = logging.getLogger("fastmcp.client.progress")
 
-ProgressHandler: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]
-"""`async (progress, total, message)`: how far, of how much (None if unknown), and a word."""
+ProgressHandler: TypeAlias = Callable[[float, float | None, str | None], Awaitable[Any] | Any]
+"""`(progress, total, message)`, plain or async: how far, of how much (None if unknown), a word."""
 
 
 async def default_progress_handler(

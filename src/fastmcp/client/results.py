@@ -1,8 +1,12 @@
 """What a tool's result becomes in the client's hands: blocks, structure, and typed `data`.
 
-`data` is the structured content read through a type built from the tool's output schema: objects
-become dataclasses, date-times `datetime`, arrays of unique items sets; a result the server
-wrapped as `{"result": ...}` is unwrapped. Types are made once per schema.
+A tool that says what its results look like has to keep to it: what does not fit its output schema
+is an error, because a program goes on with it as if it did (2026-07-28, server/tools, "Output
+Schema"). `data` is what fits, read through a type built from the schema: objects become
+dataclasses, date-times `datetime`, arrays of unique items sets; a result the server wrapped as
+`{"result": ...}` is unwrapped. What the type cannot read is None. A schema that cannot be checked
+(it refers elsewhere, has no end, is none) is no type either: that is said once, `data` is plain.
+Schemas are compiled once, whichever client meets them, and not before a result needs them.
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ import pydantic
 from fastmcp.exceptions import ToolError
 from fastmcp.protocol.jsonrpc import dump
 from fastmcp.utilities.json_schema_type import json_schema_to_type
+from fastmcp.utilities.schema_check import SchemaCheck
 
-__all__ = ["CallToolResult", "parse_data", "raise_tool_error"]
+__all__ = ["CallToolResult", "OutputSchema", "parse_data", "raise_tool_error"]
 
 logger = logging.getLogger("fastmcp.client")
 
@@ -55,50 +60,100 @@ def raise_tool_error(name: str, result: mcp_types.CallToolResult) -> None:
     raise ToolError(f"Tool {name!r} failed and gave no text.")
 
 
-class _Readers:
-    """Validators by the JSON text of their schema, the least recently used forgotten."""
+class OutputSchema:
+    """What a tool says of its structured results.
+
+    Args:
+        tool: its name, for what is said of it.
+        schema: its output schema.
+        version: of the tool that is listed, where the server has several.
+    """
+
+    def __init__(self, tool: str, schema: dict[str, Any], version: str | None = None) -> None:
+        self.schema = schema
+        self.version = version
+        self.settled = False
+        """Whether the server was asked for it again, after a result that did not fit."""
+        self._tool = tool
+        self._made: _Compiled | None = None
+
+    def complaint(self, result: mcp_types.CallToolResult) -> str | None:
+        """What is wrong with a result, None where it fits."""
+        if "structured_content" not in result.model_fields_set:
+            return "- there is no structured content, which its tool's output schema asks for"
+        check = self._compiled().check
+        return None if check is None else check.complaint(result.structured_content)
+
+    def read(self, value: Any) -> Any:
+        """A value that fits, as Python values; None where its type cannot be read."""
+        made = self._compiled()
+        if made.check is None:
+            return value
+        try:
+            return made.reader().validate_python(value)
+        except Exception as exc:
+            logger.error("The result of tool %r cannot be read as its type: %s", self._tool, exc)
+            return None
+
+    def _compiled(self) -> _Compiled:
+        if self._made is None:
+            self._made = _compiled.get(self.schema, self._tool)
+        return self._made
+
+
+class _Compiled:
+    """One schema, ready to judge and to read."""
+
+    def __init__(self, schema: dict[str, Any], tool: str) -> None:
+        self._schema = schema
+        self._reader: pydantic.TypeAdapter[Any] | None = None
+        self.check: SchemaCheck | None = None
+        try:
+            self.check = SchemaCheck(schema, f"output schema of tool {tool!r}")
+        except ValueError as exc:
+            logger.warning("%s. Its results are neither checked nor typed.", str(exc).rstrip("."))
+
+    def reader(self) -> pydantic.TypeAdapter[Any]:
+        if self._reader is None:
+            self._reader = pydantic.TypeAdapter[Any](json_schema_to_type(_unwrapped(self._schema)))
+        return self._reader
+
+
+class _AllCompiled:
+    """Schemas by their JSON text, the least recently used forgotten."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._made: OrderedDict[bytes, pydantic.TypeAdapter[Any]] = OrderedDict()
+        self._made: OrderedDict[bytes, _Compiled] = OrderedDict()
 
-    def get(self, schema: dict[str, Any]) -> pydantic.TypeAdapter[Any]:
+    def get(self, schema: dict[str, Any], tool: str) -> _Compiled:
         key = dump(schema)
-        adapter = self._made.get(key)
-        if adapter is None:
-            adapter = pydantic.TypeAdapter[Any](json_schema_to_type(schema))
-            self._made[key] = adapter
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = _Compiled(schema, tool)
             if len(self._made) > self._size:
                 self._made.popitem(last=False)
         else:
             self._made.move_to_end(key)
-        return adapter
+        return made
 
 
-_readers: Final = _Readers(512)
+_compiled: Final = _AllCompiled(512)
 
 
-def parse_data(name: str, result: mcp_types.CallToolResult, schema: dict[str, Any] | None) -> Any:
-    """The `data` of a result; None where there is no structure, or it does not fit.
+def parse_data(result: mcp_types.CallToolResult, schema: OutputSchema | None) -> Any:
+    """The `data` of a result that fits; None where there is no structure.
 
     Args:
-        name: of the tool, for the log.
         result: of the call.
         schema: the tool's output schema, None where it has none.
     """
     value: Any = result.structured_content
     if value is None:
         return None
-    if _is_wrapped(result.meta, schema):
+    if _is_wrapped(result.meta, None if schema is None else schema.schema):
         value = _member(value, "result")
-        schema = None if schema is None else _schema_of_result(schema)
-    if schema is None:
-        return value
-    try:
-        return _readers.get(schema).validate_python(value)
-    except Exception as exc:
-        logger.error("The result of tool %r does not fit its output schema: %s", name, exc)
-        return None
+    return value if schema is None else schema.read(value)
 
 
 def _is_wrapped(meta: dict[str, Any] | None, schema: dict[str, Any] | None) -> bool:
@@ -112,10 +167,12 @@ def _member(value: Any, name: str) -> Any:
     return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
 
 
-def _schema_of_result(schema: dict[str, Any]) -> dict[str, Any] | None:
+def _unwrapped(schema: dict[str, Any]) -> dict[str, Any] | bool:
     """The schema of what is wrapped, with the definitions it may refer to."""
+    if not schema.get(_WRAP):
+        return schema
     inner = _member(schema.get("properties"), "result")
     if not isinstance(inner, dict):
-        return None
+        return True
     kept = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
     return kept | cast("dict[str, Any]", inner)

@@ -16,8 +16,10 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, cast
 
+import mcp_types
 from mcp_types import Implementation
 
+from fastmcp.client.caching import CacheMode, ResponseCache
 from fastmcp.client.channel import Channel, Outgoing
 from fastmcp.client.context import RequestContext
 from fastmcp.client.errors import (
@@ -27,12 +29,17 @@ from fastmcp.client.errors import (
     SessionLostError,
     of_server,
 )
+from fastmcp.client.extensions import UnexpectedClaimedResult
 from fastmcp.client.handlers import Handlers
+from fastmcp.client.messages import heard_by
 from fastmcp.client.opening import Opening
 from fastmcp.client.patience import Patience, Term
 from fastmcp.client.progress import ProgressHandler
+from fastmcp.client.results import OutputSchema
+from fastmcp.client.subscriptions import Subscriptions
 from fastmcp.exceptions import McpError
-from fastmcp.protocol import meta
+from fastmcp.protocol import caching, meta
+from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import INVALID_REQUEST, method_not_found
 from fastmcp.protocol.jsonrpc import (
     Notification,
@@ -51,6 +58,7 @@ from fastmcp.protocol.negotiation import (
     retry_params,
 )
 from fastmcp.protocol.param_headers import ParamHeader
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.tracing import Telemetry
 
@@ -80,6 +88,7 @@ class ClientSession(Opening):
         retry_seconds: for how long a server that is away for a moment is asked again.
         progress_extends: whether progress sets the time-out of its request anew.
         telemetry: says whether a request is traced; None if none ever is.
+        cache: keeps answers, None where nothing is kept.
     """
 
     def __init__(
@@ -94,6 +103,7 @@ class ClientSession(Opening):
         retry_seconds: float = 0.0,
         progress_extends: bool = False,
         telemetry: Telemetry | None = None,
+        cache: ResponseCache | None = None,
     ) -> None:
         super().__init__(channel, handlers, client_info, timeout)
         self.init_timeout = init_timeout
@@ -101,7 +111,7 @@ class ClientSession(Opening):
         self.retry_seconds = retry_seconds
         self.progress_extends = progress_extends
         self.telemetry = telemetry
-        self.output_schemas: dict[str, dict[str, Any] | None] = {}
+        self.output_schemas: dict[str, OutputSchema | None] = {}
         """Output schemas by tool, filled by every listing, emptied when the list changed."""
         self.repeatable_tools: set[str] = set()
         """Those the server marks as read-only or idempotent; known from the same listings."""
@@ -117,7 +127,27 @@ class ClientSession(Opening):
         self._epoch = 0
         self._renewal: asyncio.Task[None] | None = None
         self._level_set: str | None = None
+        self.cache = cache
+        self.subscriptions = Subscriptions(self, self._told, self._missed)
         channel.attach(self)
+
+    async def negotiate(
+        self,
+        mode: str,
+        *,
+        remembered: Era | None = None,
+        prior: mcp_types.DiscoverResult | None = None,
+    ) -> Era:
+        """Open the session, and listen to what the user's handlers hear of."""
+        era = await super().negotiate(mode, remembered=remembered, prior=prior)
+        level, capabilities = self.handlers.log_level, self.server_capabilities
+        if era is Era.HANDSHAKE and level and capabilities and capabilities.logging is not None:
+            try:
+                await self.set_logging_level(level)
+            except McpError as exc:  # a courtesy: nothing that was asked for depends on it
+                logger.warning("The server does not take the log level %r: %s", level, exc)
+        await self.subscriptions.open(heard_by(self.handlers.message))
+        return era
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -170,10 +200,10 @@ class ClientSession(Opening):
         seconds = self.timeout if timeout is None else timeout or None
         result = await self.exchange(method, params, seconds, progress, headers, repeatable)
         row = METHODS.get(method)
-        if row is None or not row.may_ask:
+        if row is None:
             return result
         rounds = 0
-        while (asked := input_required(result)) is not None:
+        while row.may_ask and (asked := input_required(result)) is not None:
             rounds += 1
             if rounds > self.max_rounds:
                 raise McpError(
@@ -183,6 +213,34 @@ class ClientSession(Opening):
                 )
             params = retry_params(params, asked, await self._give(asked))
             result = await self.exchange(method, params, seconds, progress, headers, repeatable)
+        if (
+            self.era is Era.STATELESS
+            and result.get("resultType", COMPLETE) != COMPLETE
+            and method != "tools/call"  # which extensions may answer
+        ):
+            # Whatever is not known is invalid (basic/index, "ResultType").
+            raise UnexpectedClaimedResult(method, result)
+        # What was answered on the way is no part of a cache's key (caching, "Cache Key").
+        return {**result, "ttlMs": 0} if rounds and row.cacheable else result
+
+    async def fetch(
+        self,
+        method: str,
+        params: dict[str, Any],
+        mode: CacheMode = "use",
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """The result of a request that may be cached: one that is kept, or the server's. What is
+        kept is listened to."""
+
+        async def send() -> dict[str, Any]:
+            return await self.request(method, params, timeout=timeout)
+
+        if self.cache is None:
+            return await send()
+        result, kept = await self.cache.fetch(self.protocol_version, method, params, mode, send)
+        if kept:
+            self.subscriptions.want(caching.told_by(method))
         return result
 
     async def exchange(
@@ -260,6 +318,8 @@ class ClientSession(Opening):
         if base is not None or progress is not None:
             given: dict[str, Any] = params.get("_meta") or {}
             params_meta = given.copy() if base is None else given | base
+            if base is not None and meta.LOG_LEVEL in given:
+                params_meta[meta.LOG_LEVEL] = given[meta.LOG_LEVEL]  # of this request
             if progress is not None:
                 params_meta[meta.PROGRESS_TOKEN] = id
                 self._progress[id] = progress
@@ -313,6 +373,9 @@ class ClientSession(Opening):
 
     async def set_logging_level(self, level: str) -> None:
         """Ask for log messages from this level up; kept when the session is opened anew."""
+        if self.base_meta is not None:
+            self.base_meta[meta.LOG_LEVEL] = level  # of every request from now on
+            return
         await self.request("logging/setLevel", {"level": level})
         self._level_set = level
 
@@ -362,6 +425,11 @@ class ClientSession(Opening):
         elif method == "notifications/tools/list_changed":
             self.output_schemas.clear()
             self.repeatable_tools.clear()
+        elif method == ACKNOWLEDGED:
+            self.subscriptions.acknowledged(params)
+            return None
+        if self.cache is not None and caching.made_stale(method, params):
+            return self._told(method, params)
         return self.handlers.hear(method, params, progress)
 
     async def on_lost(self) -> None:
@@ -370,6 +438,27 @@ class ClientSession(Opening):
             await self._renewed(self._epoch, None, "initialize")
         except McpError as exc:
             logger.debug("No new session yet: %s", exc)
+
+    def on_missed(self) -> None:
+        """The stream of changes was interrupted."""
+        self._spawn(self._missed())
+
+    def on_exception(self, exc: Exception) -> None:
+        """Something went wrong that is no call's."""
+        if self.handlers.message is not None:
+            self._spawn(self.handlers.tell(exc))
+
+    async def _told(self, method: str, params: dict[str, Any]) -> None:
+        """Something changed: forget it first, so that whoever hears of it finds the new."""
+        if self.cache is not None:
+            await self.cache.changed(self.protocol_version, method, params)
+        await self.handlers.hear(method, params, None)
+
+    async def _missed(self) -> None:
+        """Changes were missed: what is known may be old."""
+        self.output_schemas.clear()
+        if self.cache is not None:
+            await self.cache.lost()
 
     async def _answer(self, request: Request) -> None:
         if self.era is Era.STATELESS:
@@ -462,13 +551,14 @@ class ClientSession(Opening):
                     # Not `exchange`, which would wait for this very renewal if it failed.
                     level = {"level": self._level_set}
                     await self._once("logging/setLevel", level, None, None, None)
+                await self.subscriptions.renew()
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
             raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
         self._epoch += 1
-        self.output_schemas.clear()  # the server may be another version of itself
         self.repeatable_tools.clear()
+        await self._missed()  # the server may be another version of itself
 
     async def _initialize_patiently(self) -> None:
         self.channel.handshaken = None
@@ -489,6 +579,7 @@ class ClientSession(Opening):
         Args:
             seconds: that this may take.
         """
+        await self.subscriptions.stop()
         for task in list(self._answering.values()):
             task.cancel()
         if self._background:
@@ -498,6 +589,7 @@ class ClientSession(Opening):
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
         self.channel.attach(None)
+        await self.handlers.leave()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

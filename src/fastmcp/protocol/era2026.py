@@ -14,10 +14,11 @@ import msgspec
 from fastmcp.protocol.meta import SERVER_INFO
 from fastmcp.protocol.versions import STATELESS_VERSIONS
 
-__all__ = ["CacheHint", "CacheScope", "cache_members", "complete", "discover_result"]
+__all__ = ["COMPLETE", "CacheHint", "CacheScope", "cache_members", "complete", "discover_result"]
 
 CacheScope: TypeAlias = Literal["public", "private"]
 COMPLETE: Final = "complete"
+"""The `resultType` of a result that holds everything."""
 
 
 class CacheHint(msgspec.Struct, frozen=True):

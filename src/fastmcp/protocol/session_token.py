@@ -5,6 +5,8 @@ negotiated version, what the client can do, who owns it and when it began. Signi
 verifying are injected, so this file knows no key and no clock.
 The id must be visible ASCII (2025-11-25, basic/transports, "Session Management"): a compact
 JWS is.
+A session of HTTP+SSE has no id before its client has said anything, and lives where its stream is;
+so its id says that instead. Neither passes for the other: each lacks what the other must have.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import msgspec
 
 from fastmcp.protocol.errors import invalid_params
 
-__all__ = ["MAX_TOKEN_LENGTH", "Claims", "issue", "read"]
+__all__ = ["MAX_TOKEN_LENGTH", "Claims", "StreamClaims", "issue", "read", "read_stream"]
 
 MAX_TOKEN_LENGTH: Final = 6144
 """A header that every proxy passes: nginx and most others stop at 8 KiB for all headers."""
@@ -42,11 +44,28 @@ class Claims(msgspec.Struct, frozen=True):
     iat: int
 
 
+class StreamClaims(msgspec.Struct, frozen=True):
+    """The claims of a session id of HTTP+SSE.
+
+    Attributes:
+        sse: the stream's own random name.
+        at: the worker that holds the stream.
+        own: who may use the session, as in `Claims`.
+        iat: when it was issued, in seconds since the epoch.
+    """
+
+    sse: str
+    at: str
+    own: str
+    iat: int
+
+
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Claims).decode
+_decode_stream: Final = msgspec.json.Decoder(StreamClaims).decode
 
 
-def issue(claims: Claims, sign: Callable[[bytes], str]) -> str:
+def issue(claims: Claims | StreamClaims, sign: Callable[[bytes], str]) -> str:
     """The session id for these claims.
 
     Raises:
@@ -70,5 +89,16 @@ def read(token: str, verify: Callable[[str], bytes | None]) -> Claims | None:
         return None
     try:
         return _decode(payload)
+    except msgspec.DecodeError:
+        return None
+
+
+def read_stream(token: str, verify: Callable[[str], bytes | None]) -> StreamClaims | None:
+    """The same for a session id of HTTP+SSE."""
+    payload = verify(token) if len(token) <= MAX_TOKEN_LENGTH else None
+    if payload is None:
+        return None
+    try:
+        return _decode_stream(payload)
     except msgspec.DecodeError:
         return None

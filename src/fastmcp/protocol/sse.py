@@ -1,7 +1,7 @@
 """Server-sent events: one frame encoder, one incremental decoder.
 
 The format is the HTML standard's (section 9.2, "Server-sent events"). A frame written here is
-always `event: message`, the only type the MCP transports name besides `endpoint`.
+`event: message`, but for the one that HTTP+SSE begins with, `event: endpoint`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["KEEPALIVE", "Decoder", "Event", "encode", "encode_retry"]
+__all__ = ["KEEPALIVE", "Decoder", "Event", "encode", "encode_endpoint", "encode_retry"]
 
 KEEPALIVE: Final = b": keep-alive\r\n\r\n"
 """A comment: life for proxies and clients, no event (2026-07-28, streamable-http)."""
@@ -43,6 +43,15 @@ def encode(data: bytes, *, id: str | None = None, retry: int | None = None) -> b
     if retry is not None:
         head += b"retry: %d\r\n" % retry
     return head + b"data: " + data + b"\r\n\r\n"
+
+
+def encode_endpoint(uri: str) -> bytes:
+    """The frame that says where a client sends its messages (2024-11-05, basic/transports).
+
+    Args:
+        uri: of visible ASCII.
+    """
+    return b"event: endpoint\r\ndata: " + uri.encode() + b"\r\n\r\n"
 
 
 def encode_retry(milliseconds: int) -> bytes:

@@ -23,6 +23,7 @@ from fastmcp.protocol.meta import SUBSCRIPTION_ID
 from fastmcp.protocol.tasks import FINISHED
 
 __all__ = [
+    "ACKNOWLEDGED",
     "KINDS",
     "LISTEN",
     "LONGEST_URI",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 LISTEN: Final = "subscriptions/listen"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 MOST_URIS: Final = 1000
 LONGEST_URI: Final = 4096
@@ -148,9 +150,7 @@ class Subscription:
 
     def acknowledgement(self) -> bytes:
         """The first message of all."""
-        return self._stamp(
-            "notifications/subscriptions/acknowledged", {"notifications": self.honored}
-        )
+        return self._stamp(ACKNOWLEDGED, {"notifications": self.honored})
 
     def messages(self, events: Iterable[Event] | None) -> Iterator[bytes | Awaitable[bytes]]:
         """What the client is sent; what has to be awaited may turn out to be nothing.

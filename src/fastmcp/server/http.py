@@ -16,8 +16,9 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+import msgspec
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as ASGIMiddleware
@@ -39,6 +40,7 @@ from fastmcp.server.event_store import EventStore
 from fastmcp.server.session_keys import SessionKeys, load_session_keys
 from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.transports.asgi import ASGIApp
+from fastmcp.server.transports.door import Door
 from fastmcp.server.transports.health import (
     HEALTH_PATH,
     READINESS_PATH,
@@ -47,6 +49,7 @@ from fastmcp.server.transports.health import (
     ReadinessCheck,
 )
 from fastmcp.server.transports.http_exchange import StreamPolicy
+from fastmcp.server.transports.legacy_use import LegacyUse
 from fastmcp.server.transports.limits import Limits
 from fastmcp.server.transports.listen import ListenExchange
 from fastmcp.server.transports.security import (
@@ -57,6 +60,8 @@ from fastmcp.server.transports.security import (
     origin_pattern,
 )
 from fastmcp.server.transports.shutdown import Grace, stopping
+from fastmcp.server.transports.sse import Marks, SseEndpoint, SsePaths, SseStreams
+from fastmcp.server.transports.sse_messages import MessageEndpoint
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
 from fastmcp.utilities.spawning import spawn
@@ -67,8 +72,10 @@ __all__ = [
     "CustomRoute",
     "HostOriginGuardMiddleware",
     "HttpHandler",
+    "SsePaths",
     "StarletteWithLifespan",
     "create_base_app",
+    "create_sse_app",
     "create_streamable_http_app",
 ]
 
@@ -94,6 +101,9 @@ class StarletteWithLifespan(Starlette):
 
     sessions: SessionManager | None = None
     subscriptions: Collection[ListenExchange] = ()
+    sse_streams: SseStreams | None = None
+    legacy_use: LegacyUse | None = None
+    """Who still uses HTTP+SSE, where that is served: numbers of this process."""
     _cors: Callable[[ASGIApp], ASGIApp] | None = None
     startup_error: Exception | None = None
     """What the server's lifespan raised on the way in."""
@@ -147,6 +157,8 @@ class StarletteWithLifespan(Starlette):
                     session.stream.close()
         for subscription in list(self.subscriptions):
             subscription.stop()
+        if self.sse_streams is not None:
+            self.sse_streams.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -183,7 +195,8 @@ def create_base_app(
 def create_streamable_http_app(
     engine: Engine,
     *,
-    path: str,
+    path: str | None,
+    sse: SsePaths | None = None,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[ASGIMiddleware] = (),
     json_response: bool = False,
@@ -203,19 +216,26 @@ def create_streamable_http_app(
     keepalive_interval: float | None = None,
     max_body_bytes: int | None = None,
 ) -> StarletteWithLifespan:
-    """The application that serves one MCP endpoint.
+    """The application that serves one MCP endpoint, HTTP+SSE beside it, or that alone.
 
     Args:
         engine: the server.
-        path: where the endpoint is; with and without the trailing slash.
+        path: where the endpoint is, with and without the trailing slash; None for HTTP+SSE alone.
+        sse: where HTTP+SSE is, or None.
         routes: further routes, not guarded and not authenticated.
         middleware: the user's, outside of everything.
         debug: Starlette's debug pages.
         json_response: as for `FastMCP.http_app`, and so are all others; None stands for the
             setting only in `keepalive_interval` and `max_body_bytes`, and else for nothing.
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: a setting is out of its range, or two paths are the same.
     """
+    paths = [one for one in (path, sse and sse.stream, sse and sse.messages) if one is not None]
+    if len({one.strip("/") for one in paths}) < len(paths):
+        raise ValueError(
+            f"The endpoint and the two paths of HTTP+SSE must differ, and are {', '.join(paths)}: "
+            "see path=, FASTMCP_SSE_PATH and FASTMCP_MESSAGE_PATH"
+        )
     _check_range("keepalive_interval", keepalive_interval)
     _check_range("retry_interval", retry_interval)
     _check_range("session_idle_timeout", session_idle_timeout, zero=False)
@@ -225,9 +245,10 @@ def create_streamable_http_app(
     if event_store is None and settings.redis_url is not None and not stateless_http:
         event_store = EventStore(line_at(settings.redis_url.get_secret_value()))
     keys = load_session_keys(settings.session_keys, settings.home)
-    workers = Workers(engine.bus, _backplane(engine, path, keys, event_store))
+    group = f"{engine.group}{paths[0]}"
+    workers = Workers(engine.bus, _backplane(engine, group, keys, event_store))
     sessions: SessionManager | None = None
-    if not stateless_http:
+    if not stateless_http and path is not None:
         sessions = SessionManager(keys, workers, session_idle_timeout, session_lifetime)
     policy = StreamPolicy(
         json_only=json_response,
@@ -246,21 +267,11 @@ def create_streamable_http_app(
         else None
     )
     grace = Grace(shutdown_grace)
-    rounds = engine.rounds(keys, workers, f"{engine.group}{path}")
+    rounds = engine.rounds(keys, workers, group)
     grace.told.append(rounds.stopping)
     life = _Life(engine, workers, sessions, grace)
-    endpoint = StreamableHTTP(
-        engine,
-        sessions,
-        workers,
-        policy,
-        Limits.of(settings, max_body_bytes),
-        life,
-        grace,
-        guard,
-        event_store,
-        rounds=rounds,
-    )
+    limits = Limits.of(settings, max_body_bytes)
+    door = Door(life, limits, guard)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -269,6 +280,8 @@ def create_streamable_http_app(
         except Exception as exc:
             app.startup_error = exc
             raise
+        if app.legacy_use is not None:
+            app.legacy_use.announce()
         try:
             yield
         finally:
@@ -277,7 +290,37 @@ def create_streamable_http_app(
 
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
-    app.subscriptions = endpoint.subscriptions
+    cors = _cors(cors_origins, cors_credentials) if cors_origins else None
+    if sse is not None:
+        sse = SsePaths(_rooted(sse.stream), _rooted(sse.messages))
+        successor = None if path is None else _rooted(path)
+        served = f"{sse.stream} and {sse.messages}"
+        app.legacy_use = LegacyUse(served, successor, engine.telemetry)
+        app.sse_streams = SseStreams(app.legacy_use, limits, grace, rounds)
+        # A stream is a session here, and lives as long as one may.
+        whole = msgspec.structs.replace(policy, lifetime=session_lifetime or 0)
+        opens = SseEndpoint(
+            engine, workers, keys, door, whole, app.sse_streams, sse.messages, Marks(successor)
+        )
+        takes = MessageEndpoint(
+            workers, keys, door, app.sse_streams, session_lifetime, sse.stream, successor
+        )
+        app.serve_endpoint(_both_spellings(sse.messages), takes, cors)
+        app.serve_endpoint(_both_spellings(sse.stream), opens, cors)
+    if path is not None:
+        endpoint = StreamableHTTP(
+            engine,
+            sessions,
+            workers,
+            policy,
+            limits,
+            door,
+            grace,
+            event_store,
+            rounds=rounds,
+        )
+        app.subscriptions = endpoint.subscriptions
+        app.serve_endpoint(_both_spellings(path), endpoint, cors)
     if health:
         app.add_readiness_check("running", _not_stopping)
         app.add_readiness_check("lifespan", life.started)
@@ -286,10 +329,64 @@ def create_streamable_http_app(
             CustomRoute(HEALTH_PATH, Alive(), methods=["GET"]),
             CustomRoute(READINESS_PATH, app.readiness, methods=["GET"]),
         ]
-    cors = _cors(cors_origins, cors_credentials) if cors_origins else None
-    app.serve_endpoint(_both_spellings(path), endpoint, cors)
-    app.state.path = path
-    app.state.transport_type = "streamable-http"
+    app.state.path = paths[0]
+    app.state.transport_type = "sse" if path is None else "streamable-http"
+    return app
+
+
+class _Served(Protocol):
+    """A `FastMCP`, which this module must not know."""
+
+    _engine: Engine
+    _custom_routes: list[BaseRoute]
+
+
+def create_sse_app(
+    server: _Served,
+    message_path: str,
+    sse_path: str,
+    auth: None = None,
+    debug: bool = False,
+    routes: Sequence[BaseRoute] | None = None,
+    middleware: Sequence[ASGIMiddleware] | None = None,
+    host_origin_protection: bool | Literal["auto"] = False,
+    allowed_hosts: Sequence[str] | None = None,
+    allowed_origins: Sequence[str] | None = None,
+) -> StarletteWithLifespan:
+    """The application that serves HTTP+SSE, the deprecated transport, alone.
+
+    Write `server.http_app(legacy_sse=True)` to serve what succeeds it as well.
+
+    Args:
+        server: a `FastMCP`.
+        message_path: where messages are posted.
+        sse_path: where a stream is opened.
+        auth: authorization comes in a later release.
+        debug: Starlette's debug pages.
+        routes: further routes, before the server's own.
+        middleware: around everything.
+        host_origin_protection: as for `FastMCP.http_app`, and so are the rest.
+    Raises:
+        NotImplementedError: `auth` is given.
+        ValueError: the paths are the same.
+    """
+    if auth is not None:
+        raise NotImplementedError("auth= comes in a later release: authorization")
+    settings = get_settings()
+    app = create_streamable_http_app(
+        server._engine,  # pyright: ignore[reportPrivateUsage]  (declared above, for this)
+        path=None,
+        sse=SsePaths(sse_path, message_path),
+        routes=[*(routes or ()), *server._custom_routes],  # pyright: ignore[reportPrivateUsage]
+        middleware=middleware or (),
+        debug=debug,
+        host_origin_protection=host_origin_protection,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
+        session_lifetime=settings.http_session_lifetime,
+        shutdown_grace=settings.http_shutdown_grace,
+    )
+    app.state.fastmcp_server = server
     return app
 
 
@@ -310,10 +407,9 @@ async def _not_stopping() -> bool:
 
 
 def _backplane(
-    engine: Engine, path: str, keys: SessionKeys, event_store: EventStore | None
+    engine: Engine, group: str, keys: SessionKeys, event_store: EventStore | None
 ) -> Backplane:
     """How the workers of this application reach each other (docs/architecture.md, 3)."""
-    group = f"{engine.group}{path}"
     if event_store is not None and event_store.line is not None:
         return RedisBackplane(engine.bus, event_store.line, group, keys)
     settings = get_settings()
@@ -324,6 +420,10 @@ def _backplane(
     if keys.shared:
         return LocalBackplane(engine.bus, settings.home, group, keys)
     return MemoryBackplane(engine.bus)  # no other worker could know a session of this one
+
+
+def _rooted(path: str) -> str:
+    return "/" + path.lstrip("/")
 
 
 def _both_spellings(path: str) -> list[str]:

@@ -49,6 +49,7 @@ from fastmcp.server.http import (
     ASGIMiddleware,
     CustomRoute,
     HttpHandler,
+    SsePaths,
     StarletteWithLifespan,
     create_streamable_http_app,
 )
@@ -69,6 +70,7 @@ from fastmcp.tools.function_tool import tool_decoration
 from fastmcp.utilities import camelcase, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
+from fastmcp.utilities.deprecation import deprecated
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
 from fastmcp.utilities.tasks import TaskConfig
 from fastmcp.utilities.tracing import Telemetry
@@ -809,7 +811,8 @@ class FastMCP:
         """Serve until it is stopped.
 
         Args:
-            transport: "stdio" (the default, or FASTMCP_TRANSPORT), "http" or "streamable-http".
+            transport: "stdio" (the default, or FASTMCP_TRANSPORT), "http" or "streamable-http", or
+                "sse", which is deprecated.
             show_banner: print a few lines on standard error first.
             transport_kwargs: as for `run_stdio_async` or `run_http_async`.
         """
@@ -885,16 +888,17 @@ class FastMCP:
         session_lifetime: float | None = None,
         max_body_bytes: int | None = None,
         keepalive_interval: float | None = None,
+        legacy_sse: bool | None = None,
     ) -> None:
-        """Serve Streamable HTTP with uvicorn until it is stopped.
+        """Serve Streamable HTTP, or the deprecated HTTP+SSE, with uvicorn until it is stopped.
 
         Args:
             show_banner: print a few lines on standard error first.
-            transport: "http" or "streamable-http".
+            transport: "http" or "streamable-http"; or "sse", which is deprecated.
             host: the address to listen on; FASTMCP_HOST, else 127.0.0.1.
             port: the port; FASTMCP_PORT, else 8000.
             log_level: the level of uvicorn's and this package's log.
-            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+            path: where the endpoint is, see `http_app`.
             uvicorn_config: further settings of `uvicorn.Config`.
             stateless: the same as `stateless_http`.
             sockets: bound sockets to listen on instead of host and port.
@@ -903,7 +907,7 @@ class FastMCP:
         Raises:
             SystemExit: SIGTERM was received and the server has stopped (0), or its lifespan
                 could not start (3).
-            ValueError: as for `http_app`, and so is NotImplementedError.
+            ValueError: as for `http_app`.
         """
         settings = get_settings()
         host = host or settings.host
@@ -928,6 +932,7 @@ class FastMCP:
             session_lifetime=session_lifetime,
             max_body_bytes=max_body_bytes,
             keepalive_interval=keepalive_interval,
+            legacy_sse=legacy_sse,
         )
         level = (log_level or settings.log_level).lower()
         config: dict[str, Any] = {
@@ -946,7 +951,8 @@ class FastMCP:
             config.setdefault("log_config", None)
         with temporary_log_level(log_level):
             shown = f"[{host}]" if ":" in host else host
-            self._banner(show_banner, "http", f"http://{shown}:{port}{app.state.path}")
+            kind = "sse" if transport == "sse" else "http"
+            self._banner(show_banner, kind, f"http://{shown}:{port}{app.state.path}")
             server = Server(uvicorn.Config(app, **config))
             await server.serve(sockets)
         if server.terminated:
@@ -996,11 +1002,13 @@ class FastMCP:
         shutdown_grace: float | None = None,
         max_body_bytes: int | None = None,
         keepalive_interval: float | None = None,
+        legacy_sse: bool | None = None,
     ) -> StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
         Args:
-            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp. (An application
+            path: where the endpoint is; FASTMCP_STREAMABLE_HTTP_PATH, else /mcp; of HTTP+SSE, where
+                a stream is opened; FASTMCP_SSE_PATH, else /sse. (An application
                 with path="/" that is mounted at "/mcp" is at "/mcp/" alone: "/mcp" is redirected
                 by Starlette's `Mount` before this application sees it.)
             middleware: Starlette middleware around everything.
@@ -1009,7 +1017,8 @@ class FastMCP:
                 time-out; nothing can be asked; what is said goes to the session's own stream.
             stateless_http: no sessions in the handshake era; FASTMCP_STATELESS_HTTP. Then nothing
                 can be asked there, and what `ctx.set_state` keeps ends with the request.
-            transport: "http" or "streamable-http".
+            transport: "http" or "streamable-http"; or "sse", the HTTP+SSE of 2024-11-05 alone,
+                which is deprecated. Messages are posted to FASTMCP_MESSAGE_PATH, else /messages/.
             event_store: keeps the streams of calls, so that clients can resume them
                 (`fastmcp.server.event_store.EventStore`).
             retry_interval: milliseconds after which a client shall come back to a broken stream.
@@ -1035,26 +1044,38 @@ class FastMCP:
             max_body_bytes: the largest request body; FASTMCP_HTTP_MAX_BODY_BYTES, else 4 MiB.
             keepalive_interval: seconds between the comments that keep a silent stream open, 0 for
                 none; FASTMCP_HTTP_KEEPALIVE_INTERVAL, else 15.
+            legacy_sse: serve HTTP+SSE too, at FASTMCP_SSE_PATH and FASTMCP_MESSAGE_PATH, for
+                clients that speak nothing else yet; FASTMCP_LEGACY_SSE. The log names each, and
+                `legacy_use` of the application counts them.
         Returns:
             A Starlette application; give its `.lifespan` to a parent application.
         Raises:
             ValueError: no such transport, a setting out of its range, an origin that is none, or
                 credentials for every origin.
-            NotImplementedError: a part that comes in a later release.
         """
-        if transport == "sse":
-            raise NotImplementedError(
-                "The HTTP+SSE transport comes in a later release; it is deprecated: "
-                'write transport="http", and let clients connect to /mcp'
-            )
-        if transport not in ("http", "streamable-http"):
+        if transport not in ("http", "streamable-http", "sse"):
             raise ValueError(f"Unknown transport: {transport}")
         settings = get_settings()
+        alone = transport == "sse"
+        if alone:
+            if stateless_http or (stateless_http is None and settings.stateless_http):
+                raise ValueError("SSE transport does not support stateless mode: write http")
+            deprecated(
+                'transport="sse" is deprecated: write transport="http" and let clients connect to '
+                f"{settings.streamable_http_path} instead of {path or settings.sse_path}. While "
+                'there are some that cannot, transport="http" with legacy_sse=True serves both'
+            )
+        legacy_sse = settings.legacy_sse if legacy_sse is None else legacy_sse
         if retry_interval is not None and event_store is None and settings.redis_url is None:
             raise ValueError("retry_interval needs an event_store: without one nothing is resumed")
         app = create_streamable_http_app(
             self._engine,
-            path=path or settings.streamable_http_path,
+            path=None if alone else path or settings.streamable_http_path,
+            sse=(
+                SsePaths((alone and path) or settings.sse_path, settings.message_path)
+                if alone or legacy_sse
+                else None
+            ),
             routes=self._all_routes(),
             middleware=middleware or (),
             json_response=settings.json_response if json_response is None else json_response,

@@ -3,12 +3,15 @@
 The dialect is 2020-12, or what `$schema` names: draft 4, 6, 7 or 2019-09. Nothing is ever
 fetched: a schema that refers to another document is refused when it is read, not taken for one
 that allows everything (2026-07-28, basic/index, "JSON Schema Usage"). Patterns that backtrack
-are given up after a bounded number of steps by the library.
+are given up after a bounded number of steps by the library; what references multiply is counted
+beforehand (`schema_cost.py`).
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from fastmcp.utilities.schema_cost import SchemaCost
 
 __all__ = ["SchemaCheck"]
 
@@ -24,17 +27,18 @@ class SchemaCheck:
         schema: the schema.
         what: it describes, for the error: "input schema of tool 'x'".
     Raises:
-        ValueError: it is no valid schema, of a dialect that is not known, or refers to something
-            outside of itself.
+        ValueError: it is no valid schema, of a dialect that is not known, refers to something
+            outside of itself, or has no end.
     """
 
-    __slots__ = ("_fits", "_validator")
+    __slots__ = ("_cost", "_fits", "_validator")
 
     def __init__(self, schema: Any, what: str) -> None:
         import jsonschema_rs  # a few megabytes that most servers never need
 
         try:
             validator: Any = jsonschema_rs.validator_for(schema, retriever=_refuse)
+            self._cost = SchemaCost(schema)
         except (ValueError, TypeError) as error:
             text = _said(error)
             if text.startswith("Unknown meta-schema"):
@@ -49,6 +53,8 @@ class SchemaCheck:
     def complaint(self, value: Any) -> str | None:
         """What is wrong with a value, one line each and at most ten; None where it fits."""
         try:
+            if self._cost.is_too_much(value):
+                return "- it is nested too deeply for its schema to be checked"
             if self._fits(value):
                 return None
             lines: list[str] = []

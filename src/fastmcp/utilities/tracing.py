@@ -1,4 +1,5 @@
-"""OpenTelemetry, where the program has it: one span for each request, and whose child it is.
+"""OpenTelemetry, where the program has it: one span for each request, and whose child it is; and
+counts of what is rare.
 
 Nothing is loaded for its own sake. Spans go to a tracer provider, and whoever sets one has loaded
 `opentelemetry.trace` to do so: while that is not among the loaded modules nobody listens, and a
@@ -31,12 +32,15 @@ from fastmcp.utilities.trace_context import TRACE_KEYS, trace_context
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.metrics import Counter
     from opentelemetry.trace import Span, SpanKind
 
 __all__ = ["INSTRUMENTATION", "SUPPRESSED", "TRACE_API", "RequestSpan", "Telemetry", "Tracing"]
 
 TRACE_API: Final = "opentelemetry.trace"
 """Whoever has an interest in spans has loaded this module."""
+_METRICS_API: Final = "opentelemetry.metrics"
+"""And in counts, this one."""
 INSTRUMENTATION: Final = "fastmcp"
 SUPPRESSED: Final = "fastmcp-suppress-telemetry"
 """The key in OpenTelemetry's context that says: no spans of this package in here."""
@@ -69,6 +73,7 @@ class Telemetry:
 
     def __init__(self, mode: TelemetryMode) -> None:
         self._tracing = Tracing(spans=False) if mode == "propagation_only" else None
+        self._counts = mode == "native"
 
     @classmethod
     def of(cls, mode: TelemetryMode) -> Telemetry | None:
@@ -80,6 +85,26 @@ class Telemetry:
         if self._tracing is None and TRACE_API in sys.modules and _has_provider():
             self._tracing = Tracing(spans=True)
         return self._tracing
+
+    def count(self, name: str, what: str, attributes: Mapping[str, str]) -> None:
+        """One more, for whoever counts. Not for what happens with every call.
+
+        Args:
+            name: of the counter.
+            what: is counted, in a sentence.
+            attributes: of this one; their values should be few.
+        """
+        if self._counts and _METRICS_API in sys.modules:
+            bounded = {key: _bounded(value) for key, value in attributes.items()}
+            _counter(name, what).add(1, bounded)
+
+
+@functools.cache
+def _counter(name: str, what: str) -> Counter:
+    from opentelemetry import metrics
+
+    # One of a program that has set no provider yet begins to count when it does.
+    return metrics.get_meter(INSTRUMENTATION, _version()).create_counter(name, description=what)
 
 
 @functools.cache

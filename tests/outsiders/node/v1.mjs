@@ -1,5 +1,7 @@
-// The TypeScript SDK 1.x: `node v1.mjs URL`. It speaks the handshake era.
+// The TypeScript SDK 1.x: `node v1.mjs URL [sse]`. It speaks the handshake era, over Streamable HTTP
+// or over HTTP+SSE.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import {
   CreateMessageRequestSchema,
@@ -26,15 +28,20 @@ client.setRequestHandler(CreateMessageRequestSchema, async ({ params }) => ({
 }));
 client.setRequestHandler(ListRootsRequestSchema, async () => ({ roots: [root] }));
 
-const transport = new StreamableHTTPClientTransport(new URL(url));
+const old = process.argv[3] === "sse";
+const transport = new (old ? SSEClientTransport : StreamableHTTPClientTransport)(new URL(url));
 await client.connect(transport);
 const said = await report(client, {
   handshake: true,
   call: {
-    shared: { protocolVersion: transport.protocolVersion, sessionId: transport.sessionId, logs },
+    shared: {
+      protocolVersion: old ? transport._protocolVersion : transport.protocolVersion,
+      sessionId: transport.sessionId,
+      logs,
+    },
     tool: (params, options) => client.callTool(params, undefined, options),
   },
 });
-await transport.terminateSession();
+if (!old) await transport.terminateSession();
 await client.close();
 console.log(JSON.stringify(said));

@@ -242,7 +242,7 @@ async def test_cancellation(stage: Stage, era: str, tool: str):
 async def test_cancelled_before_it_began(stage: Stage):
     async with connected(stage) as pipe:
         await pipe.initialize()
-        session = pipe.send.__self__._session
+        session = pipe.send.__self__.session
         for begin in (pipe.start, pipe.stateless):
             await begin(5, "tools/call", name="wait", arguments={})
             await pipe.tell(

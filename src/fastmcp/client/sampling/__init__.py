@@ -1,7 +1,7 @@
 """Sampling: the server asks the client's model for a completion.
 
 A handler gets the messages and the parameters and returns text or a whole result. Source:
-2025-11-25, client/sampling. Handlers for the APIs of model vendors come in a later release.
+2025-11-25, client/sampling. `handlers/` has handlers for the APIs of model vendors.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.http import StreamableHTTPTransport, StreamableHttpTransport
 from fastmcp.client.transports.inference import infer_transport
 from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.sse import SSETransport
 from fastmcp.client.transports.stdio import (
     FastMCPStdioTransport,
     NodeStdioTransport,
@@ -23,6 +24,7 @@ __all__ = [
     "NodeStdioTransport",
     "NpxStdioTransport",
     "PythonStdioTransport",
+    "SSETransport",
     "StdioTransport",
     "StreamableHTTPTransport",
     "StreamableHttpTransport",

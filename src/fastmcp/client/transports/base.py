@@ -67,6 +67,14 @@ class ClientTransport(ABC):
                 requests of HTTP; what the transport itself says goes before.
         """
         return copy.copy(self)
+    def server_url(self) -> str | None:
+        """What the server is called by everybody who means it; None where it has no such name."""
+        return None
+
+    def principal(self) -> str | None:
+        """What differs where the server may take this client for another: its credentials. None
+        where nobody can say beforehand. Answers that are kept are kept under it."""
+        return ""
 
     def set_auth(self, auth: Any) -> None:
         """Take the client's `auth` argument.
@@ -95,6 +103,14 @@ class ClientTransport(ABC):
             raise ValueError(
                 "The 'sse_read_timeout' parameter is only supported for HTTP transports."
             )
+
+    def set_order(self, order: str) -> None:
+        """Take the client's `transport_order` argument.
+
+        Raises:
+            ValueError: there is no such order, or nothing to choose from.
+        """
+        raise ValueError("The 'transport_order' parameter is only supported for HTTP transports.")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

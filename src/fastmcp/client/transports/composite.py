@@ -18,15 +18,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
 
-from pydantic import AnyUrl, ValidationError
-
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, SessionLostError
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.reshaping import Reshaping
-from fastmcp.client.routing import Catalog, Names, Place, map_links
+from fastmcp.client.routing import Names, Place, map_links
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.listings import LIST_CHANGED, LISTS, Listings, as_object_list
 from fastmcp.client.transports.upstream import Upstream, all_of
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import meta
@@ -34,14 +33,12 @@ from fastmcp.protocol.errors import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
     RESOURCE_NOT_FOUND_2025,
-    invalid_params,
     method_not_found,
 )
 from fastmcp.protocol.jsonrpc import Notification, RequestId, Response, as_object, load
 from fastmcp.protocol.negotiation import AUTO, LEGACY
-from fastmcp.protocol.param_headers import mirror, param_headers
+from fastmcp.protocol.param_headers import mirror
 from fastmcp.protocol.subscriptions import KINDS, LISTEN
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, STATELESS_VERSIONS, Era
 
@@ -52,32 +49,6 @@ logger = logging.getLogger("fastmcp.client")
 _START_SECONDS: Final = 30.0
 """How long the client's start waits for servers that take their time; those that take longer are
 announced when they come."""
-_LIST_SECONDS: Final = 30.0
-"""How long one server may keep the list of all waiting."""
-_REOPEN_SECONDS: Final = 5.0
-"""The same of one that is to be connected to first."""
-_MOST_PAGES: Final = 250
-
-
-class _List(NamedTuple):
-    """One kind of component: the member of the result, what names it, and the capability."""
-
-    member: str
-    key: str
-    capability: str
-
-
-_LISTS: Final = {
-    "tools/list": _List("tools", "name", "tools"),
-    "prompts/list": _List("prompts", "name", "prompts"),
-    "resources/list": _List("resources", "uri", "resources"),
-    "resources/templates/list": _List("resourceTemplates", "uriTemplate", "resources"),
-}
-_LIST_CHANGED: Final = {
-    "notifications/tools/list_changed": ("tools/list",),
-    "notifications/prompts/list_changed": ("prompts/list",),
-    "notifications/resources/list_changed": ("resources/list", "resources/templates/list"),
-}
 _KIND_OF: Final = {kind.method: kind for kind in KINDS}
 _OWN_META: Final = (
     meta.PROGRESS_TOKEN,
@@ -86,13 +57,6 @@ _OWN_META: Final = (
     meta.CLIENT_CAPABILITIES,
 )
 """What `_meta` says of the connection in front; each one behind has its own."""
-
-
-class _Listed(NamedTuple):
-    """What one server lists, and what its answer says of itself."""
-
-    items: list[tuple[Place, dict[str, Any]]]
-    hints: dict[str, Any]
 
 
 class Member(NamedTuple):
@@ -178,12 +142,11 @@ class CompositeChannel:
             name: Upstream(name, member.transport, member.reshaping, self._said, self._back)
             for name, member in members.items()
         }
-        self._catalogs = {method: Catalog() for method in _LISTS}
+        self._listings = Listings(self._names, self._upstreams)
         self._outer: ClientSession | None = None
         self._begun = False
         self._running: dict[RequestId, asyncio.Task[dict[str, Any]]] = {}
         self._listens: dict[RequestId, dict[str, Any]] = {}
-        self._warned: set[str] = set()
 
     # --- as a channel --------------------------------------------------------------------------
 
@@ -254,8 +217,7 @@ class CompositeChannel:
         said_meta.pop(meta.SUBSCRIPTION_ID, None)
         if said_meta:
             params["_meta"] = said_meta
-        for listed in _LIST_CHANGED.get(method, ()):
-            self._catalogs[listed].forget(server)
+        self._listings.changed(server, method)
         if method == "notifications/resources/updated":
             params["uri"] = self._names.public_uri(Place(server, str(params.get("uri", ""))))
         elif method == "notifications/message":
@@ -284,7 +246,7 @@ class CompositeChannel:
     async def _back(self, upstream: Upstream) -> None:
         """A server is there that was not: what is listed is another now."""
         logger.info("The server %r is there", upstream.name)
-        for method in _LIST_CHANGED:
+        for method in LIST_CHANGED:
             await self._said(upstream.name, method, {})
 
     # --- the beginning -------------------------------------------------------------------------
@@ -379,8 +341,8 @@ class CompositeChannel:
         await self._begin(outgoing.version or AUTO)
         if method == "ping" and not outgoing.stateless:
             return {}
-        if method in _LISTS:
-            return await self._list_all(method, outgoing.stateless)
+        if method in LISTS:
+            return await self._listings.all(method, outgoing.stateless)
         if method == LISTEN:
             return await self._listen(outgoing.id, params)
         if method == "logging/setLevel":
@@ -388,7 +350,7 @@ class CompositeChannel:
             await all_of(setting)
             return {}
         if method in ("resources/subscribe", "resources/unsubscribe"):
-            place = await self._find("resources/list", str(params.get("uri")))
+            place = await self._listings.find("resources/list", str(params.get("uri")))
             await self._upstreams[place.server].subscribe(place.name, method.endswith("/subscribe"))
             return {}
         given: dict[str, Any] = as_object(params.pop("_meta", None)) or {}
@@ -401,7 +363,7 @@ class CompositeChannel:
         if method == "resources/read":
             return await self._read(params, progress)
         if method == "prompts/get":
-            place = await self._find("prompts/list", str(params.get("name")))
+            place = await self._listings.find("prompts/list", str(params.get("name")))
             return await self._forward(place, method, {**params, "name": place.name}, progress)
         if method == "completion/complete":
             return await self._complete(params)
@@ -453,7 +415,7 @@ class CompositeChannel:
         self, params: dict[str, Any], progress: ProgressHandler | None
     ) -> dict[str, Any]:
         try:
-            place = await self._find("tools/list", str(params.get("name")))
+            place = await self._listings.find("tools/list", str(params.get("name")))
             upstream = self._upstreams[place.server]
             own, arguments = upstream.reshaping.call(place.name, params.get("arguments") or {})
         except McpError as exc:
@@ -469,7 +431,7 @@ class CompositeChannel:
                 return _failed(exc)
             if exc.code != HEADER_MISMATCH:
                 raise
-            await self._list_of(upstream, "tools/list")  # it has other annotations by now
+            await self._listings.of(upstream, "tools/list")  # it has other annotations by now
             result = await self._call_there(upstream, session, place, sent, progress)
         map_links(result.get("content"), self._names, place.server)
         return result
@@ -492,7 +454,7 @@ class CompositeChannel:
         self, params: dict[str, Any], progress: ProgressHandler | None
     ) -> dict[str, Any]:
         uri = str(params.get("uri"))
-        place = await self._find("resources/list", uri)
+        place = await self._listings.find("resources/list", uri)
         places = [place, *(other for other in self._names.uri_places(uri) if other != place)]
         for place in places:
             try:
@@ -512,7 +474,7 @@ class CompositeChannel:
         of_prompt = ref.get("type") == "ref/prompt"
         key = "name" if of_prompt else "uri"
         listed = "prompts/list" if of_prompt else "resources/templates/list"
-        place = await self._find(listed, str(ref.get(key, "")))
+        place = await self._listings.find(listed, str(ref.get(key, "")))
         sent = {**params, "ref": {**ref, key: place.name}}
         return await self._forward(place, "completion/complete", sent)
 
@@ -527,7 +489,7 @@ class CompositeChannel:
                 for upstream in self._upstreams.values():
                     upstream.listen_to_lists()
             for uri in honored.get("resourceSubscriptions", ()):
-                place = await self._find("resources/list", uri)
+                place = await self._listings.find("resources/list", uri)
                 await self._upstreams[place.server].subscribe(place.name, True)
             if self._outer is not None:
                 said = {"notifications": honored, "_meta": {meta.SUBSCRIPTION_ID: id}}
@@ -538,191 +500,10 @@ class CompositeChannel:
         finally:
             self._listens.pop(id, None)
 
-    # --- lists ---------------------------------------------------------------------------------
-
-    async def _list_all(self, method: str, stateless: bool) -> dict[str, Any]:
-        """The list of all, in the order of the servers, in one page."""
-        kind = _LISTS[method]
-        upstreams = list(self._upstreams.values())
-        found = await self._list_these(upstreams, method)
-        items: dict[str, dict[str, Any]] = {}
-        hints: list[dict[str, Any]] = []
-        errors: list[BaseException] = []
-        for upstream, one in zip(upstreams, found, strict=True):
-            if isinstance(one, BaseException):
-                errors.append(one)
-                if upstream.why is None:  # if it is away, that was said
-                    logger.warning("The server %r did not list: %s", upstream.name, one)
-                continue
-            listed, hint = one
-            hints.append(hint)
-            for place, item in listed:
-                public = self._public(method, place)
-                if self._catalogs[method].get(public) == place:
-                    items[public] = {**item, kind.key: public}
-        if len(errors) == len(upstreams):
-            raise errors[0]
-        result: dict[str, Any] = {kind.member: list(items.values())}
-        if stateless:
-            ttl = min((hint.get("ttlMs") or 0 for hint in hints), default=0)
-            public = all(hint.get("cacheScope") == "public" for hint in hints)
-            result |= {
-                "resultType": "complete",
-                "ttlMs": 0 if errors else ttl,  # who is away may be back in a moment
-                "cacheScope": "public" if public and hints else "private",
-            }
-        return result
-
-    async def _list_these(
-        self, upstreams: list[Upstream], method: str
-    ) -> list[_Listed | BaseException]:
-        """What each of some servers lists, entered into the catalog in their order."""
-        found: list[_Listed | BaseException] = await all_of(
-            [self._list_of(upstream, method) for upstream in upstreams]
-        )
-        catalog = self._catalogs[method]
-        for upstream, one in zip(upstreams, found, strict=True):
-            if not isinstance(one, BaseException):
-                catalog.forget(upstream.name)
-        for one in found:
-            for place, _ in [] if isinstance(one, BaseException) else one.items:
-                public = self._public(method, place)
-                loser = catalog.take(public, place)
-                if _LISTS[method].key != "name":
-                    catalog.take(_normal(public), place)
-                if loser is not None and public not in self._warned:
-                    self._warned.add(public)
-                    logger.warning(
-                        "%r is offered twice; that of the server %r is hidden", public, loser.server
-                    )
-        return found
-
-    def _public(self, method: str, place: Place) -> str:
-        by_name = _LISTS[method].key == "name"
-        return self._names.public(place) if by_name else self._names.public_uri(place)
-
-    async def _list_of(self, upstream: Upstream, method: str) -> _Listed:
-        """What one server lists, and the hints of its answer."""
-        kind = _LISTS[method]
-        try:
-            patience = _LIST_SECONDS if upstream.connected else _REOPEN_SECONDS
-            async with asyncio.timeout(patience):
-                session = await upstream.session()
-        except TimeoutError as exc:
-            raise upstream.down("it does not answer yet") from exc
-        able = upstream.capabilities()
-        items: list[dict[str, Any]] = []
-        hints: dict[str, Any] = {"ttlMs": 0, "cacheScope": "public"}
-        if able is None or kind.capability in able:
-            try:
-                async with asyncio.timeout(_LIST_SECONDS):
-                    items, hints = await self._pages(session, method)
-            except McpError as exc:
-                if exc.code != METHOD_NOT_FOUND:
-                    raise
-            except TimeoutError as exc:
-                raise upstream.down(f"no list within {_LIST_SECONDS:g} seconds") from exc
-        if method == "tools/list":
-            items = self._tools(upstream, session, items)
-        return _Listed(
-            [
-                (Place(upstream.name, item[kind.key]), item)
-                for item in items
-                if isinstance(item.get(kind.key), str) and upstream.reshaping.shows(item)
-            ],
-            hints,
-        )
-
-    async def _pages(
-        self, session: ClientSession, method: str
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        seen: set[object] = set()
-        cursor: object = None
-        while True:
-            params = {} if cursor is None else {"cursor": cursor}
-            page = await session.request(method, params, timeout=0)
-            items += as_object_list(page.get(_LISTS[method].member))
-            cursor = page.get("nextCursor")
-            if not isinstance(cursor, str) or cursor in seen or len(seen) == _MOST_PAGES:
-                return items, page
-            seen.add(cursor)
-
-    def _tools(
-        self, upstream: Upstream, session: ClientSession, tools: list[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Tools as the client sees them; what their calls need to know is remembered."""
-        shown: list[dict[str, Any]] = []
-        for tool in tools:
-            own = str(tool.get("name"))
-            hints = as_object(tool.get("annotations")) or {}
-            if hints.get("readOnlyHint") or hints.get("idempotentHint"):
-                session.repeatable_tools.add(own)
-            else:
-                session.repeatable_tools.discard(own)
-            if session.mirrors_headers:
-                try:
-                    upstream.param_headers[own] = param_headers(tool.get("inputSchema") or {})
-                except (ValueError, RecursionError) as exc:
-                    logger.warning("The server's tool %r is left out: %s", own, exc)
-                    continue
-            changed = upstream.reshaping.tool(tool)
-            if changed is not None:
-                shown.append(changed)
-        return shown
-
-    # --- names ---------------------------------------------------------------------------------
-
-    async def _find(self, method: str, public: str) -> Place:
-        """Where something is that the client names.
-
-        Raises:
-            McpError: nowhere.
-        """
-        catalog = self._catalogs[method]
-        by_name = _LISTS[method].key == "name"
-        places = (self._names.places if by_name else self._names.uri_places)(public)
-        place = catalog.get(public)
-        if place is not None:
-            return place
-        free = [p for p in places if not self._upstreams[p.server].reshaping.filters]
-        if len(places) == 1 and free:
-            return free[0]
-        if places:
-            asked = [self._upstreams[place.server] for place in places]
-            await self._list_these(asked, method)
-            place = catalog.get(public)
-            if place is not None:
-                return place
-            for upstream in asked:
-                if upstream.why is not None:  # it may well be there
-                    raise upstream.down(upstream.why)
-            if free:
-                return free[0]
-        kind = _LISTS[method].member.removesuffix("s")
-        raise invalid_params(
-            f"Unknown {kind}: {public!r}. The servers are {', '.join(map(repr, self._upstreams))}."
-        )
-
 
 def _failed(exc: McpError) -> dict[str, Any]:
     """A tool that is not there is a call that failed, for a client of either era."""
     return {"content": [{"type": "text", "text": exc.message}], "isError": True}
-
-
-def as_object_list(value: object) -> list[dict[str, Any]]:
-    """The objects of a JSON array."""
-    if not isinstance(value, list):
-        return []
-    return [item for item in map(as_object, value) if item is not None]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  (JSON)
-
-
-def _normal(uri: str) -> str:
-    """A URI as the client in front writes it, which normalises what it is given."""
-    try:
-        return str(AnyUrl(uri))
-    except ValidationError:
-        return uri
 
 
 def _unite(into: dict[str, Any], more: dict[str, Any]) -> None:

@@ -112,6 +112,10 @@ class MCPConfigTransport(ClientTransport):
         """Take the client's `sse_read_timeout` argument, where there is one server."""
         self.transport.set_sse_read_timeout(seconds)
 
+    def set_order(self, order: str) -> None:
+        """Take the client's `transport_order` argument, where there is one server."""
+        self.transport.set_order(order)
+
     def __repr__(self) -> str:
         return f"<MCPConfigTransport({', '.join(map(repr, self.config.mcpServers))})>"
 

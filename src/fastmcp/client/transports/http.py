@@ -1,15 +1,20 @@
-"""The Streamable HTTP transport: where the endpoint is, and how to be let in."""
+"""Transports over HTTP: where the endpoint is, how to be let in, and what is spoken there.
+
+What is spoken is one of two: Streamable HTTP, or HTTP+SSE, which came before it (`sse`). Which of
+them, or which first, is the transport's order (`orders`).
+"""
 
 from __future__ import annotations
 
 import datetime
+import json
 import socket
 import ssl
 import urllib.request
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import aiohttp
 from pydantic import AnyUrl
@@ -17,12 +22,23 @@ from yarl import URL
 
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.either_channel import EitherChannel, NotingSender
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
+from fastmcp.client.transports.orders import Order, check_order, forget_all
+from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 
-__all__ = ["StreamableHTTPTransport", "StreamableHttpTransport", "forget_servers"]
+__all__ = [
+    "HttpTransport",
+    "StreamableHTTPTransport",
+    "StreamableHttpTransport",
+    "forget_servers",
+]
+
+AnyChannel: TypeAlias = HttpChannel | SseChannel | EitherChannel
+SenderT = TypeVar("SenderT", bound=HttpSender)
 
 _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is kept for the next call. Servers commonly drop them after five
@@ -31,6 +47,7 @@ _CONNECT_SECONDS = 30.0
 _DELETE_SECONDS = 1.5
 """Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
 _SILENCE_SECONDS = 300.0
+"""Long, for some servers send no comments."""
 _PROBE_TCP = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 """A host that vanished without a word is found out within a minute, not after the two hours that
 systems wait by themselves."""
@@ -41,8 +58,8 @@ remember the era). By address, not by origin: a gateway has many servers behind 
 _ERAS_KEPT = 1024
 
 
-class StreamableHttpTransport(ClientTransport):
-    """Connects to an MCP endpoint over HTTP.
+class HttpTransport(ClientTransport):
+    """Connects to a server over HTTP.
 
     Args:
         url: of the endpoint, http or https.
@@ -52,11 +69,13 @@ class StreamableHttpTransport(ClientTransport):
         httpx_client_factory: not supported, this client speaks through aiohttp.
         verify: False for no verification of TLS certificates, the path of a CA bundle, or an
             `ssl.SSLContext`; None or True for the system's authorities.
-        sse_read_timeout: seconds of silence after which a response counts as lost, 0 for no
-            limit. Whatever comes counts as life, keep-alive comments too; what a call may take in
-            all is the client's `timeout`.
+        order: which transport is spoken, or tried first: "http-first", "sse-first", "http-only" or
+            "sse-only".
+        sse_read_timeout: seconds (or a timedelta) of silence after which a response or a stream
+            counts as lost; None for five minutes, 0 for no limit. Whatever comes counts as life,
+            keep-alive comments too; what a call may take in all is the client's `timeout`.
     Raises:
-        ValueError: no http(s) URL, or an argument that is not supported.
+        ValueError: no http(s) URL, no such order, or an argument that is not supported.
     """
 
     max_message_bytes = 256 * 1024 * 1024
@@ -70,7 +89,8 @@ class StreamableHttpTransport(ClientTransport):
         httpx_client_factory: Callable[..., Any] | None = None,
         verify: ssl.SSLContext | bool | str | None = None,
         *,
-        sse_read_timeout: datetime.timedelta | float | None = None,
+        order: Order = "http-only",
+        sse_read_timeout: datetime.timedelta | float | int | None = None,
     ) -> None:
         self.url = str(url)
         if not self.url.startswith(("http://", "https://")):
@@ -84,10 +104,16 @@ class StreamableHttpTransport(ClientTransport):
         self.auth: BearerAuth | None = None
         self.verify = verify
         self._forwarded: Callable[[], Mapping[str, str]] | None = None
-        self._channel: HttpChannel | None = None
         self.sse_read_timeout = _SILENCE_SECONDS
         self.set_sse_read_timeout(sse_read_timeout)
+        self._channel: AnyChannel | None = None
         self.set_auth(auth)
+        self.set_order(order)
+
+    def set_order(self, order: str) -> None:
+        """Take the order in which transports are tried."""
+        self.order: Order = check_order(order)
+        self.legacy_only = self.order == "sse-only"
 
     def describe(self) -> str:
         """The URL, without what may be secret in it."""
@@ -143,31 +169,22 @@ class StreamableHttpTransport(ClientTransport):
         return ssl.create_default_context(cafile=self.verify)
 
     @asynccontextmanager
-    async def open_channel(self) -> AsyncGenerator[HttpChannel]:
+    async def open_channel(self) -> AsyncGenerator[AnyChannel]:
         """Open a connection; TCP is opened by the first request and used by all that follow."""
-        url = URL(self.url)
-        http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # a call that waits must not keep the answer it waits for from being sent
-                keepalive_timeout=_KEEPALIVE_SECONDS,
-                ssl=self._ssl(),
-                socket_factory=_watched_socket,
-            ),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=_CONNECT_SECONDS,
-                sock_read=self.sse_read_timeout or None,
-            ),
-        )
-        channel = HttpChannel(
-            HttpSender(
-                http,
-                url,
-                headers=self.headers,
-                authorization=None if self.auth is None else self.auth.header,
-                proxy=_proxy_for(url),
-                forwarded=self._forwarded,
-                limit=self.max_message_bytes,
+        channel = self._make_channel(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    # A call that waits must not keep the answer it waits for from being sent.
+                    limit=0,
+                    keepalive_timeout=_KEEPALIVE_SECONDS,
+                    ssl=self._ssl(),
+                    socket_factory=_watched_socket,
+                ),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=_CONNECT_SECONDS,
+                    sock_read=self.sse_read_timeout or None,
+                ),
             )
         )
         self._channel = channel
@@ -180,12 +197,58 @@ class StreamableHttpTransport(ClientTransport):
             if self._channel is channel:
                 self._channel = None
 
+    def _make_channel(self, http: aiohttp.ClientSession) -> AnyChannel:
+        if self.order == "http-only":
+            return HttpChannel(self._sender(HttpSender, http, URL(self.url)))
+        sse = SseChannel(
+            self._sender(HttpSender, http, URL(self.url)),
+            lambda url: self._sender(HttpSender, http, url),
+            self.sse_read_timeout or None,
+        )
+        if self.order == "sse-only":
+            return sse
+        noting = self._sender(NotingSender, http, URL(self.url))
+        return EitherChannel(HttpChannel(noting), noting, sse, self.order, self.url)
+
+    def _sender(self, kind: type[SenderT], http: aiohttp.ClientSession, url: URL) -> SenderT:
+        return kind(
+            http,
+            url,
+            headers=self.headers,
+            authorization=None if self.auth is None else self.auth.header,
+            proxy=_proxy_for(url),
+            forwarded=self._forwarded,
+            limit=self.max_message_bytes,
+        )
+
+    def server_url(self) -> str | None:
+        """The URL, without the credentials it may hold."""
+        return str(URL(self.url).with_user(None))
+
+    def principal(self) -> str | None:
+        """All that says who asks: the user's headers, the token, the URL's credentials. A function
+        of headers may give another's any time."""
+        if callable(self.headers):
+            return None
+        said = {name.lower(): value for name, value in self.headers.items()}
+        url = URL(self.url)
+        token = None if self.auth is None else self.auth.header()
+        return json.dumps([token, url.user, url.password, sorted(said.items())])
+
     def get_session_id(self) -> str | None:
         """The Mcp-Session-Id of the connection opened last, if it has one."""
         return None if self._channel is None else self._channel.session_id()
 
     def __repr__(self) -> str:
-        return f"<StreamableHttpTransport(url={self.url!r})>"
+        return f"<{type(self).__name__}(url={self.url!r})>"
+
+
+class StreamableHttpTransport(HttpTransport):
+    """Connects to an MCP endpoint over Streamable HTTP; see `HttpTransport` for the arguments.
+
+    With `order="http-first"`, which `Client(url)` has, a server that does not speak it is spoken to
+    over HTTP+SSE.
+    """
 
 
 StreamableHTTPTransport = StreamableHttpTransport
@@ -195,6 +258,7 @@ StreamableHTTPTransport = StreamableHttpTransport
 def forget_servers() -> None:
     """Forget what every address spoke: another server may listen there now."""
     _eras.clear()
+    forget_all()
 
 
 def _watched_socket(address: tuple[Any, ...]) -> socket.socket:

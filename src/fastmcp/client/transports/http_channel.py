@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from typing import Final
 
@@ -25,7 +24,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.transports.http_listener import Listener
-from fastmcp.client.transports.http_sender import HttpSender, reason_of
+from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -158,7 +157,7 @@ class HttpChannel:
         if session_id is not None and (status == 404 or _names_the_session(status, error)):
             raise SessionLostError(status, message)
         code, data = (INTERNAL_ERROR, None) if error is None else (error.code, error.data)
-        failed = HttpStatusError(status, message, code, data, retry_after=_retry_after(response))
+        failed = HttpStatusError(status, message, code, data, retry_after=retry_after_of(response))
         if error is None or failed.passing or status in (401, 403):
             raise failed
         return Response(outgoing.id, error=error)
@@ -185,11 +184,11 @@ class HttpChannel:
             for event in decoder.feed(chunk):
                 if not event.data:
                     continue  # a priming event carries only its id
+                message: Message | Malformed
                 try:
                     message = decode(event.data.encode())
                 except Malformed as exc:
-                    logger.warning("The server sent what is no MCP message: %s", exc)
-                    continue
+                    message = exc
                 answer = await self._hear(message, id)
                 if answer is not None:
                     await self._drain(response)
@@ -207,6 +206,8 @@ class HttpChannel:
             logger.debug("The server answered %r, which nobody waits for here", message.id)
         elif isinstance(message, Malformed):
             logger.warning("The server sent what is no MCP message: %s", message)
+            if receiver is not None:
+                receiver.on_exception(message)
         elif receiver is None:
             pass
         elif isinstance(message, Request):
@@ -280,7 +281,7 @@ class HttpChannel:
         return HttpStatusError(
             status,
             f"HTTP {status} when the stream was asked for again",
-            retry_after=_retry_after(response),
+            retry_after=retry_after_of(response),
         )
 
     def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
@@ -337,7 +338,11 @@ class HttpChannel:
             if self._session_id is not None and self._receiver is not None:
                 await self._receiver.on_lost()
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost)
+        def missed() -> None:
+            if self._receiver is not None:
+                self._receiver.on_missed()
+
+        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost, missed)
 
     async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""
@@ -382,7 +387,3 @@ def _error_in(body: bytes) -> McpError | None:
     except Malformed:
         return None
     return message.error if isinstance(message, Response) else None
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    return names.retry_after(response.headers.get("Retry-After"), time.time())

@@ -11,28 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import aiohttp
 
+from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
 
 __all__ = ["Listener"]
 
 logger = logging.getLogger("fastmcp.client")
-
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 4.0
-"""Seconds; short enough that a restarted server is heard again within five."""
-_PATIENT_AFTER: Final = 20
-_PATIENT_PAUSE: Final = 30.0
-"""A server that stayed away this many times is asked this seldom."""
-_STEADY_SECONDS: Final = 10.0
-"""A stream that lasted this long was a good one: the next pause is the first again."""
 
 
 class Listener:
@@ -42,6 +31,7 @@ class Listener:
         get: asks for the stream, from after an event id if one is given.
         follow: hands on its messages until it ends.
         lost: opens a new session, which has a listener of its own.
+        missed: is called when it ended and nothing says from where to go on.
     """
 
     def __init__(
@@ -49,12 +39,14 @@ class Listener:
         get: Callable[[str | None], Awaitable[aiohttp.ClientResponse]],
         follow: Callable[[aiohttp.ClientResponse, sse.Decoder], Awaitable[None]],
         lost: Callable[[], Awaitable[None]],
+        missed: Callable[[], None],
     ) -> None:
         self.refused = False
         self._was_open = False
         self._get = get
         self._follow = follow
         self._lost = lost
+        self._missed = missed
         self._last_id: str | None = None
         self._retry: int | None = None
         self._task = asyncio.create_task(self._listen())
@@ -65,14 +57,13 @@ class Listener:
         await asyncio.wait([self._task])
 
     async def _listen(self) -> None:
-        attempt = 0
+        patience = StreamPatience()
         while True:
-            began = time.monotonic()
+            patience.begin()
             again = await self._once()
             if not again:
                 return
-            attempt = 0 if time.monotonic() - began > _STEADY_SECONDS else attempt + 1
-            await asyncio.sleep(self._pause(attempt))
+            await asyncio.sleep(patience.pause(self._retry))
 
     async def _once(self) -> bool:
         """One stream from its request to its end; whether to ask for another."""
@@ -99,10 +90,6 @@ class Listener:
         finally:
             self._last_id = decoder.last_event_id or self._last_id
             self._retry = self._retry if decoder.retry is None else decoder.retry
+        if self._last_id is None:
+            self._missed()
         return True
-
-    def _pause(self, attempt: int) -> float:
-        longest = _LONGEST_PAUSE if attempt < _PATIENT_AFTER else _PATIENT_PAUSE
-        pause = min(_FIRST_PAUSE * 2 ** max(attempt - 1, 0), longest)
-        pause *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads clients out, hides nothing)
-        return pause if self._retry is None else max(pause, self._retry / 1000)

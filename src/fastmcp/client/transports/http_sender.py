@@ -21,7 +21,7 @@ from yarl import URL
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 from fastmcp.protocol import headers as names
 
-__all__ = ["HeaderSource", "HttpSender", "reason_of"]
+__all__ = ["HeaderSource", "HttpSender", "reason_of", "retry_after_of"]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -184,9 +184,14 @@ class HttpSender:
     async def close(self) -> None:
         """Close the connections, and end what is still being read: aiohttp alone lets a reader
         wait for ever whose connection it closes itself."""
-        await self._http.close()
         for response in list(self._responses):
             response.content.set_exception(ConnectionClosedError("the client left"))
+        await self._http.close()
+
+
+def retry_after_of(response: aiohttp.ClientResponse) -> float | None:
+    """The seconds after which the server wants to be asked again; None if it does not say."""
+    return names.retry_after(response.headers.get("Retry-After"), time.time())
 
 
 def reason_of(exc: Exception) -> str:

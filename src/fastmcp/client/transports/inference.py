@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from typing import Any, cast
 
 from pydantic import AnyUrl
 
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.config import MCPConfigTransport
-from fastmcp.client.transports.http import StreamableHttpTransport
 from fastmcp.client.transports.memory import FastMCPTransport
+from fastmcp.client.transports.remote import http_transport
 from fastmcp.client.transports.stdio import NodeStdioTransport, PythonStdioTransport
 from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.mcp_config import MCPConfig
@@ -22,15 +20,14 @@ from fastmcp.protocol.link import InProcessServer
 
 __all__ = ["infer_transport"]
 
-_SSE_PATH: Final = re.compile(r"/sse(/|\?|&|$)")
-
 
 def infer_transport(transport: Any) -> ClientTransport:
     """The transport that a value means.
 
     Args:
         transport: a `ClientTransport` (itself), a server object (in process), an http(s) URL
-            (Streamable HTTP), the path of a `.py` or `.js` script (a subprocess), an `MCPConfig`
+            (Streamable HTTP, or HTTP+SSE where the path says `/sse`; the other one where the server
+            does not speak that), the path of a `.py` or `.js` script (a subprocess), an `MCPConfig`
             or the data of one.
     Raises:
         ValueError: none of these, or a configuration that is not right.
@@ -44,7 +41,7 @@ def infer_transport(transport: Any) -> ClientTransport:
     if isinstance(transport, AnyUrl) or (
         isinstance(transport, str) and transport.startswith("http")
     ):
-        return _http_transport(str(transport))
+        return http_transport(str(transport))
     if isinstance(transport, str):
         path = Path(transport)
         if path.suffix in (".py", ".js") and path.exists():
@@ -57,15 +54,6 @@ def infer_transport(transport: Any) -> ClientTransport:
     if isinstance(transport, (Mapping, MCPConfig)):
         return MCPConfigTransport(cast("MCPConfig | Mapping[str, Any]", transport))
     raise ValueError(f"Could not infer a valid transport from: {transport}")
-
-
-def _http_transport(url: str) -> ClientTransport:
-    if _SSE_PATH.search(urlsplit(url).path):
-        raise ValueError(
-            f"{url} looks like an HTTP+SSE endpoint of 2024, which is not supported yet. If it is "
-            "a Streamable HTTP endpoint, pass StreamableHttpTransport(url)."
-        )
-    return StreamableHttpTransport(url)
 
 
 def _script_transport(path: Path) -> ClientTransport:

@@ -100,6 +100,8 @@ class PipeChannel:
             response, mark = await future
         finally:
             self._pending.pop(outgoing.id, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # of a connection that ended while this was being written
             self._asked_in_handlers -= in_handler
         if self._heard < mark and not in_handler:
             caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -141,6 +143,8 @@ class PipeChannel:
                 self._receiver.on_request(message)
         else:
             self._report(data)
+            if self._receiver is not None:
+                self._receiver.on_exception(message)
             return False
         return True
 
@@ -208,13 +212,18 @@ class PipeChannel:
 
     def end(self, why: str) -> None:
         """The connection is over: everybody who waits learns it."""
-        if self.closed is not None:
-            return
+        if self.closed is None:
+            self.closed = ConnectionClosedError(why)
+            self.fail(why)
+
+    def fail(self, why: str) -> None:
+        """Nobody who waits now will get an answer."""
         self._why = why
-        self.closed = ConnectionClosedError(why)
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(ConnectionClosedError(why))
+        if self._receiver is not None:
+            self._receiver.on_exception(ConnectionClosedError(why))
 
     async def finish(self) -> None:
         """End the worker. Handlers that still run are cancelled."""

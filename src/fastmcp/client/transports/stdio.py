@@ -269,7 +269,9 @@ class NpxStdioTransport(StdioTransport):
                 "brings it."
             )
         folder = _folder(project_directory)
-        line = [*(["--prefer-offline"] if use_package_lock else []), package, *(args or [])]
+        # Without --yes npx asks before it installs, and nobody is there to answer.
+        line = ["--yes", *(["--prefer-offline"] if use_package_lock else [])]
+        line += [package, *(args or [])]
         env = _runner_environment("NPM_CONFIG_", env_vars)
         super().__init__("npx", line, env, folder, keep_alive, log_file)
         self.package = package

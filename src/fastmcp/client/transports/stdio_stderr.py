@@ -29,7 +29,10 @@ _REMEMBERED: Final = 8 * 1024
 _LONGEST_LINE: Final = 16 * 1024
 """A line for a logger; a longer one is cut into several."""
 _SHOWN_LINES: Final = 12
-_ERROR: Final = re.compile(r"^[\w.\[\]]*(Error|Exception|error|fatal)\b.*:")
+_RAISED: Final = re.compile(r"^[\w.]*(Error|Exception|Exit|Interrupt)\b( \[\w+\])?:")
+"""How Python and Node name what ended them, after the lines that say where."""
+_ERROR: Final = re.compile(r"\berror\b", re.IGNORECASE)
+"""How package runners begin; what follows explains."""
 
 Sink: TypeAlias = Callable[[bytes], None]
 
@@ -77,7 +80,9 @@ class Stderr:
         lines = [line for line in lines if line][-_SHOWN_LINES:]
         if not lines:
             return ""
-        telling = next((line for line in reversed(lines) if _ERROR.search(line)), lines[-1])
+        raised = [line for line in lines if _RAISED.search(line)]
+        errors = [line for line in lines if _ERROR.search(line)]
+        telling = (raised[-1:] or errors[:1] or lines[-1:])[0]
         if len(lines) == 1:
             return f": {telling.strip()}"
         return "\n    ".join([f": {telling.strip()}\nThe end of its stderr:", *lines])

@@ -41,6 +41,10 @@ logger = logging.getLogger("fastmcp.client")
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 """Seconds between attempts to reach a server that is away; each pause is twice the last."""
+_OPEN_SECONDS: Final = 120.0
+"""How long connecting may take where nothing else is said: package runners download first."""
+_WAITED_FOR: Final = 5.0
+"""Seconds of that which somebody who lists waits."""
 _ACKNOWLEDGE_SECONDS: Final = 5.0
 
 _LISTS: Final = {
@@ -71,8 +75,8 @@ class _Relay(Handlers):
         self._outer = outer
         self._said = said
 
-    def capabilities(self) -> dict[str, Any]:
-        return self._outer.handlers.capabilities()
+    def capabilities(self, version: str) -> dict[str, Any]:
+        return self._outer.handlers.capabilities(version)
 
     async def answer(
         self, method: str, params: dict[str, Any], context: RequestContext
@@ -123,6 +127,7 @@ class Upstream:
         self._mode = ""
         self._began = False
         self._opening: asyncio.Task[None] | None = None
+        self._opening_since = 0.0
         self._why: str | None = None
         self._failures = 0
         self._again_at = 0.0
@@ -176,6 +181,19 @@ class Upstream:
             raise self.down(self._why or "its connection ended at once")
         return session
 
+    async def soon(self) -> ClientSession:
+        """The same for who has others to ask: without much waiting.
+
+        Raises:
+            ServerDownError: it cannot be reached, or not yet.
+        """
+        since = self._opening_since if self._opening else asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(since + _WAITED_FOR):
+                return await self.session()
+        except TimeoutError as exc:
+            raise self.down("it does not answer yet") from exc
+
     def down(self, why: str) -> ServerDownError:
         """The error of what was to be done there."""
         return ServerDownError(f"the server {self.name!r}: {why}", reached=False)
@@ -191,6 +209,7 @@ class Upstream:
 
     def _open_once(self) -> asyncio.Task[None]:
         if self._opening is None:
+            self._opening_since = asyncio.get_running_loop().time()
             self._opening = asyncio.create_task(self._open())
             self._opening.add_done_callback(self._opened)
         return self._opening
@@ -201,11 +220,16 @@ class Upstream:
             logger.error("Connecting to the server %r failed", self.name, exc_info=task.exception())
 
     async def _open(self) -> None:
+        outer = self._outer
+        seconds = (outer.init_timeout if outer is not None else None) or _OPEN_SECONDS
         try:
-            await self._connection.enter(self._make_session, self._negotiate)
+            async with asyncio.timeout(seconds):
+                await self._connection.enter(self._make_session, self._negotiate)
         except Exception as exc:
             first = self._why is None
-            self._why = str(exc).removeprefix("Client failed to connect: ") or type(exc).__name__
+            self._why = str(exc).removeprefix("Client failed to connect: ")
+            if isinstance(exc, TimeoutError) or self._why == "Failed to initialize server session":
+                self._why = f"no answer within {seconds:g} seconds"
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures)
             self._failures = min(self._failures + 1, 10)
             self._again_at = asyncio.get_running_loop().time() + pause

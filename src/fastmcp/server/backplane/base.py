@@ -30,6 +30,7 @@ __all__ = [
     "Facts",
     "Message",
     "Noted",
+    "Posted",
     "Published",
     "Receive",
     "Resync",
@@ -37,6 +38,7 @@ __all__ = [
     "Said",
     "Spoke",
     "StreamClosed",
+    "Taken",
     "TakenBack",
     "TaskAsked",
     "TaskTold",
@@ -202,6 +204,36 @@ class TaskTold(msgspec.Struct, frozen=True, tag=True):
     wrong: str = ""
 
 
+class Posted(msgspec.Struct, frozen=True, tag=True):
+    """A message came here for the HTTP+SSE session whose stream the receiving worker holds.
+
+    Attributes:
+        worker: who has it, and is to be told what became of it.
+        ask: what the answer shall carry.
+        stream: the stream's name.
+        request: the HTTP request, sealed: its header may hold a credential.
+    """
+
+    worker: str
+    ask: int
+    stream: str
+    request: str
+
+
+class Taken(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Posted`: how the HTTP request is to be answered.
+
+    Attributes:
+        ask: of the question.
+        status: 202 where the message was taken.
+        body: of the response.
+    """
+
+    ask: int
+    status: int
+    body: bytes = b""
+
+
 class Resync(msgspec.Struct, frozen=True, tag=True):
     """Messages may have been missed: what is known of sessions has to be looked up again.
 
@@ -223,6 +255,8 @@ Message: TypeAlias = (
     | Published
     | TaskAsked
     | TaskTold
+    | Posted
+    | Taken
     | Resync
 )
 

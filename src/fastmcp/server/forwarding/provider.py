@@ -73,8 +73,8 @@ class ProxyProvider(Provider):
         cache_ttl: seconds that a list serves to find a component in it, 300 by default; 0 asks for
             a list each time. A server that says when its lists change is heard anyway.
         alone: the server in front has nothing else to offer, nor is it mounted on one that has.
-            Then what is not listed is asked for all the same, a list that cannot be had is an error, and the other server's
-            instructions are this server's.
+            Then what is not listed is asked for all the same, a list that cannot be had is an
+            error, and the other server's instructions are this server's.
         patience: seconds within which the other server has to be reached when a client begins;
             the client is answered with an error otherwise. None answers it in any case.
     """

@@ -1,8 +1,7 @@
 """A connection that is one pipe for everything: stdio, and the in-memory client.
 
-Each request runs in a task of its own, because one pipe carries all; their messages go out one
-at a time. A pipe serves both eras at once: a request with a per-request version in `_meta` is
-stateless, everything else belongs to the session that `initialize` opened
+Messages go out one at a time. A pipe serves both eras at once: a request with a per-request version
+in `_meta` is stateless, everything else belongs to the session that `initialize` opened
 (2026-07-28, basic/versioning, "Backward Compatibility"). Subscriptions share the pipe with all
 the rest, so each reads what changes with a cursor of its own and waits until it may write.
 """
@@ -10,7 +9,6 @@ the rest, so each reads what changes with a cursor of its own and waits until it
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -28,25 +26,23 @@ from fastmcp.protocol.classify import (
     classify_message,
     no_batches,
 )
-from fastmcp.protocol.era2025 import read_initialize
-from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
 from fastmcp.protocol.subscriptions import LISTEN, Subscription
-from fastmcp.protocol.versions import LATEST_HANDSHAKE, Era
+from fastmcp.protocol.versions import Era
 from fastmcp.server.backplane.feed import Feed, FeedReader, events_of
 from fastmcp.server.bus import Bus, Change
 from fastmcp.server.engine import Engine
-from fastmcp.server.exchange import Exchange, TransportName
+from fastmcp.server.exchange import TransportName
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
+from fastmcp.server.transports.asgi import Scope
+from fastmcp.server.transports.conversation import ChannelExchange, Conversation
 from fastmcp.server.transports.limits import BUSY
 from fastmcp.utilities.spawning import spawn
 
 __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 
-_logger: Final = logging.getLogger("fastmcp.server.pipe")
-_BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
 _MOST_SUBSCRIPTIONS: Final = 100
 _AGAIN: Final = 5.0
 """Seconds after which a task that could not be told is looked for once more."""
@@ -54,7 +50,7 @@ _FAREWELL: Final = 0.5
 """Seconds in which subscriptions that the server ends can be told so."""
 
 
-class PipeExchange(Exchange):
+class PipeExchange(ChannelExchange):
     """One request's way back through the pipe.
 
     Args:
@@ -64,22 +60,9 @@ class PipeExchange(Exchange):
     """
 
     def __init__(self, session: Session | None, write: Deliver, listening: Listening) -> None:
-        super().__init__(session)
-        self._write = write
+        super().__init__(session, write)
         self._listening = listening
         self.connection = listening.name
-        self._finished = False
-
-    async def emit(self, message: bytes) -> bool:
-        if self.cancelled or self._finished:
-            return False
-        await self._write(message)
-        return True
-
-    async def finish(self, payload: bytes, status: int = 200) -> None:
-        self.task = None  # the request is answered; there is nothing of it to cancel
-        self._finished = True
-        await self._write(payload)
 
     async def listen(self, subscription: Subscription) -> None:
         with self._listening.open() as reader:
@@ -160,23 +143,7 @@ class Listening:
             await asyncio.wait(list(self.tasks), timeout=_FAREWELL)
 
 
-class _PipeStream:
-    """The session's own stream, which on a pipe is the pipe: open as long as it is."""
-
-    def __init__(self, put: Callable[[bytes], object]) -> None:
-        self._put = put
-
-    def put(self, message: bytes) -> None:
-        self._put(message)
-
-    def close(self) -> None:
-        """It ends with the pipe."""
-
-    def stop(self) -> None:
-        """There is nothing to come back to."""
-
-
-class PipeConnection:
+class PipeConnection(Conversation):
     """One client at the other end of a pipe.
 
     Args:
@@ -185,16 +152,16 @@ class PipeConnection:
         exchange: the kind of exchange its requests get.
     """
 
+    otherwise = f", or name the protocol version in _meta ({meta.PROTOCOL_VERSION})"
+
     def __init__(self, engine: Engine, write: Deliver, exchange: type[PipeExchange]) -> None:
-        self._engine = engine
+        super().__init__(engine, set())
         self._rounds = engine.rounds(SessionKeys([secrets.token_bytes(32)]))
         self._deliver = write
         self._exchange = exchange
         self._lock = asyncio.Lock()
-        self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._listening = Listening(engine.bus)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stateless: dict[RequestId, PipeExchange] = {}
 
     async def receive(self, data: bytes) -> None:
@@ -205,7 +172,7 @@ class PipeConnection:
             else:
                 await self._message(jsonrpc.decode(data))
         except Malformed as exc:
-            await self._write(encode_error(exc.id, exc))
+            await self.write(encode_error(exc.id, exc))
 
     async def drain(self, seconds: float) -> None:
         """Let what is running come to its end, for a time; then end the subscriptions. What
@@ -223,7 +190,7 @@ class PipeConnection:
         """The client is gone: stop everything that still runs for it."""
         if self._unsubscribe is not None:
             self._unsubscribe()
-        session, self._session = self._session, None  # a change on its way finds nobody
+        session, self.session = self.session, None  # a change on its way finds nobody
         if session is not None:
             session.close()
         tasks = [*self._tasks, *self._listening.tasks]
@@ -233,7 +200,7 @@ class PipeConnection:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
         async with self._lock:
             await self._deliver(data)
 
@@ -243,101 +210,53 @@ class PipeConnection:
             if params_meta is not None and meta.PROTOCOL_VERSION in params_meta:
                 error = check_meta(params_meta)
                 if error is not None:
-                    await self._write(encode_error(message.id, error))
+                    await self.write(encode_error(message.id, error))
                     return
                 version = cast("str", params_meta[meta.PROTOCOL_VERSION])
                 call = call_of(message, Era.STATELESS, version)
                 if isinstance(call, Call):
-                    self._start(call, None)
+                    self._start_stateless(call)
                 return
-        version = self._session.version if self._session is not None else LATEST_HANDSHAKE
-        await self._handshake(classify_message(message, version))
+        await self.take(classify_message(message, self.version))
 
     async def _batch(self, data: bytes) -> None:
         """Batches exist in 2025-03-26 alone; elsewhere they are one malformed message."""
-        if self._session is None or self._session.version != "2025-03-26":
+        if self.session is None or self.session.version != "2025-03-26":
             error = no_batches()
             raise Malformed(error.code, error.message)
         for item in batch_items(data):
-            await self._handshake(item)
+            await self.take(item)
 
-    async def _handshake(self, incoming: Call | Notice | Reply | Malformed) -> None:
-        if isinstance(incoming, Malformed):
-            await self._write(encode_error(incoming.id, incoming))
-        elif isinstance(incoming, Reply):
-            if self._session is None or not self._session.answer(incoming.response):
-                _logger.debug("an answer to %r that nobody waits for", incoming.response.id)
-        elif isinstance(incoming, Notice):
-            if incoming.method == "notifications/cancelled":
-                id = incoming.params.get("requestId")
-                exchange = self._stateless.get(id) if isinstance(id, (int, str)) else None
-                if exchange is not None:
-                    exchange.cancel()
-                    return
-            await self._engine.notice(incoming, self._exchange_for(self._session))
-        else:
-            await self._handshake_call(incoming)
-
-    async def _handshake_call(self, call: Call) -> None:
-        if call.method == "initialize":
-            try:
-                version, info, capabilities = read_initialize(call.params)
-            except McpError as exc:
-                await self._write(encode_error(call.id, exc))
+    async def take(
+        self, incoming: Call | Notice | Reply | Malformed, scope: Scope | None = None
+    ) -> None:
+        if isinstance(incoming, Notice) and incoming.method == "notifications/cancelled":
+            id = incoming.params.get("requestId")
+            exchange = self._stateless.get(id) if isinstance(id, (int, str)) else None
+            if exchange is not None:
+                exchange.cancel()
                 return
-            self._open(Session(secrets.token_urlsafe(16), version, info, capabilities))
-            call.version = version
-        elif self._session is None and call.method not in _BEFORE_INITIALIZE:
-            error = McpError(
-                INVALID_REQUEST,
-                "Invalid request: not initialized; send initialize first, or name the protocol "
-                f"version in _meta ({meta.PROTOCOL_VERSION})",
-            )
-            await self._write(encode_error(call.id, error))
-            return
-        self._start(call, self._session)
+        await super().take(incoming, scope)
 
-    def _open(self, session: Session) -> None:
-        if self._session is not None:
-            self._session.close()
-        self._session = session
-        session.stream = _PipeStream(lambda message: spawn(self._write(message), self._tasks))
+    def opened(self, session: Session, scope: Scope | None) -> None:
         if self._unsubscribe is None:
             self._unsubscribe = self._engine.bus.subscribe(self._changed)
 
     def _changed(self, change: Change) -> None:
-        session = self._session
+        session = self.session
         if session is not None and change.concerns(session):
-            spawn(self._write(change.notification()), self._tasks)
+            spawn(self.write(change.notification()), self._tasks)
 
-    def _exchange_for(self, session: Session | None) -> PipeExchange:
-        return self._exchange(session, self._write, self._listening)
+    def exchange(self, session: Session | None, scope: Scope | None) -> PipeExchange:
+        return self._exchange(session, self.write, self._listening)
 
-    def _start(self, call: Call, session: Session | None) -> None:
-        exchange = self._exchange_for(session)
-        if session is not None:
-            session.begin(call.id, exchange)
-        else:
-            exchange.rounds = self._rounds
-            self._stateless[call.id] = exchange
-        listens = call.method == LISTEN and call.era is Era.STATELESS
-        held = self._listening.tasks if listens else self._tasks
-        exchange.task = spawn(self._serve(call, exchange), held)
-        # Not in `_serve`: a task that is cancelled before its first step runs none of it.
-        exchange.task.add_done_callback(lambda _: self._ended(call, exchange))
+    def _start_stateless(self, call: Call) -> None:
+        exchange = self.exchange(None, None)
+        exchange.rounds = self._rounds
+        self._stateless[call.id] = exchange
+        self.start(call, exchange, self._listening.tasks if call.method == LISTEN else self._tasks)
 
-    async def _serve(self, call: Call, exchange: PipeExchange) -> None:
-        try:
-            payload, _ = await self._engine.handle(call, exchange)
-        except asyncio.CancelledError:
-            if not exchange.cancelled:
-                raise
-            return
-        if payload and not exchange.cancelled:
-            await exchange.finish(payload)
-
-    def _ended(self, call: Call, exchange: PipeExchange) -> None:
-        if exchange.session is not None:
-            exchange.session.end(call.id, exchange)
-        elif self._stateless.get(call.id) is exchange:
+    def ended(self, call: Call, exchange: ChannelExchange) -> None:
+        super().ended(call, exchange)
+        if self._stateless.get(call.id) is exchange:
             del self._stateless[call.id]

@@ -27,7 +27,7 @@ from fastmcp.server.transports.asgi import Receive, Send
 from fastmcp.server.transports.feed_stream import FeedStream
 from fastmcp.server.transports.http_exchange import StreamPolicy
 
-__all__ = ["StandaloneStream", "is_standalone"]
+__all__ = ["StandaloneStream", "everything", "is_standalone"]
 
 _MARK: Final = "~"
 """Begins the stream's name in event ids: names of calls' streams cannot begin with it."""
@@ -36,6 +36,12 @@ _MARK: Final = "~"
 def is_standalone(cursor: EventId) -> bool:
     """Whether an event id is one of a standalone stream."""
     return cursor.stream.startswith(_MARK)
+
+
+def everything(session: Session) -> list[Change]:
+    """What a client has to look at that may have missed any change."""
+    updated = [ResourceUpdated(uri) for uri in sorted(session.subscriptions)]
+    return [ToolsChanged(), ResourcesChanged(), PromptsChanged(), *updated]
 
 
 class StandaloneStream(FeedStream):
@@ -87,7 +93,7 @@ class StandaloneStream(FeedStream):
         if changes is None or self._lost:
             self._lost = False
             at = self._reader.position
-            for change in self._everything():
+            for change in everything(self._session):
                 yield self._frame(change, at)
         else:
             for position, change in changes:
@@ -95,11 +101,6 @@ class StandaloneStream(FeedStream):
                     yield self._frame(change, position)
         said, self._said = self._said, []
         yield from said
-
-    def _everything(self) -> list[Change]:
-        """What a client has to look at that may have missed any change."""
-        updated = [ResourceUpdated(uri) for uri in sorted(self._session.subscriptions)]
-        return [ToolsChanged(), ResourcesChanged(), PromptsChanged(), *updated]
 
     def _frame(self, change: Change, position: int) -> bytes:
         return sse.encode(change.notification(), id=self._id(position) if self._resumable else None)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import (
@@ -49,15 +49,14 @@ from fastmcp.server.transports.asgi import (
     JSON_HEADERS,
     BodyTooLarge,
     ClientGone,
-    Headers,
     Receive,
     Scope,
     Send,
-    joined,
     read_body,
     respond,
     respond_early,
 )
+from fastmcp.server.transports.door import Door, refuse, reject
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
     NOTICED_WITHIN,
@@ -65,29 +64,15 @@ from fastmcp.server.transports.http_exchange import (
     Patience,
     StreamPolicy,
 )
-from fastmcp.server.transports.limits import RETRY_AFTER, Limits, OpenStreams
+from fastmcp.server.transports.limits import Limits, OpenStreams
 from fastmcp.server.transports.listen import ListenExchange
 from fastmcp.server.transports.resumable import ResumableExchange, ResumedStream
-from fastmcp.server.transports.security import HostOriginGuard, refuse
 from fastmcp.server.transports.shutdown import Grace, stopped
 from fastmcp.server.transports.standalone import StandaloneStream, is_standalone
 
 __all__ = ["StreamableHTTP"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
-
-
-class Life(Protocol):
-    """What has to run while requests are served: the server's lifespan, the backplane."""
-
-    @property
-    def running(self) -> bool:
-        """Whether it does, on the loop that asks."""
-        ...
-
-    async def start(self) -> None:
-        """Start it, where nobody did."""
-        ...
 
 
 class StreamableHTTP:
@@ -100,9 +85,8 @@ class StreamableHTTP:
         workers: the others who serve this application, and what changed at any of them.
         policy: when an answer becomes a stream.
         limits: how much may be asked at once.
-        life: is started before the first request is served, if nobody did before.
+        door: lets requests in.
         grace: holds the calls that run, and cancels them when the server's time is over.
-        guard: who may talk to it from a browser; None lets everyone in.
         log: keeps the streams of calls, so that they can be resumed; None keeps nothing.
         rounds: the calls of the stateless era that wait for their clients.
 
@@ -117,9 +101,8 @@ class StreamableHTTP:
         workers: Workers,
         policy: StreamPolicy,
         limits: Limits,
-        life: Life,
+        door: Door,
         grace: Grace,
-        guard: HostOriginGuard | None = None,
         log: EventStore | None = None,
         *,
         rounds: Rounds,
@@ -133,28 +116,16 @@ class StreamableHTTP:
         self._limits = limits
         self._streams = OpenStreams(limits.session_streams)
         self._principals = OpenStreams(limits.principal_subscriptions)
-        self._life = life
+        self._door = door
         self._running = grace.running
-        self._guard = guard
         self._log = log
         self._patience = Patience(min(policy.after, NOTICED_WITHIN))
         self._disconnect_cancels = engine.on_disconnect == "cancel"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._life.running and not await self._started(send):
+        headers = await self._door.enter(scope, send)
+        if headers is None:
             return
-        size = sum([len(name) + len(value) for name, value in scope["headers"]])
-        if size > self._limits.header_bytes:
-            await _reject(send, self._limits.header_too_large())
-            return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]):
-            headers = joined(scope["headers"])
-        if self._guard is not None:
-            refusal = self._guard.refusal(scope, headers)
-            if refusal is not None:
-                await refuse(send, *refusal)
-                return
         method = scope["method"]
         if method == "POST":
             task = cast("asyncio.Task[None]", asyncio.current_task())
@@ -163,7 +134,7 @@ class StreamableHTTP:
                 await self._post(headers, scope, receive, send)
             except asyncio.CancelledError:  # the server stops, and there was no call yet
                 task.uncancel()
-                await _refuse(send, 503, "The server stops")
+                await refuse(send, 503, "The server stops")
             finally:
                 self._running.discard(task)
         elif method == "GET" and self._sessions is not None:
@@ -172,16 +143,7 @@ class StreamableHTTP:
             await self._delete(headers, scope, send, self._sessions)
         else:
             allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
-            await _refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
-
-    async def _started(self, send: Send) -> bool:
-        try:
-            await self._life.start()
-        except Exception:
-            _logger.exception("The server's lifespan failed to start; requests are refused")
-            await _refuse(send, 503, "The server could not start; its log says why")
-            return False
-        return True
+            await refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
 
     # POST
 
@@ -207,7 +169,7 @@ class StreamableHTTP:
             else:
                 await self._call(incoming, headers, scope, receive, send)
         elif type(incoming) is Reject:
-            await _reject(send, incoming)
+            await reject(send, incoming)
         elif type(incoming) is Notice:
             await self._notice(incoming, headers, scope, send)
         elif type(incoming) is Reply:
@@ -233,7 +195,7 @@ class StreamableHTTP:
         send: Send,
     ) -> None:
         if len(self._running) - len(self._rounds) > self._limits.requests:
-            await _reject(send, self._limits.server_full(call.id))
+            await reject(send, self._limits.server_full(call.id))
             return
         session: Session | None = None
         stateless = call.era is Era.STATELESS
@@ -247,19 +209,19 @@ class StreamableHTTP:
         ):
             mismatch = await headers_mismatch(self._engine, call, headers, scope)
             if mismatch is not None:
-                await _reject(send, mismatch)
+                await reject(send, mismatch)
                 return
         if not stateless and self._sessions is not None:
             session = _known_session(call, headers, scope, self._sessions)
             if session is None:
                 found = await self._session_of(call, headers, scope, self._sessions)
                 if isinstance(found, Reject):
-                    await _reject(send, found)
+                    await reject(send, found)
                     return
                 session = found
             call.version = session.version
             if session.running >= self._limits.session_requests and call.method != "ping":
-                await _reject(send, self._limits.session_full(call.id))
+                await reject(send, self._limits.session_full(call.id))
                 return
         accepted = accepts(headers.get(b"accept"))
         if session is not None and self._log is not None:
@@ -333,15 +295,15 @@ class StreamableHTTP:
         if not accepts(headers.get(b"accept")).sse:
             message = f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
             error = McpError(INVALID_REQUEST, message + "application/json, text/event-stream")
-            await _reject(send, Reject(406, error, call.id))
+            await reject(send, Reject(406, error, call.id))
             return
         if len(self.subscriptions) >= self._limits.subscriptions:
-            await _reject(send, self._limits.subscriptions_full(call.id))
+            await reject(send, self._limits.subscriptions_full(call.id))
             return
         principal = owner_of(scope)
         with self._principals.hold(principal) as held:
             if principal and not held:
-                await _reject(send, self._limits.principal_full(call.id))
+                await reject(send, self._limits.principal_full(call.id))
                 return
             feed = self._workers.backplane.feed
             exchange = ListenExchange(receive, send, scope, self._policy, feed)
@@ -378,7 +340,7 @@ class StreamableHTTP:
         if notice.era is Era.HANDSHAKE and self._sessions is not None:
             found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
-                await _reject(send, found)
+                await reject(send, found)
                 return
             session = found
             notice.version = found.version
@@ -391,15 +353,15 @@ class StreamableHTTP:
         if self._sessions is not None:
             found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
-                await _reject(send, found)
+                await reject(send, found)
                 return
             try:
                 taken = await found.answer_anywhere(reply.response)
             except BackplaneDown as down:
-                await _reject(send, Reject(503, down))
+                await reject(send, Reject(503, down))
                 return
             if not taken:
-                await _reject(send, Reject(400, _nobody_asked(str(reply.response.id))))
+                await reject(send, Reject(400, _nobody_asked(str(reply.response.id))))
                 return
         await _accepted(send)
 
@@ -410,18 +372,18 @@ class StreamableHTTP:
         if self._sessions is not None:
             found = await _find_session(headers, scope, self._sessions)
             if isinstance(found, Reject):
-                await _reject(send, found)
+                await reject(send, found)
                 return
             session = found
             if session.version != batch.version:
-                await _reject(send, Reject(400, no_batches()))
+                await reject(send, Reject(400, no_batches()))
                 return
         calls = sum(isinstance(item, Call) for item in batch.items)
         if len(self._running) - len(self._rounds) - 1 + calls > self._limits.requests:
-            await _reject(send, self._limits.server_full(None))
+            await reject(send, self._limits.server_full(None))
             return
         if session is not None and session.running + calls > self._limits.session_requests:
-            await _reject(send, self._limits.session_full(None))
+            await reject(send, self._limits.session_full(None))
             return
         accepted = accepts(headers.get(b"accept"))
         exchange = BatchExchange(
@@ -450,17 +412,17 @@ class StreamableHTTP:
         if await _refused_version(headers, send):
             return
         if not accepts(headers.get(b"accept")).sse:
-            await _refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
+            await refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
             return
         session = await _find_session(headers, scope, sessions)
         if isinstance(session, Reject):
-            await _reject(send, session)
+            await reject(send, session)
             return
         with self._streams.hold(session.id) as held:
             if held:
                 await self._listen(session, headers, receive, send, sessions)
             else:
-                await _reject(send, self._limits.streams_full())
+                await reject(send, self._limits.streams_full())
 
     async def _listen(
         self,
@@ -509,9 +471,9 @@ class StreamableHTTP:
             await stream.find()
         except UnknownEvent:
             message = "Bad Request: unknown Last-Event-ID; what followed it is not kept any more"
-            await _refuse(send, 400, message)
+            await refuse(send, 400, message)
         except StoreDown:
-            await _reject(send, Reject(503, BackplaneDown("The event store")))
+            await reject(send, Reject(503, BackplaneDown("The event store")))
         else:
             await stream.serve()
 
@@ -522,12 +484,12 @@ class StreamableHTTP:
             return
         session = await _find_session(headers, scope, sessions)
         if isinstance(session, Reject):
-            await _reject(send, session)
+            await reject(send, session)
             return
         try:
             await sessions.end(session)
         except BackplaneDown as down:
-            await _reject(send, Reject(503, down))
+            await reject(send, Reject(503, down))
             return
         await respond(send, 200, b"", [])
 
@@ -548,9 +510,9 @@ async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
     era = era_of(version)
     if era is Era.STATELESS:
         message = f"Method not allowed: {version} has POST alone"
-        await _refuse(send, 405, message, headers=[(b"allow", b"POST")])
+        await refuse(send, 405, message, headers=[(b"allow", b"POST")])
     elif era is None:
-        await _reject(send, Reject(400, unsupported_version(version)))
+        await reject(send, Reject(400, unsupported_version(version)))
     return era is not Era.HANDSHAKE
 
 
@@ -608,13 +570,3 @@ def _unless_down() -> Generator[None]:
 
 async def _accepted(send: Send) -> None:
     await respond(send, 202, b"", [])
-
-
-async def _reject(send: Send, reject: Reject) -> None:
-    headers = [*JSON_HEADERS, RETRY_AFTER] if reject.status in (429, 503) else JSON_HEADERS
-    await respond(send, reject.status, encode_error(reject.id, reject.error), headers)
-
-
-async def _refuse(send: Send, status: int, message: str, headers: Headers | None = None) -> None:
-    body = encode_error(None, McpError(INVALID_REQUEST, message))
-    await respond(send, status, body, [*JSON_HEADERS, *(headers or [])])

@@ -17,7 +17,7 @@ from fastmcp.exceptions import NotFoundError, ResourceError
 from fastmcp.resources.base import Resource, ResourceContent, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.providers.skills.folder import SkillFolder
-from fastmcp.server.providers.skills.frontmatter import InvalidSkill
+from fastmcp.utilities.frontmatter import InvalidSkill
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["MANIFEST", "SkillFileResource", "SkillFileTemplate", "SkillManifest", "mime_type_of"]

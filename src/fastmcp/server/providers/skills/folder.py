@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from fastmcp.server.providers.skills import frontmatter
-from fastmcp.server.providers.skills.frontmatter import InvalidSkill
 from fastmcp.server.skills import LARGEST_SKILL, MOST_FILES, Skill, SkillFile
+from fastmcp.utilities import frontmatter
+from fastmcp.utilities.frontmatter import InvalidSkill
 
 __all__ = ["MAIN_FILE", "SCHEME", "Head", "SkillFileInfo", "SkillFolder", "SkillInfo", "nameable"]
 

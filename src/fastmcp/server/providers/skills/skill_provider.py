@@ -33,8 +33,8 @@ from fastmcp.server.providers.skills.folder import (
     SkillInfo,
     nameable,
 )
-from fastmcp.server.providers.skills.frontmatter import InvalidSkill
 from fastmcp.server.skills import DIRECTORY_TYPE, DirectoryEntry, Skill, SkillSource
+from fastmcp.utilities.frontmatter import InvalidSkill
 from fastmcp.utilities.threads import run_in_thread
 from fastmcp.utilities.versions import VersionSpec
 

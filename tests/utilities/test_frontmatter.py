@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastmcp.server.providers.skills import frontmatter
-from fastmcp.server.providers.skills.frontmatter import InvalidSkill
+from fastmcp.utilities import frontmatter
+from fastmcp.utilities.frontmatter import InvalidSkill
 
 
 def values(text: str) -> dict[str, Any]:

@@ -1,0 +1,195 @@
+"""All files together: read, understood, and what each is to become.
+
+Files are read three times over: to learn which servers and versions there are, to learn where they
+are with that known, and to rewrite. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Final
+
+from fastmcp.cli.migration.commands import (
+    read_dockerfile,
+    read_env,
+    read_nginx,
+    read_script,
+    read_unit,
+)
+from fastmcp.cli.migration.edits import Findings, Note
+from fastmcp.cli.migration.endpoints import Endpoints
+from fastmcp.cli.migration.files import LARGEST, File, read_file, walk_files
+from fastmcp.cli.migration.knowledge import Knowledge
+from fastmcp.cli.migration.python import read_python
+from fastmcp.cli.migration.structured import read_structured
+from fastmcp.cli.migration.tree import Broken
+
+__all__ = ["Change", "Plan", "make_plan", "rewrite"]
+
+_Reader = Callable[[Findings, Knowledge, str], None]
+
+_OLD: Final = re.compile(r"(?<![A-Za-z])sse(?![a-z])|SSE|Sse|sse_|/messages")
+"""What a text has that speaks of the old transport."""
+_SERVER: Final = re.compile(
+    r"FastMCP|MCPServer|fastmcp|uvicorn|[0-9]:[0-9]|services:|\bmcp\b", re.ASCII
+)
+"""What a text has that says where servers are, or which version of the SDK is used."""
+_REQUIREMENT: Final = re.compile(
+    r"""(?m)(?:^|["'\s])mcp(?:\[[^\]\n]*\])?\s*((?:[~=<>!]=?=?\s*[0-9][0-9.*a-z]*\s*,?\s*)+)"""
+)
+_REQUIREMENT_FILES: Final = re.compile(
+    r"requirements.*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)"
+)
+
+_SHELLS: Final = frozenset((".sh", ".bash", ".zsh", ".ksh", ".bat", ".cmd", ".ps1", ".mk"))
+_TREES: Final = frozenset((".json", ".jsonc", ".json5", ".yml", ".yaml", ".toml"))
+_UNITS: Final = frozenset((".service", ".container"))
+_SCRIPT_NAMES: Final = frozenset(("makefile", "gnumakefile", "procfile", "justfile"))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a file is to become."""
+
+    file: File
+    name: str
+    """As it is named to people."""
+    text: str
+    notes: list[Note]
+
+    @property
+    def changed(self) -> bool:
+        """Whether that is another text."""
+        return self.text != self.file.text
+
+
+@dataclass
+class Plan:
+    """What all files are to become."""
+
+    changes: list[Change] = field(default_factory=list[Change])
+    errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Files that could not be read, and why."""
+
+
+def make_plan(paths: Iterable[Path], endpoints: Endpoints) -> Plan:
+    """Read the files at and below `paths`, and see what each is to become."""
+    plan = Plan()
+    files: dict[Path, tuple[File, str]] = {}
+    for path in paths:
+        try:
+            for found in walk_files(path):
+                _add(plan, files, found, asked=found == path)
+        except OSError as error:
+            plan.errors.append((str(path), _why(error)))
+    known = Knowledge(endpoints)
+    learned = Knowledge(endpoints)
+    for again in (True, False):
+        for file, name in files.values():
+            _learn_versions(known, file.text, name)
+            rewrite(file.text, name, known)
+        if again:
+            learned.servers, learned.sdk = known.servers, known.sdk
+            learned.applications, learned.services = known.applications, known.services
+            learned.published = known.published
+            known = learned
+    for file, name in files.values():
+        text, notes = rewrite(file.text, name, known)
+        if notes or text != file.text:
+            plan.changes.append(Change(file, name, text, notes))
+    return plan
+
+
+def rewrite(text: str, name: str, known: Knowledge) -> tuple[str, list[Note]]:
+    """What the text of the file `name` is to become, and what is to be looked at in it.
+
+    Args:
+        known: what other files said; what this one says is added.
+    """
+    reader = _reader_of(name, text)
+    if reader is None or not (_OLD.search(text) or _SERVER.search(text)):
+        return text, []
+    found = Findings(text)
+    try:
+        reader(found, known, name)
+    except Broken as broken:
+        if not _OLD.search(text) or "mcp" not in text.lower():
+            return text, []
+        reason = f"This file was not looked at: {broken}."
+        return text, [Note(broken.line, reason, "It speaks of SSE; see for yourself.")]
+    if not _OLD.search(text) and not found.edits:
+        return text, []
+    return found.apply(), sorted(found.notes)
+
+
+def _reader_of(name: str, text: str) -> _Reader | None:
+    """Who reads a file, by its name, or by its first line."""
+    file = PurePath(name)
+    lower, suffix = file.name.lower(), file.suffix.lower()
+    if suffix in (".py", ".pyi", ".pyw"):
+        return read_python
+    if suffix in _TREES or lower in (".claude.json", ".mcp.json"):
+        return read_structured
+    if "dockerfile" in lower or "containerfile" in lower:
+        return read_dockerfile
+    if suffix in _UNITS:
+        return read_unit
+    if suffix in _SHELLS or lower in _SCRIPT_NAMES or lower.startswith("procfile"):
+        return read_script
+    if lower == ".env" or lower.startswith(".env.") or suffix == ".env" or lower == ".envrc":
+        return read_env
+    if suffix == ".conf" or "nginx" in lower:
+        return read_nginx
+    first = text[:100].partition("\n")[0]
+    if first.startswith("#!") and not suffix:
+        return read_python if "python" in first else read_script
+    return None
+
+
+def _add(plan: Plan, files: dict[Path, tuple[File, str]], path: Path, asked: bool) -> None:
+    try:
+        real = path.resolve()
+        if real in files:
+            return
+        file = read_file(real)
+    except OSError as error:
+        if asked or _reader_of(path.name, ""):
+            plan.errors.append((_shown(path), _why(error)))
+        return
+    if file is None:
+        if asked:
+            why = f"it is not a text file of at most {LARGEST // 1024} kB"
+            plan.errors.append((_shown(path), why))
+        return
+    files[real] = (file, _shown(path))
+
+
+def _learn_versions(known: Knowledge, text: str, name: str) -> None:
+    """Which major version of the official SDK a project asks for."""
+    if not _REQUIREMENT_FILES.fullmatch(PurePath(name).name.lower()):
+        return
+    for found in _REQUIREMENT.finditer(text):
+        clauses = re.findall(r"([~=<>!]=?=?)\s*([0-9]+)", found[1])
+        lower = {int(major) for sign, major in clauses if sign in ("==", "~=", "===", ">=", ">")}
+        upper = {int(major) for sign, major in clauses if sign in ("<", "<=")}
+        exact = any(sign in ("==", "~=", "===") for sign, _ in clauses)
+        if 2 in lower:
+            known.sdk.add(2)
+        elif (1 in lower and exact) or 2 in upper or 1 in upper:
+            known.sdk.add(1)
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    except (OSError, ValueError):
+        return str(path)
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,180 @@
+"""A connection to a server of which it is not known yet which HTTP transport it speaks.
+
+The request that opens the session finds out (`orders`), and from then on this only passes things
+through. Of a server that speaks neither, both answers are told: the second alone would hide what
+went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastmcp.client.channel import Handshaken, Outgoing, Receiver
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
+from fastmcp.client.transports.http_channel import HttpChannel
+from fastmcp.client.transports.http_sender import HttpSender
+from fastmcp.client.transports.orders import (
+    NOT_HERE,
+    TITLES,
+    Kind,
+    Order,
+    forget,
+    remember,
+    tries,
+)
+from fastmcp.client.transports.sse_channel import SseChannel
+from fastmcp.protocol.errors import is_modern_error, method_not_found
+from fastmcp.protocol.jsonrpc import Response
+
+__all__ = ["EitherChannel", "NotingSender"]
+
+_DISCOVER: Final = "server/discover"
+
+
+class NotingSender(HttpSender):
+    """A sender that notes the status of the last response: an error in a response's body does not
+    say it, and whether to try another transport depends on it."""
+
+    status = 0
+
+    async def open(self, *args: Any, **kwargs: Any) -> Any:
+        response = await super().open(*args, **kwargs)
+        self.status = response.status
+        return response
+
+
+class EitherChannel:
+    """A connection over one of the two.
+
+    Args:
+        http: the one over Streamable HTTP.
+        noted: what it sends with.
+        sse: the one over HTTP+SSE.
+        order: in which they are tried.
+        url: the address.
+    """
+
+    def __init__(
+        self, http: HttpChannel, noted: NotingSender, sse: SseChannel, order: Order, url: str
+    ) -> None:
+        self.is_pipe = False
+        self.address = http.address
+        self.closed: Exception | None = None
+        self.last_id = 0
+        self.handshaken: Handshaken | None = None
+        self._http, self._sse = http, sse
+        self._noted = noted
+        self._order: Order = order
+        self._url = url
+        self._settled: HttpChannel | SseChannel | None = None
+        self._said: dict[Kind, HttpStatusError] = {}
+
+    def attach(self, receiver: Receiver | None) -> None:
+        """Say who hears the server from now on."""
+        self._http.attach(receiver)
+        self._sse.attach(receiver)
+
+    def session_id(self) -> str | None:
+        """What the transport calls the session, if anything."""
+        return None if self._settled is None else self._settled.session_id()
+
+    async def request(self, outgoing: Outgoing) -> Response:
+        """Send a request and wait for its response."""
+        if outgoing.method == "initialize":
+            try:
+                return await self._open(outgoing)
+            finally:
+                self._said.clear()
+        if outgoing.method == _DISCOVER:
+            return await self._open(outgoing)
+        return await self._current.request(outgoing)
+
+    @property
+    def _current(self) -> HttpChannel | SseChannel:
+        # Where nothing was opened a stateless version is spoken unasked, and only one can.
+        return self._settled or self._http
+
+    async def _open(self, outgoing: Outgoing) -> Response:
+        for kind in tries(self._order, self._url):
+            if kind in self._said:
+                continue
+            try:
+                if kind == "http":
+                    return await self._over_http(outgoing)
+                await self._sse.prepare()
+            except (HttpStatusError, ConnectionClosedError) as exc:
+                if not isinstance(exc, HttpStatusError) or exc.status not in NOT_HERE[kind]:
+                    raise self._after(kind, exc) from exc
+                forget(self._url, kind)
+                if kind == "http" and outgoing.method == _DISCOVER:
+                    raise  # a server of the other era may answer so, and is asked its way next
+                self._said[kind] = exc
+            else:
+                return await self._over_sse(outgoing)
+        raise self._neither()
+
+    async def _over_http(self, outgoing: Outgoing) -> Response:
+        response = await self._http.request(outgoing)
+        error, status = response.error, self._noted.status
+        unknown = error is not None and not is_modern_error(error.code)
+        if unknown and status in NOT_HERE["http"]:
+            if outgoing.method == _DISCOVER:
+                return response
+            assert error is not None
+            message = f"HTTP {status} for {outgoing.method} from {self._url}: {error.message}"
+            raise HttpStatusError(status, message, error.code) from error
+        if not unknown or outgoing.method != _DISCOVER:
+            self._settle("http", self._http)
+        return response
+
+    async def _over_sse(self, outgoing: Outgoing) -> Response:
+        self._settle("sse", self._sse)
+        if outgoing.method == _DISCOVER:  # nothing of that era is asked of a server of this
+            return Response(outgoing.id, error=method_not_found(outgoing.method))
+        return await self._sse.request(outgoing)
+
+    def _settle(self, kind: Kind, channel: HttpChannel | SseChannel) -> None:
+        self._settled, self.is_pipe = channel, channel.is_pipe
+        remember(self._url, kind)
+
+    def _after(self, kind: Kind, exc: HttpStatusError | ConnectionClosedError) -> Exception:
+        """An error that ends the search, with what was said before it."""
+        if not self._said:
+            return exc
+        message = f"{TITLES[kind]}: {exc.message}. Before that, {_told(self._said)}"
+        if isinstance(exc, HttpStatusError):
+            return HttpStatusError(exc.status, message, exc.code, retry_after=exc.retry_after)
+        return ConnectionClosedError(message)
+
+    def _neither(self) -> HttpStatusError:
+        first = next(iter(self._said.values()))
+        message = (
+            f"{self._url} speaks neither Streamable HTTP nor HTTP+SSE. {_told(self._said)}. Is it "
+            "the address of an MCP endpoint?"
+        )
+        error = HttpStatusError(first.status, message, first.code)
+        error.__cause__ = first
+        return error
+
+    async def send(self, body: bytes, version: str | None) -> None:
+        """Send a notification, or a response to one of the server's requests."""
+        await self._current.send(body, version)
+
+    async def opened(self, version: str) -> None:
+        """The handshake is done: the server may now speak of its own accord."""
+        await self._current.opened(version)
+
+    async def close(self, seconds: float) -> None:
+        """End the session and the connection. Never raises: the server may be gone.
+
+        Args:
+            seconds: that the server may take.
+        """
+        self.closed = ConnectionClosedError("the client left")
+        await self._sse.leave()
+        await self._http.close(seconds)  # and the pool of connections, which is one for both
+
+
+def _told(said: Mapping[Kind, HttpStatusError]) -> str:
+    return ". ".join(f"{TITLES[kind]}: {error.message}" for kind, error in said.items())

@@ -1,0 +1,90 @@
+"""What every request passes before anybody looks at what it says, and how it is turned away.
+
+The endpoints of one application have one door: the server's lifespan runs, the header is not too
+large, and whoever comes from a browser may come. What is turned away hears why, as JSON-RPC.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.classify import Reject
+from fastmcp.protocol.errors import INVALID_REQUEST
+from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Scope, Send, joined, respond
+from fastmcp.server.transports.limits import RETRY_AFTER, Limits
+from fastmcp.server.transports.security import HostOriginGuard
+from fastmcp.server.transports.security import refuse as refuse_page
+
+__all__ = ["Door", "Life", "refuse", "reject"]
+
+_logger: Final = logging.getLogger("fastmcp.server.http")
+
+
+class Life(Protocol):
+    """What has to run while requests are served: the server's lifespan, the backplane."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it does, on the loop that asks."""
+        ...
+
+    async def start(self) -> None:
+        """Start it, where nobody did."""
+        ...
+
+
+class Door:
+    """Lets requests in.
+
+    Args:
+        life: is started before the first request is served, if nobody did before.
+        limits: how large a header may be.
+        guard: who may come from a browser; None lets everyone in.
+    """
+
+    def __init__(self, life: Life, limits: Limits, guard: HostOriginGuard | None) -> None:
+        self._life = life
+        self._limits = limits
+        self._guard = guard
+
+    async def enter(self, scope: Scope, send: Send) -> dict[bytes, bytes] | None:
+        """The header of a request that may come in; None where it was turned away."""
+        if not self._life.running and not await self._started(send):
+            return None
+        size = sum([len(name) + len(value) for name, value in scope["headers"]])
+        if size > self._limits.header_bytes:
+            await reject(send, self._limits.header_too_large())
+            return None
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(headers) != len(scope["headers"]):
+            headers = joined(scope["headers"])
+        if self._guard is not None:
+            refusal = self._guard.refusal(scope, headers)
+            if refusal is not None:
+                await refuse_page(send, *refusal)
+                return None
+        return headers
+
+    async def _started(self, send: Send) -> bool:
+        try:
+            await self._life.start()
+        except Exception:
+            _logger.exception("The server's lifespan failed to start; requests are refused")
+            await refuse(send, 503, "The server could not start; its log says why")
+            return False
+        return True
+
+
+async def reject(send: Send, what: Reject) -> None:
+    """Answer with a refusal."""
+    headers = [*JSON_HEADERS, RETRY_AFTER] if what.status in (429, 503) else JSON_HEADERS
+    await respond(send, what.status, encode_error(what.id, what.error), headers)
+
+
+async def refuse(send: Send, status: int, message: str, headers: Headers | None = None) -> None:
+    """Answer that a request is none that is served here."""
+    body = encode_error(None, McpError(INVALID_REQUEST, message))
+    await respond(send, status, body, [*JSON_HEADERS, *(headers or [])])

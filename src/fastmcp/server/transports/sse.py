@@ -1,0 +1,431 @@
+"""HTTP+SSE, the transport of 2024-11-05: one stream down, and a POST for each message up.
+
+A GET opens the stream, and with it a session; its first event says where to post. Every answer,
+question and notification of the session is an event of that stream, so a stream is a pipe with
+its other half bent round: what holds for a pipe holds here (`conversation`), and what holds for
+long streams does too (`feed_stream`): comments break the silence, changes are read from the feed,
+a client that does not read is given up, and the server's stop ends it when what runs was answered.
+
+What HTTP adds: each message has a header of its own, which its handler sees; a POST is answered 202
+when its message was taken, and says why when it was not; and it may come to another worker than
+the one that holds the stream (`sse_elsewhere`). The session's id is signed and says which worker
+that is. The session lives there alone and ends with its stream; a client opens another.
+
+A call whose client leaves goes on or is cancelled as `on_disconnect` says; its answer is lost.
+Versions of the handshake era are negotiated, and no other: what a stateless request says of itself
+is not looked at. Every response says that the transport is deprecated, and what succeeds it
+(RFC 9745; RFC 5829, section 3.4).
+Source: 2024-11-05, basic/transports, "HTTP with SSE".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Iterator, MutableMapping, Sized
+from typing import Any, ClassVar, Final, cast
+from urllib.parse import quote
+
+import msgspec
+
+from fastmcp.protocol import jsonrpc, sse
+from fastmcp.protocol.classify import (
+    Call,
+    Notice,
+    Reject,
+    Reply,
+    batch_items,
+    classify_message,
+    no_batches,
+)
+from fastmcp.protocol.headers import accepts
+from fastmcp.protocol.jsonrpc import Malformed, deeper_than, encode_error
+from fastmcp.protocol.session_token import StreamClaims, issue
+from fastmcp.server.access import owner_of
+from fastmcp.server.backplane.workers import Workers
+from fastmcp.server.bus import Change
+from fastmcp.server.engine import Engine
+from fastmcp.server.exchange import TransportName
+from fastmcp.server.session_keys import SessionKeys
+from fastmcp.server.sessions import Session
+from fastmcp.server.transports.asgi import Headers, Receive, Scope, Send
+from fastmcp.server.transports.conversation import ChannelExchange, Conversation
+from fastmcp.server.transports.door import Door, refuse
+from fastmcp.server.transports.feed_stream import FeedStream
+from fastmcp.server.transports.http_exchange import StreamPolicy
+from fastmcp.server.transports.legacy_use import LegacyUse
+from fastmcp.server.transports.limits import Limits
+from fastmcp.server.transports.shutdown import Grace, stopped
+from fastmcp.server.transports.standalone import everything
+
+__all__ = ["Marks", "SseConversation", "SseEndpoint", "SsePaths", "SseStreams"]
+
+_DEPRECATED_SINCE: Final = b"@1742947200"
+"""2025-03-26, the day of the revision that replaced it (RFC 9745, section 2.1)."""
+_PREFIX: Final = re.compile(rb"(/[A-Za-z0-9._~%-]+)+/?")
+_BATCHES: Final = "2025-03-26"
+_RETRY: Final = 1000
+"""Milliseconds after which a client comes back to a server that is started again."""
+
+
+class SsePaths(msgspec.Struct, frozen=True):
+    """Where it is served.
+
+    Attributes:
+        stream: a GET opens a stream.
+        messages: messages are posted to.
+    """
+
+    stream: str
+    messages: str
+
+
+class Marks:
+    """What every response of this transport says in its header.
+
+    Args:
+        successor: the path of the endpoint that is to be used instead, or None.
+    """
+
+    def __init__(self, successor: str | None) -> None:
+        self._successor = successor
+
+    def put(self, scope: Scope, send: Send) -> Send:
+        """A `send` that puts them there."""
+        marks: Headers = [(b"deprecation", _DEPRECATED_SINCE)]
+        if self._successor is not None:
+            uri = quote(base_path(scope) + self._successor)
+            marks.append((b"link", f'<{uri}>; rel="successor-version"'.encode()))
+
+        async def marked(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *marks]}
+            await send(message)
+
+        return marked
+
+
+def base_path(scope: Scope) -> str:
+    """What stands before the application's own paths: its mounts, and what a proxy took away.
+
+    The proxy's word is believed as it is: it changes nothing but the answer to whoever gave it.
+    """
+    root = cast("str", scope.get("root_path", "")).rstrip("/")
+    forwarded = dict(cast("Headers", scope["headers"])).get(b"x-forwarded-prefix", b"").strip()
+    if _PREFIX.fullmatch(forwarded):
+        prefix = forwarded.decode().rstrip("/")
+        if root != prefix and not root.startswith(prefix + "/"):
+            return prefix + root
+    return root
+
+
+class SseStream(FeedStream):
+    """The stream of one session.
+
+    Args:
+        endpoint: where its messages are posted.
+        changes: what to read changes from.
+        grace: the time that running calls have when the server stops.
+
+    Attributes:
+        session: whose changes are told; None before `initialize`.
+        stopping: the server stops.
+        over: nothing can be said any more.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        policy: StreamPolicy,
+        workers: Workers,
+        endpoint: str,
+        grace: Grace,
+    ) -> None:
+        super().__init__(receive, send, policy, workers.backplane.feed.open())
+        self.session: Session | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.stopping = False
+        self.over = False
+        self._endpoint = endpoint
+        self._grace = grace
+        self._lock = asyncio.Lock()
+
+    def first(self) -> bytes:
+        return sse.encode_endpoint(self._endpoint)
+
+    def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes]:
+        session = self.session
+        if session is None:
+            return
+        every = everything(session) if changes is None else [change for _, change in changes]
+        for change in every:
+            if change.concerns(session):
+                yield sse.encode(change.notification())
+
+    async def say(self, message: bytes) -> None:
+        """Write one message, from whichever task has it."""
+        async with self._lock:
+            if self.over:
+                return
+            try:
+                await super()._body(sse.encode(message))
+            except (OSError, TimeoutError):  # the client left, or it does not read
+                self.over = True
+                self.close()
+            else:
+                self.spoken = asyncio.get_running_loop().time()
+
+    async def _body(self, frame: bytes) -> None:
+        async with self._lock:
+            await super()._body(frame)
+
+    def stop(self) -> None:
+        self.stopping = True
+        super().stop()
+
+    async def serve(self) -> None:
+        try:
+            if await self.run():
+                if self.stopping:
+                    await self._grace.rest(self.tasks)
+                async with self._lock:  # whoever is at it may finish
+                    self.over = True
+                comes_back = sse.encode_retry(self._policy.retry or _RETRY)
+                await self.end(comes_back if self.stopping else b"")
+        finally:
+            self.over = True
+
+
+class SseExchange(ChannelExchange):
+    """One request's way back: the session's stream.
+
+    Args:
+        session: whose it is; None before `initialize`.
+        stream: the session's.
+        scope: of the POST that brought it.
+    """
+
+    transport: ClassVar[TransportName | None] = "sse"
+
+    def __init__(self, session: Session | None, stream: SseStream, scope: Scope | None) -> None:
+        super().__init__(session, stream.say, scope)
+        self._stream = stream
+
+    async def emit(self, message: bytes) -> bool:
+        return await super().emit(message) and not self._stream.over
+
+    def left(self, cancels: bool) -> None:
+        """The client is gone, and its stream with it.
+
+        Args:
+            cancels: whether that takes the request back, where its tool does not say.
+        """
+        if self.on_disconnect is not None:
+            cancels = self.on_disconnect == "cancel"
+        if cancels:
+            self.cancel()
+        else:
+            self.lose("The client closed the stream that this question was asked on")
+
+
+class SseConversation(Conversation):
+    """One client, and the stream that it hears.
+
+    Args:
+        engine: the server.
+        stream: its stream.
+        scope: of the GET that opened it.
+        streams: of this process.
+    """
+
+    def __init__(
+        self, engine: Engine, stream: SseStream, scope: Scope, streams: SseStreams
+    ) -> None:
+        super().__init__(engine, stream.tasks)
+        self.stream = stream
+        self.scope = scope
+        self._streams = streams
+        self._exchanges: set[SseExchange] = set()
+
+    async def write(self, data: bytes) -> None:
+        await self.stream.say(data)
+
+    def exchange(self, session: Session | None, scope: Scope | None) -> SseExchange:
+        return SseExchange(session, self.stream, scope)
+
+    def opened(self, session: Session, scope: Scope | None) -> None:
+        self.stream.session = session
+        headers = dict(cast("Headers", (scope or self.scope)["headers"]))
+        agent = headers.get(b"user-agent", b"")
+        self._streams.use.began(session.client_info, session.version, agent)
+
+    async def receive(self, body: bytes, scope: Scope) -> Reject | None:
+        """Take the body of a POST.
+
+        Args:
+            body: one message, or a batch of them, which 2025-03-26 has.
+            scope: of the POST.
+        Returns:
+            What to refuse it with, or None where it was taken. What is wrong with a request that
+            can be read is said on the stream, where its client waits for the answer.
+        """
+        depth = self._streams.limits.json_depth
+        if body.count(b"{") + body.count(b"[") > depth and deeper_than(body, depth):
+            return self._streams.limits.too_deep()
+        try:
+            if body.lstrip(b" \t\r\n")[:1] != b"[":
+                items = [classify_message(jsonrpc.decode(body), self.version)]
+            elif self.version == _BATCHES:
+                items = batch_items(body)
+            else:
+                return Reject(400, no_batches())
+        except Malformed as exc:
+            return Reject(400, exc, exc.id)
+        for item in items:
+            await self.take(item, scope)
+        return None
+
+    async def take(
+        self, incoming: Call | Notice | Reply | Malformed, scope: Scope | None = None
+    ) -> None:
+        if isinstance(incoming, Call):
+            full = self._streams.full(incoming, self.session)
+            if full is not None:
+                await self.write(encode_error(incoming.id, full.error))
+                return
+        await super().take(incoming, scope)
+
+    def start(
+        self, call: Call, exchange: ChannelExchange, held: set[asyncio.Task[None]]
+    ) -> asyncio.Task[None]:
+        self._exchanges.add(cast("SseExchange", exchange))
+        task = super().start(call, exchange, held)
+        self._streams.running.add(task)
+        task.add_done_callback(self._streams.running.discard)
+        return task
+
+    async def serve(self, call: Call, exchange: ChannelExchange) -> None:
+        try:
+            await super().serve(call, exchange)
+        except asyncio.CancelledError:  # the server stops and its patience is over
+            cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
+            await exchange.finish(encode_error(call.id, stopped()))
+
+    def ended(self, call: Call, exchange: ChannelExchange) -> None:
+        super().ended(call, exchange)
+        self._exchanges.discard(cast("SseExchange", exchange))
+
+    def leave(self, cancels: bool) -> None:
+        """The stream is over.
+
+        Args:
+            cancels: whether that takes back what still runs, where its tool does not say.
+        """
+        for exchange in list(self._exchanges):
+            exchange.left(cancels)
+
+
+class SseStreams:
+    """The streams of one application that are open in this process.
+
+    Args:
+        use: counts them.
+        limits: how much may be asked at once.
+        grace: holds the calls that run.
+        waiting: calls among those that are not counted: they wait for their clients.
+    """
+
+    def __init__(self, use: LegacyUse, limits: Limits, grace: Grace, waiting: Sized) -> None:
+        self.use = use
+        self.limits = limits
+        self.grace = grace
+        self.running = grace.running
+        self.open: dict[str, SseConversation] = {}
+        self._waiting = waiting
+
+    def full(self, call: Call, session: Session | None) -> Reject | None:
+        """What to refuse one more call with, or None where there may be one more."""
+        if len(self.running) - len(self._waiting) >= self.limits.requests:
+            return self.limits.server_full(call.id)
+        if session is None or call.method == "ping":
+            return None
+        full = session.running >= self.limits.session_requests
+        return self.limits.session_full(call.id) if full else None
+
+    def stop(self) -> None:
+        """End all of them: the server stops."""
+        for conversation in list(self.open.values()):
+            conversation.stream.stop()
+
+
+class SseEndpoint:
+    """The ASGI application that a stream is opened at.
+
+    Args:
+        engine: the server.
+        workers: the others who serve this application, and what changed at any of them.
+        keys: sign the ids of the sessions.
+        door: lets requests in.
+        policy: pauses and limits; its life time is that of a session.
+        streams: those that are open.
+        messages: the path where messages are posted.
+        marks: of each response.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: Workers,
+        keys: SessionKeys,
+        door: Door,
+        policy: StreamPolicy,
+        streams: SseStreams,
+        messages: str,
+        marks: Marks,
+    ) -> None:
+        self._engine = engine
+        self._workers = workers
+        self._keys = keys
+        self._door = door
+        self._policy = policy
+        self._streams = streams
+        self._messages = messages
+        self._marks = marks
+        self._disconnect_cancels = engine.on_disconnect == "cancel"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = self._marks.put(scope, send)
+        headers = await self._door.enter(scope, send)
+        if headers is None:
+            return
+        if scope["method"] != "GET":
+            # What a client posts here that tries Streamable HTTP first: it falls back on this
+            # status (2025-11-25, basic/transports, "Backwards Compatibility").
+            message = f"Method not allowed: {scope['method']}; a GET opens a stream"
+            await refuse(send, 405, message, headers=[(b"allow", b"GET")])
+        elif not accepts(headers.get(b"accept")).sse:
+            await refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
+        else:
+            self._streams.use.announce()
+            await self._open(scope, receive, send)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name, worker = secrets.token_urlsafe(12), self._workers.backplane.worker
+        claims = StreamClaims(name, worker, owner_of(scope), int(time.time()))
+        token = issue(claims, self._keys.sign)
+        endpoint = f"{quote(base_path(scope) + self._messages)}?session_id={token}"
+        stream = SseStream(
+            receive, send, self._policy, self._workers, endpoint, self._streams.grace
+        )
+        conversation = SseConversation(self._engine, stream, scope, self._streams)
+        self._streams.open[name] = conversation
+        self._streams.use.open += 1
+        try:
+            await stream.serve()
+        finally:
+            del self._streams.open[name]
+            self._streams.use.open -= 1
+            conversation.leave(self._disconnect_cancels)

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec uvicorn api:app --port 8011

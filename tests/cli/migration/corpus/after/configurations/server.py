@@ -1,0 +1,4 @@
+from fastmcp import FastMCP
+
+mcp = FastMCP("tools")
+mcp.run(transport="http", port=8000)

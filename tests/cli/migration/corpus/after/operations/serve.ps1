@@ -1,0 +1,2 @@
+fastmcp run server.py `
+  --transport http --port 8207

@@ -1,0 +1,3 @@
+from tools import shared
+
+shared.run("http", port=8009)

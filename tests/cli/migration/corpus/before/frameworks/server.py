@@ -1,0 +1,3 @@
+from fastmcp import FastMCP
+
+FastMCP("math").run(transport="sse", port=8000)

@@ -1,0 +1,2 @@
+fastmcp run server.py `
+  --transport sse --port 8207

@@ -1,0 +1,3 @@
+from tools import shared
+
+shared.run("sse", port=8009)

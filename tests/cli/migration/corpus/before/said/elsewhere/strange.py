@@ -1,0 +1,3 @@
+from somewhere import thing
+
+thing.run(transport="sse")

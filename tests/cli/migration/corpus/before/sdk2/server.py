@@ -1,0 +1,12 @@
+from mcp.server.mcpserver import MCPServer
+
+mcp = MCPServer("sdk2")
+
+
+@mcp.tool()
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+mcp.run("sse", host="127.0.0.1", port=8000, message_path="/post/")

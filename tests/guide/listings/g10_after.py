@@ -1,0 +1,12 @@
+from fastmcp import FastMCP
+
+mcp = FastMCP("MyServer")
+
+
+@mcp.tool
+def hello(name: str) -> str:
+    return f"Hello, {name}!"
+
+
+if __name__ == "__main__":
+    mcp.run(transport="http", host="0.0.0.0", port=8000)

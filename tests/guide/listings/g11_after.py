@@ -1,0 +1,17 @@
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHTTPTransport
+
+
+async def main():
+    transport = StreamableHTTPTransport("http://localhost:8000/mcp")
+    async with Client(transport) as client:
+        tools = await client.list_tools()
+        result = await client.call_tool("hello", {"name": "world"})
+        print(result)
+        print([tool.name for tool in tools])
+
+
+if __name__ == "__main__":
+    import asyncio
+
+    asyncio.run(main())

@@ -1,0 +1,461 @@
+"""HTTP+SSE as a client of that time sees it: a stream, and a POST for each message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, SimpleUser
+from starlette.routing import Mount
+
+from fastmcp import Context, FastMCP
+from fastmcp.exceptions import FastMCPDeprecationWarning
+from fastmcp.protocol.sse import KEEPALIVE
+from fastmcp.server.bus import ResourceUpdated
+from fastmcp.server.dependencies import get_http_headers, get_http_request
+from fastmcp.server.http import create_sse_app
+from tests.server.transports.conftest import Stage, set_settings
+from tests.support.asgi import Live, Peer, http_scope, settled
+from tests.support.sse_peer import SsePeer
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+DEPRECATED = "@1742947200"
+
+
+def both(mcp: FastMCP, **options: Any) -> Any:
+    return mcp.http_app(legacy_sse=True, **options)
+
+
+def alone(mcp: FastMCP, **options: Any) -> Any:
+    with pytest.warns(FastMCPDeprecationWarning, match='write transport="http"'):
+        return mcp.http_app(transport="sse", **options)
+
+
+# a session
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_conversation(stage: Stage, version: str):
+    capabilities = {"sampling": {}, "roots": {}}
+    if version >= "2025-06-18":
+        capabilities["elicitation"] = {}
+    peer = await SsePeer(both(stage.mcp), version, capabilities=capabilities).open()
+    assert peer.live.status == 200
+    assert peer.live.headers["content-type"] == "text/event-stream"
+    assert peer.initialized["serverInfo"]["name"] == "stage"
+    assert peer.initialized["capabilities"]["tools"] == {"listChanged": True}
+    assert await peer.call("add", {"a": 2, "b": 3}) == "5"
+    assert await peer.call("add_in_thread", {"a": 2, "b": 3}) == "5"
+    assert await peer.request("ping") == {}
+    read = await peer.request("resources/read", {"uri": "data://7"})
+    assert read["contents"][0]["text"] == "data 7"
+    prompt = await peer.request("prompts/get", {"name": "greet", "arguments": {"name": "Bo"}})
+    assert prompt["messages"][0]["content"]["text"] == "Greet Bo"
+    assert {"add", "wait"} <= {tool["name"] for tool in (await peer.request("tools/list"))["tools"]}
+
+    id = await peer.start(
+        "tools/call",
+        {"name": "step", "arguments": {"n": 2}, "_meta": {"progressToken": "t"}},
+    )
+    await peer.response(id)
+    told = [m["params"]["progress"] for m in peer.live.sent("notifications/progress")]
+    assert told == [1, 2]
+    assert peer.live.sent("notifications/message")[0]["params"]["level"] == "info"
+
+    call = await peer.start_call("ask_model")
+    result = {"role": "assistant", "model": "m", "content": {"type": "text", "text": "hi"}}
+    await peer.answer(await peer.asked("sampling/createMessage"), result)
+    assert (await peer.response(call))["result"]["content"][0]["text"] == "hi"
+    call = await peer.start_call("ask_roots")
+    await peer.answer(await peer.asked("roots/list"), {"roots": [{"uri": "file:///home"}]})
+    assert "file:///home" in json.dumps(await peer.response(call))
+    if "elicitation" in capabilities:
+        call = await peer.start_call("ask_name")
+        answer = {"action": "accept", "content": {"value": "Bo"}}
+        await peer.answer(await peer.asked("elicitation/create"), answer)
+        assert (await peer.response(call))["result"]["content"][0]["text"] == "accept: Bo"
+    await peer.leave()
+
+
+async def test_no_stateless_version_is_spoken(stage: Stage):
+    peer = await SsePeer(both(stage.mcp), "2025-11-25").connect()
+    params = {
+        "protocolVersion": "2026-07-28",
+        "capabilities": {},
+        "clientInfo": {"name": "n", "version": "1"},
+    }
+    assert (await peer.request("initialize", params))["protocolVersion"] == "2025-11-25"
+    await peer.post({"jsonrpc": "2.0", "id": 50, "method": "server/discover", "params": {}})
+    assert (await peer.response(50))["error"]["code"] == -32601
+    await peer.leave()
+
+
+async def test_what_is_asked_before_initialize(stage: Stage):
+    peer = await SsePeer(both(stage.mcp)).connect()
+    assert await peer.request("ping") == {}
+    error = (await peer.response(await peer.start_call("add", {"a": 1, "b": 1})))["error"]
+    assert error["message"] == "Invalid request: not initialized; send initialize first"
+    await peer.leave()
+
+
+async def test_log_level_cancellation_and_state(stage: Stage):
+    @stage.mcp.tool
+    async def remember(ctx: Context, value: int) -> int:
+        before = await ctx.get_state("value")
+        await ctx.set_state("value", value)
+        assert ctx.transport == "sse"
+        return before or 0
+
+    peer = await SsePeer(both(stage.mcp)).open()
+    await peer.request("logging/setLevel", {"level": "error"})
+    await peer.call("step", {"n": 1})
+    assert not peer.live.sent("notifications/message")
+    assert [await peer.call("remember", {"value": n}) for n in (4, 5)] == ["0", "4"]
+    id = await peer.start_call("wait")
+    await stage.started.wait()
+    await peer.notify("notifications/cancelled", {"requestId": id})
+    await stage.cancelled.wait()
+    await peer.request("ping")
+    assert not [m for m in peer.live.messages if m.get("id") == id]
+    other = await SsePeer(peer.app).open()
+    assert await other.call("remember", {"value": 6}) == "0"
+    await peer.leave()
+    await other.leave()
+
+
+async def test_changes_are_told(stage: Stage):
+    peer = await SsePeer(both(stage.mcp)).open()
+    await peer.request("resources/subscribe", {"uri": "data://1"})
+    await peer.call("grow", {"name": "new"})
+    await peer.live.until(lambda live: live.sent("notifications/tools/list_changed"))
+    for uri in ("data://2", "data://1"):
+        stage.mcp._engine.bus.publish(ResourceUpdated(uri))  # pyright: ignore[reportPrivateUsage]
+    await peer.live.until(lambda live: live.sent("notifications/resources/updated"))
+    [updated] = peer.live.sent("notifications/resources/updated")
+    assert updated["params"] == {"uri": "data://1"}
+    await peer.leave()
+
+
+async def test_batches_of_the_one_version_that_has_them(stage: Stage):
+    peer = await SsePeer(both(stage.mcp), "2025-03-26").open()
+    batch = [{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in (71, 72)]
+    assert (await peer.post(batch)).status == 202
+    assert [(await peer.response(n))["result"] for n in (71, 72)] == [{}, {}]
+    await peer.leave()
+    peer = await SsePeer(peer.app).open()
+    refused = await peer.post(batch)
+    assert (refused.status, refused.error["code"]) == (400, -32600)
+    await peer.leave()
+
+
+# T24
+
+
+async def test_t24_each_call_sees_its_own_header():
+    mcp = FastMCP("headers")
+    seen: dict[str, set[str]] = {}
+
+    @mcp.tool
+    async def of_async() -> str:
+        async def later() -> None:
+            await asyncio.sleep(0.01)
+            seen.setdefault("later", set()).add(get_http_headers()["x-req"])
+
+        task = asyncio.create_task(later())
+        await asyncio.sleep(0)
+        found = get_http_request().headers["x-req"]
+        await task
+        return found
+
+    @mcp.tool
+    def of_sync() -> str:
+        return get_http_headers()["x-req"]
+
+    peer = await SsePeer(both(mcp)).open()
+
+    async def one(number: int) -> str:
+        tool = "of_sync" if number % 2 else "of_async"
+        return await peer.call(tool, headers={"x-req": str(number)})
+
+    found = await asyncio.gather(*map(one, range(100)))
+    assert found == [str(number) for number in range(100)]
+    assert seen["later"] == {str(number) for number in range(0, 100, 2)}
+    await peer.leave()
+
+
+# what is refused
+
+
+async def refused(app: Any, endpoint: str, body: bytes = b"{}", **headers: str) -> Live:
+    return await SsePeer(app, headers=headers).post(body, to=endpoint)
+
+
+async def test_posts_that_are_refused(stage: Stage):
+    app = both(stage.mcp)
+    peer = await SsePeer(app).open()
+    ok = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}'
+    path, _, token = peer.endpoint.partition("=")
+    forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+    streamable = await Peer(app).open()
+    for id in (forged, "0" * 32, "x" * 10_000, streamable.session_id):
+        gone = await refused(app, f"{path}={id}", ok)
+        assert gone.status == 404
+        assert "Session not found" in gone.error["message"]
+        assert "GET /sse" in gone.error["message"]
+        assert "/mcp" in gone.error["message"]
+    assert (await refused(app, "/messages/", ok)).status == 400
+    assert (await refused(app, peer.endpoint, b"{")).error["code"] == -32700
+    assert (await refused(app, peer.endpoint, b'{"jsonrpc": "2.0"}')).error["code"] == -32600
+    assert (await refused(app, peer.endpoint, ok, **{"content-type": "text/plain"})).status == 415
+    assert (await refused(app, peer.endpoint, b"[" * 300 + b"]" * 300)).status == 400
+    with set_settings(http_max_body_bytes=100):
+        small = both(stage.mcp)
+    assert (await refused(small, peer.endpoint, b" " * 101)).status == 413
+    found = await Live(app, http_scope("GET", path.partition("?")[0], []), b"").done()
+    assert (found.status, found.headers["allow"]) == (405, "POST")
+    found = await Live(app, http_scope("POST", "/sse", []), b"{}").done()
+    assert (found.status, found.headers["allow"]) == (405, "GET")
+    found = await Live(app, http_scope("GET", "/sse", [("accept", "text/html")]), b"").done()
+    assert found.status == 406
+    assert (await refused(app, peer.endpoint, ok)).status == 202
+    await peer.leave()
+    gone = await refused(app, peer.endpoint, ok)
+    assert gone.status == 404
+
+
+async def test_a_session_is_its_owners(stage: Stage):
+    app = both(stage.mcp)
+    ada = {"user": SimpleUser("ada"), "auth": AuthCredentials()}
+    peer = await SsePeer(app, **ada).open()
+    assert await peer.call("add", {"a": 1, "b": 2}) == "3"
+    stolen = SsePeer(app, user=SimpleUser("eve"), auth=AuthCredentials())
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    assert (await stolen.post(ping, to=peer.endpoint)).status == 404
+    await peer.leave()
+
+
+async def test_strangers_pages_are_kept_out(stage: Stage):
+    app = both(stage.mcp)
+    evil = {"origin": "https://evil.example"}
+    found = await Live(app, http_scope("GET", "/sse", evil.items()), b"").done()
+    assert found.status == 403
+    peer = await SsePeer(app).open()
+    assert (await refused(app, peer.endpoint, **evil)).status == 403
+    rebound = await Live(app, http_scope("GET", "/sse", [("host", "evil.example")]), b"").done()
+    assert rebound.status == 421
+    await peer.leave()
+
+
+async def test_cors(stage: Stage):
+    page = "http://localhost:3000"
+    app = both(stage.mcp, cors_origins=[page])
+    peer = await SsePeer(app, headers={"origin": page}).open()
+    assert peer.live.headers["access-control-allow-origin"] == page
+    preflight = [("origin", page), ("access-control-request-method", "POST")]
+    found = await Live(app, http_scope("OPTIONS", "/messages/", preflight), b"").done()
+    assert (found.status, found.headers["access-control-allow-origin"]) == (200, page)
+    await peer.leave()
+
+
+async def test_limits_are_told_where_the_client_listens(stage: Stage):
+    with set_settings(http_max_session_requests=1):
+        app = both(stage.mcp)
+    peer = await SsePeer(app).open()
+    first = await peer.start_call("wait", {"tag": "one"})
+    await stage.started.wait()
+    full = await peer.response(await peer.start_call("add", {"a": 1, "b": 1}))
+    assert "FASTMCP_HTTP_MAX_SESSION_REQUESTS" in full["error"]["message"]
+    assert await peer.request("ping") == {}
+    stage.go_on.set()
+    assert (await peer.response(first))["result"]["content"][0]["text"] == "one"
+    await peer.leave()
+
+
+async def test_a_server_that_is_full(stage: Stage):
+    with set_settings(http_max_requests=1):
+        app = both(stage.mcp)
+    peer, other = await SsePeer(app).open(), await SsePeer(app).open()
+    for _ in range(3):  # what is over counts no more
+        assert await peer.call("add", {"a": 1, "b": 1}) == "2"
+    await settled()
+    assert not app.sse_streams.running
+    first = await peer.start_call("wait", {"tag": "one"})
+    await stage.started.wait()
+    full = await other.response(await other.start_call("add", {"a": 1, "b": 1}))
+    assert "FASTMCP_HTTP_MAX_REQUESTS" in full["error"]["message"]
+    stage.go_on.set()
+    await peer.response(first)
+    await peer.leave()
+    await other.leave()
+
+
+# where it is
+
+
+@pytest.mark.parametrize(
+    ("root", "prefix", "expected"),
+    [
+        ("", "", "/messages/?"),
+        ("/api", "", "/api/messages/?"),
+        ("", "/db", "/db/messages/?"),
+        ("/api", "/db/", "/db/api/messages/?"),
+        ("/db/api", "/db", "/db/api/messages/?"),
+        ("", "//evil.example", "/messages/?"),
+        ("", "https://evil.example", "/messages/?"),
+        ("/a b", "", "/a%20b/messages/?"),
+    ],
+)
+async def test_t30_the_endpoint_is_right_behind_a_prefix(
+    stage: Stage, root: str, prefix: str, expected: str
+):
+    app = both(stage.mcp)
+    headers = {"x-forwarded-prefix": prefix} if prefix else {}
+    peer = SsePeer(app, path=f"{root}/sse", headers=headers, root_path=root)
+    await peer.connect()
+    assert peer.endpoint.startswith(expected)
+    successor = expected.removesuffix("messages/?") + "mcp"
+    assert peer.live.headers["link"] == f'<{successor}>; rel="successor-version"'
+    await peer.leave()
+
+
+async def test_t30_mounted(stage: Stage):
+    mcp_app = both(stage.mcp)
+    app = Starlette(routes=[Mount("/outer/inner", mcp_app)], lifespan=mcp_app.lifespan)
+    peer = await SsePeer(app, path="/outer/inner/sse").open()
+    assert peer.endpoint.startswith("/outer/inner/messages/?session_id=")
+    assert await peer.call("add", {"a": 1, "b": 2}) == "3"
+    await peer.leave()
+
+
+async def test_other_paths(stage: Stage):
+    with set_settings(sse_path="/old", message_path="talk"):
+        app = both(stage.mcp)
+    peer = await SsePeer(app, path="/old/").open()
+    assert peer.endpoint.startswith("/talk?session_id=")
+    assert await peer.call("add", {"a": 1, "b": 2}) == "3"
+    await peer.leave()
+    with pytest.raises(ValueError, match="must differ, and are /sse, /sse, /messages/"):
+        both(stage.mcp, path="/sse")
+
+
+async def test_alone(stage: Stage):
+    app = alone(stage.mcp, path="/events")
+    assert (app.state.path, app.state.transport_type) == ("/events", "sse")
+    peer = await SsePeer(app, path="/events").open()
+    assert await peer.call("add", {"a": 1, "b": 2}) == "3"
+    assert peer.live.headers["deprecation"] == DEPRECATED
+    assert "link" not in peer.live.headers
+    assert (await Peer(app).post(b"{}")).status == 404
+    await peer.leave()
+    with pytest.raises(ValueError, match="stateless"):
+        stage.mcp.http_app(transport="sse", stateless_http=True)
+
+
+async def test_create_sse_app(stage: Stage):
+    app = create_sse_app(stage.mcp, message_path="/m/", sse_path="/s")
+    peer = await SsePeer(app, path="/s").open()
+    assert peer.endpoint.startswith("/m/?session_id=")
+    assert await peer.call("add", {"a": 1, "b": 2}) == "3"
+    assert app.state.fastmcp_server is stage.mcp
+    await peer.leave()
+
+
+async def test_t30_one_app_serves_both(stage: Stage):
+    app = both(stage.mcp, health=True, stateless_http=True)
+    old, new = await SsePeer(app).open(), Peer(app, "2026-07-28")
+    assert await old.call("add", {"a": 1, "b": 2}) == "3"
+    assert (await new.call("add", {"a": 1, "b": 2})).text == "3"
+    await new.call("grow", {"name": "new"})
+    await old.live.until(lambda live: live.sent("notifications/tools/list_changed"))
+    assert await old.call("new") == "new"
+    await old.leave()
+
+
+# who uses it
+
+
+async def test_t30_who_still_uses_it(stage: Stage, caplog: pytest.LogCaptureFixture):
+    app = both(stage.mcp)
+    secret = {"authorization": "Bearer s3cret", "user-agent": "cursor/1.0\nforged line"}
+    with caplog.at_level(logging.INFO, "fastmcp.server.sse"):
+        peer = await SsePeer(app, headers=secret).open()
+    [line] = [r.getMessage() for r in caplog.records if "session of" in r.getMessage()]
+    assert "'old peer' '1.0', protocol 2024-11-05" in line
+    assert "cursor/1.0\\nforged line" in line
+    assert "/mcp" in line
+    token = peer.endpoint.partition("=")[2]
+    assert not [r for r in caplog.records if "s3cret" in r.getMessage() or token in r.getMessage()]
+    use = app.legacy_use
+    assert (use.open, use.total, dict(use.clients)) == (1, 1, {("old peer", "1.0"): 1})
+    await peer.leave()
+    assert (use.open, use.total) == (0, 1)
+    response = await peer.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    assert response.status == 404
+    assert response.headers["deprecation"] == DEPRECATED
+    assert response.headers["link"] == '</mcp>; rel="successor-version"'
+
+
+# its life
+
+
+async def test_keepalives(stage: Stage):
+    peer = await SsePeer(both(stage.mcp, keepalive_interval=0.02)).open()
+    comment = KEEPALIVE.decode().strip(": \r\n")
+    await peer.live.until(lambda live: [e.comment for e in live.events].count(comment) > 2)
+    await peer.leave()
+
+
+@pytest.mark.parametrize("policy", ["cancel", "continue"])
+async def test_a_client_that_leaves(policy: Any):
+    stage = Stage(on_disconnect=policy)
+    peer = await SsePeer(both(stage.mcp)).open()
+    await peer.start_call("wait")
+    await stage.started.wait()
+    await peer.leave()
+    if policy == "cancel":
+        await asyncio.wait_for(stage.cancelled.wait(), 5)
+    else:
+        stage.go_on.set()
+        await asyncio.wait_for(stage.finished.wait(), 5)
+    await settled()
+
+
+async def test_who_waits_for_a_client_that_leaves_learns_it(stage: Stage):
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    @stage.mcp.tool
+    async def ask(ctx: Context) -> None:
+        try:
+            await ctx.elicit("Name?", str)
+        except Exception as exc:
+            told.set_result(str(exc))
+
+    peer = await SsePeer(both(stage.mcp), "2025-11-25", capabilities={"elicitation": {}}).open()
+    await peer.start_call("ask")
+    await peer.asked("elicitation/create")
+    await peer.leave()
+    assert "closed the stream" in await asyncio.wait_for(told, 5)
+
+
+async def test_a_client_that_does_not_read_is_given_up(stage: Stage):
+    with set_settings(http_write_timeout=0.05):
+        app = both(stage.mcp)
+    scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])
+    live = await Live(app, scope, b"", stall=2).until(lambda live: live.events)
+    peer = SsePeer(app)
+    peer.endpoint = live.events[0].data or ""
+    await peer.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    await live.done()
+    live.resume()
+
+
+async def test_a_session_ends_with_its_life_time(stage: Stage):
+    app = both(stage.mcp, session_lifetime=0.05, keepalive_interval=0.01)
+    peer = await SsePeer(app).connect()
+    await peer.live.done()
+    assert not app.sse_streams.open

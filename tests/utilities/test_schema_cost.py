@@ -1,0 +1,123 @@
+"""Schemas that describe more work than there is time for are found out before it is done."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from fastmcp.utilities.schema_check import SchemaCheck
+
+TREE = {
+    "$defs": {
+        "leaf": {"type": "object", "properties": {"value": {"type": "integer"}}},
+        "node": {
+            "type": "object",
+            "properties": {
+                "left": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]},
+                "right": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]},
+                "value": {"type": "integer"},
+            },
+            "required": ["value"],
+        },
+    },
+    "$ref": "#/$defs/node",
+}
+ANY_JSON = {
+    "anyOf": [
+        {"type": ["string", "null", "number"]},
+        {"type": "array", "items": {"$ref": "#"}},
+        {"type": "object", "additionalProperties": {"$ref": "#"}},
+    ]
+}
+
+
+def doubling(levels: int, *, name: str = "#/$defs/d{}", **of_each: str) -> dict[str, Any]:
+    """Definitions that name the next one twice: 2**levels ways to the last."""
+    definitions: dict[str, Any] = {"d" + str(levels): {"type": "object"}}
+    for level in range(levels):
+        target = {"$ref": name.format(level + 1)}
+        definitions[f"d{level}"] = {"allOf": [target, dict(target)]}
+    for level in range(levels + 1):
+        for word, value in of_each.items():
+            definitions[f"d{level}"]["$" + word] = value.format(level)
+    return {"$defs": definitions, "$ref": name.format(0)}
+
+
+def deep(levels: int, name: str = "a") -> dict[str, Any]:
+    value: dict[str, Any] = {"value": 1}
+    for _ in range(levels):
+        value = {"value": 1, name: value}
+    return value
+
+
+def complaint(schema: Any, value: Any) -> str | None:
+    return SchemaCheck(schema, "schema").complaint(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}, {"$ref": "#"}]},
+        {"not": {"$ref": "#"}},
+        {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
+        {"$dynamicAnchor": "x", "anyOf": [{"$dynamicRef": "#x"}]},
+    ],
+)
+def test_what_has_no_end_is_refused(schema: Any) -> None:
+    with pytest.raises(ValueError, match="without end"):
+        SchemaCheck(schema, "schema")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        doubling(60),
+        doubling(60, name="#d{}", anchor="d{}"),
+        {"$id": "http://example.com/root", **doubling(60, name="d{}", id="d{}")},
+    ],
+)
+def test_what_multiplies_is_refused(schema: Any) -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="too often"):
+        SchemaCheck(schema, "schema")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("words", [("properties",), ("items",), ("prefixItems",)])
+def test_what_multiplies_with_depth_is_refused_when_a_value_is_deep(words: Any) -> None:
+    [word] = words
+    inner: Any = {"a": {"$ref": "#"}} if word == "properties" else {"$ref": "#"}
+    inner = [inner] if word == "prefixItems" else inner
+    schema = {"anyOf": [{word: inner, "minProperties": 9}, {word: inner}, {"type": "string"}]}
+    value: Any = deep(60)
+    if word != "properties":
+        value = "x"
+        for _ in range(60):
+            value = [value]
+    began = time.monotonic()
+    assert "nested too deeply" in str(complaint(schema, value))
+    assert time.monotonic() - began < 5
+
+
+def test_ordinary_recursion_is_checked_at_any_depth() -> None:
+    assert complaint(TREE, deep(150, "left")) is None
+    assert "left" in str(complaint(TREE, {"value": 1, "left": {"value": 1, "left": 5}}))
+    assert complaint(ANY_JSON, deep(150)) is None
+    assert complaint(ANY_JSON, [[["x"]], {"a": [None] * 50_000}]) is None
+
+
+def test_a_balanced_tree_is_checked() -> None:
+    def tree(levels: int) -> Any:
+        if not levels:
+            return None
+        return {"value": 1, "left": tree(levels - 1), "right": tree(levels - 1)}
+
+    assert complaint(TREE, tree(12)) is None
+
+
+def test_references_into_data_lead_nowhere() -> None:
+    schema = {"default": {"type": "string"}, "properties": {"a": {"$ref": "#/default"}}}
+    assert complaint(schema, {"a": "x"}) is None
