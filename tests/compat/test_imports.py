@@ -99,9 +99,15 @@ NAMES: dict[str, str] = {
     "fastmcp.server.tasks": "TaskConfig TaskMeta",
     "fastmcp.utilities.tasks": "TaskConfig TaskMeta",
     "fastmcp.server.providers": (
-        "AggregateProvider ClaudeSkillsProvider Provider SkillProvider SkillsDirectoryProvider"
+        "AggregateProvider ClaudeSkillsProvider FastMCPProvider Provider ProxyProvider"
+        " SkillProvider SkillsDirectoryProvider"
     ),
     "fastmcp.server.providers.base": "Provider",
+    "fastmcp.server.providers.fastmcp_provider": "FastMCPProvider",
+    "fastmcp.server.providers.proxy": (
+        "FastMCPProxy ProxyClient ProxyPrompt ProxyProvider ProxyResource ProxyTemplate ProxyTool"
+        " StatefulProxyClient"
+    ),
     "fastmcp.server.providers.skills": (
         "ClaudeSkillsProvider CodexSkillsProvider CopilotSkillsProvider CursorSkillsProvider"
         " GeminiSkillsProvider GooseSkillsProvider OpenCodeSkillsProvider SkillProvider"
@@ -152,6 +158,8 @@ PARAMETERS: dict[str, str] = {
         " host_origin_protection allowed_hosts allowed_origins session_idle_timeout"
     ),
     "fastmcp:FastMCP.list_tools": "run_middleware",
+    "fastmcp:FastMCP.mount": "server namespace tool_names",
+    "fastmcp.server:create_proxy": "target mode",
     "fastmcp:FastMCP.read_resource": "uri version run_middleware",
     "fastmcp:FastMCP.render_prompt": "name arguments version run_middleware",
     "fastmcp:FastMCP.resource": (

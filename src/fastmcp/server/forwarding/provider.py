@@ -60,6 +60,8 @@ _PATIENCE_SECONDS: Final = 1.0
 _START_SECONDS: Final = 30.0
 """The same, for a process that has just been started: many take their time, and a client asks for
 the list once."""
+_HELLO_SECONDS: Final = 5.0
+"""How long a client that begins waits for what the server behind says of itself."""
 _MOST_PAGES: Final = 1000
 
 
@@ -315,20 +317,22 @@ class ProxyProvider(Provider):
 
     async def _reached(self, upstream: Upstream) -> None:
         """Return when there is a connection, within the time there is. A server that refuses will
-        not think better of it."""
+        not think better of it, and where the client is answered in any case, nobody asks twice."""
+        seconds, pause = self.patience, 0.2
+        if seconds is None:
+            seconds = _START_SECONDS if upstream.is_slow_to_start else _HELLO_SECONDS
         loop = asyncio.get_running_loop()
-        end, pause = loop.time() + (self.patience or 0.0), 0.2
+        end = loop.time() + seconds
         while True:
             try:
-                async with asyncio.timeout_at(None if self.patience is None else end):
+                async with asyncio.timeout_at(end):
                     return await upstream.open()
             except TimeoutError:
                 raise UpstreamError(
-                    f"{upstream.name}, behind this server, did not answer within "
-                    f"{self.patience:g} seconds"
+                    f"{upstream.name}, behind this server, did not answer in {seconds:g} seconds"
                 ) from None
             except UpstreamError as error:
-                if not error.passing or loop.time() + pause > end:
+                if self.patience is None or not error.passing or loop.time() + pause > end:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
