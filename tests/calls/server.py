@@ -107,23 +107,6 @@ def build(**options: Any) -> FastMCP:
     return mcp
 
 
-def build_large() -> FastMCP:
-    """A listing of three megabytes, and results of any size."""
-    mcp = FastMCP("large")
-    for number in range(1000):
-        mcp.tool(lambda: 1, name=f"tool_{number}", description="word " * 600)
-
-    @mcp.tool
-    async def text(size: int) -> str:
-        return "x" * size
-
-    @mcp.tool
-    async def length(text: str) -> int:
-        return len(text)
-
-    return mcp
-
-
 mcp = build()
 stateful = mcp.http_app()
 cancelling = build(on_disconnect="cancel")
@@ -131,4 +114,3 @@ cancels = cancelling.http_app()
 cancels_stateless = cancelling.http_app(stateless_http=True)
 cancels_json = cancelling.http_app(json_response=True)
 cancels_resumable = cancelling.http_app(event_store=EventStore())
-large = build_large().http_app(max_body_bytes=1_000_000)

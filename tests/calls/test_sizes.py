@@ -22,7 +22,7 @@ LIMIT = 1_000_000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     journal = tmp_path_factory.mktemp("sizes") / "journal"
     env = {**os.environ, "FASTMCP_JOURNAL": str(journal)}
-    with serve(uvicorn("tests.calls.server:large"), env=env) as server:
+    with serve(uvicorn("tests.calls.large:app"), env=env) as server:
         yield server
 
 

@@ -125,7 +125,7 @@ def test_debug_shows_the_traceback(fastmcp: Command, server_file: Path):
     [
         (["http://127.0.0.1:9/mcp"], "127.0.0.1:9"),
         (["http://127.0.0.1:9/mcp", "--auth", "oauth"], "later version"),
-        (["http://127.0.0.1:9/sse", "-t", "sse"], "127.0.0.1:9"),
+        (["http://127.0.0.1:9/sse", "-t", "sse"], "no response from http://127.0.0.1:9/sse"),
         (["--command", "/no/such/program"], "/no/such/program"),
         (["--command", " "], "--command is empty"),
         ([], "Name one server"),

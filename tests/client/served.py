@@ -45,6 +45,12 @@ async def sleep(seconds: float) -> str:
 
 
 @mcp.tool
+async def doze(seconds: float, ctx: Context) -> str:
+    await ctx.report_progress(0)
+    return await sleep(seconds)
+
+
+@mcp.tool
 async def long_text(size: int) -> str:
     return "x" * size
 

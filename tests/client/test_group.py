@@ -63,10 +63,14 @@ async def test_one_that_cannot_be_reached_leaves_none_connected() -> None:
     await asyncio.gather(*(client.close() for client in clients.clients.values()))
 
 
-async def test_each_server_has_its_mode() -> None:
-    async with ClientGroup.from_config({"a": CHILD, "b": {**CHILD, "mode": "legacy"}}) as clients:
-        assert clients.protocol_versions == {"a": "2026-07-28", "b": "2025-11-25"}
-    await asyncio.gather(*(client.close() for client in clients.clients.values()))
+def test_each_server_has_its_mode() -> None:
+    clients = ClientGroup.from_config(
+        {"a": CHILD, "b": {**CHILD, "mode": "legacy"}}, default_mode="2026-07-28"
+    ).clients
+    assert {name: client.mode for name, client in clients.items()} == {
+        "a": "2026-07-28",
+        "b": "legacy",
+    }
     with pytest.raises(TypeError, match="'a'"):
         ClientGroup.from_config({"a": {**CHILD, "mode": 1}})
 

@@ -179,6 +179,8 @@ async def test_arguments_the_transport_cannot_take() -> None:
         StreamableHttpTransport("ftp://x")
     with pytest.raises(ValueError, match="aiohttp"):
         StreamableHttpTransport("http://x", httpx_client_factory=lambda: None)
+    with pytest.raises(ValueError, match="transport_order"):
+        StreamableHttpTransport("http://x", order="both")
 
 
 @pytest.mark.parametrize("status", [307, 308])

@@ -387,14 +387,14 @@ def test_what_is_inferred() -> None:
         assert isinstance(transport, SSETransport)
         assert not isinstance(transport, StreamableHttpTransport)
         assert transport.order == "sse-first"
-    assert infer_transport("https://example.com/assets").order == "http-first"  # type: ignore[attr-defined]
+    assert infer_transport("https://example.com/assets").order == "http-first"
     assert StreamableHttpTransport("http://example.com").order == "http-only"
     assert SSETransport("http://example.com").order == "sse-only"
     assert SSETransport("http://example.com").legacy_only
     client = Client("http://example.com/sse", transport_order="http-only")
     assert client.transport.order == "http-only"
     with pytest.raises(ValueError, match="transport_order must be one of 'http-first'"):
-        Client("http://example.com", transport_order="both")  # type: ignore[arg-type]
+        Client("http://example.com", transport_order="both")
     with pytest.raises(ValueError, match="only supported for HTTP"):
         Client(object_server(), transport_order="http-only")
 

@@ -20,6 +20,7 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.client": "Client BearerAuth StreamableHttpTransport StdioTransport FastMCPTransport",
     "fastmcp.client.auth": "BearerAuth",
+    "fastmcp.client.caching": "KeyValueResponseCacheStore",
     "fastmcp.client.client": "Client CallToolResult",
     "fastmcp.client.group": "ClientGroup ToolRoute",
     "fastmcp.client.elicitation": "ElicitResult ElicitationHandler ElicitRequestParams",
@@ -74,6 +75,9 @@ NAMES: dict[str, str] = {
     "fastmcp.resources.template": "ResourceTemplate",
     "fastmcp.resources.types": (
         "BinaryResource DirectoryResource FileResource HttpResource TextResource"
+    ),
+    "fastmcp.skills": (
+        "GetSkillResult ListSkillsResult Skill SkillFrontmatter SkillResource SkillsClientExtension"
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.context": "Context LogData",
@@ -192,7 +196,8 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client": (
         "transport name roots sampling_handler sampling_capabilities elicitation_handler"
         " log_handler message_handler progress_handler timeout auto_initialize init_timeout"
-        " client_info auth verify mode"
+        " client_info auth verify mode prior_discover input_required_max_rounds cache extensions"
+        " result_claims"
     ),
     "fastmcp:Client.call_tool": (
         "name arguments version timeout progress_handler raise_on_error meta"
@@ -200,8 +205,12 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client.call_tool_mcp": "name arguments progress_handler timeout meta",
     "fastmcp:Client.complete": "ref argument context_arguments",
     "fastmcp:Client.get_prompt": "name arguments version meta",
-    "fastmcp:Client.list_tools": "max_pages",
-    "fastmcp:Client.list_tools_mcp": "cursor",
+    "fastmcp:Client.get_skill": "uri cache_mode",
+    "fastmcp:Client.list_skills": "max_pages cache_mode",
+    "fastmcp:Client.list_skills_mcp": "cursor cache_mode",
+    "fastmcp:Client.list_tools": "max_pages cache_mode",
+    "fastmcp:Client.list_tools_mcp": "cursor cache_mode",
+    "fastmcp.client.caching:KeyValueResponseCacheStore": "storage collection",
     "fastmcp:Client.read_resource": "uri version meta",
     "fastmcp.client.sampling.handlers.anthropic:AnthropicSamplingHandler": "default_model client",
     "fastmcp.client.sampling.handlers.google_genai:GoogleGenaiSamplingHandler": (

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import nursery
 from tests.support.locks import ROOT
 
 START_SECONDS = 30.0
@@ -53,7 +54,7 @@ def listening(port: int) -> bool:
 class Server:
     """A running process and the port it serves."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | nursery.Born
     port: int
     log_path: Path
     path: str = "/mcp"
@@ -141,15 +142,7 @@ def _start(
     for attempt in range(3):
         port = fixed or free_port()
         with open(log_path, "wb") as log:
-            process = subprocess.Popen(
-                [str(part) for part in argv(port)],
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = nursery.start([str(part) for part in argv(port)], cwd, env, log)
         server = Server(process, port, log_path, path)
         try:
             eventually(

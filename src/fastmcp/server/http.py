@@ -337,8 +337,10 @@ def create_streamable_http_app(
 class _Served(Protocol):
     """A `FastMCP`, which this module must not know."""
 
-    _engine: Engine
-    _custom_routes: list[BaseRoute]
+    @property
+    def _engine(self) -> Engine: ...
+    @property
+    def _custom_routes(self) -> Sequence[BaseRoute]: ...
 
 
 def create_sse_app(

@@ -256,18 +256,16 @@ class Patient:
     # The socket.
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.strip().split("\r\n")
-            method, path, _ = first.split(" ", 2)
-            headers = dict(line.split(": ", 1) for line in lines)
-            headers = {name.lower(): value for name, value in headers.items()}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            asked = Asked(method, path, headers, body)
-            self.asked.append(asked)
-            await self.write(writer, await self.answer(asked))
-        writer.close()
+        """One connection, one request; closed by who accepted it."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        headers = dict(line.split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in headers.items()}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        asked = Asked(method, path, headers, body)
+        self.asked.append(asked)
+        await self.write(writer, await self.answer(asked))
 
     async def write(self, writer: asyncio.StreamWriter, reply: Reply) -> None:
         """An answer, and its pieces as they are made."""
@@ -295,28 +293,38 @@ class Patient:
 @asynccontextmanager
 async def admitted(patient: Patient, ssl: Any = None) -> AsyncGenerator[Patient]:
     """The patient, listening."""
-    beds: set[asyncio.Task[Any]] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+    leaving = False
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        beds.add(task)
-        try:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
             await patient.connected(reader, writer)
-        except asyncio.CancelledError:
             writer.close()
-        finally:
-            beds.discard(task)
+        if not writer.is_closing():
+            writer.transport.abort()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=ssl)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if leaving:
+            writer.transport.abort()
+            return
+        serving[asyncio.ensure_future(serve(reader, writer))] = writer
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=ssl)
     patient.port = server.sockets[0].getsockname()[1]
     try:
         yield patient
     finally:
+        leaving = True
         server.close()
-        for task in list(beds):
+        for _ in range(5):  # turns of the loop in which what was accepted arrives here
+            await asyncio.sleep(0)
+        for task, writer in serving.items():
             task.cancel()
-        await asyncio.gather(*beds, return_exceptions=True)
+            writer.transport.abort()
+        await asyncio.gather(*serving, return_exceptions=True)
+        for writer in serving.values():
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 class Diagnosis:

@@ -25,11 +25,7 @@ class Raw(Patient):
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        try:
-            await self.say(writer)
-        except OSError:
-            return
-        writer.close()
+        await self.say(writer)
 
     async def say(self, writer: asyncio.StreamWriter) -> None:
         raise NotImplementedError
@@ -264,10 +260,8 @@ class Dying(Patient):
     """Answers some requests, and then no more."""
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self.asked) >= 12:
-            writer.close()
-            return
-        await super().connected(reader, writer)
+        if len(self.asked) < 12:
+            await super().connected(reader, writer)
 
 
 async def test_a_server_that_dies_meanwhile():

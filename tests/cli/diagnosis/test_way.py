@@ -14,7 +14,8 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.cli.diagnosis.wire import Http, Unreachable
+from fastmcp.cli.diagnosis.response import Unreachable
+from fastmcp.cli.diagnosis.wire import Http
 from tests.cli.diagnosis.certificates import made
 from tests.cli.diagnosis.patient import (
     STREAM,
@@ -331,7 +332,6 @@ class NoPost(Patient):
         if (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
-        writer.close()
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ async def test_changes_are_told(stage: Stage):
     await peer.call("grow", {"name": "new"})
     await peer.live.until(lambda live: live.sent("notifications/tools/list_changed"))
     for uri in ("data://2", "data://1"):
-        stage.mcp._engine.bus.publish(ResourceUpdated(uri))  # pyright: ignore[reportPrivateUsage]
+        stage.mcp._engine.bus.publish(ResourceUpdated(uri))
     await peer.live.until(lambda live: live.sent("notifications/resources/updated"))
     [updated] = peer.live.sent("notifications/resources/updated")
     assert updated["params"] == {"uri": "data://1"}

@@ -39,7 +39,7 @@ async def test_t8_idle_streams_end_at_once_and_calls_are_answered():
             assert idle.events[-1].retry is not None
             assert not call.done()
             response = await call
-            assert response["result"]["content"][0]["text"] == "slept"  # type: ignore[index]
+            assert response["result"]["content"][0]["text"] == "slept"
             await busy.end()
             assert await asyncio.to_thread(server.process.wait, 10) == 0
         server.assert_clean()
@@ -53,7 +53,7 @@ async def test_t8_a_call_that_outlasts_the_grace_time_is_told():
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             error = (await call)["error"]
-            assert "The server stopped before the call was done" in error["message"]  # type: ignore[index]
+            assert "The server stopped before the call was done" in error["message"]
             await wire.end()
             assert await asyncio.to_thread(server.process.wait, 10) == 0
             assert time.monotonic() - began < 6

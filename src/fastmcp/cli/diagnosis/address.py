@@ -11,8 +11,9 @@ from contextlib import suppress
 from yarl import URL
 
 from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, seconds
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable, is_local
+from fastmcp.cli.diagnosis.wire import is_local
 
 __all__ = ["examine", "failure"]
 

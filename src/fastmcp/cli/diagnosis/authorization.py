@@ -27,9 +27,9 @@ from fastmcp.cli.diagnosis.finding import (
     quote,
     warning,
 )
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import JSON, Answer, decode_json
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.versions import LATEST_STATELESS
 

@@ -17,9 +17,9 @@ from fastmcp.cli.diagnosis.finding import (
     warning,
 )
 from fastmcp.cli.diagnosis.intermediaries import advice, recognize
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import EVENTS, next_piece
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable
 from fastmcp.protocol.jsonrpc import Malformed, Message, Response, as_object, decode
 from fastmcp.protocol.sse import Decoder
 

@@ -15,8 +15,8 @@ from cryptography import x509
 
 from fastmcp.cli.diagnosis.address import failure
 from fastmcp.cli.diagnosis.finding import Finding, held_back, ok, problem, quote, warning
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable
 
 __all__ = ["examine"]
 

@@ -11,9 +11,9 @@ import time
 from typing import Final
 
 from fastmcp.cli.diagnosis.finding import note, ok, warning
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import EVENTS, JSON, Answer, next_piece
 from fastmcp.cli.diagnosis.subject import Findings, Session, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable
 from fastmcp.protocol.sse import Decoder
 
 __all__ = ["accept", "resumption"]

@@ -10,8 +10,8 @@ import statistics
 from typing import Final
 
 from fastmcp.cli.diagnosis.finding import ok, seconds, warning
+from fastmcp.cli.diagnosis.response import Times
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Times
 
 __all__ = ["examine"]
 

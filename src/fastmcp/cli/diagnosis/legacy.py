@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from yarl import URL
 
 from fastmcp.cli.diagnosis.finding import Finding, note, problem, quote, warning
+from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable
 from fastmcp.cli.diagnosis.speech import CLIENT_INFO, EVENTS, answer_to, next_piece
 from fastmcp.cli.diagnosis.subject import Findings, Session, Subject
-from fastmcp.cli.diagnosis.wire import HttpResponse, Unreachable
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.sse import Decoder
 from fastmcp.protocol.versions import HANDSHAKE_VERSIONS, LATEST_HANDSHAKE

@@ -13,9 +13,9 @@ from yarl import URL
 
 from fastmcp.cli.diagnosis.address import failure
 from fastmcp.cli.diagnosis.finding import Finding, held_back, problem, quote, warning
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import Answer
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Unreachable
 from fastmcp.protocol.versions import LATEST_STATELESS
 
 __all__ = ["examine"]

@@ -18,7 +18,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.cli.diagnosis.finding import quote
-from fastmcp.cli.diagnosis.wire import Http, HttpResponse, Times, Unreachable
+from fastmcp.cli.diagnosis.response import HttpResponse, Times, Unreachable
+from fastmcp.cli.diagnosis.wire import Http
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import meta, sse
 from fastmcp.protocol.jsonrpc import (

@@ -21,9 +21,10 @@ from multidict import CIMultiDict
 
 from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, seconds, warning
 from fastmcp.cli.diagnosis.intermediaries import Intermediary, advice, recognize
+from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable
 from fastmcp.cli.diagnosis.speech import EVENTS, JSON
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import HttpResponse, Spent, Unreachable
+from fastmcp.cli.diagnosis.wire import Spent
 from fastmcp.protocol.subscriptions import KINDS, LISTEN
 
 __all__ = ["Watched", "examine", "watch"]

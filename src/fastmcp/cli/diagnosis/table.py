@@ -28,12 +28,14 @@ from fastmcp.cli.diagnosis import (
     streams,
 )
 from fastmcp.cli.diagnosis.finding import Report, quote, skipped
+from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Spent, Unreachable
+from fastmcp.cli.diagnosis.wire import Spent
 
 __all__ = ["CHECKS", "Check", "examine"]
 
 _FAREWELL_SECONDS: Final = 3.0
+_OVER: Final = "the time was over (--timeout SECONDS gives more)"
 
 
 class Check(NamedTuple):
@@ -135,13 +137,15 @@ async def examine(
 
 
 async def _run(check: Check, subject: Subject, report: Report, until: float) -> str:
-    """One check; why it ended early, where it did."""
+    """One check; why it ended early, or did not begin, where it did."""
+    if asyncio.get_running_loop().time() >= until:
+        return _OVER
     try:
         async with asyncio.timeout_at(until), aclosing(check.examine(subject)) as findings:
             async for finding in findings:
                 report.add(finding)
     except TimeoutError:
-        return "the time was over (--timeout SECONDS gives more)"
+        return _OVER
     except Spent:
         return "so many requests were sent that the server is left in peace"
     except Unreachable as exc:

@@ -16,26 +16,19 @@ import ssl
 import threading
 import time
 import urllib.request
-import zlib
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
-import httptools
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.cli.diagnosis.finding import quote
+from fastmcp.cli.diagnosis.response import HttpResponse, Line, Times, Unreachable, beginning
 
 __all__ = [
     "Address",
     "Http",
-    "HttpResponse",
     "Spent",
-    "Times",
-    "Unreachable",
     "is_local",
     "proxy_for",
 ]
@@ -43,59 +36,13 @@ __all__ = [
 Address: TypeAlias = tuple[int, str, Any]
 """Address family, the address as text, and what the socket module connects to."""
 
-Why: TypeAlias = Literal[
-    "name", "refused", "timeout", "unroutable", "certificate", "tls", "not-http", "closed"
-]
-
 _HEAD_LIMIT: Final = 64 * 1024
-_READ: Final = 64 * 1024
-_INFLATED: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 5.0
 _MOST_ADDRESSES: Final = 4
-_TLS_ALERT: Final = b"\x15\x03"
-"""How a TLS server begins its answer to what is no TLS: an alert record (RFC 8446, 5.1)."""
-
-
-class Unreachable(Exception):
-    """There was no HTTP response.
-
-    Args:
-        why: in one word, to decide by.
-        text: in a sentence, to tell.
-        code: OpenSSL's number of what is wrong with a certificate.
-    """
-
-    def __init__(self, why: Why, text: str, code: int = 0) -> None:
-        super().__init__(text)
-        self.why = why
-        self.code = code
 
 
 class Spent(Exception):
     """So many requests were sent that no more are: the doctor is a guest."""
-
-
-@dataclass(slots=True)
-class Times:
-    """Seconds that the steps of one request took."""
-
-    connect: float = 0.0
-    tls: float = 0.0
-    head: float = 0.0
-    """From the request to the end of the response's head."""
-
-
-@dataclass(slots=True)
-class _Line:
-    """An open connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    times: Times
-    address: str
-    certificate: bytes | None
-    tls: str | None
-    failed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 class Http:
@@ -216,7 +163,7 @@ class Http:
             known = self._addresses[host, port] = await _look_up(host, port, self.patience)
         return known
 
-    async def connect(self, url: URL, *, verify: bool | None = None, public: bool = False) -> _Line:
+    async def connect(self, url: URL, *, verify: bool | None = None, public: bool = False) -> Line:
         """A connection, encrypted where the URL says so.
 
         Args:
@@ -253,7 +200,7 @@ class Http:
         tls: Any = writer.get_extra_info("ssl_object")
         certificate = None if tls is None else tls.getpeercert(True)
         version = None if tls is None else tls.version()
-        return _Line(reader, writer, times, address, certificate, version, failed)
+        return Line(reader, writer, times, address, certificate, version, failed)
 
     async def _socket(
         self, url: URL, public: bool
@@ -282,154 +229,6 @@ class Http:
                 raise
         assert last is not None
         raise last
-
-
-class HttpResponse:
-    """A response whose head was read.
-
-    Attributes:
-        status: the HTTP status.
-        version: `1.0` or `1.1`.
-        headers: the response's.
-        cut: the body ended before it was complete, or went over a limit.
-    """
-
-    def __init__(self, line: _Line) -> None:
-        self.status = 0
-        self.version = ""
-        self.headers: CIMultiDict[str] = CIMultiDict()
-        self.cut = False
-        self.times = line.times
-        self.address = line.address
-        self._line = line
-        self._parser = httptools.HttpResponseParser(self)
-        self._pieces: deque[bytes] = deque()
-        self._headed = False
-        self._complete = False
-        self._inflate: Any = None
-        self._deflated = b""
-
-    @property
-    def content_type(self) -> str:
-        """The media type, in lower case and without parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    async def read_head(self) -> None:
-        """Read up to the end of the head."""
-        size = 0
-        first = b""
-        while not self._headed:
-            data = await self._read()
-            first = first or data
-            if not data:
-                raise Unreachable("closed", "the connection was closed without an answer")
-            if first.startswith(_TLS_ALERT):
-                raise Unreachable("tls", "the server speaks TLS at this port")
-            size += len(data)
-            try:
-                self._feed(data)
-            except httptools.HttpParserError:
-                raise Unreachable(
-                    "not-http", f"the answer is not HTTP/1.1; it begins with {_raw(first)}"
-                ) from None
-            if size > _HEAD_LIMIT and not self._headed:
-                raise Unreachable("not-http", "the head of the answer has no end")
-        encoding = self.headers.get("Content-Encoding", "").strip().lower()
-        if encoding in ("gzip", "x-gzip", "deflate"):
-            self._inflate = zlib.decompressobj(wbits=47)
-
-    async def piece(self) -> bytes:
-        """The next part of the body, as it arrives; nothing at the end."""
-        while True:
-            while self._deflated or self._pieces:
-                data = self._deflated or self._pieces.popleft()
-                data = self._inflated(data)
-                if data:
-                    return data
-            if self._complete or self.cut:
-                return b""
-            data = await self._read()
-            if not data:
-                self.cut = self._measured
-                self._complete = not self.cut
-                return b""
-            try:
-                self._feed(data)
-            except httptools.HttpParserError:
-                self.cut = True
-
-    async def body(self, limit: int, wait: float) -> bytes:
-        """The body, as far as it comes.
-
-        Args:
-            limit: bytes after which reading ends.
-            wait: seconds after which it does.
-        """
-        found = bytearray()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                while piece := await self.piece():
-                    found += piece
-                    if len(found) > limit:
-                        break
-                else:
-                    return bytes(found)
-        self.cut = True
-        return bytes(found[:limit])
-
-    def close(self) -> None:
-        """Drop the connection."""
-        self._line.writer.transport.abort()
-
-    @property
-    def _measured(self) -> bool:
-        """Whether the head said where the body ends, so that the connection's end is no such."""
-        return "Content-Length" in self.headers or (
-            "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        )
-
-    async def _read(self) -> bytes:
-        try:
-            return await self._line.reader.read(_READ)
-        except (OSError, ssl.SSLError):
-            self.cut = self._headed
-            return b""
-
-    def _feed(self, data: bytes) -> None:
-        with suppress(httptools.HttpParserUpgrade):
-            self._parser.feed_data(data)
-
-    def _inflated(self, data: bytes) -> bytes:
-        if self._inflate is None:
-            return data
-        try:
-            found = self._inflate.decompress(data, _INFLATED)
-        except zlib.error:
-            self.cut, self._deflated = True, b""
-            return b""
-        self._deflated = self._inflate.unconsumed_tail
-        return found
-
-    # What httptools calls.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headed:
-            self.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:
-            self.headers.clear()  # what comes before the response (RFC 9110, 15.2)
-            return
-        self.status = status
-        self.version = self._parser.get_http_version()
-        self._headed = True
-
-    def on_body(self, data: bytes) -> None:
-        self._pieces.append(data)
-
-    def on_message_complete(self) -> None:
-        self._complete = self._headed
 
 
 def is_local(address: str) -> bool:
@@ -501,7 +300,7 @@ async def _tunnel(sock: socket.socket, authority: str, proxy: URL) -> None:
             break
         head += data
     if not head.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2")):
-        said = _raw(head.partition(b"\r\n")[0])
+        said = beginning(head.partition(b"\r\n")[0])
         raise Unreachable("refused", f"the proxy {proxy.host}:{proxy.port} refused: {said}")
 
 
@@ -522,7 +321,3 @@ def _tls_failure(exc: BaseException) -> Unreachable:
     if isinstance(exc, TimeoutError):
         return Unreachable("tls", "the TLS handshake was not finished in time")
     return Unreachable("tls", "the connection was closed during the TLS handshake")
-
-
-def _raw(data: bytes) -> str:
-    return quote(data[:80].decode("latin-1"), 60)

@@ -1,7 +1,8 @@
 """All files together: read, understood, and what each is to become.
 
-Files are read three times over: to learn which servers and versions there are, to learn where they
-are with that known, and to rewrite. Nothing is written here.
+First everything is read to learn which servers there are and where, Python last, because it needs
+what the others say; then what speaks of the old transport is read again and rewritten. A Python
+file that has none of the words which matter is not parsed at all. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from fastmcp.cli.migration.commands import (
 from fastmcp.cli.migration.edits import Findings, Note
 from fastmcp.cli.migration.endpoints import Endpoints
 from fastmcp.cli.migration.files import LARGEST, File, read_file, walk_files
-from fastmcp.cli.migration.knowledge import Knowledge
+from fastmcp.cli.migration.knowledge import Knowledge, ServerKind
 from fastmcp.cli.migration.python import read_python
 from fastmcp.cli.migration.structured import read_structured
 from fastmcp.cli.migration.tree import Broken
@@ -38,6 +39,22 @@ _SERVER: Final = re.compile(
     r"FastMCP|MCPServer|fastmcp|uvicorn|[0-9]:[0-9]|services:|\bmcp\b", re.ASCII
 )
 """What a text has that says where servers are, or which version of the SDK is used."""
+_OLD_PYTHON: Final = re.compile(
+    r"[\"']sse[\"']|/sse\b|SSE(?:Transport|Connection)|MCPServer(?:Sse|SSE|HTTP)|Sse[A-Z]"
+    r"|sse_(?:client|app|path)|run_sse_async|FASTMCP_SSE"
+)
+"""The same, of Python: names and texts, and not every comment that says SSE."""
+_SERVER_PYTHON: Final = re.compile(
+    r"(?:transport\s*=|\.run(?:_async)?\()\s*[\"'](?:http|streamable-http)[\"']"
+    r"|http_app\(|run_http_async\(|run_streamable_http"
+)
+"""What a Python text has that serves Streamable HTTP already."""
+_MADE: Final = re.compile(
+    r"(?m)^(?:async[ ]+)?(?:def[ ]+(\w+)\([^)]*\)[ ]*->[ ]*[\"']?|(\w+)[ ]*(?::[^=\n]*)?=[ ]*)"
+    r"(?:FastMCP|MCPServer)\b"
+)
+"""A server that other files may import, or a function that makes one."""
+_SDK_IMPORT: Final = re.compile(r"from mcp\.server")
 _REQUIREMENT: Final = re.compile(
     r"""(?m)(?:^|["'\s])mcp(?:\[[^\]\n]*\])?\s*((?:[~=<>!]=?=?\s*[0-9][0-9.*a-z]*\s*,?\s*)+)"""
 )
@@ -87,17 +104,20 @@ def make_plan(paths: Iterable[Path], endpoints: Endpoints) -> Plan:
         except OSError as error:
             plan.errors.append((str(path), _why(error)))
     known = Knowledge(endpoints)
-    learned = Knowledge(endpoints)
-    for again in (True, False):
-        for file, name in files.values():
-            _learn_versions(known, file.text, name)
-            rewrite(file.text, name, known)
-        if again:
-            learned.servers, learned.sdk = known.servers, known.sdk
-            learned.applications, learned.services = known.applications, known.services
-            learned.published = known.published
-            known = learned
+    python: list[tuple[str, str]] = []
     for file, name in files.values():
+        text = file.text
+        _learn_versions(known, text, name)
+        if _reader_of(name, text) is read_python:
+            _learn_names(known, text, name)
+            python.append((text, name))
+        else:
+            rewrite(text, name, known)
+    for text, name in python:
+        rewrite(text, name, known)
+    for file, name in files.values():
+        if not _OLD.search(file.text):
+            continue
         text, notes = rewrite(file.text, name, known)
         if notes or text != file.text:
             plan.changes.append(Change(file, name, text, notes))
@@ -111,17 +131,18 @@ def rewrite(text: str, name: str, known: Knowledge) -> tuple[str, list[Note]]:
         known: what other files said; what this one says is added.
     """
     reader = _reader_of(name, text)
-    if reader is None or not (_OLD.search(text) or _SERVER.search(text)):
+    old, server = (_OLD_PYTHON, _SERVER_PYTHON) if reader is read_python else (_OLD, _SERVER)
+    if reader is None or not (old.search(text) or server.search(text)):
         return text, []
     found = Findings(text)
     try:
         reader(found, known, name)
     except Broken as broken:
-        if not _OLD.search(text) or "mcp" not in text.lower():
+        if not old.search(text) or "mcp" not in text.lower():
             return text, []
         reason = f"This file was not looked at: {broken}."
         return text, [Note(broken.line, reason, "It speaks of SSE; see for yourself.")]
-    if not _OLD.search(text) and not found.edits:
+    if not old.search(text):
         return text, []
     return found.apply(), sorted(found.notes)
 
@@ -148,6 +169,13 @@ def _reader_of(name: str, text: str) -> _Reader | None:
     if first.startswith("#!") and not suffix:
         return read_python if "python" in first else read_script
     return None
+
+
+def _learn_names(known: Knowledge, text: str, name: str) -> None:
+    """Which servers a Python file holds for others, as its lines say it."""
+    kind: ServerKind = "sdk" if _SDK_IMPORT.search(text) else "fastmcp"
+    for made in _MADE.finditer(text):
+        known.servers[name, made[1] or made[2]] = kind
 
 
 def _add(plan: Plan, files: dict[Path, tuple[File, str]], path: Path, asked: bool) -> None:

@@ -87,6 +87,11 @@ class _Servers:
         return [call for call in self.source.calls if _is_mount(self.source, call)]
 
     @cached_property
+    def _port_setting(self) -> cst.Assign | None:
+        settings = (node for node in self.source.assignments if _is_setting(node, "port"))
+        return next(settings, None)
+
+    @cached_property
     def _uvicorns(self) -> list[cst.Call]:
         names = ("uvicorn.run", "uvicorn.Config")
         return [call for call in self.source.calls if self.source.qualified(call.func) in names]
@@ -388,10 +393,8 @@ class _Servers:
             _, options = arguments_of(made)
             if "port" in options:
                 return self.source.number(options["port"].value)
-        for node in self.source.assignments:
-            if _is_setting(node, "port"):
-                return self.source.number(node.value)
-        return DEFAULT_PORT
+        setting = self._port_setting
+        return DEFAULT_PORT if setting is None else self.source.number(setting.value)
 
     def _ports(self, call: cst.Call) -> set[int | None]:
         func = call.func

@@ -67,6 +67,7 @@ class ClientTransport(ABC):
                 requests of HTTP; what the transport itself says goes before.
         """
         return copy.copy(self)
+
     def server_url(self) -> str | None:
         """What the server is called by everybody who means it; None where it has no such name."""
         return None

@@ -24,7 +24,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.transports.http_listener import Listener
-from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of
+from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -180,7 +180,7 @@ class HttpChannel:
         self, response: aiohttp.ClientResponse, decoder: sse.Decoder, id: RequestId | None
     ) -> Response | None:
         """Hands on a stream's messages until the response to `id`, or the end (None)."""
-        async for chunk in response.content.iter_any():
+        while chunk := await some(response):
             for event in decoder.feed(chunk):
                 if not event.data:
                     continue  # a priming event carries only its id

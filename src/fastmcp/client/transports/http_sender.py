@@ -21,7 +21,7 @@ from yarl import URL
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 from fastmcp.protocol import headers as names
 
-__all__ = ["HeaderSource", "HttpSender", "reason_of", "retry_after_of"]
+__all__ = ["HeaderSource", "HttpSender", "reason_of", "retry_after_of", "some"]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -175,7 +175,7 @@ class HttpSender:
         if length is not None and length <= limit and "Content-Encoding" not in response.headers:
             return await response.read()
         body = bytearray()
-        async for chunk in response.content.iter_any():
+        while chunk := await some(response):
             body += chunk
             if len(body) > limit:
                 raise ResponseTooLargeError(limit)
@@ -187,6 +187,18 @@ class HttpSender:
         for response in list(self._responses):
             response.content.set_exception(ConnectionClosedError("the client left"))
         await self._http.close()
+
+
+async def some(response: aiohttp.ClientResponse) -> bytes:
+    """The next bytes of a body, none at its end.
+
+    Raises:
+        aiohttp.ClientError, OSError: the connection broke.
+    """
+    try:
+        return await response.content.readany()
+    except RuntimeError as exc:  # so aiohttp says that it broke while nobody was reading
+        raise aiohttp.ClientConnectionError(str(exc)) from exc
 
 
 def retry_after_of(response: aiohttp.ClientResponse) -> float | None:

@@ -26,7 +26,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
-from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of
+from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
@@ -162,7 +162,7 @@ class SseChannel(PipeChannel):
         while True:
             await self._may_read.wait()
             async with asyncio.timeout(self._read_timeout):
-                chunk = await response.content.readany()
+                chunk = await some(response)
             if not chunk:
                 return
             for event in decoder.feed(chunk):

@@ -60,7 +60,7 @@ from fastmcp.server.transports.limits import Limits
 from fastmcp.server.transports.shutdown import Grace, stopped
 from fastmcp.server.transports.standalone import everything
 
-__all__ = ["Marks", "SseConversation", "SseEndpoint", "SsePaths", "SseStreams"]
+__all__ = ["Marks", "SseEndpoint", "SsePaths", "SseStreams"]
 
 _DEPRECATED_SINCE: Final = b"@1742947200"
 """2025-03-26, the day of the revision that replaced it (RFC 9745, section 2.1)."""
@@ -125,12 +125,16 @@ class SseStream(FeedStream):
     """The stream of one session.
 
     Args:
+        receive: the ASGI channel.
+        send: the ASGI channel.
+        policy: pauses and limits.
+        workers: whose changes are told.
         endpoint: where its messages are posted.
-        changes: what to read changes from.
         grace: the time that running calls have when the server stops.
 
     Attributes:
-        session: whose changes are told; None before `initialize`.
+        session: that is told of changes; None before `initialize`.
+        tasks: the calls that run, which the stream waits for when the server stops.
         stopping: the server stops.
         over: nothing can be said any more.
     """
