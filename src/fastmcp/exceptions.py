@@ -29,6 +29,7 @@ __all__ = [
     "ResourceSecurityError",
     "ToolError",
     "URLElicitationRequiredError",
+    "UpstreamError",
     "ValidationError",
     "to_mcp_error",
 ]
@@ -60,6 +61,20 @@ class ResourceError(FastMCPError):
 
 class PromptError(FastMCPError):
     """A prompt could not be rendered. The text reaches the client, never masked."""
+
+
+class UpstreamError(FastMCPError):
+    """The server behind this one cannot be reached, or went away before it answered. The text
+    names it, and reaches the client.
+
+    Args:
+        message: what happened.
+        passing: it may be otherwise in a moment: the server is away, and did not refuse.
+    """
+
+    def __init__(self, message: str, *, passing: bool = True) -> None:
+        super().__init__(message, log_level=logging.WARNING)
+        self.passing = passing
 
 
 class ValidationError(FastMCPError):

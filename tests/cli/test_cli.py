@@ -30,7 +30,7 @@ def test_the_console_script_is_main():
 def test_help_names_the_commands(fastmcp: Command):
     done = fastmcp("--help")
     assert done.returncode == 0
-    for name in ("run", "list", "call", "nginx", "version"):
+    for name in ("run", "list", "call", "bridge", "nginx", "version"):
         assert f" {name} " in done.stdout
 
 

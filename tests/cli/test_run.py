@@ -195,8 +195,10 @@ def test_what_cannot_be_loaded(fastmcp: Command, tmp_path: Path, text: str, suff
         (["missing.py"], "There is no file missing.py"),
         (["."], "is a folder"),
         (["notes.txt"], "is not a Python file"),
-        (["config.json"], "later version"),
-        (["https://example.com/mcp"], "later version"),
+        (["config.json"], "config.json is not JSON"),
+        (["fastmcp.json"], "later version"),
+        (["empty.json"], "No MCP servers"),
+        (["https://example.com/mcp", "--reload"], "--reload watches Python files"),
         (["my_server.py:"], "ends with a colon"),
         (["-m", "no_such_module"], "There is no module no_such_module"),
         (["my_server.py", "--port", "8001"], "add --transport http"),
@@ -209,6 +211,8 @@ def test_what_is_no_spec(
 ):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "config.json").touch()
+    (tmp_path / "empty.json").write_text('{"mcpServers": {}}')
+    (tmp_path / "fastmcp.json").write_text('{"source": {"path": "my_server.py"}}')
     done = fastmcp("run", *words)
     assert done.returncode in (1, 2)
     assert said in done.stderr

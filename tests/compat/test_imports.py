@@ -79,7 +79,7 @@ NAMES: dict[str, str] = {
     "fastmcp.skills": (
         "GetSkillResult ListSkillsResult Skill SkillFrontmatter SkillResource SkillsClientExtension"
     ),
-    "fastmcp.server": "Context FastMCP",
+    "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.context": "Context LogData",
     "fastmcp.server.dependencies": (
         "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends"
@@ -103,9 +103,15 @@ NAMES: dict[str, str] = {
     "fastmcp.server.tasks": "TaskConfig TaskMeta",
     "fastmcp.utilities.tasks": "TaskConfig TaskMeta",
     "fastmcp.server.providers": (
-        "AggregateProvider ClaudeSkillsProvider Provider SkillProvider SkillsDirectoryProvider"
+        "AggregateProvider ClaudeSkillsProvider FastMCPProvider Provider ProxyProvider"
+        " SkillProvider SkillsDirectoryProvider"
     ),
     "fastmcp.server.providers.base": "Provider",
+    "fastmcp.server.providers.fastmcp_provider": "FastMCPProvider",
+    "fastmcp.server.providers.proxy": (
+        "FastMCPProxy ProxyClient ProxyPrompt ProxyProvider ProxyResource ProxyTemplate ProxyTool"
+        " StatefulProxyClient"
+    ),
     "fastmcp.server.providers.skills": (
         "ClaudeSkillsProvider CodexSkillsProvider CopilotSkillsProvider CursorSkillsProvider"
         " GeminiSkillsProvider GooseSkillsProvider OpenCodeSkillsProvider SkillProvider"
@@ -156,6 +162,8 @@ PARAMETERS: dict[str, str] = {
         " host_origin_protection allowed_hosts allowed_origins session_idle_timeout"
     ),
     "fastmcp:FastMCP.list_tools": "run_middleware",
+    "fastmcp:FastMCP.mount": "server namespace tool_names",
+    "fastmcp.server:create_proxy": "target mode",
     "fastmcp:FastMCP.read_resource": "uri version run_middleware",
     "fastmcp:FastMCP.render_prompt": "name arguments version run_middleware",
     "fastmcp:FastMCP.resource": (

@@ -42,12 +42,16 @@ FLOORS: dict[str, int] = {
     "fastmcp.server.http": 5,
     "fastmcp.server.dependencies": 5,
     "fastmcp.client.client": 5,
+    "fastmcp.client.forwarding": 5,
     "fastmcp.client.group": 5,
     # 6: faces and the command line
     "fastmcp": 6,
     "fastmcp.server": 6,
     "fastmcp.client": 6,
     "fastmcp.server.providers": 6,
+    # A proxy is a server and a client: what knows both belongs to neither side.
+    "fastmcp.proxy": 6,
+    "fastmcp.server.providers.proxy": 6,
     "fastmcp.dependencies": 6,
     "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,

@@ -1,7 +1,8 @@
 """The official Python SDK's client, run in an environment of its own: `python_client.py URL MODE`.
 
-MODE is what its `Client` takes: `legacy` for the handshake era, or a stateless version. Prints one
-JSON report, of the same shape as the TypeScript clients beside it.
+Instead of a URL, a JSON list of words is a command that speaks stdio. MODE is what its `Client`
+takes: `legacy` for the handshake era, or a stateless version. Prints one JSON report, of the same
+shape as the TypeScript clients beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from typing import Any
 
 import mcp_types as types
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.shared.exceptions import UrlElicitationRequiredError
 
 
@@ -76,7 +77,11 @@ async def main(url: str, mode: str) -> dict[str, Any]:
     else:
         options |= {"log_level": "info"}
     report: dict[str, Any] = {}
-    async with Client(url, **options) as client:
+    target: Any = url
+    if url.startswith("["):
+        command, *arguments = json.loads(url)
+        target = StdioServerParameters(command=command, args=arguments)
+    async with Client(target, **options) as client:
         report["protocolVersion"] = client.protocol_version
         report["server"] = client.server_info.name if client.server_info else None
         report["instructions"] = client.instructions

@@ -27,10 +27,17 @@ app = cyclopts.App(
     help="Run MCP servers, and talk to them.",
     version=lambda: importlib.metadata.version("fastmcp-streamline"),
 )
-app.command("fastmcp.cli.run:run", name="run", help="Run a server: a file, an object or a module.")
+app.command(
+    "fastmcp.cli.run:run", name="run", help="Run a server: a file, an object, a module, or a proxy."
+)
 app.command("fastmcp.cli.client:list_", name="list", help="List what a server offers.")
 app.command(
     "fastmcp.cli.client:call", name="call", help="Call a tool, read a resource, get a prompt."
+)
+app.command(
+    "fastmcp.cli.bridge:bridge",
+    name="bridge",
+    help="Stand between a client that only speaks stdio and a server at a URL.",
 )
 app.command(
     "fastmcp.cli.nginx:nginx", name="nginx", help="Print an nginx configuration for a server."

@@ -23,11 +23,11 @@ from pydantic import BaseModel
 from fastmcp.cli import load
 from fastmcp.cli.arguments import parse_arguments, parse_words
 from fastmcp.cli.errors import CliError
+from fastmcp.cli.remote import Auth, Headers, is_url, remote
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
 from fastmcp.client.transports import StdioTransport
-from fastmcp.client.transports.orders import Order, check_order
-from fastmcp.client.transports.remote import http_transport
+from fastmcp.client.transports.orders import Order
 from fastmcp.exceptions import FastMCPError, McpError
 from fastmcp.settings import get_settings
 
@@ -35,13 +35,10 @@ __all__ = ["call", "list_"]
 
 T = TypeVar("T")
 
-_SHORT: Final[dict[str, str]] = {"http": "http-only", "sse": "sse-only"}
+_ORDERS: Final[dict[str, Order]] = {"http": "http-only", "sse": "sse-only"}
 
 Flag = Parameter(negative="")
 Timeout = Annotated[float | None, Parameter(help="Seconds to wait for each answer.")]
-Auth = Annotated[
-    str | None, Parameter(help="A bearer token for a URL; none for none. oauth comes later.")
-]
 Command = Annotated[str | None, Parameter(help="Start this command and speak stdio with it.")]
 UrlTransport = Annotated[
     Literal["http", "sse"] | Order | None,
@@ -65,11 +62,12 @@ def list_(
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
     timeout: Timeout = None,
     auth: Auth = None,
+    header: Headers = None,
 ) -> int:
     """List what a server offers.
 
     Args:
-        server_spec: URL, file.py or file.py:object.
+        server_spec: URL, file.py or file.py:object, or mcp.json.
         command: instead of a SPEC, a command to start and speak stdio with.
         transport: of a URL.
         resources: list resources and templates as well.
@@ -78,7 +76,8 @@ def list_(
         output_schema: show each tool's output schema.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL.
+        auth: bearer token for a URL; env:NAME takes it from the environment.
+        header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
 
     async def fetch(client: Client[Any]) -> dict[str, list[dict[str, Any]]]:
@@ -90,7 +89,7 @@ def list_(
             found["prompts"] = await client.list_prompts()
         return {key: [_plain(item) for item in items] for key, items in found.items()}
 
-    listing = _talk(server_spec, command, transport, timeout, auth, fetch)
+    listing = _talk(server_spec, command, transport, timeout, auth, header, fetch)
     print(_dump(listing) if json_output else render_listing(listing, input_schema, output_schema))
     return 0
 
@@ -106,11 +105,12 @@ def call(
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
     timeout: Timeout = None,
     auth: Auth = None,
+    header: Headers = None,
 ) -> int:
     """Call a tool, read a resource, get a prompt.
 
     Args:
-        server_spec: URL, file.py or file.py:object; left out with --command.
+        server_spec: URL, file.py, file.py:object or mcp.json; left out with --command.
         target: name of a tool, URI of a resource, or with --prompt name of a prompt.
         arguments: key=value, turned into what the tool's input schema asks for.
         command: instead of a SPEC, a command to start and speak stdio with.
@@ -119,7 +119,8 @@ def call(
         input_json: arguments as a JSON object; key=value words win.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL.
+        auth: bearer token for a URL; env:NAME takes it from the environment.
+        header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
     if command is not None and server_spec is not None:
         # With --command there is no SPEC: what stands in its place is the target.
@@ -138,7 +139,7 @@ def call(
             return False, contents, render_contents(contents)
         return await _call_tool(client, target, arguments, input_json)
 
-    failed, data, text = _talk(server_spec, command, transport, timeout, auth, fetch)
+    failed, data, text = _talk(server_spec, command, transport, timeout, auth, header, fetch)
     if json_output:
         print(_dump(data))
     elif not failed:
@@ -178,12 +179,13 @@ def _talk(
     transport: str | None,
     timeout: float | None,
     auth: str | None,
+    headers: list[str] | None,
     fetch: Any,
 ) -> Any:
     """Connect to what the command line names, run `fetch(client)`, and return its result."""
 
     async def main() -> Any:
-        target = await _target(spec, command, transport, auth)
+        target = await _target(spec, command, transport, auth, headers)
         async with Client(target, timeout=timeout, init_timeout=timeout) as client:
             return await fetch(client)
 
@@ -204,7 +206,11 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def _target(
-    spec: str | None, command: str | None, transport: str | None, auth: str | None
+    spec: str | None,
+    command: str | None,
+    transport: str | None,
+    auth: str | None,
+    headers: list[str] | None,
 ) -> Any:
     if (spec is None) is (command is None):
         raise CliError("Name one server: a URL, a file.py, or --command '...'", 2)
@@ -214,15 +220,12 @@ async def _target(
             raise CliError("--command is empty; write the command that starts the server.", 2)
         return StdioTransport(words[0], words[1:], keep_alive=False)
     assert spec is not None
-    if not spec.startswith(("http://", "https://")):
-        found = load.Spec.parse(spec)
-        return await load.resolve(load.load(found), found)
-    if auth == "oauth":
-        raise CliError("--auth oauth is planned for a later version; pass a bearer token.", 2)
-    order = _SHORT.get(transport or "") or transport
-    return http_transport(
-        spec, None if order is None else check_order(order), auth=None if auth == "none" else auth
-    )
+    if is_url(spec):
+        return remote(spec, _ORDERS.get(transport or "", transport), headers, auth)
+    found = load.Spec.parse(spec)
+    if found.is_config:
+        return load.config(found)
+    return await load.resolve(load.load(found), found)
 
 
 def _plain(model: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A SPEC is `file.py`, `file.py:object`, or with `-m` a module, `module` or `module:object`. The
 object is a server or a function without arguments that makes one, sync or async. Without a name
-the file is searched for `mcp`, `server` and `app`, in this order.
+the file is searched for `mcp`, `server` and `app`, in this order. A URL, and an MCP configuration
+such as `mcp.json`, say where servers are; a proxy stands for them.
 
 The file is imported, so its `__name__` is not `__main__` and `mcp.run()` under the usual guard
 does nothing. Its folder goes to the front of `sys.path`, as `python file.py` has it. It is
@@ -18,6 +19,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ __all__ = [
     "RunnableServer",
     "Spec",
     "checked",
+    "config",
     "find",
     "has_server",
     "import_spec",
@@ -62,12 +65,23 @@ class RunnableServer(Protocol):
 
 @dataclass(frozen=True)
 class Spec:
-    """A SPEC taken apart: a file or a module, and perhaps the name of an object in it."""
+    """A SPEC taken apart: a file or a module, and perhaps the name of an object in it; neither
+    where it is a URL."""
 
     text: str
     path: Path | None
     module: str | None
     object: str | None
+
+    @property
+    def is_config(self) -> bool:
+        """Whether it is an MCP configuration."""
+        return self.path is not None and self.path.suffix == ".json"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is no Python, but says where servers are."""
+        return self.is_config or (self.path is None and self.module is None)
 
     @classmethod
     def parse(cls, text: str, module: bool = False) -> Spec:
@@ -80,26 +94,21 @@ class Spec:
             name, _, wanted = text.partition(":")
             return cls(text, None, name, wanted or None)
         if text.startswith(("http://", "https://")):
-            raise CliError(
-                f"{text} is a URL: `fastmcp run` serves Python files, and acting as a proxy for a "
-                "remote server is planned for a later version."
-            )
+            return cls(text, None, None, None)
         path, wanted = Path(text), None
         if not path.exists():
             name, colon, last = text.rpartition(":")
             if colon:
                 path, wanted = Path(name), last
-        if path.suffix == ".json":
-            raise CliError(
-                f"{text} is a configuration file, which a later version will read; name the "
-                "Python file instead: fastmcp run server.py"
-            )
         if not path.exists():
             raise CliError(
-                f"There is no file {path}; a SPEC is file.py, file.py:object or -m module."
+                f"There is no file {path}; a SPEC is file.py, file.py:object, -m module, a URL or "
+                "an mcp.json."
             )
         if path.is_dir():
             raise CliError(f"{path} is a folder; name a file in it, or a package with -m.")
+        if path.suffix == ".json" and wanted is None:
+            return cls(text, path.resolve(), None, None)
         if path.suffix != ".py":
             raise CliError(f"{path} is not a Python file; a SPEC is file.py or file.py:object.")
         if wanted == "":
@@ -117,6 +126,27 @@ def load(spec: Spec) -> Any:
         CliError: it cannot be imported, or holds no server.
     """
     return find(import_spec(spec), spec)
+
+
+def config(spec: Spec) -> dict[str, Any]:
+    """What an MCP configuration says.
+
+    Raises:
+        CliError: it is none.
+    """
+    assert spec.path is not None
+    try:
+        found = json.loads(spec.path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CliError(f"{spec.path.name} is not JSON: {error}") from error
+    except OSError as error:
+        raise CliError(f"{spec.path.name} cannot be read: {error.strerror}") from error
+    if not isinstance(found, dict) or "source" in found:
+        raise CliError(
+            f"{spec.path.name} is not an MCP configuration, an object with mcpServers; a "
+            "fastmcp.json will be read by a later version: name the Python file instead"
+        )
+    return cast("dict[str, Any]", found)
 
 
 def import_spec(spec: Spec) -> ModuleType:

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Final, Literal, cast, get_args
 import uvicorn
 from cyclopts import Parameter
 
+import fastmcp
 from fastmcp.cli import load
 from fastmcp.cli.errors import CliError, describe
 from fastmcp.cli.reload import supervise
@@ -58,11 +59,12 @@ def run(
     supervisor_fd: Annotated[int | None, Parameter(show=False)] = None,
     listen_fd: Annotated[int | None, Parameter(show=False)] = None,
 ) -> int:
-    """Run a server: a file, an object or a module.
+    """Run a server: a file, an object, a module, or a proxy.
 
     Args:
         server_spec: file.py, file.py:object (a server, or a function that makes one), or with -m
-            a module. Without an object, mcp, server and app are looked for.
+            a module. Without an object, mcp, server and app are looked for. Or a URL, or an
+            mcp.json, whose servers are served by a proxy.
         server_args: after --, passed to the file as sys.argv.
         transport: what to serve on; default FASTMCP_TRANSPORT, else stdio.
         host: address to listen on; default 127.0.0.1.
@@ -86,6 +88,8 @@ def run(
     options = _options(transport, host, port, path, log_level, stateless, log_format)
     tuning = _tuning(uvicorn_arg or [], options["transport"])
     spec = load.Spec.parse(server_spec, module)
+    if reload and spec.is_elsewhere:
+        raise CliError(f"--reload watches Python files, and {spec.text} is none.", 2)
     if workers != 1:
         _check_workers(workers, options["transport"], reload)
     if reload or workers != 1:
@@ -112,6 +116,8 @@ def run(
                 )
             return _run_as_main(spec.module, options, no_banner)
         found = load.find(imported, spec)
+    elif spec.is_elsewhere:
+        found = _proxy(spec)
     else:
         found = load.load(spec)
     show_banner = False if no_banner else None
@@ -127,6 +133,16 @@ def run(
     else:
         load.checked(found, spec).run(options["transport"], show_banner, **arguments)
     return 0
+
+
+def _proxy(spec: load.Spec) -> Any:
+    """A proxy for what a URL or a configuration names."""
+    target = load.config(spec) if spec.is_config else spec.text
+    try:
+        # Through the face, which loads the client for this alone.
+        return fastmcp.server.create_proxy(target, name=f"Proxy of {spec.text}")
+    except ValueError as error:
+        raise CliError(f"{spec.text}: {error}") from error
 
 
 def _tell_that_it_serves(link: socket.socket | None) -> Callable[[], Awaitable[None]]:

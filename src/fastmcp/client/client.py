@@ -14,7 +14,7 @@ import importlib.metadata
 import secrets
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, Self, TypeAlias, cast
+from typing import Any, Final, Generic, Literal, Self, TypeAlias, cast
 
 import mcp_types
 from mcp_types import Implementation
@@ -28,6 +28,7 @@ from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.elicitation import ElicitationHandler
 from fastmcp.client.extensions import Extensions
+from fastmcp.client.forwarding import Forwarding, ForwardingHandlers
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.logging import LogHandler, check_level, default_log_handler
 from fastmcp.client.messages import MessageHandlerT
@@ -39,7 +40,9 @@ from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.inference import infer_transport
 from fastmcp.client.transports.orders import Order
+from fastmcp.protocol.link import Downstream
 from fastmcp.protocol.negotiation import AUTO, check_mode
+from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 from fastmcp.utilities import camelcase
 from fastmcp.utilities.skill_entries import GetSkillResult, ListSkillsResult, Skill
@@ -64,6 +67,15 @@ def _seconds(value: Seconds) -> float | None:
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
     return float(value) if value else None
+
+
+_FORWARD_RETRY_SECONDS: Final = 3.0
+"""How long a server behind a proxy that is away is asked again: whoever waits in front has other
+servers beside it, and a patience of their own."""
+
+
+def _no_headers() -> Mapping[str, str]:
+    return {}
 
 
 class Client(Generic[TransportT]):
@@ -176,6 +188,11 @@ class Client(Generic[TransportT]):
             log_level=None if log_level is None else check_level(log_level),
             extensions=Extensions(extensions, result_claims),
         )
+        self._withheld: frozenset[str] = frozenset()
+        self._forwards_headers = True
+        self._prefer: Era | None = None
+        self._title: str | None = None
+        self._forward_retry_seconds = _FORWARD_RETRY_SECONDS
         self._connection = self._disconnected()
 
     def _make_cache(self) -> ResponseCache | None:
@@ -230,7 +247,7 @@ class Client(Generic[TransportT]):
     async def _negotiate(self, session: ClientSession) -> None:
         if self.auto_initialize:
             await self._connection.negotiate(
-                session, self.mode, self._init_timeout, self._prior_discover
+                session, self.mode, self._init_timeout, self._prior_discover, self._prefer
             )
 
     async def close(self) -> None:
@@ -246,6 +263,25 @@ class Client(Generic[TransportT]):
         other._cache = other._make_cache()
         other._connection = other._disconnected()
         return other
+
+    def forward(self, downstream: Downstream, *, handshake_first: bool = False) -> Forwarding:
+        """A connection of its own for somebody else's client (`protocol/link`): for proxies.
+
+        What this client has a handler for it answers itself, the rest goes on downstream.
+
+        Args:
+            downstream: that client.
+            handshake_first: in mode "auto", begin with the handshake.
+        """
+        other = self.new()
+        headers = downstream.headers if self._forwards_headers else _no_headers
+        other.transport = self.transport.forwarding(headers)
+        other._prefer = Era.HANDSHAKE if handshake_first else None
+        other._retry_seconds = self._forward_retry_seconds
+        other._handlers = ForwardingHandlers.over(self._handlers, downstream, self._withheld)
+        other._cache = None
+        other._connection = other._disconnected()
+        return Forwarding(other, downstream, self._title, listens=handshake_first)
 
     def is_connected(self) -> bool:
         """Whether there is a connection that can be used."""

@@ -19,6 +19,7 @@ from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
+from fastmcp.protocol.versions import Era
 
 if TYPE_CHECKING:  # transports that connect to several servers import this module
     from fastmcp.client.transports.base import ClientTransport
@@ -161,9 +162,12 @@ class Connection:
         mode: str,
         seconds: float | None,
         prior: mcp_types.DiscoverResult | None,
+        prefer: Era | None = None,
     ) -> None:
         """Open the session within a time.
 
+        Args:
+            prefer: in mode "auto", the era to begin with.
         Raises:
             RuntimeError: it took longer.
         """
@@ -172,10 +176,9 @@ class Connection:
             mode = LEGACY
         try:
             async with asyncio.timeout(seconds):
-                era = await session.negotiate(
-                    mode, remembered=transport.remembered_era, prior=prior
-                )
-                if mode == AUTO:  # any other mode is a wish, and teaches nothing of the server
+                remembered = prefer or transport.remembered_era
+                era = await session.negotiate(mode, remembered=remembered, prior=prior)
+                if mode == AUTO and prefer is None:  # a wish teaches nothing of the server
                     transport.remembered_era = era
         except (TimeoutError, RequestTimeoutError) as exc:
             raise RuntimeError("Failed to initialize server session") from exc

@@ -84,6 +84,11 @@ class Reshaping:
                 raise ValueError(f"tools.{own}.arguments: two become {', '.join(sorted(twice))!r}")
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether the client sees the server as it is."""
+        return not self._tools and not self.filters
+
+    @property
     def filters(self) -> bool:
         """Whether only what was listed may be used: its tags are known from nothing else."""
         return self._include is not None or bool(self._exclude)

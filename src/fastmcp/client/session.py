@@ -157,6 +157,11 @@ class ClientSession(Opening):
         return self.era is Era.STATELESS and not self.channel.is_pipe
 
     @property
+    def epoch(self) -> int:
+        """How often it was opened anew: what the server knew of it before, it does not know."""
+        return self._epoch
+
+    @property
     def closed(self) -> Exception | None:
         """Why the connection ended; None while it is usable."""
         return self.channel.closed

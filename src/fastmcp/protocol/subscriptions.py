@@ -90,10 +90,14 @@ class Subscription:
     Args:
         id: of the request.
         wanted: the kinds that are honored, with what is listed.
+
+    Attributes:
+        audience: who listens; what concerns somebody else is not an event here.
     """
 
     def __init__(self, id: RequestId, wanted: Mapping[Kind, _Listed | None]) -> None:
         self.id = id
+        self.audience = ""
         self._tasks = wanted.get(_TASKS) or {}
         self._wanted = {
             kind.method: (kind, listed) for kind, listed in wanted.items() if kind is not _TASKS
@@ -107,6 +111,16 @@ class Subscription:
     def tasks(self) -> list[str]:
         """The ids of the tasks it names. None is honored before `watch`."""
         return list(self._tasks)
+
+    @property
+    def uris(self) -> list[str]:
+        """The resources it names."""
+        return [
+            uri
+            for kind, listed in self._wanted.values()
+            if kind.key == "uri"
+            for uri in listed or ()
+        ]
 
     @property
     def late(self) -> bool:

@@ -41,10 +41,21 @@ class Subscriber(Protocol):
         """Background tasks whose changes it asked for."""
         ...
 
+    @property
+    def audience(self) -> str:
+        """Who it is, for what concerns nobody else."""
+        ...
 
-class Change(msgspec.Struct, frozen=True, tag=True):
-    """Something clients may want to know."""
 
+class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Something clients may want to know.
+
+    Attributes:
+        audience: whom it concerns, "" for everyone: behind a proxy each client may see another
+            server.
+    """
+
+    audience: str = ""
     method: ClassVar[str]
 
     @property
@@ -53,7 +64,11 @@ class Change(msgspec.Struct, frozen=True, tag=True):
 
     def concerns(self, subscriber: Subscriber) -> bool:
         """Whether this client wants to hear it."""
-        return True
+        return self.is_for(subscriber.audience)
+
+    def is_for(self, audience: str) -> bool:
+        """Whether it concerns this client."""
+        return self.audience in ("", audience)
 
     def notification(self) -> bytes:
         """The JSON-RPC notification it becomes for a client."""
@@ -83,7 +98,7 @@ class ResourceUpdated(Change, frozen=True):
         return {"uri": self.uri}
 
     def concerns(self, subscriber: Subscriber) -> bool:
-        return self.uri in subscriber.subscriptions
+        return self.uri in subscriber.subscriptions and self.is_for(subscriber.audience)
 
 
 class TaskChanged(Change, frozen=True):

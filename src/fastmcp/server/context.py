@@ -351,21 +351,27 @@ class Context:
             ValueError: no such level.
         """
         level = level or "info"
-        rank = meta.LOG_LEVELS.get(level)
-        if rank is None:
+        if level not in meta.LOG_LEVELS:
             raise ValueError(
                 f"Unknown log level {level!r}: use one of {', '.join(meta.LOG_LEVELS)}"
             )
         _to_client.debug("%s to the client: %s", level, message)
-        wanted = self._wanted_log_level()
-        if wanted is None or rank < meta.LOG_LEVELS[wanted]:
-            return
         params: dict[str, Any] = {"level": level, "data": {"msg": message, "extra": extra}}
         if logger_name is not None:
             params["logger"] = logger_name
-        await self._exchange.tell(jsonrpc.encode_notification("notifications/message", params))
+        await self.tell_log(params)
 
-    def _wanted_log_level(self) -> str | None:
+    async def tell_log(self, params: dict[str, Any]) -> None:
+        """Send a log notification, if the client wants its level.
+
+        Args:
+            params: of `notifications/message`, with a level that exists.
+        """
+        wanted = self.wanted_log_level()
+        if wanted is not None and meta.LOG_LEVELS[params["level"]] >= meta.LOG_LEVELS[wanted]:
+            await self._exchange.tell(jsonrpc.encode_notification("notifications/message", params))
+
+    def wanted_log_level(self) -> str | None:
         """The least severe level to send, or None for nothing at all.
 
         Stateless era: only a request that names a level gets messages (server/utilities/logging),
@@ -469,7 +475,7 @@ class Context:
     @property
     def asker(self) -> Asker:
         """The client as something that can be asked."""
-        return Asker(self._ask, self._call.version, self.client_capabilities)
+        return Asker(self.ask, self._call.version, self.client_capabilities)
 
     @overload
     async def elicit(
@@ -642,9 +648,10 @@ class Context:
         """
         return await list_roots(self.asker)
 
-    async def _ask(
+    async def ask(
         self, method: str, params: dict[str, Any], required: dict[str, Any]
     ) -> dict[str, Any]:
+        """Put a question of the protocol; see `asking.Ask`."""
         self.asker.demand(SINCE.get(method, ""), method)
         missing = lacking(required, self.client_capabilities)
         if missing:

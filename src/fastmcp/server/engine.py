@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from sys import modules
 from typing import Any, Final, TypeAlias
 
-from fastmcp.exceptions import McpError
+from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.protocol.classify import Call, Notice
 from fastmcp.protocol.era2025 import suit
 from fastmcp.protocol.era2026 import CacheHint, complete
@@ -33,8 +33,10 @@ from fastmcp.server.exchange import Exchange
 from fastmcp.server.input_required import ask_for, receive
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.middleware.middleware import Middleware, MiddlewareContext, compose
+from fastmcp.server.mounted import MountedContext
 from fastmcp.server.providers.aggregate import AggregateProvider
 from fastmcp.server.providers.base import Provider
+from fastmcp.server.providers.namespace import NamespacedProvider
 from fastmcp.server.registry import LIST_CHANGES, Registry, View
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.rounds import Gone, Result, Rounds, Terms, answers_so_far, cannot_go_on
@@ -172,8 +174,21 @@ class Engine:
         visibility = context.visibility
         return self.registry.view if visibility is None else visibility.view(self.registry)
 
-    def add_provider(self, provider: Provider) -> None:
-        """Ask a provider too, after those that are there."""
+    def add_provider(
+        self,
+        provider: Provider,
+        namespace: str = "",
+        tool_names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ask a provider too, after those that are there.
+
+        Args:
+            provider: to ask.
+            namespace: what its components' names begin with here; "" for nothing.
+            tool_names: other names for some of its tools.
+        """
+        if namespace or tool_names:
+            provider = NamespacedProvider(provider, namespace, tool_names)
         if self.providers is None:
             self.providers = AggregateProvider()
         self.providers.add_provider(provider)
@@ -234,6 +249,8 @@ class Engine:
             return encode_result(call.id, result), 0
         except McpError as exc:
             error = exc
+        except UpstreamError as exc:
+            error = McpError(INTERNAL_ERROR, str(exc))
         except Exception:
             _logger.exception("%s failed", call.method)
         except (SystemExit, asyncio.CancelledError) as exc:  # a call ends itself, not the server
@@ -363,12 +380,17 @@ class Engine:
     # the program itself
 
     async def inside(self, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Run a feature for the program: in the current call's context, or in a detached one."""
+        """Run a feature for the program: in the current call's context, or in a detached one.
+
+        In the middle of another server's call, which this one is mounted on or a part of, its
+        handlers have the client of that call.
+        """
         context = Context.current()
         if context is not None and context.fastmcp is self.facade:
             return await function(self, context, *arguments)
-        async with Context(self.facade) as context:
-            return await function(self, context, *arguments)
+        inner = Context(self.facade) if context is None else MountedContext(self.facade, context)
+        async with inner:
+            return await function(self, inner, *arguments)
 
 
 async def _ask_for(

@@ -40,6 +40,8 @@ class Exchange:
             say. Only HTTP knows clients that leave one request.
         span: the request's span, or None where nobody traces.
         task_id: the background task that the request is served as, or None.
+        connection: the name of the connection that all requests of one client come through; ""
+            where clients share one, as over HTTP.
     """
 
     transport: ClassVar[TransportName | None] = None
@@ -50,6 +52,7 @@ class Exchange:
     rounds: Rounds | None = None
     span: RequestSpan | None = None
     task_id: str | None = None
+    connection = ""
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None

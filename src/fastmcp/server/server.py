@@ -14,13 +14,15 @@ import secrets
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
 import uvicorn
 
+from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
 from fastmcp.protocol.era2026 import CacheHint, CacheScope, cache_members
@@ -55,6 +57,7 @@ from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
 from fastmcp.server.local_provider import LocalProvider
 from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.providers.base import Provider
+from fastmcp.server.providers.fastmcp_provider import FastMCPProvider
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.state import SessionState, StateBackend
@@ -77,6 +80,8 @@ from fastmcp.utilities.versions import VersionSpec, coerce_version
 __all__ = ["FastMCP", "Transport"]
 
 camelcase.install()
+
+_logger: Final = logging.getLogger("fastmcp.server")
 
 F = TypeVar("F", bound=Callable[..., Any])
 Transport = Literal["stdio", "http", "sse", "streamable-http"]
@@ -198,6 +203,7 @@ class FastMCP:
         self._resource_security = resource_security
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
         self._custom_routes: list[CustomRoute] = []
+        self._mounted: list[FastMCP] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
         self.auth = None
@@ -281,6 +287,11 @@ class FastMCP:
         return self._strict
 
     # what a Context needs of its server
+
+    @property
+    def engine(self) -> Engine:
+        """What the server is, without a socket: for what it is mounted on."""
+        return self._engine
 
     @property
     def bus(self) -> Bus:
@@ -553,12 +564,54 @@ class FastMCP:
 
         The server's own come first, then the providers in the order they were added.
 
-        Raises:
-            NotImplementedError: with a namespace; it comes later, with transforms.
+        Args:
+            provider: to ask.
+            namespace: tools and prompts are called `namespace_name` here, and resources are at
+                `scheme://namespace/path`.
         """
-        if namespace:
-            raise NotImplementedError("add_provider(namespace=...) comes later, with transforms")
-        self._engine.add_provider(provider)
+        self._engine.add_provider(provider, namespace)
+
+    def mount(
+        self,
+        server: FastMCP,
+        namespace: str | None = None,
+        tool_names: dict[str, str] | None = None,
+        *,
+        prefix: str | None = None,
+    ) -> None:
+        """Show another server's components as this server's, and let it serve their calls.
+
+        It stays itself: what changes there changes here, its middleware sees the calls of its
+        components, its lifespan runs while this server runs, its routes are served beside this
+        server's. Where both have a name, this server's own counts, then what was mounted first.
+
+        Args:
+            server: the other one.
+            namespace: tools and prompts are called `namespace_name` here, and resources are at
+                `scheme://namespace/path`.
+            tool_names: other names for some of its tools, by their own names.
+            prefix: the old spelling of `namespace`.
+        Raises:
+            ValueError: it is this server itself.
+        """
+        if server is self:
+            raise ValueError("A server cannot be mounted onto itself")
+        if prefix is not None:
+            warnings.warn(
+                "Write mount(server, namespace=...): `prefix` is its old name",
+                FastMCPDeprecationWarning,
+                stacklevel=2,
+            )
+            namespace = namespace or prefix
+        if self.mask_error_details and not server.mask_error_details:
+            _logger.warning(
+                "%r masks error details and %r, which is mounted on it, does not: give that one "
+                "mask_error_details=True as well",
+                self,
+                server,
+            )
+        self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
+        self._mounted.append(server)
 
     @property
     def providers(self) -> list[Provider]:
@@ -610,6 +663,13 @@ class FastMCP:
             return fn
 
         return decorator
+
+    def _all_routes(self) -> list[CustomRoute]:
+        """Its own routes, and those of the servers that are mounted on it."""
+        return [
+            *self._custom_routes,
+            *(route for server in self._mounted for route in server._all_routes()),
+        ]
 
     # visibility
 
@@ -1016,7 +1076,7 @@ class FastMCP:
                 if alone or legacy_sse
                 else None
             ),
-            routes=self._custom_routes,
+            routes=self._all_routes(),
             middleware=middleware or (),
             json_response=settings.json_response if json_response is None else json_response,
             stateless_http=settings.stateless_http if stateless_http is None else stateless_http,
@@ -1064,9 +1124,11 @@ class FastMCP:
 
     @asynccontextmanager
     async def _enter_lifespan(self) -> AsyncGenerator[dict[str, Any]]:
+        engine = self._engine
         async with (
             (self._lifespan or _NO_LIFESPAN)(self) as value,
-            self._engine.tasks.hold(self._engine.handle),
+            engine.tasks.hold(engine.handle),
+            nullcontext() if engine.providers is None else engine.providers.lifespan(),
         ):
             yield value
 

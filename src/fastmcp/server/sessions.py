@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -82,6 +82,7 @@ class Session:
         running: how many of its requests are being served here.
         stream: the standalone stream, where it is open at this worker.
         streams_at: the workers where it is open.
+        closers: called when it is over for this worker.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Session:
         "asks",
         "client_capabilities",
         "client_info",
+        "closers",
         "ends_at",
         "id",
         "inflight",
@@ -134,12 +136,18 @@ class Session:
         self.inflight: dict[RequestId, list[Running]] = {}
         self.running = 0
         self.asks: dict[RequestId, asyncio.Future[Any]] = {}
+        self.closers: list[Callable[[], None]] = []
         self._asked = 0
 
     @property
     def task_ids(self) -> frozenset[str]:
         """None: background tasks exist in the stateless era alone."""
         return _NONE
+
+    @property
+    def audience(self) -> str:
+        """Its name among the workers."""
+        return self.name
 
     @property
     def busy(self) -> bool:
@@ -322,6 +330,8 @@ class Session:
             future.cancel()
         if self.stream is not None:
             self.stream.close()
+        while self.closers:
+            self.closers.pop()()
 
 
 def _with(members: frozenset[str], member: str, present: bool) -> frozenset[str]:

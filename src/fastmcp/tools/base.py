@@ -197,6 +197,9 @@ class Tool(FastMCPComponent):
     KEY_PREFIX: ClassVar[str] = "tool"
     OWN_CHECKS: ClassVar[bool] = False
     """Whether `run` itself holds arguments and results against the schemas."""
+    SPEAKS_FOR_ITSELF: ClassVar[bool] = False
+    """Whether an `McpError` of `run` is the answer itself: another server's, handed on as it is.
+    Any other tool that raises one has failed, which the model is told."""
     # What `from_function` makes. It is a subclass, so its module sets this when imported.
     FUNCTION_TOOL: ClassVar[type[Tool]]
 

@@ -1,5 +1,7 @@
 // The TypeScript SDK 2.x client: `node v2.mjs URL MODE`, MODE `legacy`, `auto` or a version to pin.
+// Instead of a URL, a JSON list of words is a command that speaks stdio.
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { person, report, reversed, root } from "./report.mjs";
 
 const [url, mode] = process.argv.slice(2);
@@ -29,7 +31,10 @@ if (handshake) {
   client.setRequestHandler("roots/list", async () => ({ roots: [root] }));
 }
 
-const transport = new StreamableHTTPClientTransport(new URL(url));
+const words = url.startsWith("[") ? JSON.parse(url) : null;
+const transport = words
+  ? new StdioClientTransport({ command: words[0], args: words.slice(1) })
+  : new StreamableHTTPClientTransport(new URL(url));
 await client.connect(transport);
 const said = await report(client, {
   handshake,
@@ -38,6 +43,6 @@ const said = await report(client, {
     tool: (params, options) => client.callTool(params, options),
   },
 });
-if (handshake) await transport.terminateSession();
+if (handshake && !words) await transport.terminateSession();
 await client.close();
 console.log(JSON.stringify(said));

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fastmcp import FastMCP
+from fastmcp.exceptions import NotFoundError
 from fastmcp.prompts import Prompt
 from fastmcp.resources import Resource, ResourceTemplate, TextResource
 from fastmcp.server.bus import ToolsChanged
@@ -199,6 +200,14 @@ async def test_from_the_program():
     assert (await Provider().get_resource_template("x://y")) is None
 
 
-def test_a_namespace_comes_later():
-    with pytest.raises(NotImplementedError, match="namespace"):
-        FastMCP("s").add_provider(Shop(), namespace="a")
+async def test_a_namespace():
+    mcp = FastMCP("s")
+    mcp.add_provider(Shop(), namespace="a")
+    assert [tool.name for tool in await mcp.list_tools()] == ["a_buy", "a_buy"]
+    assert (await mcp.call_tool("a_buy", version="1")).content[0].text == "shop"
+    assert (await mcp.read_resource("shop://a/items/7")).contents[0].content == "shop 7"
+    assert [resource.uri for resource in await mcp.list_resources()] == ["shop://a/sign"]
+    assert await mcp.get_prompt("a_greet") is not None
+    assert await mcp.get_prompt("greet") is None
+    with pytest.raises(NotFoundError):
+        await mcp.read_resource("shop://items/7")

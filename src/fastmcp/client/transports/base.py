@@ -7,9 +7,11 @@ gives one open connection; the same transport may be opened many times. Sources:
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from fastmcp.client.channel import Channel
 from fastmcp.protocol.versions import Era
@@ -23,9 +25,11 @@ class ClientTransport(ABC):
     Attributes:
         legacy_only: the transport cannot carry the stateless era, so a client in mode "auto"
             does not ask for it.
+        starts_server: the server is started by connecting, and may need a while.
     """
 
     legacy_only: bool = False
+    starts_server: ClassVar[bool] = False
     _era: Era | None = None
 
     @property
@@ -49,6 +53,20 @@ class ClientTransport(ABC):
     def get_session_id(self) -> str | None:
         """The id of the current session, where the transport has sessions and one is open."""
         return None
+
+    def describe(self) -> str:
+        """What people call the server, in a message: its address, its command."""
+        return repr(self)
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same recipe for somebody a client forwards for: nothing that it keeps between
+        connections is shared with anybody else.
+
+        Args:
+            headers: gives the HTTP headers that go on with each request, where there are
+                requests of HTTP; what the transport itself says goes before.
+        """
+        return copy.copy(self)
 
     def server_url(self) -> str | None:
         """What the server is called by everybody who means it; None where it has no such name."""

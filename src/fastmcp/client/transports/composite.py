@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, SessionLostError
@@ -100,6 +100,19 @@ class CompositeTransport(ClientTransport):
             yield channel
         finally:
             await channel.close()
+
+    def describe(self) -> str:
+        """The servers."""
+        return ", ".join(member.transport.describe() for member in self.members.values())
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same servers, by transports that share nothing with anybody else's."""
+        other = super().forwarding(headers)
+        other.members = {
+            name: member._replace(transport=member.transport.forwarding(headers))
+            for name, member in self.members.items()
+        }
+        return other
 
     async def close(self) -> None:
         """End what the servers' transports keep alive."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
@@ -81,6 +81,16 @@ class MCPConfigTransport(ClientTransport):
         """Open a connection to the server, or to all of them."""
         async with self.transport.open_channel() as channel:
             yield channel
+
+    def describe(self) -> str:
+        """The servers."""
+        return self.transport.describe()
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same servers, by transports that share nothing with anybody else's."""
+        other = super().forwarding(headers)
+        other.transport = self.transport.forwarding(headers)
+        return other
 
     async def close(self) -> None:
         """End what the transports keep alive."""

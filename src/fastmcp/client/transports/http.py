@@ -11,9 +11,9 @@ import json
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import aiohttp
 from pydantic import AnyUrl
@@ -103,6 +103,7 @@ class HttpTransport(ClientTransport):
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: BearerAuth | None = None
         self.verify = verify
+        self._forwarded: Callable[[], Mapping[str, str]] | None = None
         self.sse_read_timeout = _SILENCE_SECONDS
         self.set_sse_read_timeout(sse_read_timeout)
         self._channel: AnyChannel | None = None
@@ -113,6 +114,17 @@ class HttpTransport(ClientTransport):
         """Take the order in which transports are tried."""
         self.order: Order = check_order(order)
         self.legacy_only = self.order == "sse-only"
+
+    def describe(self) -> str:
+        """The URL, without what may be secret in it."""
+        url = URL(self.url)
+        return str(url.with_user(None).with_query(None) if url.user else url.with_query(None))
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same endpoint, with the headers of somebody else's requests."""
+        other = super().forwarding(headers)
+        other._forwarded, other._channel = headers, None
+        return other
 
     def set_auth(self, auth: Any) -> None:
         """Take a token, a BearerAuth or None."""
@@ -205,6 +217,7 @@ class HttpTransport(ClientTransport):
             headers=self.headers,
             authorization=None if self.auth is None else self.auth.header,
             proxy=proxy_for(url.scheme, url.host),
+            forwarded=self._forwarded,
             limit=self.max_message_bytes,
         )
 

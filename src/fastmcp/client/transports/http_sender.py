@@ -54,6 +54,8 @@ class HttpSender:
         headers: the user's, or a function that gives them for each request.
         authorization: gives the value of the Authorization header, None for no such header.
         proxy: the URL of an HTTP proxy.
+        forwarded: gives the headers of whoever the client forwards for; what is said otherwise
+            goes before.
         limit: the largest body accepted from the server, in bytes.
     """
 
@@ -65,6 +67,7 @@ class HttpSender:
         headers: HeaderSource,
         authorization: Callable[[], str] | None,
         proxy: str | None,
+        forwarded: Callable[[], Headers] | None = None,
         limit: int,
     ) -> None:
         self.url = url
@@ -73,6 +76,7 @@ class HttpSender:
         self._headers = headers
         self._authorization = authorization
         self._proxy = proxy
+        self._forwarded = forwarded
         self._last = 0.0
         self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
@@ -87,6 +91,9 @@ class HttpSender:
             given = await made if inspect.isawaitable(made) else made
         if given:
             headers.update(given)
+        if self._forwarded is not None:
+            for name, value in self._forwarded().items():
+                headers.setdefault(name, value)
         if version is not None:
             headers["MCP-Protocol-Version"] = version
         if session_id is not None:

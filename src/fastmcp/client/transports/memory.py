@@ -45,5 +45,9 @@ class FastMCPTransport(ClientTransport):
             finally:
                 await channel.finish()
 
+    def describe(self) -> str:
+        """The server's name."""
+        return str(getattr(self.server, "name", self.server))
+
     def __repr__(self) -> str:
         return f"<FastMCPTransport(server={getattr(self.server, 'name', self.server)!r})>"

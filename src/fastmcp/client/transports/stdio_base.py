@@ -8,10 +8,11 @@ one session. The recipes for scripts and package runners are in `stdio.py`.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Self
 
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.pipe import PipeChannel
@@ -56,6 +57,7 @@ class StdioTransport(ClientTransport):
             client's own stderr.
     """
 
+    starts_server = True
     max_message_bytes = 256 * 1024 * 1024
     """The longest line accepted from the server."""
 
@@ -100,6 +102,16 @@ class StdioTransport(ClientTransport):
                 self._child = child
         child.in_use = True
         return child
+
+    def describe(self) -> str:
+        """The command."""
+        return shlex.join([self.command, *self.args])
+
+    def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
+        """The same command, with a child of its own that nobody takes over."""
+        other = super().forwarding(headers)
+        other.keep_alive, other._child = False, None
+        return other
 
     async def connect(self) -> None:
         """Start the child before a client needs it."""

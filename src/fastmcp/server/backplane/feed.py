@@ -124,6 +124,12 @@ class FeedReader:
         self._readers.discard(self.ready)
 
 
-def events_of(changes: list[tuple[int, Change]] | None) -> list[Event] | None:
-    """What a reader took, as the notifications it is; None where some of it is lost."""
-    return None if changes is None else [(change.method, change.params) for _, change in changes]
+def events_of(changes: list[tuple[int, Change]] | None, audience: str = "") -> list[Event] | None:
+    """What a reader took, as the notifications it is; None where some of it is lost.
+
+    Args:
+        audience: who reads; what concerns others is left out.
+    """
+    if changes is None:
+        return None
+    return [(change.method, change.params) for _, change in changes if change.is_for(audience)]

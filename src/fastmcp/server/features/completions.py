@@ -15,7 +15,7 @@ from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features import prompts, resources
 from fastmcp.utilities.threads import run_in_thread
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "complete"]
 
 _reference: Final[TypeAdapter[Any]] = TypeAdapter(
     mcp_types.PromptReference | mcp_types.ResourceTemplateReference
@@ -23,25 +23,59 @@ _reference: Final[TypeAdapter[Any]] = TypeAdapter(
 
 
 async def _complete(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    handler = engine.completion_handler
-    if handler is None:
+    if engine.completion_handler is None and engine.providers is None:
         raise method_not_found("completion/complete")
     try:
         reference = _reference.validate_python(params.get("ref"))
-        argument = mcp_types.CompletionArgument.model_validate(params.get("argument"))
-        completion_context = (
+        mcp_types.CompletionArgument.model_validate(params.get("argument"))
+        if params.get("context") is not None:
             mcp_types.CompletionContext.model_validate(params["context"])
-            if params.get("context") is not None
-            else None
-        )
     except ValidationError as exc:
         raise unfit_params(exc) from None
-    if not await _is_known(engine, context, reference):
-        raise invalid_params(f"Unknown {_named(reference)}")
+    result = await complete(
+        engine, context, params["ref"], params["argument"], params.get("context")
+    )
+    if result is not None:
+        return result
+    if engine.completion_handler is None and await _is_known(engine, context, reference):
+        raise method_not_found("completion/complete")
+    raise invalid_params(f"Unknown {_named(reference)}")
+
+
+async def complete(
+    engine: Engine,
+    context: Context,
+    reference: dict[str, Any],
+    argument: dict[str, Any],
+    context_arguments: dict[str, Any] | None,
+) -> dict[str, Any] | None:
+    """The result for a reference, of a provider or of the handler; None where it names nothing
+    that this client sees, or nobody has anything to say of it.
+
+    Args:
+        reference: as the client sent it, and so are the others; checked.
+    """
+    parsed: Any = _reference.validate_python(reference)
+    if not await _is_known(engine, context, parsed):
+        return None
+    if engine.providers is not None:
+        result = await engine.providers.complete(reference, argument, context_arguments)
+        if result is not None:
+            return result
+    handler = engine.completion_handler
+    if handler is None:
+        return None
+    given = (
+        parsed,
+        mcp_types.CompletionArgument.model_validate(argument),
+        None
+        if context_arguments is None
+        else mcp_types.CompletionContext.model_validate(context_arguments),
+    )
     if inspect.iscoroutinefunction(handler):
-        answer = await handler(reference, argument, completion_context)
+        answer = await handler(*given)
     else:
-        answer = await run_in_thread(handler, reference, argument, completion_context)
+        answer = await run_in_thread(handler, *given)
         if inspect.isawaitable(answer):
             answer = await answer
     return {"completion": completion_values(cast("CompletionAnswer", answer))}

@@ -4,6 +4,7 @@ notifications."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import mcp_types
@@ -17,14 +18,23 @@ from fastmcp.protocol.tasks import TASKS_EXTENSION
 from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.providers.base import About
 
-__all__ = ["HANDLERS", "capabilities", "notice"]
+__all__ = ["HANDLERS", "capabilities", "notice", "pass_on"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
+_ABOUT_ONE_HOP: Final = frozenset(
+    ("notifications/initialized", "notifications/progress", "notifications/cancelled")
+)
+"""Notifications that concern a request, or the connection itself: who they are for is known."""
 
-def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
+
+def capabilities(engine: Engine, context: Context, about: About | None = None) -> dict[str, Any]:
     """What this server offers to this client (ServerCapabilities).
+
+    Args:
+        about: what the servers behind it say of themselves.
 
     Changes are pushed on a session's own stream, and in the stateless era to who listens to them
     (`subscriptions/listen`). Without either (handshake era, stateless HTTP) they are not announced.
@@ -37,12 +47,18 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
         "resources": {"subscribe": pushed, "listChanged": pushed},
         "tools": {"listChanged": pushed},
     }
-    if engine.completion_handler is not None:
+    behind: Mapping[str, Any] = {} if about is None else about.capabilities
+    if engine.completion_handler is not None or "completions" in behind:
         declared["completions"] = {}
-    if engine.experimental_capabilities:
-        declared["experimental"] = dict(engine.experimental_capabilities)
+    experimental: dict[str, Any] = {
+        **behind.get("experimental", {}),
+        **(engine.experimental_capabilities or {}),
+    }
+    if experimental:
+        declared["experimental"] = experimental
     if context.call.era is Era.STATELESS:
-        extensions = dict(engine.extensions)
+        extensions: dict[str, Any] = {**behind.get("extensions", {}), **engine.extensions}
+        extensions.pop(TASKS_EXTENSION, None)  # a task behind could not be looked after
         if engine.view(context).offers_tasks:
             extensions[TASKS_EXTENSION] = {}
         if extensions:
@@ -50,12 +66,20 @@ def capabilities(engine: Engine, context: Context) -> dict[str, Any]:
     return declared
 
 
+async def _introduced(engine: Engine, context: Context) -> tuple[dict[str, Any], str | None]:
+    """The server's capabilities and instructions, for this client."""
+    about = None if engine.providers is None else await engine.providers.about()
+    instructions = engine.instructions
+    if instructions is None and about is not None:
+        instructions = about.instructions
+    return capabilities(engine, context, about), instructions
+
+
 async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     version, _, _ = read_initialize(params)
     if not engine.middleware:
-        return initialize_result(
-            version, capabilities(engine, context), engine.server_info, engine.instructions
-        )
+        offered, instructions = await _introduced(engine, context)
+        return initialize_result(version, offered, engine.server_info, instructions)
     try:
         message = mcp_types.InitializeRequest.model_validate(
             {"method": "initialize", "params": params}
@@ -69,16 +93,15 @@ async def _initialize(engine: Engine, context: Context, params: dict[str, Any]) 
 async def _initialized(engine: Engine, context: Context, message: Any) -> Any:
     """What a middleware's `call_next` gives for `initialize`."""
     version, _, _ = read_initialize(context.call.params)
+    offered, instructions = await _introduced(engine, context)
     return mcp_types.InitializeResult.model_validate(
-        initialize_result(
-            version, capabilities(engine, context), engine.server_info, engine.instructions
-        )
+        initialize_result(version, offered, engine.server_info, instructions)
     )
 
 
 async def _discover(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     if not engine.middleware:
-        return discover_result(capabilities(engine, context), engine.instructions)
+        return discover_result(*await _introduced(engine, context))
     try:
         message = mcp_types.DiscoverRequest.model_validate(
             {"method": "server/discover", "params": params}
@@ -91,7 +114,7 @@ async def _discover(engine: Engine, context: Context, params: dict[str, Any]) ->
 
 async def _discovered(engine: Engine, context: Context, message: Any) -> Any:
     return mcp_types.DiscoverResult.model_validate(
-        discover_result(capabilities(engine, context), engine.instructions)
+        discover_result(*await _introduced(engine, context))
     )
 
 
@@ -126,7 +149,15 @@ async def notice(engine: Engine, context: Context, params: dict[str, Any]) -> di
             "the client cancels request %r: %s", params.get("requestId"), params.get("reason")
         )
         await session.cancel_anywhere(params.get("requestId"))
+    elif engine.providers is not None and context.call.method not in _ABOUT_ONE_HOP:
+        await pass_on(engine, context, context.call.method, params)
     return {}
+
+
+async def pass_on(engine: Engine, context: Context, method: str, params: dict[str, Any]) -> None:
+    """Let those behind this server hear a notification of the client's."""
+    if engine.providers is not None:
+        await engine.providers.hear(method, params)
 
 
 HANDLERS: Final[dict[str, Handler]] = {

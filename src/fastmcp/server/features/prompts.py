@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any, Final
 
 import mcp_types
@@ -17,60 +16,22 @@ from fastmcp.exceptions import (
     PromptError,
     URLElicitationRequiredError,
 )
-from fastmcp.prompts.base import Prompt, PromptResult
+from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params, unfit_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
-from fastmcp.server.features.paging import page
+from fastmcp.server.features.families import PROMPTS
 from fastmcp.server.features.versions import meta_of, wanted_version
-from fastmcp.server.providers.base import Version
 
 __all__ = ["HANDLERS", "components", "find", "get"]
 
 _logger: Final = logging.getLogger("fastmcp.server.prompts")
 
 
-async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    view = engine.view(context)
-    if engine.middleware or engine.providers is not None:
-        entries = view.wire_of(await components(engine, context), context.call.era)
-    else:
-        entries = view.wire(view.prompts, context.call.era)
-    entries, cursor = page(entries, params, engine.page_size)
-    return {"prompts": entries} if cursor is None else {"prompts": entries, "nextCursor": cursor}
-
-
-async def components(
-    engine: Engine, context: Context, run_middleware: bool = True
-) -> Sequence[Prompt]:
-    """The prompts a client sees, in all their versions."""
-    if engine.middleware and run_middleware:
-        request = mcp_types.ListPromptsRequest()
-        return await engine.through(
-            context, "prompts/list", "on_list_prompts", request, _components
-        )
-    return await _components(engine, context, None)
-
-
-async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Prompt]:
-    shelf = engine.view(context).prompts
-    if engine.providers is None:
-        return shelf.all()
-    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_prompts())]
-
-
-async def find(
-    engine: Engine, context: Context, name: str, version: Version = None
-) -> Prompt | None:
-    """The prompt a client sees under a name, the server's own or else a provider's."""
-    shelf = engine.view(context).prompts
-    own = shelf.find(name, version)
-    if own is not None or engine.providers is None:
-        return own
-    provided = await engine.providers.get_prompt(name, version)
-    return provided if provided is not None and shelf.admits(provided) else None
+components = PROMPTS.components
+find = PROMPTS.find
 
 
 async def _get(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -153,4 +114,4 @@ async def _run(
         raise PromptError(text) from exc
 
 
-HANDLERS: Final[dict[str, Handler]] = {"prompts/list": _list, "prompts/get": _get}
+HANDLERS: Final[dict[str, Handler]] = {"prompts/list": PROMPTS.page, "prompts/get": _get}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any, Final
 
 import mcp_types
@@ -26,98 +25,32 @@ from fastmcp.protocol.errors import (
 )
 from fastmcp.protocol.subscriptions import LONGEST_URI, MOST_URIS
 from fastmcp.protocol.versions import Era
-from fastmcp.resources.base import Resource, ResourceResult
+from fastmcp.resources.base import ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
-from fastmcp.server.features.paging import page
+from fastmcp.server.features.families import RESOURCES, TEMPLATES
 from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.server.providers.base import Version
 
-__all__ = ["HANDLERS", "components", "find", "find_template", "read", "template_components"]
+__all__ = [
+    "HANDLERS",
+    "components",
+    "find",
+    "find_template",
+    "read",
+    "subscribe",
+    "template_components",
+    "unsubscribe",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.resources")
 
 
-async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    view = engine.view(context)
-    if engine.middleware or engine.providers is not None:
-        entries = view.wire_of(await components(engine, context), context.call.era)
-    else:
-        entries = view.wire(view.resources, context.call.era)
-    entries, cursor = page(entries, params, engine.page_size)
-    result: dict[str, Any] = {"resources": entries}
-    return result if cursor is None else {**result, "nextCursor": cursor}
-
-
-async def _list_templates(
-    engine: Engine, context: Context, params: dict[str, Any]
-) -> dict[str, Any]:
-    view = engine.view(context)
-    if engine.middleware or engine.providers is not None:
-        entries = view.wire_of(await template_components(engine, context), context.call.era)
-    else:
-        entries = view.wire(view.templates, context.call.era)
-    entries, cursor = page(entries, params, engine.page_size)
-    result: dict[str, Any] = {"resourceTemplates": entries}
-    return result if cursor is None else {**result, "nextCursor": cursor}
-
-
-async def components(
-    engine: Engine, context: Context, run_middleware: bool = True
-) -> Sequence[Resource]:
-    """The resources a client sees, in all their versions."""
-    if engine.middleware and run_middleware:
-        request = mcp_types.ListResourcesRequest()
-        return await engine.through(
-            context, "resources/list", "on_list_resources", request, _components
-        )
-    return await _components(engine, context, None)
-
-
-async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Resource]:
-    shelf = engine.view(context).resources
-    if engine.providers is None:
-        return shelf.all()
-    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_resources())]
-
-
-async def template_components(
-    engine: Engine, context: Context, run_middleware: bool = True
-) -> Sequence[ResourceTemplate]:
-    """The resource templates a client sees, in all their versions."""
-    if engine.middleware and run_middleware:
-        request = mcp_types.ListResourceTemplatesRequest()
-        return await engine.through(
-            context,
-            "resources/templates/list",
-            "on_list_resource_templates",
-            request,
-            _template_components,
-        )
-    return await _template_components(engine, context, None)
-
-
-async def _template_components(
-    engine: Engine, context: Context, message: Any
-) -> Sequence[ResourceTemplate]:
-    shelf = engine.view(context).templates
-    if engine.providers is None:
-        return shelf.all()
-    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_resource_templates())]
-
-
-async def find(
-    engine: Engine, context: Context, uri: str, version: Version = None
-) -> Resource | None:
-    """The resource a client sees under a URI, the server's own or else a provider's."""
-    shelf = engine.view(context).resources
-    own = shelf.find(uri, version)
-    if own is not None or engine.providers is None:
-        return own
-    provided = await engine.providers.get_resource(uri, version)
-    return provided if provided is not None and shelf.admits(provided) else None
+components = RESOURCES.components
+template_components = TEMPLATES.components
+find = RESOURCES.find
 
 
 async def _match(
@@ -233,6 +166,7 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
                 f"with URIs of at most {LONGEST_URI} characters"
             )
         await session.subscribe(uri)
+        await subscribe(engine, context, uri)
     return {}
 
 
@@ -242,12 +176,26 @@ async def _unsubscribe(engine: Engine, context: Context, params: dict[str, Any])
         raise invalid_params("Invalid params: uri must be a string")
     if context.session is not None:
         await context.session.unsubscribe(uri)
+        await unsubscribe(engine, context, uri)
     return {}
 
 
+async def subscribe(engine: Engine, context: Context, uri: str) -> bool:
+    """Let whoever is behind this server tell when a resource of theirs is updated."""
+    if engine.providers is None or engine.view(context).resources.find(uri) is not None:
+        return False
+    return await engine.providers.subscribe(uri)
+
+
+async def unsubscribe(engine: Engine, context: Context, uri: str) -> None:
+    """Let them tell no more."""
+    if engine.providers is not None:
+        await engine.providers.unsubscribe(uri)
+
+
 HANDLERS: Final[dict[str, Handler]] = {
-    "resources/list": _list,
-    "resources/templates/list": _list_templates,
+    "resources/list": RESOURCES.page,
+    "resources/templates/list": TEMPLATES.page,
     "resources/read": _read,
     "resources/subscribe": _subscribe,
     "resources/unsubscribe": _unsubscribe,

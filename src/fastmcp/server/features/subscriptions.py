@@ -6,9 +6,11 @@ business: a stream of its own over HTTP, one among others on a pipe.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Final
 
 from fastmcp.protocol import subscriptions
+from fastmcp.server.audience import audience_of
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.tasks import watch
@@ -20,7 +22,10 @@ async def _listen(engine: Engine, context: Context, params: dict[str, Any]) -> d
     subscription = subscriptions.read(context.call.id, params)
     if subscription.tasks:
         await watch(engine, context, subscription)
-    await context.exchange.listen(subscription)
+    subscription.audience = audience_of(context)
+    behind = engine.providers
+    async with nullcontext() if behind is None else behind.listening(subscription.uris):
+        await context.exchange.listen(subscription)
     return subscription.result()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -29,12 +29,12 @@ from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
-from fastmcp.server.features.paging import page
+from fastmcp.server.exchange import Detached
+from fastmcp.server.features.families import TOOLS
 from fastmcp.server.features.tasks import as_task
 from fastmcp.server.features.versions import meta_of, wanted_version
-from fastmcp.server.providers.base import Version
 from fastmcp.settings import OnDisconnect
-from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
@@ -42,41 +42,8 @@ __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
 _logger: Final = logging.getLogger("fastmcp.server.tools")
 
 
-async def _list(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-    view = engine.view(context)
-    if engine.middleware or engine.providers is not None:
-        entries = view.wire_of(await components(engine, context), context.call.era)
-    else:
-        entries = view.wire(view.tools, context.call.era)
-    entries, cursor = page(entries, params, engine.page_size)
-    return {"tools": entries} if cursor is None else {"tools": entries, "nextCursor": cursor}
-
-
-async def components(
-    engine: Engine, context: Context, run_middleware: bool = True
-) -> Sequence[Tool]:
-    """The tools a client sees, in all their versions; a client is listed the highest."""
-    if engine.middleware and run_middleware:
-        request = mcp_types.ListToolsRequest()
-        return await engine.through(context, "tools/list", "on_list_tools", request, _components)
-    return await _components(engine, context, None)
-
-
-async def _components(engine: Engine, context: Context, message: Any) -> Sequence[Tool]:
-    shelf = engine.view(context).tools
-    if engine.providers is None:
-        return shelf.all()
-    return [*shelf.all(), *filter(shelf.admits, await engine.providers.list_tools())]
-
-
-async def find(engine: Engine, context: Context, name: str, version: Version = None) -> Tool | None:
-    """The tool a client sees under a name, the server's own or else a provider's."""
-    shelf = engine.view(context).tools
-    own = shelf.find(name, version)
-    if own is not None or engine.providers is None:
-        return own
-    provided = await engine.providers.get_tool(name, version)
-    return provided if provided is not None and shelf.admits(provided) else None
+components = TOOLS.components
+find = TOOLS.find
 
 
 async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +142,7 @@ async def _run(
     except URLElicitationRequiredError as exc:
         raise url_required(exc, context.asker) from exc
     except McpError as exc:
-        if exc.code == MISSING_CLIENT_CAPABILITY:
+        if exc.code == MISSING_CLIENT_CAPABILITY or tool.SPEAKS_FOR_ITSELF:
             raise
         raise ToolError(_told(engine, name, exc)) from exc
     except FastMCPError as exc:
@@ -193,7 +160,7 @@ async def _run(
 
 
 async def headers_mismatch(
-    engine: Engine, call: Call, headers: Mapping[bytes, bytes]
+    engine: Engine, call: Call, headers: Mapping[bytes, bytes], scope: MutableMapping[str, Any]
 ) -> Reject | None:
     """What is wrong with the `Mcp-Param-*` headers of a call of a tool that has them.
 
@@ -202,8 +169,11 @@ async def headers_mismatch(
     name, version = call.params["name"], wanted_version(call.meta)
     tool = engine.registry.view.tools.find(name, version)
     if tool is None and engine.providers is not None:
-        with suppress(Exception):  # a provider that fails says so when the tool is called
-            tool = await engine.providers.get_tool(name, version)
+        # A provider may look for it on the caller's behalf; one that fails says so when the tool
+        # is called.
+        with suppress(Exception):
+            async with Context(engine.facade, call, Detached(None, scope)):
+                tool = await engine.providers.get_tool(name, version)
     if tool is None or not tool.param_headers:
         return None
     arguments = as_object(call.params.get("arguments")) or {}
@@ -242,4 +212,4 @@ def _error(text: str, context: Context, exc: Exception | None = None) -> dict[st
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
-HANDLERS: Final[dict[str, Handler]] = {"tools/list": _list, "tools/call": _call}
+HANDLERS: Final[dict[str, Handler]] = {"tools/list": TOOLS.page, "tools/call": _call}

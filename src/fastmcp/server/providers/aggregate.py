@@ -1,25 +1,33 @@
-"""Several providers as one: lists one after the other, the first that has a name answers."""
+"""Several providers as one: all are listed, in order; the first that has a name answers.
+
+They are listed at the same time, for some of them ask a server far away: a list takes as long as
+the slowest, and not as long as all of them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
+from fastmcp.exceptions import UpstreamError
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.providers.base import Provider
+from fastmcp.server.providers.base import About, Provider
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec
 
-__all__ = ["AggregateProvider"]
+__all__ = ["AggregateProvider", "ErrorStrategy"]
 
 _logger: Final = logging.getLogger("fastmcp.server.providers")
 
 T = TypeVar("T")
 C = TypeVar("C", bound=FastMCPComponent)
+ErrorStrategy: TypeAlias = Literal["warn", "raise"]
 
 
 class AggregateProvider(Provider):
@@ -31,10 +39,15 @@ class AggregateProvider(Provider):
     Args:
         providers: asked in this order. Of two components with one name the first provider's
             counts.
+
+    Attributes:
+        error_strategy: "raise" lets a list fail with any of them: for a server that has nothing
+            else to show.
     """
 
     def __init__(self, providers: Iterable[Provider] = ()) -> None:
         self.providers: list[Provider] = list(providers)
+        self.error_strategy: ErrorStrategy = "warn"
 
     def add_provider(self, provider: Provider) -> None:
         """Ask this one too, after the others."""
@@ -66,21 +79,92 @@ class AggregateProvider(Provider):
     async def _get_prompt(self, name: str, version: VersionSpec | None = None) -> Prompt | None:
         return await self._first(lambda provider: provider.get_prompt(name, version))
 
-    async def _all(self, ask: Callable[[Provider], Awaitable[Sequence[C]]]) -> list[C]:
-        owner: dict[str, Provider] = {}
-        found: list[C] = []
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for provider in list(self.providers):
+                await stack.enter_async_context(provider.lifespan())
+            yield
+
+    async def about(self) -> About | None:
+        """What the servers behind them can do together; the instructions of the first that gives
+        some."""
+        asked = [provider for provider in self.providers if provider.stands_for_a_server]
+        found = [about for about in [await provider.about() for provider in asked] if about]
+        if not found:
+            return None
+        capabilities: dict[str, Any] = {}
+        for about in reversed(found):
+            capabilities.update(about.capabilities)
+        given = (about.instructions for about in found if about.instructions is not None)
+        return About(capabilities, next(given, None))
+
+    async def complete(
+        self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        return await self._first(lambda provider: provider.complete(reference, argument, context))
+
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for provider in list(self.providers):
+                await stack.enter_async_context(provider.listening(uris))
+            yield
+
+    async def subscribe(self, uri: str) -> bool:
         for provider in list(self.providers):
-            try:
-                offered = await ask(provider)
-            except Exception:
-                _logger.exception("%r could not be listed; its components are left out", provider)
-                continue
-            found += [c for c in offered if owner.setdefault(c.identifier, provider) is provider]
-        return found
+            if await provider.subscribe(uri):
+                return True
+        return False
+
+    async def unsubscribe(self, uri: str) -> None:
+        for provider in list(self.providers):
+            await provider.unsubscribe(uri)
+
+    async def hear(self, method: str, params: dict[str, Any]) -> None:
+        for provider in list(self.providers):
+            await provider.hear(method, params)
+
+    async def _all(self, ask: Callable[[Provider], Awaitable[Sequence[C]]]) -> list[C]:
+        providers = list(self.providers)
+        if len(providers) == 1:
+            lists = [await self._asked(providers[0], ask)]
+        else:
+            lists = await asyncio.gather(*(self._asked(provider, ask) for provider in providers))
+        owner: dict[str, Provider] = {}
+        return [
+            component
+            for provider, offered in zip(providers, lists, strict=True)
+            for component in offered
+            if owner.setdefault(component.identifier, provider) is provider
+        ]
+
+    async def _asked(
+        self, provider: Provider, ask: Callable[[Provider], Awaitable[Sequence[C]]]
+    ) -> Sequence[C]:
+        try:
+            return await ask(provider)
+        except Exception as error:
+            if self.error_strategy == "raise":
+                raise
+            if isinstance(error, UpstreamError):  # its text says all there is to know
+                _logger.warning("%s; what it offers is left out of the list", error)
+            else:
+                _logger.exception("%r could not be listed; it is left out", provider)
+            return ()
 
     async def _first(self, ask: Callable[[Provider], Awaitable[T | None]]) -> T | None:
+        """The first answer. A server that cannot be reached keeps nobody from the others; where
+        none of them has it, it might have been there."""
+        failed: UpstreamError | None = None
         for provider in list(self.providers):
-            found = await ask(provider)
+            try:
+                found = await ask(provider)
+            except UpstreamError as error:
+                failed = failed or error
+                continue
             if found is not None:
                 return found
+        if failed is not None:
+            raise failed
         return None

@@ -6,12 +6,19 @@ provider costs a call of the server's own tools nothing.
 
 An author overrides the `_list_...` he has something for, and a `_get_...` where finding one
 component is cheaper than listing all. The names without underscore are what the server calls.
+
+Some providers stand for another server. What concerns more than one component (what that server
+says of itself, completion, subscriptions, what the client tells) has a method of its own, which
+does nothing in a provider that is only a source of components.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
@@ -21,21 +28,35 @@ from fastmcp.tools.base import Tool
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec, highest
 
-__all__ = ["Provider", "Version"]
+__all__ = ["About", "Provider", "Version"]
 
 C = TypeVar("C", bound=FastMCPComponent)
 Version: TypeAlias = str | VersionSpec | None
 """What a caller says of the version it wants: exactly one, a range, or the highest."""
 
 
+class About(msgspec.Struct, frozen=True):
+    """What the server behind a provider says of itself.
+
+    Attributes:
+        capabilities: its `ServerCapabilities`.
+        instructions: how to use it.
+    """
+
+    capabilities: Mapping[str, Any]
+    instructions: str | None = None
+
+
 class Provider:
     """A source of tools, resources, resource templates and prompts; by itself of none.
 
     Attributes:
+        stands_for_a_server: whether `about` has something to say.
         listeners: who is told when a list has changed; the servers it was added to.
     """
 
     # On the class, so that a subclass need not call __init__.
+    stands_for_a_server: bool = False
     listeners: tuple[Callable[[Change], None], ...] = ()
 
     # what a server asks
@@ -73,6 +94,50 @@ class Provider:
     async def get_prompt(self, name: str, version: Version = None) -> Prompt | None:
         """A prompt."""
         return await self._get_prompt(name, _spec(version))
+
+    # what concerns more than one component
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Entered while a server runs that has this provider."""
+        yield
+
+    async def about(self) -> About | None:
+        """What the server behind it says of itself, to the client of the current call."""
+        return None
+
+    async def complete(
+        self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """The result of `completion/complete`; None where the reference is none of its own.
+
+        Args:
+            reference: to a prompt or a resource template, as the client sent it.
+            argument: its name and what was typed so far.
+            context: the other arguments, if any.
+        """
+        return None
+
+    @asynccontextmanager
+    async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
+        """Entered while the client of the current call listens to what changes, in the stateless
+        era. What happens is published to `listeners`; entering waits for nobody.
+
+        Args:
+            uris: the resources whose updates it wants to hear.
+        """
+        yield
+
+    async def subscribe(self, uri: str) -> bool:
+        """The session of the current call wants to hear when a resource is updated. False where
+        that is none of its own."""
+        return False
+
+    async def unsubscribe(self, uri: str) -> None:
+        """It does not want to hear it any more."""
+
+    async def hear(self, method: str, params: dict[str, Any]) -> None:
+        """The client of the current call sent a notification that is not about a request."""
 
     # what an author overrides
 

@@ -57,6 +57,22 @@ class ChannelExchange(Exchange):
         await self._write(payload)
 
 
+class _OwnStream:
+    """The session's own stream, which here is the channel: open as long as that is."""
+
+    def __init__(self, channel: Conversation) -> None:
+        self._channel = channel
+
+    def put(self, message: bytes) -> None:
+        self._channel.say(message)
+
+    def close(self) -> None:
+        """It ends with the channel."""
+
+    def stop(self) -> None:
+        """There is nothing to come back to."""
+
+
 class Conversation(ABC):
     """One client at the other end of a channel.
 
@@ -84,6 +100,10 @@ class Conversation(ABC):
     @abstractmethod
     async def write(self, data: bytes) -> None:
         """Send one message."""
+
+    def say(self, message: bytes) -> None:
+        """Send a message that nobody waits for."""
+        spawn(self.write(message), self._tasks)
 
     @abstractmethod
     def exchange(self, session: Session | None, scope: Scope | None) -> ChannelExchange:
@@ -122,6 +142,7 @@ class Conversation(ABC):
             if self.session is not None:
                 self.session.close()
             self.session = Session(secrets.token_urlsafe(16), version, info, capabilities)
+            self.session.stream = _OwnStream(self)
             self.opened(self.session, scope)
             call.version = version
         elif self.session is None and call.method not in _BEFORE_INITIALIZE:

@@ -98,7 +98,7 @@ class SubscriptionStream(FeedStream):
         return sse.encode(self._subscription.acknowledgement())
 
     def news(self, changes: list[tuple[int, Change]] | None) -> Iterator[bytes | Awaitable[bytes]]:
-        for message in self._subscription.messages(events_of(changes)):
+        for message in self._subscription.messages(events_of(changes, self._subscription.audience)):
             yield sse.encode(message) if isinstance(message, bytes) else _framed(message)
 
 

@@ -62,6 +62,7 @@ class PipeExchange(ChannelExchange):
     def __init__(self, session: Session | None, write: Deliver, listening: Listening) -> None:
         super().__init__(session, write)
         self._listening = listening
+        self.connection = listening.name
 
     async def listen(self, subscription: Subscription) -> None:
         with self._listening.open() as reader:
@@ -70,7 +71,8 @@ class PipeExchange(ChannelExchange):
             while not ending:
                 await reader.wait(_AGAIN if subscription.late else 0)
                 ending = self._listening.stopped
-                for message in subscription.messages(events_of(reader.take())):
+                events = events_of(reader.take(), subscription.audience)
+                for message in subscription.messages(events):
                     if not isinstance(message, bytes):
                         message = await message
                     if message:
@@ -92,11 +94,13 @@ class Listening:
         bus: where changes are published.
 
     Attributes:
+        name: of the pipe, which no other has.
         tasks: that serve them.
         stopped: they shall end.
     """
 
     def __init__(self, bus: Bus) -> None:
+        self.name = secrets.token_hex(8)
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopped = False
         self._bus = bus

@@ -207,7 +207,7 @@ class StreamableHTTP:
                 or self._engine.providers is not None
             )
         ):
-            mismatch = await headers_mismatch(self._engine, call, headers)
+            mismatch = await headers_mismatch(self._engine, call, headers, scope)
             if mismatch is not None:
                 await reject(send, mismatch)
                 return

@@ -1,0 +1,112 @@
+"""How a command line names a server at a URL, and how to be let in.
+
+`fastmcp bridge`, `list` and `call` say it with the same words. A secret need not stand on the
+command line, where every user of the machine can read it: `${NAME}` in a header or a token is
+the value of that variable of the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from fastmcp.cli.errors import CliError
+from fastmcp.client.transports.base import ClientTransport
+from fastmcp.client.transports.orders import check_order
+from fastmcp.client.transports.remote import http_transport
+
+__all__ = ["Auth", "Headers", "expanded", "is_url", "remote"]
+
+Headers = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--header",
+        negative="",
+        help='"Name: value", sent with every request; ${VARIABLE} is filled in; may be repeated.',
+    ),
+]
+Auth = Annotated[
+    str | None,
+    Parameter(
+        help="A bearer token for a URL; env:NAME or ${NAME} for that variable, none for none. "
+        "oauth comes later."
+    ),
+]
+
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def is_url(spec: str) -> bool:
+    """Whether a SPEC is an address."""
+    return spec.startswith(("http://", "https://"))
+
+
+def remote(
+    url: str, order: str | None, headers: Sequence[str] | None, auth: str | None
+) -> ClientTransport:
+    """The transport to a server at a URL.
+
+    Args:
+        url: of the endpoint.
+        order: which transports are tried; by default what the URL looks like first.
+        headers: lines of "Name: value".
+        auth: a token.
+    Raises:
+        CliError: something that cannot be; it says what.
+    """
+    if not is_url(url):
+        raise CliError(f"{url} is no http or https URL.", 2)
+    return http_transport(
+        url,
+        None if order is None else check_order(order),
+        headers=_headers(headers or ()),
+        auth=_token(auth),
+    )
+
+
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.strip()
+        if not colon or _NAME.fullmatch(name) is None:
+            # The line may hold a secret; its name does not.
+            raise CliError('--header has the form "Name: value", with a name of HTTP.', 2)
+        value = expanded(value.strip(), f"--header {name}")
+        if "\n" in value or "\r" in value:
+            raise CliError(f"--header {name}: a value is one line.", 2)
+        found[name] = value
+    return found
+
+
+def _token(auth: str | None) -> str | None:
+    if auth is None or auth == "none":
+        return None
+    if auth == "oauth":
+        raise CliError("--auth oauth is planned for a later version; pass a bearer token.", 2)
+    if auth.startswith("env:"):
+        auth = f"${{{auth.removeprefix('env:')}}}"
+    return expanded(auth, "--auth")
+
+
+def expanded(text: str, where: str) -> str:
+    """A text with its `${NAME}`s filled in.
+
+    Args:
+        where: it stands, for the error.
+    Raises:
+        CliError: there is no such variable.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            raise CliError(f"{where} needs the variable {match[1]}, which is not set.", 2)
+        return found
+
+    return _VARIABLE.sub(value, text)

@@ -1,0 +1,1 @@
+"""A server that stands in front of another one: what belongs to whom, and what goes through."""

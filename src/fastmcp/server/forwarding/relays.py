@@ -1,0 +1,150 @@
+"""Which relay serves a call: connections to the server behind, and whose they are.
+
+Two clients never share a connection on which something belongs to one of them. A client that can be
+told from others (`server/audience`) has one of its own, kept until its session ends, or for a time
+after its last call. A call of anyone has one for itself, unless the server behind keeps nothing
+between requests: then there is nothing to share, and the connection serves anyone.
+
+What a client declares it can be asked for is a part of whose a connection is: it was declared to
+the server behind when the connection was opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.link import ForwardingClient, Upstream
+from fastmcp.protocol.versions import Era
+from fastmcp.server.audience import ANYONE, audience_of
+from fastmcp.server.bus import Change
+from fastmcp.server.context import Context
+from fastmcp.server.forwarding.relay import Relay
+from fastmcp.utilities.spawning import spawn
+
+__all__ = ["ClientFactory", "Relays"]
+
+ClientFactory = Callable[[], "ForwardingClient | Awaitable[ForwardingClient]"]
+
+_SESSION_SECONDS: Final = 3600.0
+"""How long the connection of a session is kept that has made no call and whose end was not heard:
+it may have come to another worker since."""
+_OTHER_SECONDS: Final = 60.0
+"""And that of a client without a session, whose end nobody ever hears."""
+_SWEEP_SECONDS: Final = 15.0
+_FAREWELL_SECONDS: Final = 3.0
+
+
+class _Key(NamedTuple):
+    """Whose a relay is."""
+
+    audience: str
+    era: Era
+    declared: bytes
+
+
+class Relays:
+    """The relays of one server behind.
+
+    Args:
+        client_factory: makes the client that says where that server is; sync or async.
+        publish: tells this server what changed.
+    """
+
+    def __init__(self, client_factory: ClientFactory, publish: Callable[[Change], None]) -> None:
+        self._client_factory = client_factory
+        self._publish = publish
+        self._kept: dict[_Key, Relay] = {}
+        self._running = 0
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """While connections are kept: without, each call has one for itself."""
+        self._running += 1
+        self._sweep_later()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                if self._sweep is not None:
+                    self._sweep.cancel()
+                for key in list(self._kept):
+                    self._end(key)
+                if self._closing:
+                    await asyncio.wait(self._closing, timeout=_FAREWELL_SECONDS)
+
+    @asynccontextmanager
+    async def serving(self, context: Context, relay: Relay | None = None) -> AsyncGenerator[Relay]:
+        """The relay of a call's client, while the call is served.
+
+        Args:
+            context: the call's.
+            relay: the one that serves it already, for what it does besides.
+        """
+        key = self._key(context)
+        if relay is None:
+            relay = self._kept.get(key) or self._made(key, context)
+        try:
+            with relay.serving(context):
+                yield relay
+        finally:
+            if self._kept.get(key) is not relay and not relay.busy:
+                self._let_go(key, relay)
+
+    def known(self, context: Context) -> Relay | None:
+        """The relay of a call's client, if it has one already."""
+        return self._kept.get(self._key(context))
+
+    @staticmethod
+    def _key(context: Context) -> _Key:
+        return _Key(audience_of(context), context.call.era, dump(context.client_capabilities))
+
+    def _made(self, key: _Key, context: Context) -> Relay:
+        handshake = context.session is not None
+
+        async def connect(relay: Relay) -> Upstream:
+            client: Any = self._client_factory()
+            if inspect.isawaitable(client):
+                client = await client
+            return client.forward(relay, handshake_first=handshake)
+
+        relay = Relay(connect, self._publish, key.audience)
+        if self._running and key.audience != ANYONE:
+            self._kept[key] = relay
+            if context.session is not None:
+                context.session.closers.append(lambda: self._end(key))
+        return relay
+
+    def _let_go(self, key: _Key, relay: Relay) -> None:
+        """A call of anyone is over."""
+        upstream = relay.upstream
+        if upstream is None:
+            return
+        if self._running and key not in self._kept and upstream.shareable:
+            self._kept[key] = relay
+        else:
+            spawn(relay.close(), self._closing)
+
+    def _end(self, key: _Key) -> None:
+        relay = self._kept.pop(key, None)
+        if relay is not None:
+            spawn(relay.close(), self._closing)
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = loop.call_later(_SWEEP_SECONDS, self._sweep_now)
+
+    def _sweep_now(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for key, relay in list(self._kept.items()):
+            limit = _SESSION_SECONDS if key.era is Era.HANDSHAKE else _OTHER_SECONDS
+            if not relay.busy and now - relay.used > limit:
+                self._end(key)
+        self._sweep_later()
