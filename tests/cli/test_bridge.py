@@ -240,3 +240,17 @@ def test_a_wrong_command_line(fastmcp: Command, words: list[str], said: str):
     assert said in done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("order", ["http-first", "sse-only"])
+async def test_a_server_of_2024(tmp_path: Path, order: str):
+    """It speaks HTTP+SSE alone: the order finds out, or says so."""
+    run = [sys.executable, "-m", "fastmcp", "run", f"{BACKEND}:mcp", "--no-banner"]
+    command = [*run, "--transport", "sse", "--port"]
+    ada = Person()
+    with serve(lambda port: [*command, str(port)], path="/sse") as server:
+        transport = bridge(server.url, "--transport", order)
+        async with Client(transport, mode="legacy", **ada.options()) as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+            assert (await client.call_tool("ask")).data == "accept: Ada"
+            assert (1, 2, "asking") in ada.heard
