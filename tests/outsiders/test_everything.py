@@ -13,7 +13,7 @@ import mcp_types
 import pytest
 
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import SSETransport, StdioTransport
 from fastmcp.exceptions import McpError, ToolError, URLElicitationRequiredError
 from tests.outsiders.conftest import HERE
 from tests.outsiders.meeting import HANDSHAKE, ROOT, User
@@ -257,9 +257,8 @@ async def test_a_server_that_was_restarted(http: Restartable) -> None:
 
 
 async def test_over_sse(sse: Restartable) -> None:
-    transports = pytest.importorskip("fastmcp.client.transports.sse")
     user = Visitor()
     with nothing_stays():
-        transport = transports.SSETransport(f"http://127.0.0.1:{sse.server.port}/sse")
+        transport = SSETransport(f"http://127.0.0.1:{sse.server.port}/sse")
         async with user.client(transport, "legacy") as client:
             await all_of_it(client, user)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import SSETransport, StdioTransport
 from fastmcp.exceptions import McpError
 from tests.outsiders import meeting
 from tests.outsiders.meeting import HANDSHAKE, STATELESS, User
@@ -140,10 +140,9 @@ async def test_over_a_pipe(outsider: Outsider, mode: str, version: str) -> None:
 
 @pytest.mark.parametrize("outsider", OUTSIDERS, ids=lambda outsider: outsider.name)
 async def test_over_sse(outsider: Outsider, running: Restartable) -> None:
-    transports = pytest.importorskip("fastmcp.client.transports.sse")
     user = User()
     with nothing_stays():
-        transport = transports.SSETransport(f"http://127.0.0.1:{running.server.port}/sse")
+        transport = SSETransport(f"http://127.0.0.1:{running.server.port}/sse")
         async with user.client(transport, "legacy") as client:
             await meeting.all_of_it(client, user, HANDSHAKE, outsider.has)
 

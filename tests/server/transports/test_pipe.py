@@ -18,6 +18,7 @@ from fastmcp.server.bus import ResourceUpdated
 from tests.server.transports.conftest import Stage
 from tests.support import schema
 from tests.support.asgi import CLIENT_INFO, META, STATELESS, settled
+from tests.support.extent import extent
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -556,7 +557,8 @@ _message = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@pytest.mark.long
+@settings(max_examples=extent(60, 200), deadline=None, derandomize=True)
 @given(
     messages=st.lists(_message | st.lists(_message, max_size=2), max_size=6), opened=st.booleans()
 )
