@@ -605,6 +605,27 @@ async def test_t31_an_open_response_ends_when_the_client_leaves(resumed: bool) -
         assert tasks_of_the_client() == []
 
 
+@pytest.mark.parametrize("pausing", ["resume", "again"])
+async def test_t31_a_call_that_pauses_ends_when_the_client_leaves(pausing: str) -> None:
+    """Before it resumes a stream, or is sent again."""
+    reached = asyncio.Event()
+
+    async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        reached.set()
+        if pausing == "again":
+            return web.Response(status=503, headers={"Retry-After": "30"})
+        return await events(request, "id: 1\nretry: 30000\ndata:\n\n")
+
+    async with site(handshake(call)) as seen:
+        async with Client(seen.url, mode="legacy") as client:
+            waiting = asyncio.create_task(client.call_tool("x"))
+            await reached.wait()
+        began = time.monotonic()
+        with pytest.raises((ConnectionClosedError, HttpStatusError)):
+            await asyncio.wait_for(waiting, 10)
+        assert time.monotonic() - began < 2
+
+
 # --- what is remembered --------------------------------------------------------------------------
 
 

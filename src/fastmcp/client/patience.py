@@ -13,12 +13,22 @@ import asyncio
 import random
 from typing import Final
 
-__all__ = ["Patience", "Term"]
+__all__ = ["Patience", "Term", "heard_within"]
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_WISH: Final = 60.0
 """How long a server may ask a request without a time-out to wait, in seconds."""
+
+
+async def heard_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for a time, or until something happens; whether it did."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 class Term:

@@ -33,7 +33,7 @@ from fastmcp.client.extensions import UnexpectedClaimedResult
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.messages import heard_by
 from fastmcp.client.opening import Opening
-from fastmcp.client.patience import Patience, Term
+from fastmcp.client.patience import Patience, Term, heard_within
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import OutputSchema
 from fastmcp.client.subscriptions import Subscriptions
@@ -122,6 +122,7 @@ class ClientSession(Opening):
         """Of the requests whose time-out their progress sets anew."""
         self._answering: dict[RequestId, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._left = asyncio.Event()
         self._met = False
         """Whether the server ever answered."""
         self._epoch = 0
@@ -276,7 +277,8 @@ class ClientSession(Opening):
                 if pause is None:
                     raise
                 logger.debug("%s is sent again in %.1f s: %s", method, pause, exc)
-                await asyncio.sleep(pause)
+                if await heard_within(self._left, pause):
+                    raise
 
     def _worth_repeating(self, exc: ConnectionClosedError | HttpStatusError) -> bool:
         """Whether a request that failed so may find the server the next time."""
@@ -579,6 +581,7 @@ class ClientSession(Opening):
         Args:
             seconds: that this may take.
         """
+        self._left.set()
         await self.subscriptions.stop()
         for task in list(self._answering.values()):
             task.cancel()

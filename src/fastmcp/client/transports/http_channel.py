@@ -23,6 +23,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
+from fastmcp.client.patience import heard_within
 from fastmcp.client.transports.http_listener import Listener
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
 from fastmcp.exceptions import McpError
@@ -77,6 +78,7 @@ class HttpChannel:
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
         self._lingers = False
+        self._left = asyncio.Event()
 
     def attach(self, receiver: Receiver | None) -> None:
         """Say who hears the server from now on."""
@@ -239,7 +241,8 @@ class HttpChannel:
         while failures < _RESUME_FAILURES:
             wish = None if not isinstance(why, HttpStatusError) else why.retry_after
             pause = _RESUME_PAUSE if retry is None else retry / 1000
-            await asyncio.sleep(max(pause, min(wish or 0.0, _LONGEST_WISH)))
+            if await heard_within(self._left, max(pause, min(wish or 0.0, _LONGEST_WISH))):
+                raise ConnectionClosedError("the client left")
             decoder = sse.Decoder()
             try:
                 response = await self.get(outgoing.version, last_id)
@@ -360,6 +363,7 @@ class HttpChannel:
             seconds: that the server may take to answer DELETE.
         """
         self.closed = ConnectionClosedError("the client left")
+        self._left.set()
         if self._listener is not None:
             await self._listener.stop()
         if self._session_id is not None:
