@@ -190,6 +190,59 @@ async def test_t2_a_session_that_is_lost_at_once_again() -> None:
                 await client.call_tool("x")
 
 
+async def test_t2_a_stream_is_not_resumed_in_another_session() -> None:
+    """Its own was lost and replaced meanwhile, by a call that found it out."""
+    session = "s-1"
+    broken = asyncio.Event()
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message.get("method") == "initialize":
+            return answer(message, initialized(), **{"Mcp-Session-Id": session})
+        if "id" not in message:
+            return web.Response(status=202)
+        if request.headers["Mcp-Session-Id"] != session:
+            return web.Response(status=404)
+        if message["params"]["name"] == "quick":
+            return answer(message, text("ok"))
+        broken.set()
+        return await events(request, "id: 7\nretry: 500\ndata: \n\n")
+
+    async with site(post) as seen, Client(seen.url, mode="legacy") as client:
+        slow = asyncio.create_task(client.call_tool("slow"))
+        await broken.wait()
+        session = "s-2"
+        await client.call_tool("quick")
+        with pytest.raises(SessionLostError) as caught:
+            await asyncio.wait_for(slow, 5)
+        assert caught.value.reached
+        assert all("last-event-id" not in headers for headers in seen.gets)
+
+
+async def test_t2_whoever_waits_for_a_new_session_hears_that_the_client_leaves() -> None:
+    """As an error, not as a cancellation that nobody asked for."""
+    lost = False
+    renewing = asyncio.Event()
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if lost and message.get("method") == "initialize":
+            renewing.set()
+            await asyncio.Event().wait()
+        if lost:
+            return web.Response(status=404)
+        return await handshake(said)(request, message)
+
+    async with site(post) as seen:
+        async with Client(seen.url, mode="legacy") as client:
+            await client.call_tool("x")
+            lost = True
+            call = asyncio.create_task(client.call_tool("x"))
+            await renewing.wait()
+            began = time.monotonic()
+        assert time.monotonic() - began < 1
+        with pytest.raises(ConnectionClosedError, match="left"):
+            await asyncio.wait_for(call, 5)
+
+
 # --- T5: the server dies or falls silent ---------------------------------------------------------
 
 
@@ -408,6 +461,13 @@ async def test_what_only_reads_is_asked_again() -> None:
 
     async with site(stateless(call)) as seen, Client(seen.url) as client:
         assert [tool.name for tool in await client.list_tools()] == ["x"]
+
+
+async def test_a_time_out_over_a_busy_server_says_so() -> None:
+    async with site(status(503, Retry_After="0")) as seen:
+        with pytest.raises(RuntimeError, match=r"^Failed to initialize server session: HTTP 503"):
+            async with Client(seen.url, init_timeout=0.5):
+                pass
 
 
 async def test_patience_ends() -> None:

@@ -181,7 +181,10 @@ class Connection:
                 if mode == AUTO and prefer is None:  # a wish teaches nothing of the server
                     transport.remembered_era = era
         except (TimeoutError, RequestTimeoutError) as exc:
-            raise RuntimeError("Failed to initialize server session") from exc
+            text = "Failed to initialize server session"
+            if session.put_off is not None:  # the time ran out over attempts, and this is why
+                text += f": {session.put_off}"
+            raise RuntimeError(text) from exc
 
     async def initialize(
         self, mode: str, seconds: float | None, prior: mcp_types.DiscoverResult | None

@@ -18,7 +18,7 @@ __all__ = ["Patience", "Term", "heard_within"]
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 _LONGEST_WISH: Final = 60.0
-"""How long a server may ask a request without a time-out to wait, in seconds."""
+"""How long in all a server may ask a request without a time-out to wait, in seconds."""
 
 
 async def heard_within(event: asyncio.Event, seconds: float) -> bool:
@@ -67,7 +67,9 @@ class Patience:
     def __init__(self, term: Term | None, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._term = term
-        self._until = self._loop.time() + seconds
+        now = self._loop.time()
+        self._until = now + seconds
+        self._wishes_until = now + _LONGEST_WISH if term is None else None
         self._pause = _FIRST_PAUSE
 
     def pause(self, wish: float | None) -> float | None:
@@ -80,8 +82,11 @@ class Patience:
         end = None if self._term is None else self._term.until
         if wish is not None and wish > _FIRST_PAUSE:
             # Who names a time will be there then: it counts for more than our own patience.
-            latest = now + _LONGEST_WISH if end is None else end
-            return None if now + wish >= latest else wish * random.uniform(1.0, 1.1)  # noqa: S311
+            latest = end if self._wishes_until is None else self._wishes_until
+            assert latest is not None
+            if now + wish >= latest:
+                return None
+            return min(wish * random.uniform(1.0, 1.1), latest - now)  # noqa: S311
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
         pause *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads clients out, hides nothing)
         latest = self._until if end is None else min(self._until, end)

@@ -122,6 +122,8 @@ class ClientSession(Opening):
         """Of the requests whose time-out their progress sets anew."""
         self._answering: dict[RequestId, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self.put_off: McpError | None = None
+        """Why a request was last sent again."""
         self._left = asyncio.Event()
         self._met = False
         """Whether the server ever answered."""
@@ -277,6 +279,7 @@ class ClientSession(Opening):
                 if pause is None:
                     raise
                 logger.debug("%s is sent again in %.1f s: %s", method, pause, exc)
+                self.put_off = exc
                 if await heard_within(self._left, pause):
                     raise
 
@@ -387,7 +390,7 @@ class ClientSession(Opening):
         Over HTTP in the stateless era the closed response says it (basic/patterns/cancellation);
         `initialize` must not be cancelled, and a probe may have met a server that knows neither.
         """
-        if outgoing.method in ("initialize", "server/discover"):
+        if outgoing.method in ("initialize", "server/discover") or self._left.is_set():
             return
         if outgoing.stateless and not self.channel.is_pipe:
             return
@@ -526,17 +529,16 @@ class ClientSession(Opening):
         if self._renewal is None:
             self._renewal = self._spawn(self._renew())
             self._renewal.add_done_callback(self._renewal_done)
-        if term is None:
-            await asyncio.shield(self._renewal)
-            return
-        deadline = term.start()
-        try:
-            async with deadline:
-                await asyncio.shield(self._renewal)
-        except TimeoutError as exc:
-            if not deadline.expired():
-                raise
-            raise RequestTimeoutError(method, term.seconds) from exc
+        renewal = self._renewal
+        now = asyncio.get_running_loop().time()
+        # `wait` leaves the renewal to the others when the caller of this one is cancelled.
+        await asyncio.wait([renewal], timeout=None if term is None else max(0, term.until - now))
+        if not renewal.done():
+            assert term is not None
+            raise RequestTimeoutError(method, term.seconds)
+        if renewal.cancelled():
+            raise ConnectionClosedError("the client left", reached=False)
+        renewal.result()
 
     def _renewal_done(self, task: asyncio.Task[None]) -> None:
         self._renewal = None
@@ -582,6 +584,8 @@ class ClientSession(Opening):
             seconds: that this may take.
         """
         self._left.set()
+        if self._renewal is not None:
+            self._renewal.cancel()
         await self.subscriptions.stop()
         for task in list(self._answering.values()):
             task.cancel()

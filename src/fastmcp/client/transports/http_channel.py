@@ -112,7 +112,7 @@ class HttpChannel:
             if content_type == "application/json":
                 return await self._one_body(response, outgoing)
             if content_type == "text/event-stream":
-                return await self._stream(response, outgoing)
+                return await self._stream(response, outgoing, session_id)
             raise HttpStatusError(
                 response.status,
                 f"The server answered {outgoing.method} with HTTP {response.status} and content "
@@ -164,7 +164,9 @@ class HttpChannel:
             raise failed
         return Response(outgoing.id, error=error)
 
-    async def _stream(self, response: aiohttp.ClientResponse, outgoing: Outgoing) -> Response:
+    async def _stream(
+        self, response: aiohttp.ClientResponse, outgoing: Outgoing, session_id: str | None
+    ) -> Response:
         """An SSE response: its messages up to the answer, or the stream that continues it."""
         decoder = sse.Decoder()
         why: Exception | None = None
@@ -176,7 +178,9 @@ class HttpChannel:
             why = exc
         if outgoing.stateless or decoder.last_event_id is None:
             raise self._broken(outgoing, why)
-        return await self._resume(outgoing, decoder.last_event_id, decoder.retry)
+        if outgoing.method == "initialize":
+            session_id = self._session_id
+        return await self._resume(outgoing, session_id, decoder.last_event_id, decoder.retry)
 
     async def _follow(
         self, response: aiohttp.ClientResponse, decoder: sse.Decoder, id: RequestId | None
@@ -234,7 +238,9 @@ class HttpChannel:
                 self._lingers = True
         response.close()
 
-    async def _resume(self, outgoing: Outgoing, last_id: str, retry: int | None) -> Response:
+    async def _resume(
+        self, outgoing: Outgoing, session_id: str | None, last_id: str, retry: int | None
+    ) -> Response:
         """Ask for the rest of a stream that ended before the answer ("Resumability")."""
         failures = 0
         why: Exception | None = None
@@ -243,6 +249,8 @@ class HttpChannel:
             pause = _RESUME_PAUSE if retry is None else retry / 1000
             if await heard_within(self._left, max(pause, min(wish or 0.0, _LONGEST_WISH))):
                 raise ConnectionClosedError("the client left")
+            if self._session_id != session_id:  # another call found it lost meanwhile
+                raise self._lost_at_work(outgoing, 404)
             decoder = sse.Decoder()
             try:
                 response = await self.get(outgoing.version, last_id)
@@ -275,16 +283,19 @@ class HttpChannel:
         and what it did meanwhile is unknown."""
         status = response.status
         if status == 404 and self._session_id is not None:
-            return SessionLostError(
-                status,
-                f"The server lost the session while it was at work on {outgoing.method}. "
-                f"{_UNKNOWN_OUTCOME}",
-                reached=True,
-            )
+            return self._lost_at_work(outgoing, status)
         return HttpStatusError(
             status,
             f"HTTP {status} when the stream was asked for again",
             retry_after=retry_after_of(response),
+        )
+
+    def _lost_at_work(self, outgoing: Outgoing, status: int) -> SessionLostError:
+        return SessionLostError(
+            status,
+            f"The server lost the session while it was at work on {outgoing.method}. "
+            f"{_UNKNOWN_OUTCOME}",
+            reached=True,
         )
 
     def _broken(self, outgoing: Outgoing, why: Exception | None) -> ConnectionClosedError:
@@ -301,6 +312,8 @@ class HttpChannel:
         Where it is not known to have arrived (a worker that ends, a proxy without one) it is sent
         again: somebody may wait for it, and to hear it twice does no harm.
         """
+        if self.closed is not None:
+            raise ConnectionClosedError("the client left", reached=False)
         for pause in _AGAIN_PAUSES:
             try:
                 return await self._send(body, version)
