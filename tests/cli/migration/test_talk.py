@@ -1,7 +1,7 @@
 """Servers and clients of the corpus, rewritten, started as processes, and talking to each other.
 
-They also run as they were before, so what is migrated here is what really worked. Those of FastMCP 4
-and of the official SDK have environments of their own, and what worked there is not for us to
+They also run as they were before, so what is migrated here is what really worked. Those of FastMCP
+4 and of the official SDK have environments of their own, and what worked there is not for us to
 break: they run as they were before in a long run alone.
 """
 
