@@ -40,6 +40,7 @@ def test_defaults():
     assert settings.http_max_session_streams == 16
     assert settings.http_max_subscriptions == 1000
     assert settings.http_max_principal_subscriptions == 100
+    assert (settings.http_max_sse_streams, settings.http_sse_initialize_timeout) == (1000, 60)
     assert settings.session_keys == ()
     assert settings.client_disconnect_timeout == 5
     assert settings.home.name == "fastmcp"

@@ -177,6 +177,10 @@ class Settings(BaseSettings):
     """Streams of subscriptions/listen that an application holds open in one process."""
     http_max_principal_subscriptions: int = Field(default=100, ge=0)
     """The same of one authenticated principal; who is not authenticated has the limit above."""
+    http_max_sse_streams: int = Field(default=1000, ge=0)
+    """Streams of HTTP+SSE, each a session, that an application holds open in one process."""
+    http_sse_initialize_timeout: float = Field(default=60.0, ge=0)
+    """A stream of HTTP+SSE whose client has not initialized after so long ends; 0: never."""
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
     http_stream_after: float = Field(default=0.1, ge=0)

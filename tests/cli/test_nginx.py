@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import aiohttp
 import pytest
 
 from fastmcp import Client
+from fastmcp.client.transports import SSETransport
 from tests.cli.conftest import Command
 from tests.proxies import server as behind
 from tests.support.curl import curl
@@ -22,17 +24,19 @@ SERVER = Path(behind.__file__)
 
 @pytest.fixture(scope="module")
 def backends() -> Iterator[list[Server]]:
-    """Two servers that share the key of their sessions."""
-    env = {**os.environ, "FASTMCP_SESSION_KEY": "one key for both of them, long enough to be one"}
-    with serve(script(SERVER), env=env) as one, serve(script(SERVER), env=env) as two:
-        yield [one, two]
+    """Two servers of one machine, which find each other in their home, with HTTP+SSE as well."""
+    argv = script(SERVER, "sse")
+    with tempfile.TemporaryDirectory(prefix="fastmcp-test-") as home:
+        env = {**os.environ, "FASTMCP_HOME": home}
+        with serve(argv, env=env) as one, serve(argv, env=env) as two:
+            yield [one, two]
 
 
-def whole_file(fastmcp: Command, ports: list[int]) -> Callable[[int], str]:
+def whole_file(fastmcp: Command, ports: list[int], *words: str) -> Callable[[int], str]:
     """What the command prints for these servers, listening where a test says."""
     upstreams = [f"127.0.0.1:{port}" for port in ports]
     return lambda port: (
-        fastmcp("nginx", *upstreams, "--full", "--listen", f"127.0.0.1:{port}").stdout
+        fastmcp("nginx", *upstreams, "--full", "--listen", f"127.0.0.1:{port}", *words).stdout
     )
 
 
@@ -68,6 +72,43 @@ async def test_a_whole_file_for_several_servers(
             )
             assert answer.data == "counted"
     assert said == [1, 2, 3]
+
+
+async def test_the_locations_of_http_sse(fastmcp: Command, backends: list[Server]):
+    upstream = f"127.0.0.1:{backends[0].port}"
+    done = fastmcp("nginx", upstream, "--legacy-sse")
+    assert done.stdout.startswith(fastmcp("nginx", upstream).stdout)
+    assert fastmcp("nginx", upstream, env={"FASTMCP_LEGACY_SSE": "true"}).stdout == done.stdout
+    with nginx(done.stdout, path="/sse") as proxy:
+        for url in (proxy.url, proxy.url + "/"):
+            async with Client(SSETransport(url), timeout=20) as client:
+                assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+                assert (await client.call_tool("silent", {"seconds": 0.5})).data == "done"
+        # No redirect, which would lose what is posted.
+        without_slash = curl(proxy.url.replace("/sse", "/messages"), verb="POST")
+        assert "location" not in without_slash.headers
+        assert without_slash.status == 415
+        async with Client(proxy.url.replace("/sse", "/mcp"), transport_order="http-only") as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+
+
+async def test_messages_of_http_sse_reach_their_stream(fastmcp: Command, backends: list[Server]):
+    """nginx gives each request to the next server, and so every other message to the wrong one."""
+    ports = [server.port for server in backends]
+    with nginx(whole_file(fastmcp, ports, "--legacy-sse"), path="/sse") as proxy:
+        async with Client(SSETransport(proxy.url), timeout=20) as client:
+            for number in range(6):
+                assert (await client.call_tool("add", {"a": number, "b": 1})).data == number + 1
+
+
+def test_paths_of_http_sse_of_ones_own(fastmcp: Command):
+    setting = {"FASTMCP_SSE_PATH": "/old/sse", "FASTMCP_MESSAGE_PATH": "/old/post/"}
+    printed = fastmcp("nginx", "--legacy-sse", env=setting).stdout
+    paths = [line.split()[1] for line in printed.splitlines() if line.startswith("location")]
+    assert paths == ["/mcp", "/old/sse", "/old/post"]
+    refused = fastmcp("nginx", "--legacy-sse", env={"FASTMCP_SSE_PATH": "/s; }"})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "'/s; }' is not a path" in refused.stderr
 
 
 def test_the_limit_of_a_body_is_the_server_s(fastmcp: Command, backends: list[Server]):

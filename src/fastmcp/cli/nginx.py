@@ -3,6 +3,7 @@
 nginx as it comes speaks HTTP/1.0 to what stands behind it, collects answers before it passes them
 on, and gives up after a minute; each of these breaks a stream. What stands here undoes that, keeps
 its limits equal to the server's, and sends nothing twice: a tool that has run must not run again.
+The two paths of HTTP+SSE need the same, where they are served.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ location {path} {{
 }}
 """
 
+_LEGACY: Final = """\
+# HTTP+SSE of 2024-11-05 needs the same, at the path of its streams and at that of its messages. A
+# message may reach another server than its stream: on several machines they need FASTMCP_REDIS_URL.
+"""
+_REMARKS: Final = re.compile(r"^ *#.*\n|^\n", re.MULTILINE)
+
 _UPSTREAM_BLOCK: Final = """\
 upstream {name} {{
     # Any of them serves any session if FASTMCP_SESSION_KEY is the same on all. max_fails=0: an
@@ -76,6 +83,7 @@ server {{
 def nginx(
     *upstream: str,
     path: str | None = None,
+    legacy_sse: bool | None = None,
     full: Annotated[bool, Parameter(negative="")] = False,
     listen: str = "80",
     server_name: str = "_",
@@ -85,16 +93,30 @@ def nginx(
     Args:
         upstream: host:port of the server, or of several; default 127.0.0.1 and FASTMCP_PORT.
         path: of the endpoint; default FASTMCP_STREAMABLE_HTTP_PATH, else /mcp.
+        legacy_sse: print the locations of HTTP+SSE as well, at FASTMCP_SSE_PATH, else /sse, and at
+            FASTMCP_MESSAGE_PATH, else /messages/; default FASTMCP_LEGACY_SSE.
         full: print the upstream and server blocks as well: a whole file for conf.d.
         listen: with --full, the address or port to listen on.
         server_name: with --full, the names served.
     """
     settings = get_settings()
     upstreams = list(upstream) or [f"127.0.0.1:{settings.port}"]
-    path = "/" + (path or settings.streamable_http_path).strip("/")
+    if legacy_sse is None:
+        legacy_sse = settings.legacy_sse
+    # Without a slash at the end, for which nginx would redirect who leaves it out.
+    path, *legacy = [
+        "/" + one.strip("/")
+        for one in (
+            path or settings.streamable_http_path,
+            *((settings.sse_path, settings.message_path) if legacy_sse else ()),
+        )
+    ]
     for text, pattern, what in [
         *((one, _UPSTREAM, "an upstream: write host:port") for one in upstreams),
-        (path, _PATH, "a path that nginx can be told as it is: write one such as /mcp"),
+        *(
+            (one, _PATH, "a path that nginx can be told as it is: write one such as /mcp")
+            for one in (path, *legacy)
+        ),
         (listen, _WORD, "an address to listen on: write a port or address:port"),
         (server_name, _WORD, "a server name: write a host name"),
     ]:
@@ -104,9 +126,13 @@ def nginx(
         raise CliError(
             "Several servers stand in an upstream block, outside of the location: add --full.", 2
         )
-    location = _LOCATION.format(
-        path=path, target=_NAME if full else upstreams[0], body=settings.http_max_body_bytes
-    )
+    target = _NAME if full else upstreams[0]
+    location, *others = [
+        _LOCATION.format(path=one, target=target, body=settings.http_max_body_bytes)
+        for one in (path, *legacy)
+    ]
+    if others:
+        location += "\n" + _LEGACY + "".join(_REMARKS.sub("", one) for one in others)
     if not full:
         print(location, end="")
         return 0

@@ -10,7 +10,15 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["KEEPALIVE", "Decoder", "Event", "encode", "encode_endpoint", "encode_retry"]
+__all__ = [
+    "KEEPALIVE",
+    "Decoder",
+    "Event",
+    "encode",
+    "encode_comment",
+    "encode_endpoint",
+    "encode_retry",
+]
 
 KEEPALIVE: Final = b": keep-alive\r\n\r\n"
 """A comment: life for proxies and clients, no event (2026-07-28, streamable-http)."""
@@ -52,6 +60,15 @@ def encode_endpoint(uri: str) -> bytes:
         uri: of visible ASCII.
     """
     return b"event: endpoint\r\ndata: " + uri.encode() + b"\r\n\r\n"
+
+
+def encode_comment(text: str) -> bytes:
+    """A comment: for people who look at a stream, no event.
+
+    Args:
+        text: one line.
+    """
+    return b": " + text.encode() + b"\r\n\r\n"
 
 
 def encode_retry(milliseconds: int) -> bytes:

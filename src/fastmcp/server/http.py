@@ -300,7 +300,15 @@ def create_streamable_http_app(
         # A stream is a session here, and lives as long as one may.
         whole = msgspec.structs.replace(policy, lifetime=session_lifetime or 0)
         opens = SseEndpoint(
-            engine, workers, keys, door, whole, app.sse_streams, sse.messages, Marks(successor)
+            engine,
+            workers,
+            keys,
+            door,
+            whole,
+            app.sse_streams,
+            sse.messages,
+            Marks(successor),
+            settings.http_sse_initialize_timeout,
         )
         takes = MessageEndpoint(
             workers, keys, door, app.sse_streams, session_lifetime, sse.stream, successor

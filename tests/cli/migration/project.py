@@ -1,11 +1,8 @@
-"""Projects of the corpus, copied for a test, and the command run in them."""
+"""Projects of the corpus, copied for a test."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -36,17 +33,3 @@ def texts_of(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode() for path in files_of(folder)
     }
-
-
-def migrate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`fastmcp migrate . WORDS` in a folder, as a process."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
-    return subprocess.run(
-        [sys.executable, "-m", "fastmcp", "migrate", ".", *words],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )

@@ -44,7 +44,6 @@ LISTED: dict[str, list[tuple[str, int, str]]] = {
         ("serve.sh", 18, "supergateway serves HTTP+SSE"),
         ("tools.service", 10, "A request to http://127.0.0.1:8200/sse"),
     ],
-    "plain": [("client.py", 12, "sse_read_timeout was left out")],
     "said": [
         ("compared.py", 3, "sse is one choice"),
         ("compared.py", 6, "is compared with"),

@@ -403,6 +403,42 @@ async def test_t30_who_still_uses_it(stage: Stage, caplog: pytest.LogCaptureFixt
 # its life
 
 
+async def test_so_many_streams_and_no_more(stage: Stage):
+    with set_settings(http_max_sse_streams=2):
+        app = both(stage.mcp)
+    peers = [await SsePeer(app).open() for _ in range(2)]
+    scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])
+    refused = await Live(app, scope, b"").done()
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert refused.headers["deprecation"] == DEPRECATED
+    assert refused.error["code"] == -32000
+    assert "2 streams of HTTP+SSE open, as many as FASTMCP_HTTP_MAX_SSE" in refused.error["message"]
+    # Those that are open, and clients of what succeeds it, do not mind.
+    assert await peers[1].call("add", {"a": 1, "b": 2}) == "3"
+    assert (await (await Peer(app).open()).call("add", {"a": 1, "b": 2})).text == "3"
+    await peers.pop().leave()
+    await settled()
+    peers.append(await SsePeer(app).open())
+    for peer in peers:
+        await peer.leave()
+
+
+async def test_a_stream_that_nobody_initializes_ends(stage: Stage):
+    with set_settings(http_sse_initialize_timeout=0.5):
+        app = both(stage.mcp)
+    used, idle = await SsePeer(app).open(), await SsePeer(app).connect()
+    assert await idle.request("ping") == {}  # which opens no session
+    await idle.live.done()
+    assert idle.live.events[-1].comment == (
+        "ended: initialize was not sent within 0.5 s (FASTMCP_HTTP_SSE_INITIALIZE_TIMEOUT)"
+    )
+    late = await idle.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    assert late.status == 404
+    assert await used.call("add", {"a": 1, "b": 2}) == "3"
+    assert len(app.sse_streams.open) == 1
+    await used.leave()
+
+
 async def test_keepalives(stage: Stage):
     peer = await SsePeer(both(stage.mcp, keepalive_interval=0.02)).open()
     comment = KEEPALIVE.decode().strip(": \r\n")

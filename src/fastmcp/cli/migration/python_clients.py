@@ -20,7 +20,7 @@ from fastmcp.cli.migration.edits import Word
 from fastmcp.cli.migration.endpoints import Url
 from fastmcp.cli.migration.knowledge import Verdict
 from fastmcp.cli.migration.programs import Place
-from fastmcp.cli.migration.python_names import Renames, drop_argument
+from fastmcp.cli.migration.python_names import Renames
 from fastmcp.cli.migration.python_source import Source, arguments_of, tree_of
 from fastmcp.cli.migration.structured import read_tree
 from fastmcp.cli.migration.tree import Table
@@ -240,12 +240,13 @@ class _Clients:
     # --- the kinds of clients ----------------------------------------------------------------
 
     def _transport(self, call: cst.Call, new: str) -> None:
-        plain, named = arguments_of(call)
+        plain, _ = arguments_of(call)
         if len(plain) > 3:
             self.source.note(
                 call,
-                "A client of HTTP+SSE with arguments that StreamableHttpTransport has not.",
-                "Give its arguments their names, and leave out sse_read_timeout.",
+                "A client of HTTP+SSE with arguments that StreamableHttpTransport takes by their "
+                "names alone.",
+                "Write sse_read_timeout= and the names of those after it.",
             )
             return
         address = self._address(self._argument(call, "url"))
@@ -254,13 +255,6 @@ class _Clients:
             return
         self._move(address, verdict.url)
         self.renames.use(call.func, new)
-        if "sse_read_timeout" in named:
-            drop_argument(self.source, call, named["sse_read_timeout"])
-            self.source.note(
-                call,
-                "sse_read_timeout was left out: StreamableHttpTransport has none.",
-                "Client(timeout=...) limits each request.",
-            )
 
     def _class(self, call: cst.Call, new: str, node: cst.BaseExpression | None) -> bool:
         """A client whose class has another name; whether it moves."""

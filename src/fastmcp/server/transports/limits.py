@@ -42,6 +42,7 @@ class Limits(msgspec.Struct, frozen=True):
         session_streams: standalone and resumed streams that one session holds open.
         subscriptions: that are open, of all clients.
         principal_subscriptions: that are open, of one authenticated principal.
+        sse_streams: of HTTP+SSE that are open, of all clients.
     """
 
     body_bytes: int = sys.maxsize
@@ -52,6 +53,7 @@ class Limits(msgspec.Struct, frozen=True):
     session_streams: int = sys.maxsize
     subscriptions: int = sys.maxsize
     principal_subscriptions: int = sys.maxsize
+    sse_streams: int = sys.maxsize
 
     @classmethod
     def of(cls, settings: Settings, body_bytes: int | None = None) -> Limits:
@@ -74,6 +76,7 @@ class Limits(msgspec.Struct, frozen=True):
             settings.http_max_session_streams or sys.maxsize,
             settings.http_max_subscriptions or sys.maxsize,
             settings.http_max_principal_subscriptions or sys.maxsize,
+            settings.http_max_sse_streams or sys.maxsize,
         )
 
     def body_too_large(self) -> Reject:
@@ -135,6 +138,15 @@ class Limits(msgspec.Struct, frozen=True):
             f"Too many subscriptions: this user holds {self.principal_subscriptions} open, as many "
             "as FASTMCP_HTTP_MAX_PRINCIPAL_SUBSCRIPTIONS allows; close some of them first",
             id,
+        )
+
+    def sse_streams_full(self) -> Reject:
+        return _busy(
+            503,
+            f"The server is busy: it holds {self.sse_streams} streams of HTTP+SSE open, as many as "
+            "FASTMCP_HTTP_MAX_SSE_STREAMS lets it; try again later, or connect by Streamable HTTP "
+            "where the server has it",
+            None,
         )
 
 

@@ -12,6 +12,7 @@ the one that holds the stream (`sse_elsewhere`). The session's id is signed and 
 that is. The session lives there alone and ends with its stream; a client opens another.
 
 A call whose client leaves goes on or is cancelled as `on_disconnect` says; its answer is lost.
+So many streams are open and no more, and one whose client never initializes ends.
 Versions of the handshake era are negotiated, and no other: what a stateless request says of itself
 is not looked at. Every response says that the transport is deprecated, and what succeeds it
 (RFC 9745; RFC 5829, section 3.4).
@@ -52,7 +53,7 @@ from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Headers, Receive, Scope, Send
 from fastmcp.server.transports.conversation import ChannelExchange, Conversation
-from fastmcp.server.transports.door import Door, refuse
+from fastmcp.server.transports.door import Door, refuse, reject
 from fastmcp.server.transports.feed_stream import FeedStream
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.legacy_use import LegacyUse
@@ -131,6 +132,7 @@ class SseStream(FeedStream):
         workers: whose changes are told.
         endpoint: where its messages are posted.
         grace: the time that running calls have when the server stops.
+        initialize_within: seconds after which a stream without a session ends; 0 for never.
 
     Attributes:
         session: that is told of changes; None before `initialize`.
@@ -147,6 +149,7 @@ class SseStream(FeedStream):
         workers: Workers,
         endpoint: str,
         grace: Grace,
+        initialize_within: float,
     ) -> None:
         super().__init__(receive, send, policy, workers.backplane.feed.open())
         self.session: Session | None = None
@@ -155,6 +158,8 @@ class SseStream(FeedStream):
         self.over = False
         self._endpoint = endpoint
         self._grace = grace
+        self._initialize_within = initialize_within
+        self._abandoned = False
         self._lock = asyncio.Lock()
 
     def first(self) -> bytes:
@@ -190,17 +195,35 @@ class SseStream(FeedStream):
         self.stopping = True
         super().stop()
 
+    def _look_for_a_session(self) -> None:
+        """Whoever opened it had time to initialize: without a session it only takes place."""
+        if self.session is None and not self.closed:
+            self._abandoned = self.over = True
+            self.close()
+
     async def serve(self) -> None:
+        within = self._initialize_within
+        look = asyncio.get_running_loop().call_later(within, self._look_for_a_session)
+        if not within:
+            look.cancel()
         try:
             if await self.run():
                 if self.stopping:
                     await self._grace.rest(self.tasks)
                 async with self._lock:  # whoever is at it may finish
                     self.over = True
-                comes_back = sse.encode_retry(self._policy.retry or _RETRY)
-                await self.end(comes_back if self.stopping else b"")
+                await self.end(self._last())
         finally:
+            look.cancel()
             self.over = True
+
+    def _last(self) -> bytes:
+        if self.stopping:
+            return sse.encode_retry(self._policy.retry or _RETRY)
+        if self._abandoned:
+            within = f"{self._initialize_within:g} s (FASTMCP_HTTP_SSE_INITIALIZE_TIMEOUT)"
+            return sse.encode_comment(f"ended: initialize was not sent within {within}")
+        return b""
 
 
 class SseExchange(ChannelExchange):
@@ -377,6 +400,7 @@ class SseEndpoint:
         streams: those that are open.
         messages: the path where messages are posted.
         marks: of each response.
+        initialize_within: seconds after which a stream without a session ends; 0 for never.
     """
 
     def __init__(
@@ -389,6 +413,7 @@ class SseEndpoint:
         streams: SseStreams,
         messages: str,
         marks: Marks,
+        initialize_within: float,
     ) -> None:
         self._engine = engine
         self._workers = workers
@@ -398,6 +423,7 @@ class SseEndpoint:
         self._streams = streams
         self._messages = messages
         self._marks = marks
+        self._initialize_within = initialize_within
         self._disconnect_cancels = engine.on_disconnect == "cancel"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -412,6 +438,8 @@ class SseEndpoint:
             await refuse(send, 405, message, headers=[(b"allow", b"GET")])
         elif not accepts(headers.get(b"accept")).sse:
             await refuse(send, 406, "Not acceptable: send Accept: text/event-stream")
+        elif len(self._streams.open) >= self._streams.limits.sse_streams:
+            await reject(send, self._streams.limits.sse_streams_full())
         else:
             self._streams.use.announce()
             await self._open(scope, receive, send)
@@ -422,7 +450,13 @@ class SseEndpoint:
         token = issue(claims, self._keys.sign)
         endpoint = f"{quote(base_path(scope) + self._messages)}?session_id={token}"
         stream = SseStream(
-            receive, send, self._policy, self._workers, endpoint, self._streams.grace
+            receive,
+            send,
+            self._policy,
+            self._workers,
+            endpoint,
+            self._streams.grace,
+            self._initialize_within,
         )
         conversation = SseConversation(self._engine, stream, scope, self._streams)
         self._streams.open[name] = conversation

@@ -9,7 +9,7 @@ URL = 'http://127.0.0.1:8000/mcp'
 
 async def main() -> None:
     print("asking", URL, file=sys.stderr)
-    transport = StreamableHttpTransport(URL, headers={"x-team": "a"})
+    transport = StreamableHttpTransport(URL, headers={"x-team": "a"}, sse_read_timeout=30)
     async with Client(transport) as client:
         result = await client.call_tool("add", {"a": 1, "b": 2})
         print("sum", result.content[0].text)
