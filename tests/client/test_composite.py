@@ -230,12 +230,6 @@ async def test_a_changed_list_is_told_and_listed(two: CompositeTransport) -> Non
             changed.set()
 
     async with Client(two, message_handler=hear) as client:
-        if client.session.era is Era.STATELESS:
-            listening = asyncio.create_task(
-                client.session.request(
-                    "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, timeout=0
-                )
-            )
         before = await client.list_tools()
         async with asyncio.timeout(10):
             while not changed.is_set():  # a subscription takes a moment to be there
@@ -243,39 +237,37 @@ async def test_a_changed_list_is_told_and_listed(two: CompositeTransport) -> Non
                 await asyncio.sleep(0.05)
         assert len(await client.list_tools()) == len(before) + 1
         assert (await client.call_tool("moon_grown")).data == "I am new"
-        if client.session.era is Era.STATELESS:
-            listening.cancel()
 
 
 async def test_a_resource_that_changed_is_told_under_its_name(two: CompositeTransport) -> None:
-    updated: list[str] = []
-    acknowledged = asyncio.Event()
+    heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def hear(message: Any) -> None:
         if getattr(message, "method", "") == "notifications/resources/updated":
-            updated.append(str(message.params.uri))
-        elif getattr(message, "method", "") == "notifications/subscriptions/acknowledged":
-            acknowledged.set()
+            heard.put_nowait(str(message.params.uri))
 
     async with Client(two, message_handler=hear) as client:
-        session, uri = client.session, "data://moon/note"
-        listening: asyncio.Task[Any] | None = None
-        if session.era is Era.STATELESS:
-            asked = {"notifications": {"resourceSubscriptions": [uri]}}
-            listening = asyncio.create_task(
-                session.request("subscriptions/listen", asked, timeout=0)
-            )
-            await asyncio.wait_for(acknowledged.wait(), 5)
-        else:
-            await session.request("resources/subscribe", {"uri": uri})
+        await client.subscribe_resource("data://moon/note")
         await client.call_tool("sun_write")  # nobody asked for it
         await client.call_tool("moon_write")
-        async with asyncio.timeout(5):
-            while not updated:  # noqa: ASYNC110  (the handler's own list)
-                await asyncio.sleep(0.01)
-        assert updated == [uri]
-        if listening is not None:
-            listening.cancel()
+        assert await asyncio.wait_for(heard.get(), 5) == "data://moon/note"
+
+        await client.subscribe_resource("data://sun/note")
+        await client.call_tool("sun_write")
+        assert await asyncio.wait_for(heard.get(), 5) == "data://sun/note"
+
+        with pytest.raises(McpError):
+            await client.subscribe_resource("data://mars/note")  # and the others stay
+
+        await client.unsubscribe_resource("data://moon/note")
+        uris = {"data://moon/note"}
+        async with asyncio.timeout(15):
+            while "data://moon/note" in uris:  # a subscription outlives its successor's beginning
+                uris = set()
+                await client.call_tool("moon_write")
+                await client.call_tool("sun_write")
+                while "data://sun/note" not in uris or not heard.empty():
+                    uris.add(await heard.get())
 
 
 async def test_unknown_names(two: CompositeTransport) -> None:

@@ -452,6 +452,7 @@ class ClientSession(Opening):
     async def _missed(self) -> None:
         """Changes were missed: what is known may be old."""
         self.output_schemas.clear()
+        self.handlers.missed()
         if self.cache is not None:
             await self.cache.lost()
 
