@@ -205,6 +205,7 @@ class OldSite:
         posts: the messages that came.
         streams: those that were opened.
         get_status: answers GET with this instead of a stream.
+        refusals: how often it did.
         post_status: answers POST so, by method.
         once: the same, once.
         silent: answers no call.
@@ -217,6 +218,7 @@ class OldSite:
     headers: list[dict[str, str]] = field(default_factory=list)
     streams: list[web.StreamResponse] = field(default_factory=list)
     get_status: int = 200
+    refusals: int = 0
     post_status: dict[str, int] = field(default_factory=dict)
     once: dict[str, int] = field(default_factory=dict)
     silent: bool = False
@@ -228,6 +230,7 @@ class OldSite:
     async def get(self, request: web.Request) -> web.StreamResponse:
         self.headers.append({k.lower(): v for k, v in request.headers.items()})
         if self.get_status != 200:
+            self.refusals += 1
             return web.Response(status=self.get_status, text="no GET here")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -339,6 +342,51 @@ async def test_a_stream_that_ends_between_calls_is_opened_anew() -> None:
             assert client.is_connected()
         assert (server.count("tools/call"), server.count("initialize")) == (1, 2)
     assert not tasks_of_the_client()
+
+
+@pytest.mark.parametrize("order", ["sse-only", "sse-first"])
+async def test_a_client_that_only_listens_hears_of_changes_after_a_lost_stream(
+    order: Order,
+) -> None:
+    """No call finds out that the stream has ended, and none is made twice."""
+    heard = asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/tools/list_changed":
+            heard.set()
+
+    async with old_site(silent=True) as server:
+        transport = SSETransport(server.url, order=order)
+        async with Client(transport, message_handler=hear) as client:
+            calling = asyncio.create_task(client.call_tool("t"))
+            await eventually(lambda: server.count("tools/call") == 1)
+            server.get_status = 503  # it is away for a moment
+            server.hang_up.set()
+            with pytest.raises(ConnectionClosedError):
+                await calling
+            await eventually(lambda: server.refusals > 0)
+            server.get_status = 200
+            await eventually(lambda: server.count("notifications/initialized") == 2)
+            changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+            await server.streams[-1].write(sse.encode(json.dumps(changed).encode()))
+            await asyncio.wait_for(heard.wait(), 5)
+            assert (server.count("tools/call"), len(server.streams)) == (1, 2)
+            server.hang_up.set()
+            await eventually(lambda: not any("_follow" in task for task in tasks_of_the_client()))
+        assert not tasks_of_the_client()  # nobody asks after the client has left
+
+
+async def test_streams_that_end_at_once_are_not_stormed() -> None:
+    at: list[float] = []
+    async with old_site() as server, Client(SSETransport(server.url)):
+        for number in (1, 2, 3):
+            await eventually(
+                lambda number=number: server.count("notifications/initialized") == number
+            )
+            at.append(time.monotonic())
+            server.hang_up.set()
+        assert at[1] - at[0] > 0.7
+        assert at[2] - at[1] > 1.5
 
 
 async def test_a_session_that_is_unknown_is_opened_anew_and_the_call_sent_again() -> None:

@@ -433,6 +433,8 @@ class ClientSession(Opening):
             await self._renewed(self._epoch, None, "initialize")
         except McpError as exc:
             logger.debug("No new session yet: %s", exc)
+        except Exception:  # the user's function of headers, which may do better next time
+            logger.exception("A new session could not be asked for")
 
     def on_missed(self) -> None:
         """The stream of changes was interrupted."""
