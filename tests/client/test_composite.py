@@ -9,16 +9,24 @@ from typing import Any
 
 import mcp_types
 import pytest
+from aiohttp import web
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.reshaping import Reshaping, ToolChange
-from fastmcp.client.transports import FastMCPTransport, MCPConfigTransport, StdioTransport
+from fastmcp.client.transports import (
+    FastMCPTransport,
+    MCPConfigTransport,
+    StdioTransport,
+    StreamableHttpTransport,
+)
 from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.versions import Era
 from tests.client.conftest import SERVED
+from tests.client.site import answer, handshake, initialized, site, text
 from tests.client.test_stdio_child import ODD
+from tests.client.test_subscriptions import CHANGING, Ears
 from tests.support.locks import ROOT
 from tests.support.process import Server, free_port, script, serve
 
@@ -379,6 +387,59 @@ async def test_one_is_away_and_comes_back(caplog: pytest.LogCaptureFixture) -> N
                     await asyncio.sleep(0.2)
             assert (await client.call_tool("away_add", {"a": 1, "b": 1})).data == 2
             await asyncio.wait_for(changed.wait(), 5)
+    await client.close()
+
+
+async def test_one_loses_its_session_and_the_client_hears_of_it() -> None:
+    """What changed meanwhile nobody tells: so everything there may have."""
+    ears, current = Ears(), "s-1"
+    subscribed: list[tuple[str, str]] = []
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        method, params = message.get("method"), message.get("params")
+        if method == "initialize":
+            can = {"tools": {"listChanged": True}, "resources": {"subscribe": True}}
+            result = {**initialized(), "capabilities": can}
+            return answer(message, result, **{"Mcp-Session-Id": current})
+        if method == "server/discover" or "id" not in message:
+            return await handshake(post)(request, message)
+        if request.headers["Mcp-Session-Id"] != current:
+            return web.Response(status=404)
+        if method == "resources/subscribe":
+            subscribed.append((current, params["uri"]))
+        return answer(message, text("ok") if method == "tools/call" else {})
+
+    async with site(post) as old:
+        members = {"old": Member(StreamableHttpTransport(old.url)),
+                   "sun": Member(FastMCPTransport(server("sun")))}  # fmt: skip
+        async with Client(CompositeTransport(members), message_handler=ears) as client:
+            await client.subscribe_resource("data://old/note")
+            await client.call_tool_mcp("old_x", {})
+            assert ears.heard == []
+            current = "s-2"
+            await client.call_tool_mcp("old_x", {})
+            await ears.until("tools")
+            await ears.until("data://old/note")
+            assert subscribed == [("s-1", "data://note"), ("s-2", "data://note")]
+            assert client.session.era is Era.HANDSHAKE
+
+
+async def test_one_that_is_started_anew_is_told_again_what_is_wanted(mode: str) -> None:
+    changing = {**CHILD, "args": [str(CHANGING)]}
+    ears, uri = Ears(), "data://a/reads"
+    client = Client(config(a=changing, b=changing), message_handler=ears, mode=mode)
+    async with client:
+        await client.subscribe_resource(uri)
+        with pytest.raises(McpError):
+            await client.call_tool("a_die")
+        assert ears.heard == []
+        await client.call_tool("a_grow", {"name": "grown"})  # which starts it
+        await ears.until(uri)  # it is another now
+        await client.call_tool("a_touch", {"uri": "data://reads"})
+        await ears.until(uri, 2)
+        told = ears.heard.count("tools")
+        await client.call_tool("a_grow", {"name": "more"})
+        await ears.until("tools", told + 1)
     await client.close()
 
 

@@ -12,12 +12,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
 
 from fastmcp import Client
+from fastmcp.client.channel import Outgoing
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport, infer_transport
 from fastmcp.client.transports.orders import ORDERS, Order, tries
@@ -480,6 +481,38 @@ async def test_t30_a_streamable_server(served: Server, order: Order, mode: str) 
     async with Client(served.url, mode=mode, transport_order=order) as client:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
         assert client.protocol_version == ("2025-11-25" if mode == "legacy" else "2026-07-28")
+
+
+@pytest.mark.parametrize("kind", ["http", "sse"])
+async def test_t30_what_was_settled_on_is_as_if_it_had_been_asked_for(
+    kind: Literal["http", "sse"], served: Server, old: Server
+) -> None:
+    """All that the session reads of its channel, and no step more on the way of a call."""
+    url = served.url if kind == "http" else old.url
+    alone: Order = "http-only" if kind == "http" else "sse-only"
+    first: Order = "sse-first" if kind == "http" else "http-first"  # so the other is tried in vain
+    seen: list[dict[str, Any]] = []
+    for order in (alone, first):
+        async with Client(SSETransport(url, order=order), mode="legacy") as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+            channel = client.session.channel
+            assert channel.handshaken is not None
+            call = channel.request(Outgoing(99, "tools/call", b""))
+            seen.append(
+                {
+                    "is_pipe": channel.is_pipe,
+                    "address": channel.address,
+                    "closed": channel.closed,
+                    "last_id": channel.last_id,
+                    "version": channel.handshaken.result["protocolVersion"],
+                    "has an id": channel.session_id() is not None,
+                    "id": channel.session_id() == client.transport.get_session_id(),
+                    "awaited": call.cr_code,  # type: ignore[attr-defined]
+                }
+            )
+            call.close()
+        assert isinstance(channel.closed, ConnectionClosedError)
+    assert seen[0] == seen[1]
 
 
 async def test_t30_the_choice_is_remembered_and_looked_at_again() -> None:

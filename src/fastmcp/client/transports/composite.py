@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -102,6 +103,20 @@ class CompositeTransport(ClientTransport):
             yield channel
         finally:
             await channel.close()
+
+    def server_url(self) -> str | None:
+        """The URLs of all, with what they are called here, for so are their components. None where
+        one has none, or shows other tools than its own: two of whom a change differs are two."""
+        named = [
+            [name, None if member.reshaping else member.transport.server_url()]
+            for name, member in self.members.items()
+        ]
+        return None if any(url is None for _, url in named) else json.dumps([self.prefixed, named])
+
+    def principal(self) -> str | None:
+        """Who the client is for each of them. None where nobody can say of one."""
+        each = [member.transport.principal() for member in self.members.values()]
+        return None if None in each else json.dumps(each)
 
     async def close(self) -> None:
         """End what the servers' transports keep alive."""
