@@ -377,6 +377,36 @@ async def test_a_client_that_only_listens_hears_of_changes_after_a_lost_stream(
         assert not tasks_of_the_client()  # nobody asks after the client has left
 
 
+async def test_the_server_moved_on_while_nobody_called() -> None:
+    """The lost session is opened anew over the other transport, and that is the end of it."""
+    before, moved = OldSite(), False
+
+    async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return answer(message, text("ok"))
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=405) if moved else await before.get(request)
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if moved:
+            return await handshake(said)(request, message)
+        return await before.post(request)
+
+    async with site(post, get=get, path="/sse") as seen:
+        transport = SSETransport(seen.url, order="sse-first")
+        async with Client(transport, mode="legacy") as client:
+            await client.ping()
+            assert client.session.channel.is_pipe
+            moved = True
+            before.hang_up.set()
+            await seen.until(lambda: seen.count("notifications/initialized") == 2)
+            await eventually(lambda: not any("_renew" in task for task in tasks_of_the_client()))
+            assert (await client.call_tool_mcp("t", {})).model_dump()["content"][0]["text"] == "ok"
+            assert not client.session.channel.is_pipe
+            assert seen.count("initialize") == 2
+    assert not tasks_of_the_client()
+
+
 async def test_streams_that_end_at_once_are_not_stormed() -> None:
     at: list[float] = []
     async with old_site() as server, Client(SSETransport(server.url)):

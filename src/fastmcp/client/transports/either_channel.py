@@ -102,23 +102,25 @@ class EitherChannel:
         response = await self._http.request(outgoing)
         error = response.error
         if error is None or is_modern_error(error.code):
-            self._settle("http", self._http)
+            await self._settle("http", self._http)
             return response
         id, status = self._http.refused
         if id == outgoing.id and status in NOT_HERE["http"] and outgoing.method != _DISCOVER:
             message = f"HTTP {status} for {outgoing.method} from {self._url}: {error.message}"
             raise HttpStatusError(status, message, error.code) from error
         if outgoing.method != _DISCOVER:
-            self._settle("http", self._http)
+            await self._settle("http", self._http)
         return response
 
     async def _over_sse(self, outgoing: Outgoing) -> Response:
-        self._settle("sse", self._sse)
+        await self._settle("sse", self._sse)
         if outgoing.method == _DISCOVER:  # nothing of that era is asked of a server of this
             return Response(outgoing.id, error=method_not_found(outgoing.method))
         return await self._sse.request(outgoing)
 
-    def _settle(self, kind: Kind, channel: HttpChannel | SseChannel) -> None:
+    async def _settle(self, kind: Kind, channel: HttpChannel | SseChannel) -> None:
+        if channel is not self._current:
+            await self._current.rest()
         self._current, self.is_pipe = channel, channel.is_pipe
         remember(self._url, kind)
 

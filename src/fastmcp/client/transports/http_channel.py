@@ -359,6 +359,12 @@ class HttpChannel:
             headers["Last-Event-ID"] = last_id
         return await self._http.open("GET", headers, None)
 
+    async def rest(self) -> None:
+        """Have no session, until the next `initialize`."""
+        self._session_id = None
+        if self._listener is not None:
+            await self._listener.stop()
+
     async def close(self, seconds: float) -> None:
         """End the session and the connection. Never raises: the server may be gone.
 

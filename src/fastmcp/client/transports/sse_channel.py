@@ -281,10 +281,14 @@ class SseChannel(PipeChannel):
 
     async def leave(self) -> None:
         """End the session, and nothing else."""
+        await self.finish()
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Have no session, until the next `initialize`."""
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
-        await self.finish()
         await self._hang_up()
 
 
