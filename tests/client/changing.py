@@ -3,6 +3,7 @@ without one on stdio."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from mcp_types import ResourceUpdatedNotification, ResourceUpdatedNotificationParams
@@ -26,6 +27,12 @@ async def touch(ctx: Context, uri: str) -> str:
     params = ResourceUpdatedNotificationParams(uri=uri)
     await ctx.send_notification(ResourceUpdatedNotification(params=params))
     return uri
+
+
+@mcp.tool
+async def die() -> None:
+    """Ends the process."""
+    os._exit(3)
 
 
 @mcp.resource("data://reads")

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from key_value.aio.stores.memory import MemoryStore
 
-from fastmcp import Client
+from fastmcp import Client, FastMCP
 from fastmcp.client.caching import (
     CacheConfig,
     CacheEntry,
@@ -21,7 +21,12 @@ from fastmcp.client.caching import (
     InMemoryResponseCacheStore,
     KeyValueResponseCacheStore,
 )
-from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.client.transports import (
+    FastMCPTransport,
+    MCPConfigTransport,
+    StreamableHttpTransport,
+)
+from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError
 from tests.client.changing import mcp
 from tests.client.site import Site, answer, discovered, error, handshake, site
@@ -388,6 +393,109 @@ async def test_where_nobody_can_say_whose_answers_they_are_they_are_not_kept() -
         transport = StreamableHttpTransport(seen.url, headers=lambda: {"X-User": next(users)})
         async with Client(transport, cache=True) as client:
             assert (await names(client), await names(client)) == (["n1"], ["n2"])
+
+
+# --- several servers ------------------------------------------------------------------------------
+
+
+def several(*sites: Site, **said: Any) -> dict[str, Any]:
+    """A configuration of these; `said` are further members of each entry."""
+    return {"mcpServers": {f"s{i}": {"url": at.url, **said} for i, at in enumerate(sites)}}
+
+
+async def test_what_several_servers_list_is_kept_until_one_of_them_changes() -> None:
+    ears = Ears()
+    sun = FastMCP("sun", cache_ttl=60)
+    both = CompositeTransport(
+        {"a": Member(FastMCPTransport(mcp)), "b": Member(FastMCPTransport(sun))}
+    )
+    async with Client(both, cache=True, message_handler=ears) as client:
+        before = await names(client)
+        sun.add_tool(grown)  # by nobody who tells
+        assert await names(client) == before
+        assert len(await names(client, cache_mode="bypass")) == len(before) + 1
+        await client.call_tool("a_grow", {"name": "more"})
+        await ears.until("tools")
+        assert {"a_more", "b_grown"} <= set(await names(client))
+        mcp.local_provider.remove_tool("more")
+
+        await client.subscribe_resource("data://a/reads")
+        first = await read(client, "data://a/reads")
+        assert await read(client, "data://a/reads") == first
+        await client.call_tool("a_touch", {"uri": "data://reads"})
+        await ears.until("data://a/reads")
+        assert await read(client, "data://a/reads") != first
+
+
+def grown() -> None: ...
+
+
+async def test_what_was_missed_behind_is_forgotten_in_front() -> None:
+    """A stream of one server ended: of that the client in front has to hear."""
+    ears = Ears()
+    made = numbered(ttlMs=60000, cacheScope="private")
+
+    async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return answer(message, made(message))
+
+    async with (
+        listening(call) as (one, listened),
+        serving(numbered(ttlMs=60000)) as two,
+        Client(several(one, two), cache=True, message_handler=ears) as client,
+    ):
+        assert listened.asked == [{"toolsListChanged": True}]
+        assert await names(client) == ["s0_n1", "s1_n1"]
+        assert await names(client) == ["s0_n1", "s1_n1"]
+        assert ears.heard == []
+        await listened.end(politely=False)
+        await ears.until("tools")  # it listens again
+        assert await names(client) == ["s0_n2", "s1_n2"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_another_token_for_one_of_several_is_another_principal(count: int) -> None:
+    async with serving(numbered(ttlMs=60000)) as one, serving(numbered(ttlMs=60000)) as two:
+        client = Client(several(*(one, two)[:count], auth="ada"), cache=True)
+        made = client.transport.transport
+        last = made if count == 1 else made.members["s1"].transport
+        async with client:
+            first = await names(client)
+            assert await names(client) == first
+        last.set_auth("bob")
+        async with client:
+            assert await names(client) != first
+        last.set_auth("ada")
+        async with client:
+            assert await names(client) == first
+        last.headers = lambda: {"X-User": "somebody"}
+        async with client:
+            assert await names(client) != await names(client)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_shared_store_holds_answers_of_several_servers(count: int) -> None:
+    store = Shared()
+    async with serving(numbered(ttlMs=60000)) as one, serving(numbered(ttlMs=60000)) as two:
+        sites = (one, two)[:count]
+
+        async def ask(partition: str, config: Any, **given: Any) -> list[str]:
+            cache = CacheConfig(store=store, partition=partition, **given)
+            async with Client(config, cache=cache) as client:
+                return await names(client)
+
+        first = await ask("ada", several(*sites))
+        assert await ask("ada", several(*sites)) == first
+        assert await ask("bob", several(*sites)) != first
+        assert await ask("ada", several(*sites)) == first
+        if count == 2:  # other names, other servers
+            assert await ask("ada", several(two, one)) != first
+            unprefixed = MCPConfigTransport(several(*sites), name_as_prefix=False)
+            assert await ask("ada", unprefixed) != first
+
+        changed = several(*sites, tools={"n1": {"enabled": False}})
+        with pytest.raises(ValueError, match="target_id"):
+            await ask("ada", changed)
+        assert await ask("ada", changed, target_id="changed") != first
 
 
 async def test_a_client_made_from_another_keeps_its_own() -> None:

@@ -9,16 +9,24 @@ from typing import Any
 
 import mcp_types
 import pytest
+from aiohttp import web
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.reshaping import Reshaping, ToolChange
-from fastmcp.client.transports import FastMCPTransport, MCPConfigTransport, StdioTransport
+from fastmcp.client.transports import (
+    FastMCPTransport,
+    MCPConfigTransport,
+    StdioTransport,
+    StreamableHttpTransport,
+)
 from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.versions import Era
 from tests.client.conftest import SERVED
+from tests.client.site import answer, handshake, initialized, site, text
 from tests.client.test_stdio_child import ODD
+from tests.client.test_subscriptions import CHANGING, Ears
 from tests.support.locks import ROOT
 from tests.support.process import Server, free_port, script, serve
 
@@ -230,12 +238,6 @@ async def test_a_changed_list_is_told_and_listed(two: CompositeTransport) -> Non
             changed.set()
 
     async with Client(two, message_handler=hear) as client:
-        if client.session.era is Era.STATELESS:
-            listening = asyncio.create_task(
-                client.session.request(
-                    "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, timeout=0
-                )
-            )
         before = await client.list_tools()
         async with asyncio.timeout(10):
             while not changed.is_set():  # a subscription takes a moment to be there
@@ -243,39 +245,37 @@ async def test_a_changed_list_is_told_and_listed(two: CompositeTransport) -> Non
                 await asyncio.sleep(0.05)
         assert len(await client.list_tools()) == len(before) + 1
         assert (await client.call_tool("moon_grown")).data == "I am new"
-        if client.session.era is Era.STATELESS:
-            listening.cancel()
 
 
 async def test_a_resource_that_changed_is_told_under_its_name(two: CompositeTransport) -> None:
-    updated: list[str] = []
-    acknowledged = asyncio.Event()
+    heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def hear(message: Any) -> None:
         if getattr(message, "method", "") == "notifications/resources/updated":
-            updated.append(str(message.params.uri))
-        elif getattr(message, "method", "") == "notifications/subscriptions/acknowledged":
-            acknowledged.set()
+            heard.put_nowait(str(message.params.uri))
 
     async with Client(two, message_handler=hear) as client:
-        session, uri = client.session, "data://moon/note"
-        listening: asyncio.Task[Any] | None = None
-        if session.era is Era.STATELESS:
-            asked = {"notifications": {"resourceSubscriptions": [uri]}}
-            listening = asyncio.create_task(
-                session.request("subscriptions/listen", asked, timeout=0)
-            )
-            await asyncio.wait_for(acknowledged.wait(), 5)
-        else:
-            await session.request("resources/subscribe", {"uri": uri})
+        await client.subscribe_resource("data://moon/note")
         await client.call_tool("sun_write")  # nobody asked for it
         await client.call_tool("moon_write")
-        async with asyncio.timeout(5):
-            while not updated:  # noqa: ASYNC110  (the handler's own list)
-                await asyncio.sleep(0.01)
-        assert updated == [uri]
-        if listening is not None:
-            listening.cancel()
+        assert await asyncio.wait_for(heard.get(), 5) == "data://moon/note"
+
+        await client.subscribe_resource("data://sun/note")
+        await client.call_tool("sun_write")
+        assert await asyncio.wait_for(heard.get(), 5) == "data://sun/note"
+
+        with pytest.raises(McpError):
+            await client.subscribe_resource("data://mars/note")  # and the others stay
+
+        await client.unsubscribe_resource("data://moon/note")
+        uris = {"data://moon/note"}
+        async with asyncio.timeout(15):
+            while "data://moon/note" in uris:  # a subscription outlives its successor's beginning
+                uris = set()
+                await client.call_tool("moon_write")
+                await client.call_tool("sun_write")
+                while "data://sun/note" not in uris or not heard.empty():
+                    uris.add(await heard.get())
 
 
 async def test_unknown_names(two: CompositeTransport) -> None:
@@ -387,6 +387,59 @@ async def test_one_is_away_and_comes_back(caplog: pytest.LogCaptureFixture) -> N
                     await asyncio.sleep(0.2)
             assert (await client.call_tool("away_add", {"a": 1, "b": 1})).data == 2
             await asyncio.wait_for(changed.wait(), 5)
+    await client.close()
+
+
+async def test_one_loses_its_session_and_the_client_hears_of_it() -> None:
+    """What changed meanwhile nobody tells: so everything there may have."""
+    ears, current = Ears(), "s-1"
+    subscribed: list[tuple[str, str]] = []
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        method, params = message.get("method"), message.get("params")
+        if method == "initialize":
+            can = {"tools": {"listChanged": True}, "resources": {"subscribe": True}}
+            result = {**initialized(), "capabilities": can}
+            return answer(message, result, **{"Mcp-Session-Id": current})
+        if method == "server/discover" or "id" not in message:
+            return await handshake(post)(request, message)
+        if request.headers["Mcp-Session-Id"] != current:
+            return web.Response(status=404)
+        if method == "resources/subscribe":
+            subscribed.append((current, params["uri"]))
+        return answer(message, text("ok") if method == "tools/call" else {})
+
+    async with site(post) as old:
+        members = {"old": Member(StreamableHttpTransport(old.url)),
+                   "sun": Member(FastMCPTransport(server("sun")))}  # fmt: skip
+        async with Client(CompositeTransport(members), message_handler=ears) as client:
+            await client.subscribe_resource("data://old/note")
+            await client.call_tool_mcp("old_x", {})
+            assert ears.heard == []
+            current = "s-2"
+            await client.call_tool_mcp("old_x", {})
+            await ears.until("tools")
+            await ears.until("data://old/note")
+            assert subscribed == [("s-1", "data://note"), ("s-2", "data://note")]
+            assert client.session.era is Era.HANDSHAKE
+
+
+async def test_one_that_is_started_anew_is_told_again_what_is_wanted(mode: str) -> None:
+    changing = {**CHILD, "args": [str(CHANGING)]}
+    ears, uri = Ears(), "data://a/reads"
+    client = Client(config(a=changing, b=changing), message_handler=ears, mode=mode)
+    async with client:
+        await client.subscribe_resource(uri)
+        with pytest.raises(McpError):
+            await client.call_tool("a_die")
+        assert ears.heard == []
+        await client.call_tool("a_grow", {"name": "grown"})  # which starts it
+        await ears.until(uri)  # it is another now
+        await client.call_tool("a_touch", {"uri": "data://reads"})
+        await ears.until(uri, 2)
+        told = ears.heard.count("tools")
+        await client.call_tool("a_grow", {"name": "more"})
+        await ears.until("tools", told + 1)
     await client.close()
 
 

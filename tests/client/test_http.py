@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 import pytest
 from aiohttp import web
 
@@ -614,6 +617,75 @@ async def test_annotated_arguments_become_headers() -> None:
         assert seen.headers[-1]["mcp-param-region"] == "=?base64?WsO8cmljaA==?="
         assert seen.headers[-1]["mcp-param-n"] == "7"
         assert [tool.name for tool in await client.list_tools()] == ["good"]
+
+
+async def test_annotated_arguments_may_be_models_and_enumerations() -> None:
+    """The header says what the body says of them."""
+
+    class Region(enum.Enum):
+        NORTH = "north"
+
+    class Level(enum.IntEnum):
+        HIGH = 3
+
+    class Where(pydantic.BaseModel):
+        city: str
+        zone: Region = Region.NORTH
+        near: bool | None = None
+
+    @dataclass
+    class Lane:
+        number: int
+
+    def annotated(kind: str, name: str) -> dict[str, str]:
+        return {"type": kind, "x-mcp-header": name}
+
+    where = {"city": annotated("string", "City"), "zone": annotated("string", "Zone"),
+             "near": annotated("boolean", "Near")}  # fmt: skip
+    listed = [
+        tool(
+            "go",
+            region=annotated("string", "Region"),
+            level=annotated("integer", "Level"),
+            where={"type": "object", "properties": where},
+            lane={"type": "object", "properties": {"number": annotated("integer", "Lane")}},
+            load={"type": "string"},
+        ),
+        tool("plain", region={"type": "string"}),
+    ]
+
+    async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "tools/list":
+            return answer(message, {"tools": listed, "resultType": "complete"})
+        return answer(message, text("ok"))
+
+    def mirrored() -> dict[str, str]:
+        return {k: v for k, v in seen.headers[-1].items() if k.startswith("mcp-param-")}
+
+    async with site(stateless(call)) as seen, Client(seen.url) as client:
+        await client.list_tools()
+        arguments = {"region": Region.NORTH, "level": Level.HIGH, "where": Where(city="Ulm"),
+                     "lane": Lane(2), "load": "heavy"}  # fmt: skip
+        await client.call_tool("go", arguments)
+        sent = seen.posts[-1]["params"]["arguments"]
+        assert sent == {
+            "region": "north",
+            "level": 3,
+            "where": {"city": "Ulm", "zone": "north"},
+            "lane": {"number": 2},
+            "load": "heavy",
+        }
+        assert mirrored() == {
+            "mcp-param-region": "north",
+            "mcp-param-level": "3",
+            "mcp-param-city": "Ulm",
+            "mcp-param-zone": "north",
+            "mcp-param-lane": "2",
+        }
+        await client.call_tool("go", {"load": "light"})
+        assert mirrored() == {}
+        await client.call_tool("plain", {"region": Region.NORTH})
+        assert mirrored() == {}
 
 
 # --- listings -----------------------------------------------------------------------------------

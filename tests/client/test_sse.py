@@ -12,12 +12,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
 
 from fastmcp import Client
+from fastmcp.client.channel import Outgoing
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport, infer_transport
 from fastmcp.client.transports.orders import ORDERS, Order, tries
@@ -205,6 +206,7 @@ class OldSite:
         posts: the messages that came.
         streams: those that were opened.
         get_status: answers GET with this instead of a stream.
+        refusals: how often it did.
         post_status: answers POST so, by method.
         once: the same, once.
         silent: answers no call.
@@ -217,6 +219,7 @@ class OldSite:
     headers: list[dict[str, str]] = field(default_factory=list)
     streams: list[web.StreamResponse] = field(default_factory=list)
     get_status: int = 200
+    refusals: int = 0
     post_status: dict[str, int] = field(default_factory=dict)
     once: dict[str, int] = field(default_factory=dict)
     silent: bool = False
@@ -228,6 +231,7 @@ class OldSite:
     async def get(self, request: web.Request) -> web.StreamResponse:
         self.headers.append({k.lower(): v for k, v in request.headers.items()})
         if self.get_status != 200:
+            self.refusals += 1
             return web.Response(status=self.get_status, text="no GET here")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -341,6 +345,81 @@ async def test_a_stream_that_ends_between_calls_is_opened_anew() -> None:
     assert not tasks_of_the_client()
 
 
+@pytest.mark.parametrize("order", ["sse-only", "sse-first"])
+async def test_a_client_that_only_listens_hears_of_changes_after_a_lost_stream(
+    order: Order,
+) -> None:
+    """No call finds out that the stream has ended, and none is made twice."""
+    heard = asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/tools/list_changed":
+            heard.set()
+
+    async with old_site(silent=True) as server:
+        transport = SSETransport(server.url, order=order)
+        async with Client(transport, message_handler=hear) as client:
+            calling = asyncio.create_task(client.call_tool("t"))
+            await eventually(lambda: server.count("tools/call") == 1)
+            server.get_status = 503  # it is away for a moment
+            server.hang_up.set()
+            with pytest.raises(ConnectionClosedError):
+                await calling
+            await eventually(lambda: server.refusals > 0)
+            server.get_status = 200
+            await eventually(lambda: server.count("notifications/initialized") == 2)
+            changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+            await server.streams[-1].write(sse.encode(json.dumps(changed).encode()))
+            await asyncio.wait_for(heard.wait(), 5)
+            assert (server.count("tools/call"), len(server.streams)) == (1, 2)
+            server.hang_up.set()
+            await eventually(lambda: not any("_follow" in task for task in tasks_of_the_client()))
+        assert not tasks_of_the_client()  # nobody asks after the client has left
+
+
+async def test_the_server_moved_on_while_nobody_called() -> None:
+    """The lost session is opened anew over the other transport, and that is the end of it."""
+    before, moved = OldSite(), False
+
+    async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        return answer(message, text("ok"))
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=405) if moved else await before.get(request)
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if moved:
+            return await handshake(said)(request, message)
+        return await before.post(request)
+
+    async with site(post, get=get, path="/sse") as seen:
+        transport = SSETransport(seen.url, order="sse-first")
+        async with Client(transport, mode="legacy") as client:
+            await client.ping()
+            assert client.session.channel.is_pipe
+            moved = True
+            before.hang_up.set()
+            await seen.until(lambda: seen.count("notifications/initialized") == 2)
+            await eventually(lambda: not any("_renew" in task for task in tasks_of_the_client()))
+            assert (await client.call_tool_mcp("t", {})).model_dump()["content"][0]["text"] == "ok"
+            assert not client.session.channel.is_pipe
+            assert seen.count("initialize") == 2
+    assert not tasks_of_the_client()
+
+
+async def test_streams_that_end_at_once_are_not_stormed() -> None:
+    at: list[float] = []
+    async with old_site() as server, Client(SSETransport(server.url)):
+        for number in (1, 2, 3):
+            await eventually(
+                lambda number=number: server.count("notifications/initialized") == number
+            )
+            at.append(time.monotonic())
+            server.hang_up.set()
+        assert at[1] - at[0] > 0.7
+        assert at[2] - at[1] > 1.5
+
+
 async def test_a_session_that_is_unknown_is_opened_anew_and_the_call_sent_again() -> None:
     async with (
         old_site(once={"tools/call": 404}) as server,
@@ -432,6 +511,38 @@ async def test_t30_a_streamable_server(served: Server, order: Order, mode: str) 
     async with Client(served.url, mode=mode, transport_order=order) as client:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
         assert client.protocol_version == ("2025-11-25" if mode == "legacy" else "2026-07-28")
+
+
+@pytest.mark.parametrize("kind", ["http", "sse"])
+async def test_t30_what_was_settled_on_is_as_if_it_had_been_asked_for(
+    kind: Literal["http", "sse"], served: Server, old: Server
+) -> None:
+    """All that the session reads of its channel, and no step more on the way of a call."""
+    url = served.url if kind == "http" else old.url
+    alone: Order = "http-only" if kind == "http" else "sse-only"
+    first: Order = "sse-first" if kind == "http" else "http-first"  # so the other is tried in vain
+    seen: list[dict[str, Any]] = []
+    for order in (alone, first):
+        async with Client(SSETransport(url, order=order), mode="legacy") as client:
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+            channel = client.session.channel
+            assert channel.handshaken is not None
+            call = channel.request(Outgoing(99, "tools/call", b""))
+            seen.append(
+                {
+                    "is_pipe": channel.is_pipe,
+                    "address": channel.address,
+                    "closed": channel.closed,
+                    "last_id": channel.last_id,
+                    "version": channel.handshaken.result["protocolVersion"],
+                    "has an id": channel.session_id() is not None,
+                    "id": channel.session_id() == client.transport.get_session_id(),
+                    "awaited": call.cr_code,  # type: ignore[attr-defined]
+                }
+            )
+            call.close()
+        assert isinstance(channel.closed, ConnectionClosedError)
+    assert seen[0] == seen[1]
 
 
 async def test_t30_the_choice_is_remembered_and_looked_at_again() -> None:

@@ -103,7 +103,7 @@ class CacheConfig:
             own, in memory.
         partition: names the principal whose answers a shared store holds. Take it from a verified
             credential. Without a shared store the client's credentials name it.
-        target_id: names the server, where it has no URL.
+        target_id: names the server, where it has no URL or a configuration changes its tools.
         default_ttl_ms: for answers without a time, such as those of the handshake era.
         clock: epoch seconds.
         share_public: give what the server calls public to every principal. A server that is wrong
@@ -257,8 +257,9 @@ class ResponseCache:
         target = config.target_id or target
         if target is None and config.store is not None:
             raise ValueError(
-                "A shared store needs CacheConfig(target_id=...) for a server without a URL: "
-                "nothing else says that two clients mean the same one."
+                "A shared store needs CacheConfig(target_id=...) for a server without a URL, or "
+                "whose tools a configuration changes: nothing else says that two clients mean "
+                "the same one."
             )
         self._config = config
         self._target = _hash(target or secrets.token_hex(16))

@@ -24,7 +24,7 @@ from fastmcp.protocol.caching import readable
 from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import as_object, dump, load
-from fastmcp.protocol.param_headers import mirror, param_headers
+from fastmcp.protocol.param_headers import ParamHeader, mirror, param_headers
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.skill_entries import (
     SKILLS_EXTENSION,
@@ -185,8 +185,7 @@ async def call_tool_mcp(
 
     async def send() -> dict[str, Any]:
         annotated = session.param_headers.get(name)
-        # As they are in the body: there a model is an object, an enumeration's member its value.
-        headers = mirror(load(dump(arguments)), annotated) if annotated else None
+        headers = _mirrored(arguments, annotated) if annotated else None
         return await session.request(
             "tools/call",
             params,
@@ -219,6 +218,14 @@ async def call_tool_mcp(
             session.timeout if timeout is None else timeout or None,
         )
     return _read(mcp_types.CallToolResult, "tools/call", result)
+
+
+def _mirrored(arguments: dict[str, Any], annotated: tuple[ParamHeader, ...]) -> dict[str, str]:
+    """The headers that mirror arguments, as these are in the body: there a model is an object, an
+    enumeration's member its value."""
+    names = {header.path[0] for header in annotated}
+    given = {name: value for name, value in arguments.items() if name in names}
+    return mirror(load(dump(given)), annotated)
 
 
 async def call_tool(

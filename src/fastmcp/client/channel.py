@@ -7,7 +7,7 @@ and handlers; a channel knows bytes, sockets and pipes. Neither does the other's
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -92,7 +92,7 @@ class Channel(Protocol):
         """Say who hears the server from now on."""
         ...
 
-    async def request(self, outgoing: Outgoing) -> Response:
+    def request(self, outgoing: Outgoing) -> Coroutine[Any, Any, Response]:
         """Send a request and wait for its response.
 
         Raises:

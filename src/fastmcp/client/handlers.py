@@ -203,6 +203,10 @@ class Handlers:
         if patience:
             logger.warning("The client's %s takes longer than %g s; going on", what, _PATIENCE)
 
+    def missed(self) -> None:
+        """Nobody told what changed at the server. Of no concern to handlers: they hear what may
+        have changed when the server tells of changes again."""
+
     async def leave(self) -> None:
         """End the handlers that hang."""
         for task in self._late:

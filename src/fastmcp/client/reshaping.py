@@ -83,6 +83,10 @@ class Reshaping:
             if twice := {name for name in given if given.count(name) > 1}:
                 raise ValueError(f"tools.{own}.arguments: two become {', '.join(sorted(twice))!r}")
 
+    def __bool__(self) -> bool:
+        """Whether anything is another."""
+        return bool(self._tools) or self.filters
+
     @property
     def changes_nothing(self) -> bool:
         """Whether the client sees the server as it is."""

@@ -443,6 +443,8 @@ class ClientSession(Opening):
             await self._renewed(self._epoch, None, "initialize")
         except McpError as exc:
             logger.debug("No new session yet: %s", exc)
+        except Exception:  # the user's function of headers, which may do better next time
+            logger.exception("A new session could not be asked for")
 
     def on_missed(self) -> None:
         """The stream of changes was interrupted."""
@@ -462,6 +464,7 @@ class ClientSession(Opening):
     async def _missed(self) -> None:
         """Changes were missed: what is known may be old."""
         self.output_schemas.clear()
+        self.handlers.missed()
         if self.cache is not None:
             await self.cache.lost()
 

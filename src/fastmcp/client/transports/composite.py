@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ from fastmcp.protocol.errors import (
 from fastmcp.protocol.jsonrpc import Notification, RequestId, Response, as_object, load
 from fastmcp.protocol.negotiation import AUTO, LEGACY
 from fastmcp.protocol.param_headers import mirror
-from fastmcp.protocol.subscriptions import KINDS, LISTEN
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED, KINDS, LISTEN
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, STATELESS_VERSIONS, Era
 
 __all__ = ["CompositeTransport", "Member"]
@@ -49,6 +50,8 @@ logger = logging.getLogger("fastmcp.client")
 _START_SECONDS: Final = 30.0
 """How long the client's start waits for servers that take their time; those that take longer are
 announced when they come."""
+_UPDATED: Final = "notifications/resources/updated"
+_URIS: Final = "resourceSubscriptions"
 _KIND_OF: Final = {kind.method: kind for kind in KINDS}
 _OWN_META: Final = (
     meta.PROGRESS_TOKEN,
@@ -114,6 +117,20 @@ class CompositeTransport(ClientTransport):
         }
         return other
 
+    def server_url(self) -> str | None:
+        """The URLs of all, with what they are called here, for so are their components. None where
+        one has none, or shows other tools than its own: two of whom a change differs are two."""
+        named = [
+            [name, None if member.reshaping else member.transport.server_url()]
+            for name, member in self.members.items()
+        ]
+        return None if any(url is None for _, url in named) else json.dumps([self.prefixed, named])
+
+    def principal(self) -> str | None:
+        """Who the client is for each of them. None where nobody can say of one."""
+        each = [member.transport.principal() for member in self.members.values()]
+        return None if None in each else json.dumps(each)
+
     async def close(self) -> None:
         """End what the servers' transports keep alive."""
         await all_of([member.transport.close() for member in self.members.values()])
@@ -139,7 +156,9 @@ class CompositeChannel:
         self.handshaken: Handshaken | None = None
         self._names = Names(members, prefixed)
         self._upstreams = {
-            name: Upstream(name, member.transport, member.reshaping, self._said, self._back)
+            name: Upstream(
+                name, member.transport, member.reshaping, self._said, self._missed, self._back
+            )
             for name, member in members.items()
         }
         self._listings = Listings(self._names, self._upstreams)
@@ -156,8 +175,7 @@ class CompositeChannel:
 
     async def opened(self, version: str) -> None:
         """In the handshake era changes are told unasked."""
-        for upstream in self._upstreams.values():
-            upstream.listen_to_lists()
+        await all_of([upstream.listen(LIST_CHANGED) for upstream in self._upstreams.values()])
 
     def session_id(self) -> str | None:
         """Each server has its own."""
@@ -218,7 +236,7 @@ class CompositeChannel:
         if said_meta:
             params["_meta"] = said_meta
         self._listings.changed(server, method)
-        if method == "notifications/resources/updated":
+        if method == _UPDATED:
             params["uri"] = self._names.public_uri(Place(server, str(params.get("uri", ""))))
         elif method == "notifications/message":
             params.setdefault("logger", server)
@@ -243,11 +261,21 @@ class CompositeChannel:
         if heard is not None:
             await heard
 
-    async def _back(self, upstream: Upstream) -> None:
-        """A server is there that was not: what is listed is another now."""
+    def _missed(self, server: str) -> None:
+        """Nobody told what changed there: what is known of it may be old."""
+        for method in LIST_CHANGED:
+            self._listings.changed(server, method)
+        if self._outer is not None:
+            self._outer.on_missed()
+
+    async def _back(self, upstream: Upstream, uris: list[str]) -> None:
+        """A server is there that was not: all that it offers may be another now."""
         logger.info("The server %r is there", upstream.name)
+        self._missed(upstream.name)
         for method in LIST_CHANGED:
             await self._said(upstream.name, method, {})
+        for uri in uris:
+            await self._said(upstream.name, _UPDATED, {"uri": uri})
 
     # --- the beginning -------------------------------------------------------------------------
 
@@ -346,12 +374,13 @@ class CompositeChannel:
         if method == LISTEN:
             return await self._listen(outgoing.id, params)
         if method == "logging/setLevel":
-            setting = [u.set_level(params["level"]) for u in self._upstreams.values()]
-            await all_of(setting)
+            await all_of([u.set_level(params["level"]) for u in self._upstreams.values()])
             return {}
-        if method in ("resources/subscribe", "resources/unsubscribe"):
-            place = await self._listings.find("resources/list", str(params.get("uri")))
-            await self._upstreams[place.server].subscribe(place.name, method.endswith("/subscribe"))
+        if method == "resources/subscribe":
+            await self._subscribe(str(params.get("uri")))
+            return {}
+        if method == "resources/unsubscribe":
+            await self._unsubscribe(str(params.get("uri")))
             return {}
         given: dict[str, Any] = as_object(params.pop("_meta", None)) or {}
         progress = self._progress(given.get(meta.PROGRESS_TOKEN))
@@ -425,27 +454,26 @@ class CompositeChannel:
         sent = {**params, "name": own, "arguments": arguments}
         session = await upstream.session()
         try:
-            result = await self._call_there(upstream, session, place, sent, progress)
+            result = await self._call_there(session, place, sent, progress)
         except McpError as exc:
             if exc.code == INVALID_PARAMS and session.era is Era.STATELESS:
                 return _failed(exc)
             if exc.code != HEADER_MISMATCH:
                 raise
             await self._listings.of(upstream, "tools/list")  # it has other annotations by now
-            result = await self._call_there(upstream, session, place, sent, progress)
+            result = await self._call_there(session, place, sent, progress)
         map_links(result.get("content"), self._names, place.server)
         return result
 
     async def _call_there(
         self,
-        upstream: Upstream,
         session: ClientSession,
         place: Place,
         params: dict[str, Any],
         progress: ProgressHandler | None,
     ) -> dict[str, Any]:
         own = params["name"]
-        annotated = upstream.param_headers.get(own) if session.mirrors_headers else None
+        annotated = session.param_headers.get(own)
         headers = mirror(params["arguments"], annotated) if annotated else None
         repeatable = own in session.repeatable_tools
         return await self._forward(place, "tools/call", params, progress, headers, repeatable)
@@ -478,27 +506,48 @@ class CompositeChannel:
         sent = {**params, "ref": {**ref, key: place.name}}
         return await self._forward(place, "completion/complete", sent)
 
+    # --- what the client listens to ------------------------------------------------------------
+
+    async def _subscribe(self, uri: str) -> None:
+        place = await self._listings.find("resources/list", uri)
+        await self._upstreams[place.server].subscribe(place.name)
+
+    async def _unsubscribe(self, uri: str) -> None:
+        place = await self._listings.find("resources/list", uri)
+        await self._upstreams[place.server].unsubscribe(place.name)
+
     async def _listen(self, id: RequestId, params: dict[str, Any]) -> dict[str, Any]:
-        """A subscription of the stateless era, which lasts until it is cancelled."""
-        wanted: dict[str, Any] = as_object(params.get("notifications")) or {}
-        honored = {kind.field: wanted[kind.field] for kind in KINDS if wanted.get(kind.field)}
-        honored.pop("taskIds", None)  # a task is its server's, and no server is known by it here
+        """A subscription of the stateless era, which lasts until it is cancelled. Of resources,
+        those are honored whose servers listen."""
+        asked: dict[str, Any] = as_object(params.get("notifications")) or {}
+        honored: dict[str, Any] = {
+            kind.field: True for kind in _KIND_OF.values() if asked.get(kind.field) is True
+        }
+        lists = [kind.method for kind in _KIND_OF.values() if kind.field in honored]
+        uris: list[str] = [str(uri) for uri in asked.get(_URIS) or ()]
+        if uris:
+            honored[_URIS] = uris
         self._listens[id] = honored
         try:
-            if honored.keys() - {"resourceSubscriptions"}:
-                for upstream in self._upstreams.values():
-                    upstream.listen_to_lists()
-            for uri in honored.get("resourceSubscriptions", ()):
-                place = await self._listings.find("resources/list", uri)
-                await self._upstreams[place.server].subscribe(place.name, True)
+            _, *subscribed = await asyncio.gather(
+                all_of([upstream.listen(lists) for upstream in self._upstreams.values()]),
+                *map(self._subscribe, uris),
+                return_exceptions=True,
+            )
+            for uri, error in zip(list(uris), subscribed, strict=True):
+                if isinstance(error, BaseException):
+                    logger.debug("Changes of %r will not be told: %s", uri, error)
+                    uris.remove(uri)
             if self._outer is not None:
                 said = {"notifications": honored, "_meta": {meta.SUBSCRIPTION_ID: id}}
-                method = "notifications/subscriptions/acknowledged"
-                await self._tell(self._outer, method, said)
+                await self._tell(self._outer, ACKNOWLEDGED, said)
             await asyncio.get_running_loop().create_future()
             raise AssertionError("nobody sets it")
         finally:
-            self._listens.pop(id, None)
+            del self._listens[id]
+            if self.closed is None:
+                still = {uri for other in self._listens.values() for uri in other.get(_URIS, ())}
+                await all_of([self._unsubscribe(uri) for uri in uris if uri not in still])
 
 
 def _failed(exc: McpError) -> dict[str, Any]:

@@ -96,6 +96,14 @@ class MCPConfigTransport(ClientTransport):
         """End what the transports keep alive."""
         await self.transport.close()
 
+    def server_url(self) -> str | None:
+        """What the one server is called, or all of them together."""
+        return self.transport.server_url()
+
+    def principal(self) -> str | None:
+        """Who the client is for the one server, or for all of them."""
+        return self.transport.principal()
+
     def get_session_id(self) -> str | None:
         """The session id of the one server; several have one each."""
         return self.transport.get_session_id()

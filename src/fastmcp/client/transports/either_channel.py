@@ -7,13 +7,12 @@ went wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
 from fastmcp.client.transports.http_channel import HttpChannel
-from fastmcp.client.transports.http_sender import HttpSender
 from fastmcp.client.transports.orders import (
     NOT_HERE,
     TITLES,
@@ -27,21 +26,10 @@ from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.errors import is_modern_error, method_not_found
 from fastmcp.protocol.jsonrpc import Response
 
-__all__ = ["EitherChannel", "NotingSender"]
+__all__ = ["EitherChannel"]
 
 _DISCOVER: Final = "server/discover"
-
-
-class NotingSender(HttpSender):
-    """A sender that notes the status of the last response: an error in a response's body does not
-    say it, and whether to try another transport depends on it."""
-
-    status = 0
-
-    async def open(self, *args: Any, **kwargs: Any) -> Any:
-        response = await super().open(*args, **kwargs)
-        self.status = response.status
-        return response
+_OPENING: Final = frozenset({"initialize", _DISCOVER})
 
 
 class EitherChannel:
@@ -49,25 +37,22 @@ class EitherChannel:
 
     Args:
         http: the one over Streamable HTTP.
-        noted: what it sends with.
         sse: the one over HTTP+SSE.
         order: in which they are tried.
         url: the address.
     """
 
-    def __init__(
-        self, http: HttpChannel, noted: NotingSender, sse: SseChannel, order: Order, url: str
-    ) -> None:
+    def __init__(self, http: HttpChannel, sse: SseChannel, order: Order, url: str) -> None:
         self.is_pipe = False
         self.address = http.address
         self.closed: Exception | None = None
         self.last_id = 0
         self.handshaken: Handshaken | None = None
         self._http, self._sse = http, sse
-        self._noted = noted
         self._order: Order = order
         self._url = url
-        self._settled: HttpChannel | SseChannel | None = None
+        # Where nothing was opened a stateless version is spoken unasked, and only one can.
+        self._current: HttpChannel | SseChannel = http
         self._said: dict[Kind, HttpStatusError] = {}
 
     def attach(self, receiver: Receiver | None) -> None:
@@ -77,25 +62,24 @@ class EitherChannel:
 
     def session_id(self) -> str | None:
         """What the transport calls the session, if anything."""
-        return None if self._settled is None else self._settled.session_id()
+        return self._current.session_id()
 
-    async def request(self, outgoing: Outgoing) -> Response:
-        """Send a request and wait for its response."""
-        if outgoing.method == "initialize":
-            try:
-                return await self._open(outgoing)
-            finally:
-                self._said.clear()
-        if outgoing.method == _DISCOVER:
-            return await self._open(outgoing)
-        return await self._current.request(outgoing)
-
-    @property
-    def _current(self) -> HttpChannel | SseChannel:
-        # Where nothing was opened a stateless version is spoken unasked, and only one can.
-        return self._settled or self._http
+    def request(self, outgoing: Outgoing) -> Coroutine[Any, Any, Response]:
+        """Send a request and wait for its response. What opens no session is awaited where it was
+        settled, and nowhere between."""
+        if outgoing.method in _OPENING:
+            return self._open(outgoing)
+        return self._current.request(outgoing)
 
     async def _open(self, outgoing: Outgoing) -> Response:
+        if outgoing.method == _DISCOVER:
+            return await self._first_that_answers(outgoing)
+        try:
+            return await self._first_that_answers(outgoing)
+        finally:
+            self._said.clear()
+
+    async def _first_that_answers(self, outgoing: Outgoing) -> Response:
         for kind in tries(self._order, self._url):
             if kind in self._said:
                 continue
@@ -116,26 +100,28 @@ class EitherChannel:
 
     async def _over_http(self, outgoing: Outgoing) -> Response:
         response = await self._http.request(outgoing)
-        error, status = response.error, self._noted.status
-        unknown = error is not None and not is_modern_error(error.code)
-        if unknown and status in NOT_HERE["http"]:
-            if outgoing.method == _DISCOVER:
-                return response
-            assert error is not None
+        error = response.error
+        if error is None or is_modern_error(error.code):
+            await self._settle("http", self._http)
+            return response
+        id, status = self._http.refused
+        if id == outgoing.id and status in NOT_HERE["http"] and outgoing.method != _DISCOVER:
             message = f"HTTP {status} for {outgoing.method} from {self._url}: {error.message}"
             raise HttpStatusError(status, message, error.code) from error
-        if not unknown or outgoing.method != _DISCOVER:
-            self._settle("http", self._http)
+        if outgoing.method != _DISCOVER:
+            await self._settle("http", self._http)
         return response
 
     async def _over_sse(self, outgoing: Outgoing) -> Response:
-        self._settle("sse", self._sse)
+        await self._settle("sse", self._sse)
         if outgoing.method == _DISCOVER:  # nothing of that era is asked of a server of this
             return Response(outgoing.id, error=method_not_found(outgoing.method))
         return await self._sse.request(outgoing)
 
-    def _settle(self, kind: Kind, channel: HttpChannel | SseChannel) -> None:
-        self._settled, self.is_pipe = channel, channel.is_pipe
+    async def _settle(self, kind: Kind, channel: HttpChannel | SseChannel) -> None:
+        if channel is not self._current:
+            await self._current.rest()
+        self._current, self.is_pipe = channel, channel.is_pipe
         remember(self._url, kind)
 
     def _after(self, kind: Kind, exc: HttpStatusError | ConnectionClosedError) -> Exception:

@@ -13,7 +13,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias
 
 import aiohttp
 from pydantic import AnyUrl
@@ -21,7 +21,7 @@ from yarl import URL
 
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.transports.base import ClientTransport
-from fastmcp.client.transports.either_channel import EitherChannel, NotingSender
+from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
 from fastmcp.client.transports.orders import Order, check_order, forget_all
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 AnyChannel: TypeAlias = HttpChannel | SseChannel | EitherChannel
-SenderT = TypeVar("SenderT", bound=HttpSender)
 
 _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is kept for the next call. Servers commonly drop them after five
@@ -199,19 +198,19 @@ class HttpTransport(ClientTransport):
 
     def _make_channel(self, http: aiohttp.ClientSession) -> AnyChannel:
         if self.order == "http-only":
-            return HttpChannel(self._sender(HttpSender, http, URL(self.url)))
+            return HttpChannel(self._sender(http, URL(self.url)))
         sse = SseChannel(
-            self._sender(HttpSender, http, URL(self.url)),
-            lambda url: self._sender(HttpSender, http, url),
+            self._sender(http, URL(self.url)),
+            lambda url: self._sender(http, url),
             self.sse_read_timeout or None,
         )
         if self.order == "sse-only":
             return sse
-        noting = self._sender(NotingSender, http, URL(self.url))
-        return EitherChannel(HttpChannel(noting), noting, sse, self.order, self.url)
+        streamable = HttpChannel(self._sender(http, URL(self.url)))
+        return EitherChannel(streamable, sse, self.order, self.url)
 
-    def _sender(self, kind: type[SenderT], http: aiohttp.ClientSession, url: URL) -> SenderT:
-        return kind(
+    def _sender(self, http: aiohttp.ClientSession, url: URL) -> HttpSender:
+        return HttpSender(
             http,
             url,
             headers=self.headers,

@@ -63,6 +63,10 @@ class HttpChannel:
 
     Args:
         http: carries the requests; closed with the channel.
+
+    Attributes:
+        refused: the id of the request that was refused last, and the HTTP status: an error in a
+            response's body does not say it.
     """
 
     is_pipe = False
@@ -72,6 +76,7 @@ class HttpChannel:
         self.last_id = 0
         self.handshaken: Handshaken | None = None
         self.address: tuple[str, int] | None = (http.url.host or "", http.url.port or 0)
+        self.refused: tuple[RequestId, int] = 0, 0
         self._http = http
         self._session_id: str | None = None
         self._version: str | None = None
@@ -151,6 +156,7 @@ class HttpChannel:
         body = b""
         with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
             body = await self._http.read(response, _ERROR_TEXT)
+        self.refused = outgoing.id, status
         error = _error_in(body)
         text = error.message if error is not None else body.decode("utf-8", "replace").strip()
         message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
@@ -368,6 +374,12 @@ class HttpChannel:
         if last_id is not None:
             headers["Last-Event-ID"] = last_id
         return await self._http.open("GET", headers, None)
+
+    async def rest(self) -> None:
+        """Have no session, until the next `initialize`."""
+        self._session_id = None
+        if self._listener is not None:
+            await self._listener.stop()
 
     async def close(self, seconds: float) -> None:
         """End the session and the connection. Never raises: the server may be gone.

@@ -195,7 +195,7 @@ class Listings:
                 session.repeatable_tools.discard(own)
             if session.mirrors_headers:
                 try:
-                    upstream.param_headers[own] = param_headers(tool.get("inputSchema") or {})
+                    session.param_headers[own] = param_headers(tool.get("inputSchema") or {})
                 except (ValueError, RecursionError) as exc:
                     logger.warning("The server's tool %r is left out: %s", own, exc)
                     continue

@@ -4,7 +4,7 @@ It is a pipe whose two halves are HTTP: what the server says comes in order on t
 answers find their callers by id. `initialize` opens the stream, whose first event says where to
 post. When a stream ends, everybody who waits for an answer learns it, for the work may be done or
 not; whoever calls next is told that the session is lost before anything was sent, so that a new
-one is opened.
+one is opened. Where nobody calls, one is opened all the same, patiently: a client may only listen.
 Source: 2024-11-05, basic/transports, "HTTP with SSE".
 """
 
@@ -26,6 +26,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
+from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
@@ -66,6 +67,8 @@ class SseChannel(PipeChannel):
         self._follower: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[None] | None = None
         self._fresh = False
+        self._patience = StreamPatience()
+        self._renewing: asyncio.Task[None] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
 
@@ -87,6 +90,7 @@ class SseChannel(PipeChannel):
     async def opened(self, version: str) -> None:
         """The handshake is done; from now on the version is in the header too."""
         self._version = version
+        self._patience.begin()
 
     async def prepare(self) -> None:
         """Have a stream on which nothing was asked yet. Raises what `connect` does."""
@@ -188,6 +192,9 @@ class SseChannel(PipeChannel):
             response.close()
             if self._follower is asyncio.current_task():
                 self._lose(why)
+                renewing = self._renewing is not None and not self._renewing.done()
+                if self.closed is None and self._version is not None and not renewing:
+                    self._renewing = asyncio.create_task(self._renew())
 
     def _lose(self, why: str) -> None:
         """The session is over, and the next `initialize` opens another."""
@@ -195,6 +202,16 @@ class SseChannel(PipeChannel):
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
         self.fail(why)
+
+    async def _renew(self) -> None:
+        """Have a new session opened for whoever only listens, unless a call was faster."""
+        while True:
+            await asyncio.sleep(self._patience.pause())
+            is_open = self._follower is not None and self._version is not None
+            if is_open or self._receiver is None:
+                return
+            self._patience.begin()
+            await self._receiver.on_lost()
 
     async def _hang_up(self) -> None:
         follower = self._follower
@@ -265,6 +282,13 @@ class SseChannel(PipeChannel):
     async def leave(self) -> None:
         """End the session, and nothing else."""
         await self.finish()
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Have no session, until the next `initialize`."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
         await self._hang_up()
 
 

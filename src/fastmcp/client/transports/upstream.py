@@ -3,17 +3,19 @@
 It has a session of its own, in the era it speaks. What it asks is answered by the handlers of the
 one client in front; what it says is handed to the composite (`composite.py`), which knows what it
 is called there. A server that cannot be reached is asked again at the next use, but not before
-some seconds have passed, and the error of a use in between names it.
+some seconds have passed, and the error of a use in between names it. What the client wants to
+hear of outlives sessions: a new one is told it again (`_restore`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
+import mcp_types
 from mcp_types import Implementation
 
 from fastmcp.client.channel import Channel
@@ -24,34 +26,19 @@ from fastmcp.client.handlers import Handlers
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.reshaping import Reshaping
 from fastmcp.client.session import ClientSession
+from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.exceptions import McpError
-from fastmcp.protocol import meta
-from fastmcp.protocol.errors import INVALID_PARAMS, METHOD_NOT_FOUND
-from fastmcp.protocol.jsonrpc import as_object
-from fastmcp.protocol.param_headers import ParamHeader
-from fastmcp.protocol.subscriptions import LISTEN
-from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
 
 __all__ = ["ServerDownError", "Upstream"]
 
 logger = logging.getLogger("fastmcp.client")
 
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
-"""Seconds between attempts to reach a server that is away; each pause is twice the last."""
 _OPEN_SECONDS: Final = 120.0
 """How long connecting may take where nothing else is said: package runners download first."""
 _WAITED_FOR: Final = 5.0
 """Seconds of that which somebody who lists waits."""
-_ACKNOWLEDGE_SECONDS: Final = 5.0
-
-_LISTS: Final = {
-    "tools": "toolsListChanged",
-    "prompts": "promptsListChanged",
-    "resources": "resourcesListChanged",
-}
 
 Said = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 """Hears what a server says of its own accord: the server's name, method, params."""
@@ -69,11 +56,15 @@ class _Relay(Handlers):
     """Handlers of one server's session: those of the client in front, asked at every use."""
 
     def __init__(
-        self, outer: ClientSession, said: Callable[[str, dict[str, Any]], Awaitable[None]]
+        self,
+        outer: ClientSession,
+        said: Callable[[str, dict[str, Any]], Awaitable[None]],
+        missed: Callable[[], None],
     ) -> None:
         super().__init__()
         self._outer = outer
         self._said = said
+        self._missed = missed
 
     def capabilities(self, version: str) -> dict[str, Any]:
         return self._outer.handlers.capabilities(version)
@@ -94,6 +85,9 @@ class _Relay(Handlers):
     async def tell(self, message: Any) -> None:
         await self._outer.handlers.tell(message)
 
+    def missed(self) -> None:
+        self._missed()
+
 
 class Upstream:
     """One server.
@@ -103,10 +97,9 @@ class Upstream:
         transport: to it.
         reshaping: what the client sees of its tools.
         said: hears what it says of its own accord.
-        back: awaited when it was reached again after the client had begun without it.
-
-    Attributes:
-        param_headers: which arguments of its tools travel as headers too, by the tool's own name.
+        missed: is called with its name when changes there were missed.
+        back: awaited with what is subscribed to there, when it was reached after the client had
+            begun without it, or lost it.
     """
 
     def __init__(
@@ -115,27 +108,27 @@ class Upstream:
         transport: ClientTransport,
         reshaping: Reshaping,
         said: Said,
-        back: Callable[[Upstream], Awaitable[None]],
+        missed: Callable[[str], None],
+        back: Callable[[Upstream, list[str]], Awaitable[None]],
     ) -> None:
         self.name = name
         self.reshaping = reshaping
-        self.param_headers: dict[str, tuple[ParamHeader, ...]] = {}
         self._said = said
+        self._missed = missed
         self._back = back
         self._connection = Connection(transport, get_settings().client_disconnect_timeout)
         self._outer: ClientSession | None = None
+        self._relay: _Relay | None = None
         self._mode = ""
         self._began = False
         self._opening: asyncio.Task[None] | None = None
         self._opening_since = 0.0
         self._why: str | None = None
-        self._failures = 0
+        self._patience = StreamPatience()
         self._again_at = 0.0
-        self._level: str | None = None
-        self._wants_lists = False
+        self._lists: set[str] = set()
         self._uris: dict[str, None] = {}
-        self._listening: asyncio.Task[None] | None = None
-        self._acknowledged = asyncio.Event()
+        self._restoring: asyncio.Task[None] | None = None
 
     # --- the connection ------------------------------------------------------------------------
 
@@ -157,6 +150,8 @@ class Upstream:
             mode: as of a client.
         """
         self._outer, self._mode = outer, mode
+        said, missed = partial(self._said, self.name), partial(self._missed, self.name)
+        self._relay = _Relay(outer, said, missed)
         return self._open_once()
 
     def began(self) -> None:
@@ -200,7 +195,7 @@ class Upstream:
 
     async def close(self) -> None:
         """End the session."""
-        tasks = [task for task in (self._opening, self._listening) if task is not None]
+        tasks = [task for task in (self._opening, self._restoring) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -222,6 +217,7 @@ class Upstream:
     async def _open(self) -> None:
         outer = self._outer
         seconds = (outer.init_timeout if outer is not None else None) or _OPEN_SECONDS
+        self._patience.begin()
         try:
             async with asyncio.timeout(seconds):
                 await self._connection.enter(self._make_session, self._negotiate)
@@ -230,9 +226,7 @@ class Upstream:
             self._why = str(exc).removeprefix("Client failed to connect: ")
             if isinstance(exc, TimeoutError) or self._why == "Failed to initialize server session":
                 self._why = f"no answer within {seconds:g} seconds"
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures)
-            self._failures = min(self._failures + 1, 10)
-            self._again_at = asyncio.get_running_loop().time() + pause
+            self._again_at = asyncio.get_running_loop().time() + self._patience.pause()
             if first:
                 logger.warning(
                     "The server %r cannot be reached; what it offers is missing until it can: %s",
@@ -240,17 +234,20 @@ class Upstream:
                     self._why,
                 )
             return
-        self._why, self._failures = None, 0
-        await self._restore()
-        if self._began:
-            await self._back(self)
+        self._why, self._patience = None, StreamPatience()
+        session = self.connected
+        if session is not None:
+            if self._restoring is not None:
+                self._restoring.cancel()
+            self._restoring = asyncio.create_task(self._restore(session))
 
     def _make_session(self, channel: Channel) -> ClientSession:
-        outer = self._outer
+        outer, relay = self._outer, self._relay
         assert outer is not None
+        assert relay is not None
         return ClientSession(
             channel,
-            _Relay(outer, self._hear),
+            relay,
             Implementation.model_validate(outer.client_info),
             init_timeout=outer.init_timeout,
             max_rounds=outer.max_rounds,
@@ -260,27 +257,18 @@ class Upstream:
     async def _negotiate(self, session: ClientSession) -> None:
         await self._connection.negotiate(session, self._mode, session.init_timeout, None)
 
-    async def _hear(self, method: str, params: dict[str, Any]) -> None:
-        if method == "notifications/subscriptions/acknowledged":
-            self._acknowledged.set()
-            return
-        await self._said(self.name, method, params)
-
     # --- what outlives a session ---------------------------------------------------------------
 
-    async def _restore(self) -> None:
-        """Say to a new session what the client had said to the one before."""
-        self.param_headers.clear()
-        try:
-            if self._level is not None:
-                await self.set_level(self._level)
-            session = self.connected
-            if session is not None and session.era is Era.HANDSHAKE:
-                for uri in self._uris:
-                    await session.request("resources/subscribe", {"uri": uri})
-        except McpError as exc:
-            logger.warning("The server %r does not take what it took before: %s", self.name, exc)
-        self._attend()
+    async def _restore(self, session: ClientSession) -> None:
+        """Say to a new session what the client had said to the one before, and to the client that
+        everything may have changed."""
+        session.subscriptions.want(self._lists)
+        uris = list(self._uris)
+        for error in await all_of([session.subscriptions.subscribe(uri) for uri in uris]):
+            if isinstance(error, McpError):  # it is wanted still, of the session after this one
+                logger.warning("The server %r takes no more what it took: %s", self.name, error)
+        if self._began:
+            await self._back(self, uris)
 
     def capabilities(self) -> dict[str, Any] | None:
         """What it says it can do; None where it is away or was not asked."""
@@ -291,79 +279,40 @@ class Upstream:
             return None
         return session.server_capabilities.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    async def set_level(self, level: str) -> None:
+    async def set_level(self, level: mcp_types.LoggingLevel) -> None:
         """Have log messages from this level up."""
-        self._level = level
+        assert self._relay is not None
+        self._relay.log_level = level  # of the sessions that come
         session = self.connected
         if session is None:
             return
-        if session.base_meta is not None:
-            session.base_meta[meta.LOG_LEVEL] = level
-        elif "logging" in (self.capabilities() or {}):
-            await session.request("logging/setLevel", {"level": level})
+        if session.base_meta is not None or "logging" in (self.capabilities() or {}):
+            await session.set_logging_level(level)
 
-    async def subscribe(self, uri: str, wanted: bool) -> None:
-        """Hear of changes of a resource, or no longer.
+    async def subscribe(self, uri: str) -> None:
+        """Hear of changes of a resource, by its own URI, until `unsubscribe`.
 
-        Args:
-            uri: its own URI.
-            wanted: False ends it.
+        Raises:
+            McpError: the server does not tell of them, or cannot be reached.
         """
-        session = await self.session()
-        if session.era is Era.HANDSHAKE:
-            kind = "subscribe" if wanted else "unsubscribe"
-            await session.request(f"resources/{kind}", {"uri": uri})
-        if wanted:
+        if uri not in self._uris:
+            await (await self.session()).subscriptions.subscribe(uri)
             self._uris[uri] = None
-        else:
-            self._uris.pop(uri, None)
-        if session.era is Era.STATELESS:
-            self._attend()
-            if wanted:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_ACKNOWLEDGE_SECONDS):
-                        await self._acknowledged.wait()
 
-    def listen_to_lists(self) -> None:
-        """Hear of changes of its lists. In the handshake era they are told unasked."""
-        if not self._wants_lists:
-            self._wants_lists = True
-            self._attend()
-
-    def _attend(self) -> None:
-        """Listen to what is wanted now, where that has to be asked for."""
-        if self._listening is not None:
-            self._listening.cancel()
-            self._listening = None
+    async def unsubscribe(self, uri: str) -> None:
+        """Hear of them no more."""
+        self._uris.pop(uri, None)
         session = self.connected
-        if session is not None and session.era is Era.STATELESS and self._filter():
-            self._acknowledged.clear()
-            self._listening = asyncio.create_task(self._listen(session))
+        if session is not None:
+            await session.subscriptions.unsubscribe(uri)
 
-    def _filter(self) -> dict[str, Any]:
-        wanted: dict[str, Any] = {}
-        if self._wants_lists:
-            able = self.capabilities() or {}
-            for kind, field in _LISTS.items():
-                if (as_object(able.get(kind)) or {}).get("listChanged"):
-                    wanted[field] = True
-        if self._uris:
-            wanted["resourceSubscriptions"] = list(self._uris)
-        return wanted
-
-    async def _listen(self, session: ClientSession) -> None:
-        pause = _FIRST_PAUSE
-        while session.closed is None:
-            try:
-                await session.request(LISTEN, {"notifications": self._filter()}, timeout=0)
-            except McpError as exc:
-                logger.debug("Listening to the server %r ended: %s", self.name, exc)
-                if exc.code in (METHOD_NOT_FOUND, INVALID_PARAMS):
-                    return
-            await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE, pause * 2)
-            for kind in _LISTS if self._wants_lists else ():  # it may have changed meanwhile
-                await self._said(self.name, f"notifications/{kind}/list_changed", {})
+    async def listen(self, methods: Iterable[str]) -> None:
+        """Hear of these changes of its lists, where that has to be asked for: soon, where the
+        server is slow or away."""
+        self._lists.update(methods)
+        session = self.connected
+        if session is not None:
+            await session.subscriptions.open(self._lists)
 
 
 def all_of(work: Sequence[Coroutine[Any, Any, Any]]) -> Awaitable[list[Any]]:
