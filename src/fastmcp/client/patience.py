@@ -69,7 +69,10 @@ class Patience:
         now = self._loop.time()
         end = None if self._term is None else self._term.until
         if wish is not None and wish > _FIRST_PAUSE:
-            # Who names a time will be there then: it counts for more than our own patience.
+            # Who names a time will be there then: it counts for more than our own patience. But who
+            # is not there, and names another and another, is not waited for without end.
+            if end is None and now >= self._until:
+                return None
             latest = now + _LONGEST_WISH if end is None else end
             return None if now + wish >= latest else wish * random.uniform(1.0, 1.1)  # noqa: S311
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
