@@ -491,9 +491,11 @@ async def test_a_busy_server_may_be_entered_late() -> None:
         assert client.protocol_version == "2026-07-28"
 
 
-async def test_a_server_that_stays_busy_is_not_taken_for_an_old_one() -> None:
+@pytest.mark.parametrize("wish", [{}, {"Retry_After": "1"}], ids=["busy", "come back"])
+async def test_a_server_that_stays_busy_is_not_taken_for_an_old_one(wish: dict[str, str]) -> None:
+    """Nor asked for ever, by a client without a time-out, though it wants to be each time."""
     with temporary_settings(client_retry_seconds=0.3):
-        async with site(status(503)) as seen:
+        async with asyncio.timeout(10), site(status(503, **wish)) as seen:
             with pytest.raises(HttpStatusError) as caught:
                 async with Client(seen.url):
                     pass

@@ -81,7 +81,10 @@ class Patience:
         now = self._loop.time()
         end = None if self._term is None else self._term.until
         if wish is not None and wish > _FIRST_PAUSE:
-            # Who names a time will be there then: it counts for more than our own patience.
+            # Who names a time will be there then: it counts for more than our own patience. But who
+            # is not there, and names another and another, is not waited for without end.
+            if end is None and now >= self._until:
+                return None
             latest = end if self._wishes_until is None else self._wishes_until
             assert latest is not None
             if now + wish >= latest:
