@@ -180,16 +180,22 @@ class PipeChannel:
         self._unheard.append(work)
         self._queued += 1
         self._pace()
-        if self._worker is None:
+        if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._hear())
 
     async def _hear(self) -> None:
         _in_handler.set(True)
+        worker = asyncio.current_task()
         while self._unheard:
             try:
                 await self._unheard.popleft()
+            except (Exception, asyncio.CancelledError) as exc:
+                # What a handler raises is the handler's; only whoever cancels the worker ends it.
+                if isinstance(exc, asyncio.CancelledError) and worker and worker.cancelling():
+                    raise
+                logger.exception("What the server told could not be heard")
             finally:
-                if self._worker is asyncio.current_task():
+                if self._worker is worker:
                     self._heard += 1
                     self._wake()
                     self._pace()
