@@ -9,13 +9,15 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from pydantic import BaseModel, field_validator
 
 from fastmcp import Client
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
+from fastmcp.client.extensions import ClientExtension, NotificationBinding
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
@@ -85,6 +87,92 @@ async def test_a_handler_cancelled_from_inside_fails_alone() -> None:
         assert await client.ping()
         assert await client.ping()
     assert heard == [1, 1]
+
+
+class Named(BaseModel):
+    name: str
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def stripped(cls, value: Any) -> Any:
+        return value.strip()  # and nobody thought of numbers
+
+
+class Naming(ClientExtension):
+    """Hears names, if it can."""
+
+    identifier = "com.example/naming"
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def notifications(self) -> list[NotificationBinding[Any]]:
+        async def hear(named: Named) -> None:
+            self.heard.append(named.name)
+
+        return [NotificationBinding(method="com.example/named", params_type=Named, handler=hear)]
+
+
+async def test_a_model_that_fails_stops_no_hearing(caplog: pytest.LogCaptureFixture) -> None:
+    naming = Naming()
+    twice = 'tell("com.example/named", name=7); tell("com.example/named", name=" b ")'
+    async with Client(hostile(twice), mode="legacy", timeout=10, extensions=[naming]) as client:
+        assert await client.ping()
+        assert await client.ping()
+    assert naming.heard == ["b", "b"]
+    assert "AttributeError" in caplog.text
+
+
+async def test_whatever_hearing_raises_the_rest_is_heard() -> None:
+    heard: list[str] = []
+    finished = asyncio.Event()
+
+    class Raising:
+        async def on_notification(self, notification: Notification) -> None:
+            heard.append(notification.method)
+            if notification.method == "a":
+                raise ValueError("of a model")
+            if notification.method == "b":
+                raise asyncio.CancelledError
+            finished.set()
+
+    async def write(message: bytes) -> None:
+        raise AssertionError
+
+    channel = PipeChannel(write)
+    channel.attach(cast("Any", Raising()))
+    for method in ("a", "b", "c"):
+        channel.feed(b'{"jsonrpc": "2.0", "method": "%s"}' % method.encode())
+    async with asyncio.timeout(10):
+        await finished.wait()
+    assert heard == ["a", "b", "c"]
+
+
+async def test_two_requests_of_the_server_with_one_id() -> None:
+    """That the first ended does not let go of the second, which is taken back."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def sample(messages: Any, params: Any, context: Any) -> str:
+        if params.max_tokens == 1:
+            return "at once"
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    ask = (
+        'ask = lambda n: say({"id": 7, "method": "sampling/createMessage",'
+        ' "params": {"messages": [], "maxTokens": n}});'
+        "ask(1); ask(2); sys.stdin.readline();"
+        'tell("notifications/cancelled", requestId=7)'
+    )
+    async with Client(hostile(ask), mode="legacy", timeout=10, sampling_handler=sample) as client:
+        assert await client.ping()
+        async with asyncio.timeout(5):
+            await ended.wait()
+        assert begun.is_set()
 
 
 async def test_no_more_is_read_than_is_heard() -> None:
@@ -217,6 +305,25 @@ async def test_a_redirect_to_what_is_no_url() -> None:
     async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
         with pytest.raises(HttpStatusError, match="no URL"):
             await client.ping()
+
+
+async def test_a_model_that_fails_fails_no_call() -> None:
+    naming = Naming()
+
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        told = [
+            {"jsonrpc": "2.0", "method": "com.example/named", "params": {"name": name}}
+            for name in (7, "b")
+        ]
+        frames = [sse.encode(json.dumps(one).encode()) for one in told]
+        return events(*frames, sse.encode(result(message, {})))
+
+    async with (
+        site(handshaken(answer)) as seen,
+        Client(seen.url, mode="legacy", extensions=[naming]) as client,
+    ):
+        assert await client.ping()
+    assert naming.heard == ["b"]
 
 
 async def test_a_retry_time_beyond_all_numbers() -> None:

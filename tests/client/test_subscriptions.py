@@ -270,6 +270,18 @@ async def test_a_resource_that_is_not_honored_is_an_error() -> None:
                 await client.subscribe_resource("data://a")
 
 
+@pytest.mark.parametrize(
+    "wrong", [True, None, 7, "data://a", {"data://a": True}, [["data://a"], 7]]
+)
+async def test_an_acknowledgement_of_another_shape_honors_nothing(wrong: Any) -> None:
+    async with listening() as (seen, listened), Client(seen.url, timeout=10) as client:
+        honor, listened.honor = listened.honor, lambda asked: {"resourceSubscriptions": wrong}
+        with pytest.raises(McpError, match="did not honor"):
+            await client.subscribe_resource("data://a")
+        listened.honor = honor
+        await client.subscribe_resource("data://b")
+
+
 async def test_a_server_that_acknowledges_nothing_keeps_nobody_waiting() -> None:
     async with listening() as (seen, listened):
         listened.refuse = lambda message: answer(message, {"resultType": "complete"})

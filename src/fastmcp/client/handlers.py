@@ -135,11 +135,15 @@ class Handlers:
     async def hear(
         self, method: str, params: dict[str, Any], progress: ProgressHandler | None
     ) -> None:
-        """Hands one notification to the handlers it concerns. Their failures are logged."""
+        """Hands one notification to the handlers it concerns. Their failures are logged, and so
+        are those of an extension's model, whose validators may raise anything."""
         try:
             heard = self._read(method, params, progress)
         except (KeyError, pydantic.ValidationError) as exc:
             logger.warning("The server's %s does not fit the protocol: %r", method, exc)
+            return
+        except Exception:
+            logger.exception("The model of the server's %s failed", method)
             return
         if heard is not None:
             await self._run(heard, f"handler of {method}")
@@ -185,10 +189,10 @@ class Handlers:
             if call.func in _OWN:
                 await returned
                 return
+            task = asyncio.ensure_future(returned)
         except Exception:
             logger.exception("The client's %s failed", what)
             return
-        task = asyncio.ensure_future(returned)
         task.add_done_callback(partial(_told_of_failure, what))
         patience = 0 if self._late else _PATIENCE
         try:

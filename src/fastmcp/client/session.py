@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import Any, Final, cast
 
 import mcp_types
@@ -408,7 +409,11 @@ class ClientSession(Opening):
         """Answer one of the server's requests in a task of its own."""
         task = self._spawn(self._answer(request))
         self._answering[request.id] = task
-        task.add_done_callback(lambda _: self._answering.pop(request.id, None))
+        task.add_done_callback(partial(self._answered, request.id))
+
+    def _answered(self, id: RequestId, task: asyncio.Task[None]) -> None:
+        if self._answering.get(id) is task:  # and not of a second request with this id
+            del self._answering[id]
 
     def on_notification(self, notification: Notification) -> Awaitable[None] | None:
         """Route a notification; what comes back is awaited before the next message."""

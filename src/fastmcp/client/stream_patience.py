@@ -3,7 +3,8 @@
 A server that closes its streams would otherwise be stormed, and one that is restarted should be
 heard again soon: so the pauses grow, stay short while the server may be on its way back, and
 become long, but never endless, for one that stayed away. What the server itself asked for
-(`retry`) is the least.
+(`retry`) is the least, within reason: it may neither be stormed at its own word nor silence a
+client for days.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import time
 from typing import Final
 
-__all__ = ["StreamPatience"]
+__all__ = ["StreamPatience", "asked_for"]
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 4.0
@@ -22,6 +23,21 @@ _PATIENT_PAUSE: Final = 30.0
 """A server that stayed away this many times is asked this seldom."""
 _STEADY_SECONDS: Final = 10.0
 """A stream that lasted this long was a good one: the next pause is the first again."""
+_SHORTEST_WISH: Final = 0.1
+"""Seconds; `retry: 0` from a server that ends each stream at once would be a loop without rest.
+Ten requests a second are none, and nobody notices so short a wait."""
+_LONGEST_WISH: Final = 60.0
+"""Seconds; the same that `Retry-After` may ask for. A server that is back is heard within it,
+whatever it said when it went."""
+
+
+def asked_for(retry: int) -> float:
+    """Seconds to wait where a server asked for it.
+
+    Args:
+        retry: the milliseconds of the event stream's `retry` field.
+    """
+    return min(max(retry / 1000, _SHORTEST_WISH), _LONGEST_WISH)
 
 
 class StreamPatience:
@@ -46,4 +62,4 @@ class StreamPatience:
         longest = _LONGEST_PAUSE if self._attempt < _PATIENT_AFTER else _PATIENT_PAUSE
         pause = min(_FIRST_PAUSE * 2 ** max(self._attempt - 1, 0), longest)
         pause *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads clients out, hides nothing)
-        return pause if retry is None else max(pause, retry / 1000)
+        return pause if retry is None else max(pause, asked_for(retry))

@@ -198,7 +198,7 @@ class Subscriptions:
         id = (as_object(params.get("_meta")) or {}).get(SUBSCRIPTION_ID)
         stream = self._streams.get(id) if isinstance(id, (int, str)) else None
         if stream is not None:
-            stream.acknowledged(as_object(params.get("notifications")) or {})
+            stream.acknowledged(_honored(params.get("notifications")))
 
     async def stop(self) -> None:
         """End them all."""
@@ -284,7 +284,7 @@ class Subscriptions:
             self._refused = None
             honored = stream.honored or {}
             for uri in wanted.get(_URIS, ()):
-                told = uri in (honored.get(_URIS) or ())
+                told = uri in honored.get(_URIS, ())
                 self._settle(uri, None if told else _not_told(uri))
             self._settled.set()
             return stream
@@ -313,9 +313,7 @@ class Subscriptions:
     async def _everything_on(self, stream: _Stream) -> None:
         honored = stream.honored or {}
         methods = [method for method, field in _LISTS.items() if honored.get(field)]
-        await self._everything(
-            methods, cast("list[str]", honored.get(_URIS) or []), {SUBSCRIPTION_ID: stream.id}
-        )
+        await self._everything(methods, honored.get(_URIS, []), {SUBSCRIPTION_ID: stream.id})
 
     async def _everything(
         self, methods: Iterable[str], uris: Iterable[str], meta: dict[str, Any]
@@ -421,6 +419,16 @@ class _Stream:
     async def _cancelled(self) -> None:
         params = {"requestId": self.id, "reason": "the client listens no more"}
         await self._send(encode_notification("notifications/cancelled", params))
+
+
+def _honored(said: object) -> dict[str, Any]:
+    """What an acknowledgement honors, in the form of the filter; what has another is not honored
+    (schema, `SubscriptionFilter`)."""
+    notifications = as_object(said) or {}
+    uris = notifications.get(_URIS)
+    told = cast("list[object]", uris) if isinstance(uris, list) else []
+    lists = {field: bool(notifications.get(field)) for field in _LISTS.values()}
+    return lists | {_URIS: [uri for uri in told if isinstance(uri, str)]}
 
 
 def _not_told(uri: str) -> McpError:

@@ -26,6 +26,7 @@ from fastmcp.client.errors import (
 from fastmcp.client.patience import heard_within
 from fastmcp.client.transports.http_listener import Listener
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
+from fastmcp.client.transports.second_reading import read_again, read_batch
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -38,7 +39,6 @@ from fastmcp.protocol.jsonrpc import (
     RequestId,
     Response,
     decode,
-    decode_many,
 )
 
 __all__ = ["HttpChannel"]
@@ -132,15 +132,19 @@ class HttpChannel:
             body = await self._http.read(response)
         except (aiohttp.ClientError, OSError) as exc:
             raise self._broken(outgoing, exc) from exc
-        try:
-            messages: list[Message | Malformed] = (
-                decode_many(body) if body.lstrip()[:1] == b"[" else [decode(body)]
-            )
-        except Malformed as exc:
+        messages: list[Message | Malformed]
+        if body.lstrip()[:1] == b"[":
+            messages = read_batch(body)
+        else:
+            try:
+                messages = [decode(body)]
+            except Malformed as exc:
+                messages = [read_again(body, exc)]
+        if len(messages) == 1 and isinstance(messages[0], Malformed):
             raise HttpStatusError(
                 response.status,
-                f"The server answered {outgoing.method} with what is no MCP message: {exc}",
-            ) from exc
+                f"The server answered {outgoing.method} with what is no MCP message: {messages[0]}",
+            ) from messages[0]
         answer: Response | None = None
         for message in messages:
             answer = await self._hear(message, outgoing.id) or answer
@@ -200,7 +204,7 @@ class HttpChannel:
                 try:
                     message = decode(event.data.encode())
                 except Malformed as exc:
-                    message = exc
+                    message = read_again(event.data.encode(), exc)
                 answer = await self._hear(message, id)
                 if answer is not None:
                     await self._drain(response)

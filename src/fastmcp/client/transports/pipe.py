@@ -18,6 +18,7 @@ from typing import Final
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError
+from fastmcp.client.transports.second_reading import read_again, read_batch
 from fastmcp.protocol.jsonrpc import (
     Malformed,
     Message,
@@ -26,7 +27,6 @@ from fastmcp.protocol.jsonrpc import (
     RequestId,
     Response,
     decode,
-    decode_many,
 )
 
 __all__ = ["PipeChannel"]
@@ -115,18 +115,24 @@ class PipeChannel:
             raise ConnectionClosedError(self._why)
         await self._write(body)
 
-    def feed(self, data: bytes) -> bool:
+    def feed(self, data: bytes, *, last: bool = False) -> bool:
         """Take one message of the server (or a batch, which 2025-03-26 has).
 
+        Args:
+            data: its text.
+            last: whether the stream ended with it. What cannot be read then was cut off, and that
+                the server went away says more.
         Returns:
             whether there was a message in it.
         """
-        try:
-            messages: list[Message | Malformed] = (
-                decode_many(data) if data[:1] == b"[" else [decode(data)]
-            )
-        except Malformed as exc:  # a word of the server's to people, such as "[INFO] ready"
-            messages = [exc]
+        messages: list[Message | Malformed]
+        if data[:1] == b"[":
+            messages = read_batch(data)
+        else:
+            try:
+                messages = [decode(data)]
+            except Malformed as exc:
+                messages = [exc if last else read_again(data, exc)]
         taken = [self._take(message, data) for message in messages]
         return any(taken)
 
@@ -141,7 +147,7 @@ class PipeChannel:
         elif isinstance(message, Request):
             if self._receiver is not None:
                 self._receiver.on_request(message)
-        else:
+        else:  # a word of the server's to people, such as "[INFO] ready"
             self._report(data)
             if self._receiver is not None:
                 self._receiver.on_exception(message)
@@ -174,16 +180,22 @@ class PipeChannel:
         self._unheard.append(work)
         self._queued += 1
         self._pace()
-        if self._worker is None:
+        if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._hear())
 
     async def _hear(self) -> None:
         _in_handler.set(True)
+        worker = asyncio.current_task()
         while self._unheard:
             try:
                 await self._unheard.popleft()
+            except (Exception, asyncio.CancelledError) as exc:
+                # What a handler raises is the handler's; only whoever cancels the worker ends it.
+                if isinstance(exc, asyncio.CancelledError) and worker and worker.cancelling():
+                    raise
+                logger.exception("What the server told could not be heard")
             finally:
-                if self._worker is asyncio.current_task():
+                if self._worker is worker:
                     self._heard += 1
                     self._wake()
                     self._pace()

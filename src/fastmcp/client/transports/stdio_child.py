@@ -167,14 +167,14 @@ class _Wire(asyncio.SubprocessProtocol):
             self._over(str(ResponseTooLargeError(self._limit)))
             self.close()
 
-    def _line(self, line: bytes) -> None:
+    def _line(self, line: bytes, *, last: bool = False) -> None:
         line = line.strip()
         if line:
-            self._spoken = self.channel.feed(line) or self._spoken
+            self._spoken = self.channel.feed(line, last=last) or self._spoken
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         if fd == 1:
-            self._line(bytes(self._buffer))  # its last message may lack the newline
+            self._line(bytes(self._buffer), last=True)  # its last message may lack the newline
             self._buffer.clear()
             self._stdout_ended = True
             self._going()
