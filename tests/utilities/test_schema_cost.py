@@ -125,31 +125,34 @@ def test_references_into_data_lead_nowhere() -> None:
 
 
 MANY = 4000
-NUMBERS = {f"p{place}": {"type": "integer"} for place in range(MANY)}
+NUMBERS: dict[str, Any] = {f"p{place}": {"type": "integer"} for place in range(MANY)}
+
+
+MANY_PARTS: list[tuple[dict[str, Any], Any]] = [
+    ({"properties": NUMBERS}, dict.fromkeys(NUMBERS, 1)),
+    ({"allOf": [{"properties": {n: {}}} for n in NUMBERS]}, dict.fromkeys(NUMBERS, 1)),
+    ({"prefixItems": list(NUMBERS.values())}, [1] * MANY),
+    (
+        {"patternProperties": {f"^{n}$": {} for n in range(90)}, "properties": NUMBERS},
+        dict.fromkeys(NUMBERS, 1),
+    ),
+    (
+        {
+            "$defs": {"wide": {"allOf": [{"properties": {"y": {}}} for _ in range(400)]}},
+            "properties": {name: {"$ref": "#/$defs/wide"} for name in NUMBERS},
+        },
+        {name: {"y": 1} for name in list(NUMBERS)[:1000]},
+    ),
+    (
+        {"properties": {**NUMBERS, "next": {"anyOf": [{"$ref": "#"}]}}},
+        deep(150, "next"),
+    ),
+]
 
 
 @pytest.mark.parametrize(
     ("schema", "value"),
-    [
-        ({"properties": NUMBERS}, dict.fromkeys(NUMBERS, 1)),
-        ({"allOf": [{"properties": {n: {}}} for n in NUMBERS]}, dict.fromkeys(NUMBERS, 1)),
-        ({"prefixItems": list(NUMBERS.values())}, [1] * MANY),
-        (
-            {"patternProperties": {f"^{n}$": {} for n in range(90)}, "properties": NUMBERS},
-            dict.fromkeys(NUMBERS, 1),
-        ),
-        (
-            {
-                "$defs": {"wide": {"allOf": [{"properties": {"y": {}}} for _ in range(400)]}},
-                "properties": {name: {"$ref": "#/$defs/wide"} for name in NUMBERS},
-            },
-            {name: {"y": 1} for name in list(NUMBERS)[:1000]},
-        ),
-        (
-            {"properties": {**NUMBERS, "next": {"anyOf": [{"$ref": "#"}]}}},
-            deep(150, "next"),
-        ),
-    ],
+    MANY_PARTS,
     ids=["properties", "allOf", "prefixItems", "patternProperties", "shared", "recursive"],
 )
 def test_many_parts_are_counted_in_the_time_of_reading_them(schema: Any, value: Any) -> None:
@@ -162,6 +165,18 @@ def test_many_parts_are_counted_in_the_time_of_reading_them(schema: Any, value: 
 def test_a_large_value_is_no_deep_one() -> None:
     value = [{"a": [1, "x", None]}] * 150_000
     assert complaint(ANY_JSON, value) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"enum": [{"a": place} for place in range(MANY)]}}, [{"a": MANY - 1}] * MANY),
+        ({"patternProperties": {f"^(q|r)+{n}$": True for n in range(MANY)}}, NUMBERS),
+    ],
+    ids=["enum", "patternProperties"],
+)
+def test_what_a_large_value_is_held_against_one_by_one_is_counted(schema: Any, value: Any) -> None:
+    assert "too large" in str(complaint(schema, value))
 
 
 def test_a_tower_of_any_height_is_refused() -> None:

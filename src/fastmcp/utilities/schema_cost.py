@@ -62,7 +62,8 @@ class SchemaCost:
         order = _sorted(self._here)
         if order is None:
             raise ValueError("it applies itself to the same value without end")
-        self._steps = _ways(self._here, order)
+        own = [1 + _compared(node) for node in self._nodes]
+        self._steps = _ways(self._here, order, own)
         if self._nodes and self._steps[0] > _MOST_STEPS:
             raise ValueError("it applies its parts too often to one value")
         self._told: dict[str | int, dict[int, list[int]]] = {}
@@ -73,7 +74,7 @@ class SchemaCost:
             below[number] += self._tell(number)
         all_order = _sorted(below)
         self._is_small = not self._nodes or (
-            all_order is not None and _ways(below, all_order)[0] <= _FEW_STEPS
+            all_order is not None and _ways(below, all_order, own)[0] <= _FEW_STEPS
         )
         self._rank = {number: rank for rank, number in enumerate(order)}
         self._lead(order, below)
@@ -119,13 +120,11 @@ class SchemaCost:
             part, base = waiting.pop()
             if isinstance(part, list):
                 waiting += [(one, base) for one in cast("list[Any]", part)]
-            if not isinstance(part, Mapping):
+            if not isinstance(part, (Mapping, bool)) or id(cast("Any", part)) in self._index:
                 continue
-            node = cast("Schema", part)
-            if id(node) in self._index:
-                continue
+            node: Schema = {} if isinstance(part, bool) else cast("Schema", part)
             number = len(self._nodes)
-            self._index[id(node)] = number
+            self._index[id(cast("Any", part))] = number
             self._nodes.append(node)
             if isinstance(node.get("$id"), str):
                 base = urldefrag(urljoin(base, node["$id"])).url
@@ -333,12 +332,19 @@ def _sorted(edges: list[list[int]]) -> list[int] | None:
     return order if len(order) == len(edges) else None
 
 
-def _ways(edges: list[list[int]], order: list[int]) -> list[int]:
-    """How many ways lead from each part, at most one more than there may be steps."""
-    ways = [1] * len(edges)
+def _ways(edges: list[list[int]], order: list[int], own: list[int]) -> list[int]:
+    """What each part and all that it leads to come to, at most one more than there may be steps."""
+    ways = list(own)
     for number in reversed(order):
-        ways[number] = min(1 + sum(ways[target] for target in edges[number]), _MOST_STEPS + 1)
+        ways[number] += sum(ways[target] for target in edges[number])
+        ways[number] = min(ways[number], _MOST_STEPS + 1)
     return ways
+
+
+def _compared(node: Schema) -> int:
+    """How many constants a value is held against one by one: such that are no plain values."""
+    options = _list(node.get("enum"))
+    return len(options) if any(isinstance(option, (Mapping, list)) for option in options) else 0
 
 
 def _list(value: Any) -> list[Any]:
