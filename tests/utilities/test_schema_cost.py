@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fastmcp.utilities.schema_check import SchemaCheck
+from fastmcp.utilities.schema_cost import SchemaCost
 
 TREE = {
     "$defs": {
@@ -121,3 +122,63 @@ def test_a_balanced_tree_is_checked() -> None:
 def test_references_into_data_lead_nowhere() -> None:
     schema = {"default": {"type": "string"}, "properties": {"a": {"$ref": "#/default"}}}
     assert complaint(schema, {"a": "x"}) is None
+
+
+MANY = 4000
+NUMBERS: dict[str, Any] = {f"p{place}": {"type": "integer"} for place in range(MANY)}
+
+
+MANY_PARTS: list[tuple[dict[str, Any], Any]] = [
+    ({"properties": NUMBERS}, dict.fromkeys(NUMBERS, 1)),
+    ({"allOf": [{"properties": {n: {}}} for n in NUMBERS]}, dict.fromkeys(NUMBERS, 1)),
+    ({"prefixItems": list(NUMBERS.values())}, [1] * MANY),
+    (
+        {"patternProperties": {f"^{n}$": {} for n in range(90)}, "properties": NUMBERS},
+        dict.fromkeys(NUMBERS, 1),
+    ),
+    (
+        {
+            "$defs": {"wide": {"allOf": [{"properties": {"y": {}}} for _ in range(400)]}},
+            "properties": {name: {"$ref": "#/$defs/wide"} for name in NUMBERS},
+        },
+        {name: {"y": 1} for name in list(NUMBERS)[:1000]},
+    ),
+    (
+        {"properties": {**NUMBERS, "next": {"anyOf": [{"$ref": "#"}]}}},
+        deep(150, "next"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    MANY_PARTS,
+    ids=["properties", "allOf", "prefixItems", "patternProperties", "shared", "recursive"],
+)
+def test_many_parts_are_counted_in_the_time_of_reading_them(schema: Any, value: Any) -> None:
+    """Seconds to minutes where each name is looked for among all parts."""
+    began = time.process_time()
+    assert complaint(schema, value) is None
+    assert time.process_time() - began < 2
+
+
+def test_a_large_value_is_no_deep_one() -> None:
+    value = [{"a": [1, "x", None]}] * 150_000
+    assert complaint(ANY_JSON, value) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"enum": [{"a": place} for place in range(MANY)]}}, [{"a": MANY - 1}] * MANY),
+        ({"patternProperties": {f"^(q|r)+{n}$": True for n in range(MANY)}}, NUMBERS),
+    ],
+    ids=["enum", "patternProperties"],
+)
+def test_what_a_large_value_is_held_against_one_by_one_is_counted(schema: Any, value: Any) -> None:
+    assert "too large" in str(complaint(schema, value))
+
+
+def test_a_tower_of_any_height_is_refused() -> None:
+    with pytest.raises(ValueError, match="too often"):
+        SchemaCost(doubling(5000))

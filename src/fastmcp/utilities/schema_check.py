@@ -54,7 +54,7 @@ class SchemaCheck:
         """What is wrong with a value, one line each and at most ten; None where it fits."""
         try:
             if self._cost.is_too_much(value):
-                return "- it is nested too deeply for its schema to be checked"
+                return "- it is too large or nested too deeply for its schema to be checked"
             if self._fits(value):
                 return None
             lines: list[str] = []

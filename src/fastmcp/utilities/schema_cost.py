@@ -7,12 +7,16 @@ without taking them: what is applied to a part of a value, and how often, is a s
 an item leads to the next; and values repeat their states, so that a part costs one look-up. Of a
 schema without recursion and with few parts, as nearly all are, nothing has to be counted.
 
+Counting must not become the work it prevents: a new state costs no more than the steps it stands
+for. How many steps a part takes in its place is summed up once, parts that say nothing of members
+or items are left out of states, and what a name or a place leads to is looked up by that name.
+
 Source: JSON Schema 2020-12 core, 7.5 and 9.4.1 (infinite recursion), 10 (applicators).
 """
 
 from __future__ import annotations
 
-import math
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 from urllib.parse import unquote, urldefrag, urljoin
@@ -21,10 +25,10 @@ __all__ = ["SchemaCost"]
 
 _MOST_STEPS: Final = 2_000_000
 """Some hundredths of a second."""
-_FEW_STEPS: Final = 1000
+_FEW_STEPS: Final = 100
 """For each part of a value: with so few, its size alone decides."""
-_MOST_STATES: Final = 1000
-"""That are remembered."""
+_MOST_REMEMBERED: Final = 100_000
+"""Entries of all states, from one value to the next."""
 
 _HERE_ONE: Final = ("not", "if", "then", "else")
 _HERE_MANY: Final = ("allOf", "anyOf", "oneOf")
@@ -58,35 +62,55 @@ class SchemaCost:
         order = _sorted(self._here)
         if order is None:
             raise ValueError("it applies itself to the same value without end")
-        self._order = order
-        self._states: dict[tuple[tuple[int, int], ...], _State] = {}
-        self._first = self._state({0: 1} if self._nodes else {})
-        if self._first.steps > _MOST_STEPS:
+        own = [1 + _compared(node) for node in self._nodes]
+        self._steps = _ways(self._here, order, own)
+        if self._nodes and self._steps[0] > _MOST_STEPS:
             raise ValueError("it applies its parts too often to one value")
-        self._names = {name for number in numbers for name, _ in self._members(number)}
-        places = (place for number in numbers for place, _ in self._items(number))
-        self._places_told = max((place + 1 for place in places if place is not None), default=0)
-        below = [[*self._here[number], *self._below(number)] for number in numbers]
-        self._is_small = _ways(below) <= _FEW_STEPS
+        self._told: dict[str | int, dict[int, list[int]]] = {}
+        self._any_member: list[list[int]] = [[] for _ in numbers]
+        self._any_item: list[list[int]] = [[] for _ in numbers]
+        below = [[*parts] for parts in self._here]
+        for number in numbers:
+            below[number] += self._tell(number)
+        all_order = _sorted(below)
+        self._is_small = not self._nodes or (
+            all_order is not None and _ways(below, all_order, own)[0] <= _FEW_STEPS
+        )
+        self._rank = {number: rank for rank, number in enumerate(order)}
+        self._lead(order, below)
+        self._forget()
 
     def is_too_much(self, value: Any) -> bool:
         """Whether holding a value against it takes too many steps."""
         if self._is_small:
             return False
-        steps = 0
+        if self._remembered > _MOST_REMEMBERED:
+            self._forget()
+        left = _MOST_STEPS - self._first.steps
         waiting: list[tuple[Any, _State]] = [(value, self._first)]
-        while waiting and steps <= _MOST_STEPS:
+        while waiting:
             part, state = waiting.pop()
-            steps += state.steps
-            if not state.leads_on:
+            if not state.applied:
                 continue
+            inner: Iterable[tuple[str | int, Any]]
             if isinstance(part, Mapping):
-                for name, member in cast("Mapping[str, Any]", part).items():
-                    waiting.append((member, self._member(state, name)))
+                inner, known, find = cast("Schema", part).items(), state.members, self._member
             elif isinstance(part, (list, tuple)):
-                for place, item in enumerate(cast("list[Any]", part)):
-                    waiting.append((item, self._item(state, place)))
-        return steps > _MOST_STEPS
+                inner, known, find = enumerate(cast("list[Any]", part)), state.items, self._item
+            else:
+                continue
+            for key, one in inner:
+                told = key if key in self._told else None  # all others are alike
+                following = known.get(told)
+                if following is None:
+                    following = known[told] = find(state, told)
+                    self._remembered += 1
+                left += _FEW_STEPS - following.steps
+                if left < 0:
+                    return True
+                if following.applied and isinstance(one, (Mapping, list, tuple)):
+                    waiting.append((cast("Any", one), following))
+        return False
 
     # --- the parts of the schema, and which of them apply to what ------------------------------
 
@@ -96,13 +120,11 @@ class SchemaCost:
             part, base = waiting.pop()
             if isinstance(part, list):
                 waiting += [(one, base) for one in cast("list[Any]", part)]
-            if not isinstance(part, Mapping):
+            if not isinstance(part, (Mapping, bool)) or id(cast("Any", part)) in self._index:
                 continue
-            node = cast("Schema", part)
-            if id(node) in self._index:
-                continue
+            node: Schema = {} if isinstance(part, bool) else cast("Schema", part)
             number = len(self._nodes)
-            self._index[id(node)] = number
+            self._index[id(cast("Any", part))] = number
             self._nodes.append(node)
             if isinstance(node.get("$id"), str):
                 base = urldefrag(urljoin(base, node["$id"])).url
@@ -183,65 +205,113 @@ class SchemaCost:
             for found in self._numbers([part]):
                 yield place, found
 
-    def _below(self, number: int) -> Iterator[int]:
-        for _, part in self._members(number):
-            yield part
-        for _, part in self._items(number):
-            yield part
+    def _tell(self, number: int) -> list[int]:
+        """Enters what a part applies to members and items, and returns it."""
+        found: list[int] = []
+        for inner, to_any in (
+            (self._members(number), self._any_member),
+            (self._items(number), self._any_item),
+        ):
+            for key, part in inner:
+                found.append(part)
+                if key is None:
+                    to_any[number].append(part)
+                else:
+                    self._told.setdefault(key, {}).setdefault(number, []).append(part)
+        return found
+
+    def _lead(self, order: list[int], below: list[list[int]]) -> None:
+        """Finds the parts that lead on to members or items, themselves or by others in place."""
+        self._on: list[list[int]] = [[] for _ in order]
+        self._stands: list[int | None] = [None] * len(order)
+        for number in reversed(order):
+            parts = (self._stands[part] for part in self._here[number])
+            on = self._on[number] = [part for part in parts if part is not None]
+            if len(below[number]) > len(self._here[number]):
+                self._stands[number] = number
+            elif on:  # what only refers is what it refers to
+                self._stands[number] = on[0] if len(on) == 1 else number
 
     # --- states --------------------------------------------------------------------------------
 
-    def _state(self, applied: dict[int, int]) -> _State:
-        key = tuple(sorted(applied.items()))
+    def _forget(self) -> None:
+        self._remembered = 0
+        self._states: dict[tuple[int, tuple[tuple[int, int], ...]], _State] = {}
+        self._first = self._state([(0, 1)] if self._nodes else [])
+
+    def _state(self, applied: Iterable[tuple[int, int]]) -> _State:
+        """Of parts and how often each is applied."""
+        steps = 0
+        leading: dict[int, int] = {}
+        for part, times in applied:
+            steps += self._steps[part] * times
+            stands = self._stands[part]
+            if stands is not None:
+                leading[stands] = leading.get(stands, 0) + times
+        key = (steps, tuple(sorted(leading.items())))
         found = self._states.get(key)
         if found is None:
-            if len(self._states) >= _MOST_STATES:
-                self._states.clear()
-            for number in self._order:
-                times = applied.get(number, 0)
-                if times:
-                    for part in self._here[number]:
-                        applied[part] = applied.get(part, 0) + times
-            found = self._states[key] = _State(applied)
-            found.leads_on = any(True for number in applied for _ in self._below(number))
+            found = self._states[key] = _State(steps, leading)
+            self._remembered += 1 + len(leading)
         return found
 
-    def _member(self, state: _State, name: str) -> _State:
-        name = name if name in self._names else ""  # all others are alike
-        known = state.members.get(name)
-        if known is None:
-            applied: dict[int, int] = {}
-            for number, times in state.applied.items():
-                for wanted, part in self._members(number):
-                    if wanted is None or wanted == name:
-                        applied[part] = applied.get(part, 0) + times
-            known = state.members[name] = self._state(applied)
-        return known
+    def _spread(self, state: _State) -> None:
+        """Adds what the parts of a state apply in place."""
+        if state.is_spread:
+            return
+        state.is_spread = True
+        applied = state.applied
+        waiting = [(self._rank[number], number) for number in applied]
+        heapq.heapify(waiting)
+        while waiting:
+            _, number = heapq.heappop(waiting)
+            times = applied[number]
+            for part in self._on[number]:
+                if part not in applied:
+                    heapq.heappush(waiting, (self._rank[part], part))
+                applied[part] = applied.get(part, 0) + times
+        self._remembered += len(applied)
+        for any_of, found in (
+            (self._any_member, state.any_member),
+            (self._any_item, state.any_item),
+        ):
+            for number, times in applied.items():
+                for part in any_of[number]:
+                    found[part] = found.get(part, 0) + times
 
-    def _item(self, state: _State, place: int) -> _State:
-        place = min(place, self._places_told)
-        known = state.items.get(place)
-        if known is None:
-            applied: dict[int, int] = {}
-            for number, times in state.applied.items():
-                for wanted, part in self._items(number):
-                    if wanted is None or wanted == place:
-                        applied[part] = applied.get(part, 0) + times
-            known = state.items[place] = self._state(applied)
-        return known
+    def _member(self, state: _State, name: str | int | None) -> _State:
+        self._spread(state)
+        return self._following(state, name, state.any_member)
+
+    def _item(self, state: _State, place: str | int | None) -> _State:
+        self._spread(state)
+        return self._following(state, place, state.any_item)
+
+    def _following(self, state: _State, key: str | int | None, to_any: dict[int, int]) -> _State:
+        applied = list(to_any.items())
+        if key is not None:
+            told = self._told[key]
+            fewer = told if len(told) < len(state.applied) else state.applied
+            for number in fewer:
+                times = state.applied.get(number)
+                if times is not None:
+                    applied += [(part, times) for part in told.get(number, ())]
+        return self._state(applied)
 
 
 class _State:
-    """What is applied to a part of a value, each part of the schema how often."""
+    """What is applied to a part of a value, each part of the schema that leads on how often."""
 
-    __slots__ = ("applied", "items", "leads_on", "members", "steps")
+    __slots__ = ("any_item", "any_member", "applied", "is_spread", "items", "members", "steps")
 
-    def __init__(self, applied: dict[int, int]) -> None:
+    def __init__(self, steps: int, applied: dict[int, int]) -> None:
+        self.steps = steps
         self.applied = applied
-        self.steps = sum(applied.values())
-        self.leads_on = False
-        self.members: dict[str, _State] = {}
-        self.items: dict[int, _State] = {}
+        self.is_spread = False
+        self.any_member: dict[int, int] = {}
+        self.any_item: dict[int, int] = {}
+        self.members: dict[str | int | None, _State] = {}
+        self.items: dict[str | int | None, _State] = {}
 
 
 def _sorted(edges: list[list[int]]) -> list[int] | None:
@@ -262,17 +332,19 @@ def _sorted(edges: list[list[int]]) -> list[int] | None:
     return order if len(order) == len(edges) else None
 
 
-def _ways(edges: list[list[int]]) -> float:
-    """How many ways lead from the first part to any; endless where one leads back."""
-    order = _sorted(edges)
-    if order is None:
-        return math.inf
-    ways = [0] * len(edges)
-    ways[:1] = [1] * bool(edges)
-    for number in order:
-        for target in edges[number]:
-            ways[target] += ways[number]
-    return sum(ways)
+def _ways(edges: list[list[int]], order: list[int], own: list[int]) -> list[int]:
+    """What each part and all that it leads to come to, at most one more than there may be steps."""
+    ways = list(own)
+    for number in reversed(order):
+        ways[number] += sum(ways[target] for target in edges[number])
+        ways[number] = min(ways[number], _MOST_STEPS + 1)
+    return ways
+
+
+def _compared(node: Schema) -> int:
+    """How many constants a value is held against one by one: such that are no plain values."""
+    options = _list(node.get("enum"))
+    return len(options) if any(isinstance(option, (Mapping, list)) for option in options) else 0
 
 
 def _list(value: Any) -> list[Any]:
