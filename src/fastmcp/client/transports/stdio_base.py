@@ -85,6 +85,7 @@ class StdioTransport(ClientTransport):
         keep = False
         try:
             yield await child.channel()
+            await child.rest()
             keep = self.keep_alive
         finally:  # what fails here was never opened, and a child nobody got in to is not kept
             child.in_use = False
