@@ -123,6 +123,23 @@ async def test_a_server_of_the_stateless_era_that_is_slow_to_start() -> None:
         assert client.protocol_version == "2026-07-28"
 
 
+async def test_leaving_does_not_wait_for_one_who_enters(tmp_path: Path) -> None:
+    """Of a server that died, and whose successor is slow, one leaves while another enters."""
+    file = tmp_path / "pids"
+    client = Client(odd("once", file), mode="legacy", init_timeout=30)
+    await client.__aenter__()
+    with pytest.raises(ConnectionClosedError):
+        await client.ping()
+    entering = asyncio.create_task(client.__aenter__())
+    while len(pids(file)) < 2:  # noqa: ASYNC110  (another process's file)
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(client.__aexit__(None, None, None), 5)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert none_runs(file)()
+
+
 # --- what it says ------------------------------------------------------------------------------
 
 
