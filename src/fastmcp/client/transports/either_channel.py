@@ -122,7 +122,9 @@ class EitherChannel:
             if outgoing.method == _DISCOVER:
                 return response
             assert error is not None
-            message = f"HTTP {status} for {outgoing.method} from {self._url}: {error.message}"
+            message = (
+                f"HTTP {status} for {outgoing.method} from {self._noted.shown}: {error.message}"
+            )
             raise HttpStatusError(status, message, error.code) from error
         if not unknown or outgoing.method != _DISCOVER:
             self._settle("http", self._http)
@@ -150,8 +152,8 @@ class EitherChannel:
     def _neither(self) -> HttpStatusError:
         first = next(iter(self._said.values()))
         message = (
-            f"{self._url} speaks neither Streamable HTTP nor HTTP+SSE. {_told(self._said)}. Is it "
-            "the address of an MCP endpoint?"
+            f"{self._noted.shown} speaks neither Streamable HTTP nor HTTP+SSE. "
+            f"{_told(self._said)}. Is it the address of an MCP endpoint?"
         )
         error = HttpStatusError(first.status, message, first.code)
         error.__cause__ = first

@@ -116,7 +116,7 @@ class HttpChannel:
             raise HttpStatusError(
                 response.status,
                 f"The server answered {outgoing.method} with HTTP {response.status} and content "
-                f"type {content_type!r} instead of an MCP message. Is {self._http.url} an MCP "
+                f"type {content_type!r} instead of an MCP message. Is {self._http.shown} an MCP "
                 "endpoint?",
             )
         finally:
@@ -153,7 +153,7 @@ class HttpChannel:
             body = await self._http.read(response, _ERROR_TEXT)
         error = _error_in(body)
         text = error.message if error is not None else body.decode("utf-8", "replace").strip()
-        message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
+        message = f"HTTP {status} for {outgoing.method} from {self._http.shown}" + (
             f": {text[:500]}" if text else ""
         )
         if session_id is not None and (status == 404 or _names_the_session(status, error)):
