@@ -305,6 +305,15 @@ class MCPConfig(BaseModel):
             given["mcpServers"] = given.pop(key)
         return given
 
+    @property
+    def enabled(self) -> dict[str, MCPServerTypes]:
+        """The servers that are meant to be used: those without `"disabled": true`."""
+        return {
+            name: server
+            for name, server in self.mcpServers.items()
+            if not (server.model_extra or {}).get("disabled")
+        }
+
     def add_server(self, name: str, server: MCPServerTypes) -> None:
         """Add a server, or put another in its place."""
         self.mcpServers[name] = server

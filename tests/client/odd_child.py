@@ -63,6 +63,14 @@ def answer(message: dict[str, object]) -> None:
         write(reply(id, result=result))
     elif method != "ping":
         write(reply(id, error={"code": -32601, "message": "Method not found"}))
+    elif WHAT == "waits":
+        pass  # for the client to say that it does not
+    elif WHAT == "once":
+        sys.exit(7)
+    elif WHAT == "deaf":
+        time.sleep(600)
+    elif WHAT == "real-time":
+        os.kill(os.getpid(), signal.SIGRTMIN + 6)
     elif WHAT == "half":
         write(reply(id, result={"text": "x" * 100_000})[:-50_000])
         sys.exit(7)
@@ -85,8 +93,10 @@ def answer(message: dict[str, object]) -> None:
 
 
 def main() -> None:
+    global WHAT
     started(os.getpid())
-    if WHAT == "silent":
+    again = WHAT == "once" and os.path.getsize(FILE) > len(f"{os.getpid()}\n")
+    if WHAT == "silent" or again:
         time.sleep(600)
     if WHAT in ("stubborn", "family"):
         grandchild()
@@ -101,6 +111,8 @@ def main() -> None:
         message = json.loads(line)
         if "id" in message:
             answer(message)
+        elif WHAT == "waits" and message["method"] == "notifications/cancelled":
+            WHAT = "polite"
     while WHAT == "stubborn":
         time.sleep(1)
 

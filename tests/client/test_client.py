@@ -169,6 +169,56 @@ async def test_close_disconnects_everybody(server: FastMCP) -> None:
         assert not client.is_connected()
 
 
+async def test_who_leaves_what_was_closed_disconnects_nobody(server: FastMCP) -> None:
+    client = Client(server)
+    entered, left = asyncio.Event(), asyncio.Event()
+
+    async def other() -> None:
+        async with client:
+            entered.set()
+            await left.wait()
+            assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+
+    async with client:
+        await client.close()
+        later = asyncio.create_task(other())
+        await entered.wait()
+    left.set()
+    await asyncio.wait_for(later, 5)
+    assert not client.is_connected()
+
+
+async def test_who_enters_after_a_close_without_leaving_is_the_last(server: FastMCP) -> None:
+    client = Client(server)
+    await client.__aenter__()
+    await client.close()
+    async with client:
+        assert client.is_connected()
+    assert not client.is_connected()
+
+
+def test_one_event_loop_after_another(server: FastMCP) -> None:
+    client = Client(server)
+
+    async def use() -> int:
+        async with client:
+            return (await client.call_tool("add", {"a": 1, "b": 2})).data
+
+    async def many() -> list[int]:  # so that they wait for one another
+        assert not client.is_connected()
+        return await asyncio.gather(use(), use(), use())
+
+    assert asyncio.run(many()) == [3, 3, 3]
+    assert asyncio.run(many()) == [3, 3, 3]
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(client.__aenter__())
+    assert client.is_connected()
+    loop.close()  # and nobody has left
+    assert not client.is_connected()
+    assert asyncio.run(many()) == [3, 3, 3]
+    assert not client.is_connected()
+
+
 async def test_initialize_by_hand(server: FastMCP) -> None:
     async with Client(server, mode="legacy", auto_initialize=False) as client:
         with pytest.raises(RuntimeError, match="not initialized"):

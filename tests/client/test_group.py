@@ -46,6 +46,24 @@ async def test_tools_of_all() -> None:
         await both.list_tools()
 
 
+def test_one_event_loop_after_another() -> None:
+    both = group(a=["say"], b=["say"])
+
+    async def use() -> str:
+        async with both:
+            return (await both.call_tool("b_say", {"text": "hm"})).data
+
+    async def many() -> list[str]:  # so that they wait for one another
+        return await asyncio.gather(use(), use(), use())
+
+    for _ in range(2):
+        assert asyncio.run(many()) == ["b: hm"] * 3
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(both.__aenter__())
+    loop.close()  # and nobody has left
+    assert asyncio.run(many()) == ["b: hm"] * 3
+
+
 async def test_names_that_collide() -> None:
     both = group(a=["b_x"], a_b=["x"])
     async with both:
@@ -73,6 +91,11 @@ def test_each_server_has_its_mode() -> None:
     }
     with pytest.raises(TypeError, match="'a'"):
         ClientGroup.from_config({"a": {**CHILD, "mode": 1}})
+
+
+def test_a_server_that_is_disabled_is_left_out() -> None:
+    config = {"a": CHILD, "b": {**CHILD, "disabled": True}}
+    assert list(ClientGroup.from_config(config).clients) == ["a"]
 
 
 def test_an_empty_group() -> None:

@@ -298,13 +298,24 @@ def events(*frames: bytes) -> web.Response:
     return web.Response(body=b"".join(frames), content_type="text/event-stream")
 
 
-async def test_a_redirect_to_what_is_no_url() -> None:
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[nowhere",
+        "mailto:x",
+        "file:///etc/passwd",
+        "http://127.0.0.1:99999/",
+        "http://xn--/",
+    ],
+)
+async def test_a_redirect_to_what_is_no_url(location: str) -> None:
     async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-        return web.Response(status=307, headers={"Location": "http://[nowhere"})
+        return web.Response(status=307, headers={"Location": location})
 
     async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
-        with pytest.raises(HttpStatusError, match="no URL"):
+        with pytest.raises(HttpStatusError, match="which is no http or https URL") as caught:
             await client.ping()
+    assert location in caught.value.message
 
 
 async def test_a_model_that_fails_fails_no_call() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import enum
+import logging
 import signal
 import subprocess
 import time
@@ -24,7 +26,11 @@ from fastmcp.client.errors import (
     RequestTimeoutError,
     ResponseTooLargeError,
 )
-from fastmcp.client.transports import StreamableHTTPTransport, StreamableHttpTransport
+from fastmcp.client.transports import (
+    SSETransport,
+    StreamableHTTPTransport,
+    StreamableHttpTransport,
+)
 from fastmcp.exceptions import McpError
 from tests.client.conftest import SERVED
 from tests.client.site import (
@@ -216,6 +222,63 @@ async def test_a_redirect_elsewhere_takes_no_token_along() -> None:
     assert other.headers[-1]["mcp-name"] == "x"
     for headers in other.headers:
         assert not {"authorization", "cookie", "x-api-key"} & set(headers)
+
+
+async def test_a_redirect_brings_no_credentials() -> None:
+    """Beside the client's own they would be two, and an error that is nobody's to understand."""
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if request.path == "/mcp":
+            other = seen.url.replace("//", "//u:p@").replace("/mcp", "/other")
+            return web.Response(status=307, headers={"Location": other})
+        return await stateless(said)(request, message)
+
+    async with site(post) as seen, Client(seen.url, auth="t") as client:
+        await client.call_tool("x")
+    assert {headers["authorization"] for headers in seen.headers} == {"Bearer t"}
+
+
+async def test_credentials_in_the_url_are_sent_and_not_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusing = asyncio.Event()
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if refusing.is_set():
+            return web.Response(status=400)
+        if request.path == "/mcp":
+            return web.Response(status=307, headers={"Location": "/mcp/?key=s3cret"})
+        return await stateless(said)(request, message)
+
+    caplog.set_level(logging.DEBUG)
+    async with site(post) as seen:
+        url = seen.url.replace("//", "//user:s3cret@") + "?key=s3cret"
+        async with Client(url) as client:
+            await client.call_tool("x")
+            refusing.set()
+            with pytest.raises(McpError) as caught:
+                await client.call_tool("x")
+        told = [str(caught.value), repr(client), client.transport.describe()]
+    servers = {"a": {"url": url}, "b": {"url": url, "transport": "sse"}}
+    for away in (url, {"a": servers["a"]}, {"b": servers["b"]}, servers):
+        with pytest.raises(RuntimeError, match="failed to connect") as failed:
+            async with Client(away):  # nobody listens there any more
+                pass
+        told.append(str(failed.value))
+    basic = base64.b64encode(b"user:s3cret").decode()
+    assert {headers["authorization"] for headers in seen.headers} == {f"Basic {basic}"}
+    assert all("/mcp" in text for text in told)
+    logged = [r.getMessage() for r in caplog.records if r.name.startswith("fastmcp")]
+    assert "s3cret" not in "".join([*told, *logged])
+
+
+async def test_two_credentials_are_one_too_many() -> None:
+    for make in (StreamableHttpTransport, SSETransport, Client):
+        with pytest.raises(ValueError, match="Leave one of them out") as caught:
+            make("http://user:s3cret@127.0.0.1:1/mcp", auth="token")
+        assert "s3cret" not in str(caught.value)
+    with pytest.raises(ValueError, match="Not an http or https URL"):
+        StreamableHttpTransport("http://")
 
 
 async def test_redirects_without_end() -> None:

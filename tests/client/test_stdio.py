@@ -73,6 +73,18 @@ async def test_a_kept_process_serves_the_next_stay(mode: str) -> None:
     await client.close()
 
 
+async def test_closing_leaves_the_process_that_another_client_uses() -> None:
+    client = Client(transport())
+    other = client.new()
+    async with client:
+        first = (await client.call_tool("pid")).data
+        await other.close()
+        assert (await client.call_tool("pid")).data == first
+    async with client:  # it was closed: what was in use ended with the stay
+        assert (await client.call_tool("pid")).data != first
+    await client.close()
+
+
 async def test_a_process_that_is_not_kept_ends_with_the_stay() -> None:
     client = Client(transport(keep_alive=False))
     async with client:

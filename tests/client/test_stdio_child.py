@@ -123,6 +123,23 @@ async def test_a_server_of_the_stateless_era_that_is_slow_to_start() -> None:
         assert client.protocol_version == "2026-07-28"
 
 
+async def test_leaving_does_not_wait_for_one_who_enters(tmp_path: Path) -> None:
+    """Of a server that died, and whose successor is slow, one leaves while another enters."""
+    file = tmp_path / "pids"
+    client = Client(odd("once", file), mode="legacy", init_timeout=30)
+    await client.__aenter__()
+    with pytest.raises(ConnectionClosedError):
+        await client.ping()
+    entering = asyncio.create_task(client.__aenter__())
+    while len(pids(file)) < 2:  # noqa: ASYNC110  (another process's file)
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(client.__aexit__(None, None, None), 5)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert none_runs(file)()
+
+
 # --- what it says ------------------------------------------------------------------------------
 
 
@@ -164,6 +181,13 @@ async def test_it_dies_in_the_middle_of_a_message() -> None:
             await client.ping()
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="needs real-time signals")
+async def test_it_is_ended_by_a_signal_that_has_no_name() -> None:
+    async with Client(odd("real-time"), mode="legacy") as client:
+        with pytest.raises(ConnectionClosedError, match=r"was ended by signal \d+$"):
+            await asyncio.wait_for(client.ping(), 10)
+
+
 # --- its stderr --------------------------------------------------------------------------------
 
 
@@ -190,6 +214,37 @@ async def test_stderr_goes_to_an_open_file(tmp_path: Path) -> None:
 
 
 # --- the end -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep_alive", [False, True])
+async def test_leaving_ends_every_call(tmp_path: Path, keep_alive: bool) -> None:
+    """And a kept server hears that nobody waits: it has nothing else to know it by."""
+    client = Client(odd("waits", tmp_path / "pids", keep_alive=keep_alive), mode="legacy")
+    async with client:
+        calls = [asyncio.create_task(client.ping()) for _ in range(3)]
+        await asyncio.sleep(0)
+    for call in calls:
+        with pytest.raises(ConnectionClosedError, match="the client left"):
+            await asyncio.wait_for(call, 5)
+    if keep_alive:
+        async with client:
+            assert await asyncio.wait_for(client.ping(), 5)
+    assert len(pids(tmp_path / "pids")) == 1
+    await client.close()
+
+
+async def test_leaving_ends_a_call_that_is_still_being_written() -> None:
+    client = Client(odd("deaf", keep_alive=True), mode="legacy")
+    async with client:
+        calls = [
+            asyncio.create_task(work)
+            for work in (client.ping(), client.call_tool("x", {"text": "x" * 4_000_000}))
+        ]
+        await asyncio.sleep(0)
+    for call in calls:
+        with pytest.raises(ConnectionClosedError, match="the client left"):
+            await asyncio.wait_for(call, 5)
+    await client.close()
 
 
 @pytest.mark.parametrize("what", ["family", "stubborn"])

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mcp_types
 
@@ -28,6 +30,16 @@ __all__ = ["Connection"]
 
 logger = logging.getLogger("fastmcp.client")
 
+_NESTED = 100
+"""How many of one task's entries are told apart: some enter, close, and never leave."""
+
+
+class _Stays:
+    """Those who are in, from one end for everybody to the next."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
 
 class Connection:
     """Shared by everybody who entered one client.
@@ -41,8 +53,12 @@ class Connection:
         self._transport = transport
         self._disconnect_timeout = disconnect_timeout
         self._session: ClientSession | None = None
-        self._entered = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = asyncio.Lock()
+        """Of opening and ending. It belongs to the loop, and so does all that follows."""
+        self._stays = _Stays()
+        self._inside: weakref.WeakKeyDictionary[asyncio.Task[Any], deque[_Stays]]
+        self._inside = weakref.WeakKeyDictionary()
         self._owner: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
 
@@ -50,7 +66,8 @@ class Connection:
     def session(self) -> ClientSession | None:
         """The session, None while there is none that can be used."""
         session = self._session
-        return session if session is not None and session.closed is None else None
+        usable = session is not None and session.closed is None and self._is_of_this_loop()
+        return session if usable else None
 
     def require(self) -> ClientSession:
         """The session.
@@ -58,7 +75,7 @@ class Connection:
         Raises:
             RuntimeError: nobody has entered.
         """
-        if self._session is None:
+        if self._session is None or not self._is_of_this_loop():
             raise RuntimeError(
                 "Client is not connected. Use the 'async with client:' context manager first."
             )
@@ -80,24 +97,57 @@ class Connection:
             make: the session of an open channel.
             negotiate: opens the session.
         """
-        async with self._lock:
-            if self.session is None:
-                await self._end()
-                await self._open(make, negotiate)
-            self._entered += 1
+        lock, stays = self._here(), self._stays
+        stays.count += 1  # at once: nobody who leaves meanwhile is the last
+        try:
+            async with lock:
+                if stays is not self._stays:  # it was ended for everybody meanwhile
+                    stays = self._stays
+                    stays.count += 1
+                if self.session is None:
+                    await self._end()
+                    await self._open(make, negotiate)
+        except BaseException:
+            await self._one_less(stays)
+            raise
+        self._inside.setdefault(_task(), deque(maxlen=_NESTED)).append(stays)
 
     async def leave(self) -> None:
-        """End the connection if nobody else is in."""
-        async with self._lock:
-            self._entered = max(0, self._entered - 1)
-            if self._entered == 0:
-                await self._end()
+        """End the connection if nobody else is in. Who entered one that was ended for everybody
+        leaves nothing; in another task than entered it, that one is the connection there is."""
+        self._here()
+        inside = self._inside.get(_task())
+        await self._one_less(inside.pop() if inside else self._stays)
 
     async def shut(self) -> None:
         """End the connection for everybody."""
-        async with self._lock:
-            self._entered = 0
+        lock = self._here()
+        self._stays = _Stays()
+        async with lock:
             await self._end()
+
+    async def _one_less(self, stays: _Stays) -> None:
+        stays.count = max(0, stays.count - 1)
+        if stays.count > 0 or stays is not self._stays:
+            return  # without the lock: somebody may hold it for as long as connecting takes
+        async with self._lock:
+            if stays.count == 0 and stays is self._stays:
+                await self._end()
+
+    def _here(self) -> asyncio.Lock:
+        """The lock of the running loop. Those who were in when another one ended never leave."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._lock, self._stays = loop, asyncio.Lock(), _Stays()
+            self._inside.clear()
+        return self._lock
+
+    def _is_of_this_loop(self) -> bool:
+        loop = self._loop
+        try:
+            return loop is asyncio.get_running_loop()
+        except RuntimeError:  # asked where nothing runs, as between two runs of one loop
+            return loop is not None and not loop.is_closed()
 
     async def _open(
         self,
@@ -204,3 +254,9 @@ class Connection:
                 "client.instructions, or connect with mode='legacy'."
             )
         return session.initialize_result
+
+
+def _task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # a coroutine that waits is in one
+    return task

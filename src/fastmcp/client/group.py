@@ -54,13 +54,14 @@ class ClientGroup:
         self._clients = dict(clients)
         self._routes: dict[str, ToolRoute] | None = None
         self._entered = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = asyncio.Lock()
 
     @classmethod
     def from_config(
         cls, config: MCPConfig | dict[str, Any], *, default_mode: str = "auto"
     ) -> ClientGroup:
-        """A client for each server of a configuration.
+        """A client for each server of a configuration that is not disabled.
 
         Args:
             config: the configuration; an entry may have a `mode` of its own.
@@ -71,7 +72,7 @@ class ClientGroup:
         """
         parsed = config if isinstance(config, MCPConfig) else MCPConfig.from_dict(config)
         clients: dict[str, Client[Any]] = {}
-        for name, server in parsed.mcpServers.items():
+        for name, server in parsed.enabled.items():
             mode: object = (server.model_extra or {}).get("mode", default_mode)
             if not isinstance(mode, str):
                 raise TypeError(f"The mode of the server {name!r} is a string, not {mode!r}")
@@ -94,11 +95,18 @@ class ClientGroup:
         Raises:
             Exception: that of the first one which could not; the others are disconnected again.
         """
-        async with self._lock:
+        async with self._here():
             if self._entered == 0:
                 await self._connect()
             self._entered += 1
         return self
+
+    def _here(self) -> asyncio.Lock:
+        """The lock of the running loop. Those who were in when another one ended never leave."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._lock, self._entered, self._routes = loop, asyncio.Lock(), 0, None
+        return self._lock
 
     async def _connect(self) -> None:
         entering = [asyncio.create_task(client.__aenter__()) for client in self._clients.values()]
@@ -127,7 +135,7 @@ class ClientGroup:
 
     async def __aexit__(self, *_: object) -> None:
         """Leave; the last to leave disconnects every client."""
-        async with self._lock:
+        async with self._here():
             self._entered = max(0, self._entered - 1)
             if self._entered == 0:
                 self._routes = None

@@ -143,4 +143,5 @@ def _same_server(url: URL, target: URL) -> bool:
     if target.origin() == url.origin():
         return True
     upgraded = url.scheme == "http" and target.scheme == "https"
-    return upgraded and url.host == target.host and url.is_default_port()
+    default = url.is_default_port() and target.is_default_port()
+    return upgraded and default and url.host == target.host

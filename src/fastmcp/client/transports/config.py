@@ -45,11 +45,7 @@ class MCPConfigTransport(ClientTransport):
                 raise explain(exc) from exc
         self.config = config
         self.name_as_prefix = name_as_prefix
-        servers = {
-            name: server
-            for name, server in config.mcpServers.items()
-            if not (server.model_extra or {}).get("disabled")
-        }
+        servers = config.enabled
         if not servers:
             raise ValueError("No MCP servers defined in the config")
         for name, server in servers.items():

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
+from yarl import URL
+
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
 from fastmcp.client.transports.http_channel import HttpChannel
+from fastmcp.client.transports.http_sender import shown
 from fastmcp.client.transports.orders import (
     NOT_HERE,
     TITLES,
@@ -51,6 +54,7 @@ class EitherChannel:
         self._http, self._sse = http, sse
         self._order: Order = order
         self._url = url
+        self._shown = shown(URL(url))
         # Where nothing was opened a stateless version is spoken unasked, and only one can.
         self._current: HttpChannel | SseChannel = http
         self._said: dict[Kind, HttpStatusError] = {}
@@ -106,7 +110,7 @@ class EitherChannel:
             return response
         id, status = self._http.refused
         if id == outgoing.id and status in NOT_HERE["http"] and outgoing.method != _DISCOVER:
-            message = f"HTTP {status} for {outgoing.method} from {self._url}: {error.message}"
+            message = f"HTTP {status} for {outgoing.method} from {self._shown}: {error.message}"
             raise HttpStatusError(status, message, error.code) from error
         if outgoing.method != _DISCOVER:
             await self._settle("http", self._http)
@@ -136,8 +140,8 @@ class EitherChannel:
     def _neither(self) -> HttpStatusError:
         first = next(iter(self._said.values()))
         message = (
-            f"{self._url} speaks neither Streamable HTTP nor HTTP+SSE. {_told(self._said)}. Is it "
-            "the address of an MCP endpoint?"
+            f"{self._shown} speaks neither Streamable HTTP nor HTTP+SSE. "
+            f"{_told(self._said)}. Is it the address of an MCP endpoint?"
         )
         error = HttpStatusError(first.status, message, first.code)
         error.__cause__ = first

@@ -6,6 +6,7 @@ them, or which first, is the transport's order (`orders`).
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import socket
@@ -23,7 +24,7 @@ from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
-from fastmcp.client.transports.http_sender import HeaderSource, HttpSender
+from fastmcp.client.transports.http_sender import HeaderSource, HttpSender, shown
 from fastmcp.client.transports.orders import Order, check_order, forget_all
 from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.versions import Era
@@ -61,7 +62,8 @@ class HttpTransport(ClientTransport):
     """Connects to a server over HTTP.
 
     Args:
-        url: of the endpoint, http or https.
+        url: of the endpoint, http or https. A user and password in it are sent as Basic
+            authentication; messages show neither them nor the query.
         headers: sent with every request; or a function (plain or async) that gives them and is
             called for every request, for values that change.
         auth: a bearer token, a `BearerAuth`, or None.
@@ -92,7 +94,7 @@ class HttpTransport(ClientTransport):
         sse_read_timeout: datetime.timedelta | float | int | None = None,
     ) -> None:
         self.url = str(url)
-        if not self.url.startswith(("http://", "https://")):
+        if not self.url.startswith(("http://", "https://")) or not _has_host(self.url):
             raise ValueError(f"Not an http or https URL: {self.url!r}")
         if httpx_client_factory is not None:
             raise ValueError(
@@ -116,8 +118,7 @@ class HttpTransport(ClientTransport):
 
     def describe(self) -> str:
         """The URL, without what may be secret in it."""
-        url = URL(self.url)
-        return str(url.with_user(None).with_query(None) if url.user else url.with_query(None))
+        return shown(URL(self.url))
 
     def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
         """The same endpoint, with the headers of somebody else's requests."""
@@ -137,6 +138,11 @@ class HttpTransport(ClientTransport):
             self.auth = BearerAuth(auth)
         else:
             raise ValueError(f"auth is a bearer token or a BearerAuth, not {auth!r}.")
+        if self.auth is not None and self._basic() is not None:
+            raise ValueError(
+                f"auth= was given, and a user or password stands in the URL ({self.describe()}) "
+                "as well; a request has one Authorization header. Leave one of them out."
+            )
 
     def set_verify(self, verify: Any) -> None:
         """Take the client's `verify` argument."""
@@ -214,11 +220,19 @@ class HttpTransport(ClientTransport):
             http,
             url,
             headers=self.headers,
-            authorization=None if self.auth is None else self.auth.header,
+            authorization=self._basic() if self.auth is None else self.auth.header,
             proxy=proxy_for(url.scheme, url.host),
             forwarded=self._forwarded,
             limit=self.max_message_bytes,
         )
+
+    def _basic(self) -> Callable[[], str] | None:
+        """What sends the credentials of the URL, None where it holds none."""
+        url = URL(self.url)
+        if url.user is None and url.password is None:
+            return None
+        said = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
+        return lambda: f"Basic {said}"
 
     def server_url(self) -> str | None:
         """The URL, without the credentials it may hold."""
@@ -239,7 +253,7 @@ class HttpTransport(ClientTransport):
         return None if self._channel is None else self._channel.session_id()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}(url={self.url!r})>"
+        return f"<{type(self).__name__}(url={self.describe()!r})>"
 
 
 class StreamableHttpTransport(HttpTransport):
@@ -258,6 +272,13 @@ def forget_servers() -> None:
     """Forget what every address spoke: another server may listen there now."""
     _eras.clear()
     forget_all()
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(URL(url).host)
+    except ValueError:
+        return False
 
 
 def _watched_socket(address: tuple[Any, ...]) -> socket.socket:

@@ -24,6 +24,7 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.patience import heard_within
+from fastmcp.client.stream_patience import asked_for
 from fastmcp.client.transports.http_listener import Listener
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
 from fastmcp.client.transports.second_reading import read_again, read_batch
@@ -121,7 +122,7 @@ class HttpChannel:
             raise HttpStatusError(
                 response.status,
                 f"The server answered {outgoing.method} with HTTP {response.status} and content "
-                f"type {content_type!r} instead of an MCP message. Is {self._http.url} an MCP "
+                f"type {content_type!r} instead of an MCP message. Is {self._http.shown} an MCP "
                 "endpoint?",
             )
         finally:
@@ -163,7 +164,7 @@ class HttpChannel:
         self.refused = outgoing.id, status
         error = _error_in(body)
         text = error.message if error is not None else body.decode("utf-8", "replace").strip()
-        message = f"HTTP {status} for {outgoing.method} from {self._http.url}" + (
+        message = f"HTTP {status} for {outgoing.method} from {self._http.shown}" + (
             f": {text[:500]}" if text else ""
         )
         if session_id is not None and (status == 404 or _names_the_session(status, error)):
@@ -256,7 +257,7 @@ class HttpChannel:
         why: Exception | None = None
         while failures < _RESUME_FAILURES:
             wish = None if not isinstance(why, HttpStatusError) else why.retry_after
-            pause = _RESUME_PAUSE if retry is None else retry / 1000
+            pause = _RESUME_PAUSE if retry is None else asked_for(retry)
             if await heard_within(self._left, max(pause, min(wish or 0.0, _LONGEST_WISH))):
                 raise ConnectionClosedError("the client left")
             if self._session_id != session_id:  # another call found it lost meanwhile

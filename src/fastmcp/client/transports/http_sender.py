@@ -21,7 +21,15 @@ from yarl import URL
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 from fastmcp.protocol import headers as names
 
-__all__ = ["HeaderSource", "HttpSender", "reason_of", "retry_after_of", "some"]
+__all__ = [
+    "HeaderSource",
+    "HttpSender",
+    "reason_of",
+    "retry_after_of",
+    "same_server",
+    "shown",
+    "some",
+]
 
 Headers: TypeAlias = Mapping[str, str]
 HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
@@ -50,7 +58,7 @@ class HttpSender:
 
     Args:
         http: pools the connections.
-        url: of the endpoint.
+        url: of the endpoint; who asks is said by `authorization` alone, not in the URL.
         headers: the user's, or a function that gives them for each request.
         authorization: gives the value of the Authorization header, None for no such header.
         proxy: the URL of an HTTP proxy.
@@ -70,7 +78,7 @@ class HttpSender:
         forwarded: Callable[[], Headers] | None = None,
         limit: int,
     ) -> None:
-        self.url = url
+        self.url = url.with_user(None)
         self.limit = limit
         self._http = http
         self._headers = headers
@@ -79,6 +87,11 @@ class HttpSender:
         self._forwarded = forwarded
         self._last = 0.0
         self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be told in messages."""
+        return shown(self.url)
 
     async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
         """The headers every request has; what the protocol says goes before what users say."""
@@ -109,6 +122,7 @@ class HttpSender:
 
         Raises:
             ConnectionClosedError: there was no response.
+            HttpStatusError: a redirect that leads nowhere.
         """
         url = self.url
         for _ in range(_REDIRECTS):
@@ -117,13 +131,13 @@ class HttpSender:
             if response.status not in (307, 308) or location is None:
                 return response
             response.release()
-            try:
-                target = url.join(URL(location))
-            except ValueError as exc:
+            target = _target(url, location)
+            if target is None:
                 raise HttpStatusError(
-                    response.status, f"{url} redirects to {location!r}, which is no URL"
-                ) from exc
-            if not _same_server(url, target):
+                    response.status,
+                    f"{shown(url)} redirects to {location[:200]!r}, which is no http or https URL",
+                )
+            if not same_server(url, target):
                 # What is meant for one server is not another's to see (RFC 9110, 15.4). Any
                 # header that a user gave may be a secret: those of the protocol alone go on.
                 headers = CIMultiDict(
@@ -132,7 +146,7 @@ class HttpSender:
             elif target.path.rstrip("/") == url.path.rstrip("/"):
                 self.url = target  # only a slash: the address meant is the one redirected to
             url = target
-        raise HttpStatusError(310, f"{self.url} redirects without end")
+        raise HttpStatusError(310, f"{self.shown} redirects without end")
 
     async def _request(
         self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None
@@ -157,7 +171,7 @@ class HttpSender:
                 if again and unsent and not isinstance(exc, aiohttp.ClientConnectorError):
                     continue
                 raise ConnectionClosedError(
-                    f"no response from {url} ({reason_of(exc)})", reached=not unsent
+                    f"no response from {shown(url)} ({reason_of(exc)})", reached=not unsent
                 ) from exc
             self._last = time.monotonic()
             self._responses.add(response)
@@ -230,12 +244,28 @@ def _is_for_anyone(name: str) -> bool:
     return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
 
 
-def _same_server(url: URL, target: URL) -> bool:
-    """Whether a redirect stays with the server, or only moves it from http to https."""
+def shown(url: URL) -> str:
+    """A URL without what may be secret in it: user, password and query."""
+    return str(url.with_user(None).with_query(None).with_fragment(None))
+
+
+def _target(url: URL, location: str) -> URL | None:
+    """Where a redirect leads, None if to no web server. What it says of who asks is not taken."""
+    try:
+        target = url.join(URL(location))
+        there = target.scheme in ("http", "https") and bool(target.host)
+    except ValueError:
+        return None
+    return target.with_user(None) if there else None
+
+
+def same_server(url: URL, target: URL) -> bool:
+    """Whether an address is at the same server, or only moves it from http to https."""
     if target.origin() == url.origin():
         return True
     upgraded = url.scheme == "http" and target.scheme == "https"
-    return upgraded and url.host == target.host and url.is_default_port()
+    default = url.is_default_port() and target.is_default_port()
+    return upgraded and default and url.host == target.host
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -27,6 +27,7 @@ from fastmcp.protocol.jsonrpc import (
     RequestId,
     Response,
     decode,
+    encode_notification,
 )
 
 __all__ = ["PipeChannel"]
@@ -236,6 +237,22 @@ class PipeChannel:
                 future.set_exception(ConnectionClosedError(why))
         if self._receiver is not None:
             self._receiver.on_exception(ConnectionClosedError(why))
+
+    def following(self) -> PipeChannel:
+        """The same connection for the next stay: what is asked in this one is not answered there,
+        and no id is used twice."""
+        other = PipeChannel(self._write, self._read)
+        other.last_id, other.handshaken, other._noise = self.last_id, self.handshaken, self._noise
+        return other
+
+    def cancellations(self) -> list[bytes]:
+        """What tells the server that nobody waits for its answers any more."""
+        method, reason = "notifications/cancelled", "the client left"
+        return [
+            encode_notification(method, {"requestId": id, "reason": reason})
+            for id, future in self._pending.items()
+            if not future.done()
+        ]
 
     async def finish(self) -> None:
         """End the worker. Handlers that still run are cancelled."""

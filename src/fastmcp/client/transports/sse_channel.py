@@ -27,7 +27,13 @@ from fastmcp.client.errors import (
     SessionLostError,
 )
 from fastmcp.client.stream_patience import StreamPatience
-from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
+from fastmcp.client.transports.http_sender import (
+    HttpSender,
+    reason_of,
+    retry_after_of,
+    same_server,
+    some,
+)
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
@@ -115,7 +121,7 @@ class SseChannel(PipeChannel):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 response = await self._http.open("GET", headers, None)
                 if response.status != 200 or response.content_type != "text/event-stream":
-                    raise await self._refusal(response, f"GET {self._http.url}")
+                    raise await self._refusal(response, f"GET {self._http.shown}")
             async with asyncio.timeout(_ENDPOINT_SECONDS):
                 events = self._events(response)
                 endpoint = await self._endpoint(events, response)
@@ -126,7 +132,7 @@ class SseChannel(PipeChannel):
                 raise self._no_endpoint(response) from None
             if isinstance(exc, (aiohttp.ClientError, OSError)):
                 raise ConnectionClosedError(
-                    f"no stream from {self._http.url} ({reason_of(exc)})"
+                    f"no stream from {self._http.shown} ({reason_of(exc)})"
                 ) from exc
             raise
         self._messages = self._posting(endpoint)
@@ -135,7 +141,7 @@ class SseChannel(PipeChannel):
         self._follower = asyncio.create_task(self._follow(events, response))
 
     def _no_endpoint(self, response: aiohttp.ClientResponse | None) -> McpError:
-        where = self._http.url
+        where = self._http.shown
         if response is None:
             return ConnectionClosedError(f"no answer from {where} in {_ANSWER_SECONDS:g} seconds")
         return HttpStatusError(200, f"{where} opened an event stream without an `endpoint` event")
@@ -152,10 +158,10 @@ class SseChannel(PipeChannel):
                 found = response.url.join(URL(event.data.strip(), encoded=True))
             except ValueError:
                 found = URL()
-            if found.scheme not in ("http", "https") or not _same(self._http.url, found):
+            if found.scheme not in ("http", "https") or not same_server(self._http.url, found):
                 raise HttpStatusError(
                     403,
-                    f"{self._http.url} named {event.data[:200]!r} to post messages to, which is "
+                    f"{self._http.shown} named {event.data[:200]!r} to post messages to, which is "
                     "another origin; they are not sent there",
                 )
             return found
@@ -247,7 +253,7 @@ class SseChannel(PipeChannel):
         response = await messages.open("POST", headers, body)
         try:
             if response.status >= 400:
-                raise await self._refusal(response, f"a message to {messages.url.with_query(None)}")
+                raise await self._refusal(response, f"a message to {messages.shown}")
             with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
                 await messages.read(response, _ERROR_TEXT)
         finally:
@@ -290,14 +296,6 @@ class SseChannel(PipeChannel):
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
         await self._hang_up()
-
-
-def _same(url: URL, found: URL) -> bool:
-    """Whether an address is at the server that was asked, or the same on https."""
-    if url.origin() == found.origin():
-        return True
-    upgraded = url.scheme == "http" and found.scheme == "https"
-    return upgraded and url.host == found.host and url.is_default_port() and found.is_default_port()
 
 
 def _text(body: bytes) -> str:

@@ -85,6 +85,7 @@ class StdioTransport(ClientTransport):
         keep = False
         try:
             yield await child.channel()
+            await child.rest()
             keep = self.keep_alive
         finally:  # what fails here was never opened, and a child nobody got in to is not kept
             child.in_use = False
@@ -121,13 +122,13 @@ class StdioTransport(ClientTransport):
         await child.channel()
 
     async def disconnect(self) -> None:
-        """End the kept child."""
+        """End the kept child; where another client uses it, with that one's stay."""
         child, self._child = self._child, None
-        if child is not None:
+        if child is not None and not child.in_use:
             await child.stop()
 
     async def close(self) -> None:
-        """End the kept child."""
+        """End the kept child, as `disconnect` does."""
         await self.disconnect()
 
     def _begin(self) -> Child:

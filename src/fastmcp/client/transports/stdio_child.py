@@ -205,7 +205,7 @@ class _Wire(asyncio.SubprocessProtocol):
         if code is None:
             how = "closed its stdout"
         elif code < 0:
-            how = f"was ended by {signal.Signals(-code).name}"
+            how = f"was ended by {_name_of(-code)}"
         else:
             how = f"ended with exit code {code}"
         # Later it is for the log: an error of a call may be shown to who must not see it.
@@ -220,6 +220,19 @@ class _Wire(asyncio.SubprocessProtocol):
         """End the pipes, and the process if it still runs."""
         assert self._transport is not None
         self._transport.close()
+
+    async def rest(self) -> None:
+        """End the stay, not the child: who still waits in it learns that the client left, and the
+        server that nobody waits."""
+        left, stdin = self.channel, self._stdin()
+        if left.closed is None:
+            self.channel = left.following()
+            if stdin is not None and not stdin.is_closing():
+                stdin.writelines(cancelled + b"\n" for cancelled in left.cancellations())
+        if not self._writable.is_set():  # whoever waits for room in the pipe waits no more
+            self._writable.set()
+            self._writable.clear()
+        await left.finish()
 
     async def stop(self) -> None:
         """End the child politely, then firmly; at once where this is cancelled."""
@@ -267,6 +280,13 @@ class _Wire(asyncio.SubprocessProtocol):
         return True
 
 
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
+
+
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop ended first
         loop.call_soon_threadsafe(callback)
@@ -288,8 +308,8 @@ class Child:
         self.in_use = False
         self._command = command
         self._loop = asyncio.get_running_loop()
-        self._channel: asyncio.Future[PipeChannel] = self._loop.create_future()
-        self._channel.add_done_callback(lambda made: made.cancelled() or made.exception())
+        self._wire: asyncio.Future[_Wire] = self._loop.create_future()
+        self._wire.add_done_callback(lambda made: made.cancelled() or made.exception())
         self._leave = asyncio.Event()
         self._keeper = asyncio.create_task(self._keep())
 
@@ -300,18 +320,24 @@ class Child:
             return False
         if self._loop is not asyncio.get_running_loop():
             return False
-        made = self._channel
+        made = self._wire
         return not made.done() or (
-            not made.cancelled() and made.exception() is None and made.result().closed is None
+            not made.cancelled()
+            and made.exception() is None
+            and made.result().channel.closed is None
         )
 
     async def channel(self) -> PipeChannel:
-        """What it is spoken to through, as soon as it runs.
+        """What it is spoken to through in this stay, as soon as it runs.
 
         Raises:
             OSError: it could not be started.
         """
-        return await asyncio.shield(self._channel)
+        return (await asyncio.shield(self._wire)).channel
+
+    async def rest(self) -> None:
+        """End the stay of who speaks to it; the next one has a channel of its own."""
+        await self._wire.result().rest()
 
     async def stop(self) -> None:
         """End it."""
@@ -325,13 +351,13 @@ class Child:
             guard = await Guard.start()  # first, so that the child is never without one
             wire = await self._start(guard)
         except asyncio.CancelledError:
-            self._channel.cancel()
+            self._wire.cancel()
             raise
         except Exception as exc:
-            self._channel.set_exception(exc)
+            self._wire.set_exception(exc)
             return
         else:
-            self._channel.set_result(wire.channel)
+            self._wire.set_result(wire)
             with suppress(asyncio.CancelledError):
                 await self._leave.wait()
             await wire.stop()
