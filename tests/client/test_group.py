@@ -58,9 +58,7 @@ def test_one_event_loop_after_another() -> None:
 
     for _ in range(2):
         assert asyncio.run(many()) == ["b: hm"] * 3
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(both.__aenter__())
-    loop.close()  # and nobody has left
+    asyncio.run(both.__aenter__())  # and nobody leaves: the loop ends what runs
     assert asyncio.run(many()) == ["b: hm"] * 3
 
 
