@@ -299,6 +299,7 @@ def create_streamable_http_app(
         app.sse_streams = SseStreams(app.legacy_use, limits, grace, rounds)
         # A stream is a session here, and lives as long as one may.
         whole = msgspec.structs.replace(policy, lifetime=session_lifetime or 0)
+        marks = Marks(successor)
         opens = SseEndpoint(
             engine,
             workers,
@@ -307,11 +308,11 @@ def create_streamable_http_app(
             whole,
             app.sse_streams,
             sse.messages,
-            Marks(successor),
+            marks,
             settings.http_sse_initialize_timeout,
         )
         takes = MessageEndpoint(
-            workers, keys, door, app.sse_streams, session_lifetime, sse.stream, successor
+            workers, keys, door, app.sse_streams, session_lifetime, sse.stream, marks
         )
         app.serve_endpoint(_both_spellings(sse.messages), takes, cors)
         app.serve_endpoint(_both_spellings(sse.stream), opens, cors)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,9 +17,11 @@ from starlette.routing import Mount
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.protocol.sse import KEEPALIVE
+from fastmcp.server import create_proxy
 from fastmcp.server.bus import ResourceUpdated
 from fastmcp.server.dependencies import get_http_headers, get_http_request
 from fastmcp.server.http import create_sse_app
+from fastmcp.server.providers.proxy import ProxyClient
 from tests.server.transports.conftest import Stage, set_settings
 from tests.support.asgi import Live, Peer, http_scope, settled
 from tests.support.sse_peer import SsePeer
@@ -209,6 +213,8 @@ async def test_posts_that_are_refused(stage: Stage):
         assert "GET /sse" in gone.error["message"]
         assert "/mcp" in gone.error["message"]
     assert (await refused(app, "/messages/", ok)).status == 400
+    for id in ("%ff", "%C3%A4", "ä", "%00", "%"):
+        assert (await refused(app, f"{path}={id}", ok)).status == 404
     assert (await refused(app, peer.endpoint, b"{")).error["code"] == -32700
     assert (await refused(app, peer.endpoint, b'{"jsonrpc": "2.0"}')).error["code"] == -32600
     assert (await refused(app, peer.endpoint, ok, **{"content-type": "text/plain"})).status == 415
@@ -308,6 +314,9 @@ async def test_a_server_that_is_full(stage: Stage):
         ("", "//evil.example", "/messages/?"),
         ("", "https://evil.example", "/messages/?"),
         ("/a b", "", "/a%20b/messages/?"),
+        ("", "/a%20b", "/a%20b/messages/?"),
+        ("/a b/c", "/a%20b", "/a%20b/c/messages/?"),
+        ("", "/%2fevil.example", "/messages/?"),
     ],
 )
 async def test_t30_the_endpoint_is_right_behind_a_prefix(
@@ -488,6 +497,99 @@ async def test_a_client_that_does_not_read_is_given_up(stage: Stage):
     await peer.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})
     await live.done()
     live.resume()
+
+
+async def test_posts_do_not_wait_for_a_stream_that_nobody_reads(stage: Stage):
+    app = both(stage.mcp)
+    scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])
+    live = await Live(app, scope, b"", stall=2).until(lambda live: live.events)
+    peer = SsePeer(app)
+    peer.endpoint = live.events[0].data or ""
+    bad = {"jsonrpc": "2.0", "id": "x" * 10_000, "method": "initialize", "params": {}}
+    answers = [await peer.post(bad) for _ in range(20)]
+    statuses = [answer.status for answer in answers]
+    taken = statuses.count(202)
+    assert 0 < taken < 20
+    assert statuses == [202] * taken + [429] * (20 - taken)
+    assert answers[-1].headers["retry-after"] == "1"
+    assert "does not read its stream" in answers[-1].error["message"]
+    assert answers[-1].messages[-1]["id"] == "x" * 10_000
+    # What ends a call or lets it go on is taken all the same.
+    cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    for message in (cancelled, {"jsonrpc": "2.0", "id": 1, "result": {}}):
+        assert (await peer.post(message)).status == 202
+    live.resume()
+    await live.until(lambda live: len(live.messages) == taken)
+    await settled()
+    assert (await peer.post(bad)).status == 202
+    live.leave()
+    await live.done()
+
+
+async def test_a_full_server_does_not_wait_for_a_stream_that_nobody_reads(stage: Stage):
+    with set_settings(http_max_requests=1):
+        app = both(stage.mcp)
+    busy = await SsePeer(app).open()
+    first = await busy.start_call("wait", {"tag": "one"})
+    await stage.started.wait()
+    scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])
+    live = await Live(app, scope, b"", stall=2).until(lambda live: live.events)
+    peer = SsePeer(app)
+    peer.endpoint = live.events[0].data or ""
+    ping = {"jsonrpc": "2.0", "id": "x" * 10_000, "method": "ping"}
+    statuses = {(await peer.post(ping)).status for _ in range(20)}
+    assert statuses == {202, 429}
+    live.leave()
+    live.resume()
+    await live.done()
+    stage.go_on.set()
+    await busy.response(first)
+    await busy.leave()
+
+
+@pytest.mark.parametrize("policy", ["cancel", "continue"])
+async def test_what_a_session_holds_ends_with_its_stream(policy: Any):
+    """A proxy's connection to the server behind, which serves this session alone."""
+    ended = asyncio.Event()
+
+    @asynccontextmanager
+    async def lifespan(_: FastMCP) -> AsyncGenerator[None]:
+        yield
+        ended.set()
+
+    stage = Stage(lifespan=lifespan)
+    proxy = create_proxy(ProxyClient(stage.mcp), name="proxy", on_disconnect=policy)
+    peer = await SsePeer(both(proxy)).open()
+    await peer.start_call("wait")
+    await stage.started.wait()
+    await peer.leave()
+    if policy == "continue":
+        await settled()
+        assert not ended.is_set()
+        stage.go_on.set()
+        await asyncio.wait_for(stage.finished.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_t8_who_waits_for_an_answer_does_not_hold_the_servers_stop(stage: Stage):
+    @stage.mcp.tool
+    async def ask(ctx: Context) -> list[str]:
+        told: list[str] = []
+        for _ in range(2):
+            try:
+                await ctx.elicit("Name?", str)
+            except Exception as exc:
+                told.append(str(exc))
+        return told
+
+    app = both(stage.mcp)
+    peer = await SsePeer(app, "2025-11-25", capabilities={"elicitation": {}}).open()
+    call = await peer.start_call("ask")
+    await peer.asked("elicitation/create")
+    app.close_streams()
+    await asyncio.wait_for(peer.live.done(), 5)
+    found = (await peer.response(call))["result"]["structuredContent"]["result"]
+    assert ["The server stops" in told for told in found] == [True, True]
 
 
 async def test_a_session_ends_with_its_life_time(stage: Stage):

@@ -16,7 +16,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Call, Notice, Reply
 from fastmcp.protocol.era2025 import read_initialize
 from fastmcp.protocol.errors import INVALID_REQUEST
-from fastmcp.protocol.jsonrpc import Malformed, encode_error
+from fastmcp.protocol.jsonrpc import Malformed, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
 from fastmcp.protocol.versions import LATEST_HANDSHAKE
 from fastmcp.server.engine import Engine
@@ -101,6 +101,10 @@ class Conversation(ABC):
     async def write(self, data: bytes) -> None:
         """Send one message."""
 
+    async def refuse(self, id: RequestId | None, error: McpError) -> None:
+        """Answer a message that is not served."""
+        await self.write(encode_error(id, error))
+
     def say(self, message: bytes) -> None:
         """Send a message that nobody waits for."""
         spawn(self.write(message), self._tasks)
@@ -123,7 +127,7 @@ class Conversation(ABC):
             scope: the ASGI scope of the HTTP request that brought it, or None.
         """
         if isinstance(incoming, Malformed):
-            await self.write(encode_error(incoming.id, incoming))
+            await self.refuse(incoming.id, incoming)
         elif isinstance(incoming, Reply):
             if self.session is None or not self.session.answer(incoming.response):
                 _logger.debug("an answer to %r that nobody waits for", incoming.response.id)
@@ -137,7 +141,7 @@ class Conversation(ABC):
             try:
                 version, info, capabilities = read_initialize(call.params)
             except McpError as exc:
-                await self.write(encode_error(call.id, exc))
+                await self.refuse(call.id, exc)
                 return
             if self.session is not None:
                 self.session.close()
@@ -147,7 +151,7 @@ class Conversation(ABC):
             call.version = version
         elif self.session is None and call.method not in _BEFORE_INITIALIZE:
             message = f"Invalid request: not initialized; send initialize first{self.otherwise}"
-            await self.write(encode_error(call.id, McpError(INVALID_REQUEST, message)))
+            await self.refuse(call.id, McpError(INVALID_REQUEST, message))
             return
         exchange = self.exchange(self.session, scope)
         if self.session is not None:

@@ -17,9 +17,9 @@ from fastmcp.server.transports.asgi import Receive, Send
 from fastmcp.server.transports.http_exchange import SSE_HEADERS, StreamPolicy, watch_disconnect
 from fastmcp.server.transports.shutdown import on_stop
 
-__all__ = ["EventStream"]
+__all__ = ["RETRY", "EventStream"]
 
-_RETRY = 1000
+RETRY = 1000
 """Milliseconds after which a client comes back to a server that is started again."""
 _SLACK = 0.05
 """Seconds: a source that waited for the pause between comments has waited a little less."""
@@ -66,7 +66,7 @@ class EventStream(ABC):
     async def serve(self) -> None:
         """Write it to its end."""
         if await self.run():
-            comes_back = sse.encode_retry(self._policy.retry or _RETRY)
+            comes_back = sse.encode_retry(self._policy.retry or RETRY)
             await self.end(comes_back if self._comes_back else b"")
 
     async def run(self) -> bool:

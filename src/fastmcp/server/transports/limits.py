@@ -116,6 +116,14 @@ class Limits(msgspec.Struct, frozen=True):
             id,
         )
 
+    def stream_unread(self, id: RequestId | None) -> Reject:
+        return _busy(
+            429,
+            "Too many requests: this client does not read its stream, where answers wait for it; "
+            "this message was not taken",
+            id,
+        )
+
     def streams_full(self) -> Reject:
         return _busy(
             429,

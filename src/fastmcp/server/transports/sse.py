@@ -8,8 +8,12 @@ a client that does not read is given up, and the server's stop ends it when what
 
 What HTTP adds: each message has a header of its own, which its handler sees; a POST is answered 202
 when its message was taken, and says why when it was not; and it may come to another worker than
-the one that holds the stream (`sse_elsewhere`). The session's id is signed and says which worker
+the one that holds the stream (`sse_messages`). The session's id is signed and says which worker
 that is. The session lives there alone and ends with its stream; a client opens another.
+
+A POST never waits for the stream. Many clients of that time take a refused POST for the end of
+everything, so a request that is not served is answered on the stream, where its client waits; but
+so much of that waits to be written and no more, and then the POST itself is refused.
 
 A call whose client leaves goes on or is cancelled as `on_disconnect` says; its answer is lost.
 So many streams are open and no more, and one whose client never initializes ends.
@@ -27,10 +31,11 @@ import secrets
 import time
 from collections.abc import Iterator, MutableMapping, Sized
 from typing import Any, ClassVar, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from fastmcp.exceptions import McpError
 from fastmcp.protocol import jsonrpc, sse
 from fastmcp.protocol.classify import (
     Call,
@@ -41,8 +46,9 @@ from fastmcp.protocol.classify import (
     classify_message,
     no_batches,
 )
+from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.headers import accepts
-from fastmcp.protocol.jsonrpc import Malformed, deeper_than, encode_error
+from fastmcp.protocol.jsonrpc import Malformed, RequestId, deeper_than, encode_error
 from fastmcp.protocol.session_token import StreamClaims, issue
 from fastmcp.server.access import owner_of
 from fastmcp.server.backplane.workers import Workers
@@ -54,21 +60,24 @@ from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Headers, Receive, Scope, Send
 from fastmcp.server.transports.conversation import ChannelExchange, Conversation
 from fastmcp.server.transports.door import Door, refuse, reject
+from fastmcp.server.transports.event_stream import RETRY
 from fastmcp.server.transports.feed_stream import FeedStream
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.legacy_use import LegacyUse
 from fastmcp.server.transports.limits import Limits
 from fastmcp.server.transports.shutdown import Grace, stopped
 from fastmcp.server.transports.standalone import everything
+from fastmcp.utilities.spawning import spawn
 
 __all__ = ["Marks", "SseEndpoint", "SsePaths", "SseStreams"]
 
 _DEPRECATED_SINCE: Final = b"@1742947200"
 """2025-03-26, the day of the revision that replaced it (RFC 9745, section 2.1)."""
-_PREFIX: Final = re.compile(rb"(/[A-Za-z0-9._~%-]+)+/?")
+_PREFIX: Final = re.compile(r"(/[^/]+)+/?")
 _BATCHES: Final = "2025-03-26"
-_RETRY: Final = 1000
-"""Milliseconds after which a client comes back to a server that is started again."""
+_NO_ANSWER: Final = "The server stops, and waits for no answer of the client any more"
+_UNREAD: Final = 64 * 1024
+"""Bytes of refusals that wait at most for a client to read its stream."""
 
 
 class SsePaths(msgspec.Struct, frozen=True):
@@ -91,13 +100,13 @@ class Marks:
     """
 
     def __init__(self, successor: str | None) -> None:
-        self._successor = successor
+        self.successor = successor
 
     def put(self, scope: Scope, send: Send) -> Send:
         """A `send` that puts them there."""
         marks: Headers = [(b"deprecation", _DEPRECATED_SINCE)]
-        if self._successor is not None:
-            uri = quote(base_path(scope) + self._successor)
+        if self.successor is not None:
+            uri = quote(base_path(scope) + self.successor)
             marks.append((b"link", f'<{uri}>; rel="successor-version"'.encode()))
 
         async def marked(message: MutableMapping[str, Any]) -> None:
@@ -111,12 +120,14 @@ class Marks:
 def base_path(scope: Scope) -> str:
     """What stands before the application's own paths: its mounts, and what a proxy took away.
 
-    The proxy's word is believed as it is: it changes nothing but the answer to whoever gave it.
+    The proxy's word, a path as it stands in an address, is believed: it changes nothing but the
+    answer to whoever gave it. Of another host it must not speak, as `//host` would.
     """
     root = cast("str", scope.get("root_path", "")).rstrip("/")
     forwarded = dict(cast("Headers", scope["headers"])).get(b"x-forwarded-prefix", b"").strip()
-    if _PREFIX.fullmatch(forwarded):
-        prefix = forwarded.decode().rstrip("/")
+    prefix = unquote(forwarded.decode("latin-1"))
+    if _PREFIX.fullmatch(prefix):
+        prefix = prefix.rstrip("/")
         if root != prefix and not root.startswith(prefix + "/"):
             return prefix + root
     return root
@@ -137,6 +148,7 @@ class SseStream(FeedStream):
     Attributes:
         session: that is told of changes; None before `initialize`.
         tasks: the calls that run, which the stream waits for when the server stops.
+        exchanges: their ways back.
         stopping: the server stops.
         over: nothing can be said any more.
     """
@@ -154,12 +166,14 @@ class SseStream(FeedStream):
         super().__init__(receive, send, policy, workers.backplane.feed.open())
         self.session: Session | None = None
         self.tasks: set[asyncio.Task[None]] = set()
+        self.exchanges: set[SseExchange] = set()
         self.stopping = False
         self.over = False
         self._endpoint = endpoint
         self._grace = grace
         self._initialize_within = initialize_within
         self._abandoned = False
+        self._waiting = 0
         self._lock = asyncio.Lock()
 
     def first(self) -> bytes:
@@ -187,12 +201,28 @@ class SseStream(FeedStream):
             else:
                 self.spoken = asyncio.get_running_loop().time()
 
+    @property
+    def unread(self) -> bool:
+        """Whether so many refusals wait that there may be no more."""
+        return self._waiting >= _UNREAD
+
+    def refuse(self, message: bytes) -> None:
+        """Write a refusal, for which nobody waits here."""
+        self._waiting += len(message)
+        spawn(self._refuse(message), self.tasks)
+
+    async def _refuse(self, message: bytes) -> None:
+        await self.say(message)
+        self._waiting -= len(message)
+
     async def _body(self, frame: bytes) -> None:
         async with self._lock:
             await super()._body(frame)
 
     def stop(self) -> None:
         self.stopping = True
+        for exchange in self.exchanges:
+            exchange.lose(_NO_ANSWER)
         super().stop()
 
     def _look_for_a_session(self) -> None:
@@ -219,7 +249,7 @@ class SseStream(FeedStream):
 
     def _last(self) -> bytes:
         if self.stopping:
-            return sse.encode_retry(self._policy.retry or _RETRY)
+            return sse.encode_retry(self._policy.retry or RETRY)
         if self._abandoned:
             within = f"{self._initialize_within:g} s (FASTMCP_HTTP_SSE_INITIALIZE_TIMEOUT)"
             return sse.encode_comment(f"ended: initialize was not sent within {within}")
@@ -243,6 +273,11 @@ class SseExchange(ChannelExchange):
 
     async def emit(self, message: bytes) -> bool:
         return await super().emit(message) and not self._stream.over
+
+    async def ask(self, method: str, params: dict[str, Any]) -> Any:
+        if self._stream.stopping:
+            raise McpError(INTERNAL_ERROR, _NO_ANSWER)
+        return await super().ask(method, params)
 
     def left(self, cancels: bool) -> None:
         """The client is gone, and its stream with it.
@@ -275,10 +310,13 @@ class SseConversation(Conversation):
         self.stream = stream
         self.scope = scope
         self._streams = streams
-        self._exchanges: set[SseExchange] = set()
+        self._left = False
 
     async def write(self, data: bytes) -> None:
         await self.stream.say(data)
+
+    async def refuse(self, id: RequestId | None, error: McpError) -> None:
+        self.stream.refuse(encode_error(id, error))
 
     def exchange(self, session: Session | None, scope: Scope | None) -> SseExchange:
         return SseExchange(session, self.stream, scope)
@@ -297,7 +335,8 @@ class SseConversation(Conversation):
             scope: of the POST.
         Returns:
             What to refuse it with, or None where it was taken. What is wrong with a request that
-            can be read is said on the stream, where its client waits for the answer.
+            can be read is said on the stream, where its client waits for the answer, unless it
+            does not read there.
         """
         depth = self._streams.limits.json_depth
         if body.count(b"{") + body.count(b"[") > depth and deeper_than(body, depth):
@@ -312,6 +351,8 @@ class SseConversation(Conversation):
         except Malformed as exc:
             return Reject(400, exc, exc.id)
         for item in items:
+            if self.stream.unread and isinstance(item, Call | Malformed):
+                return self._streams.limits.stream_unread(item.id)
             await self.take(item, scope)
         return None
 
@@ -321,14 +362,14 @@ class SseConversation(Conversation):
         if isinstance(incoming, Call):
             full = self._streams.full(incoming, self.session)
             if full is not None:
-                await self.write(encode_error(incoming.id, full.error))
+                await self.refuse(incoming.id, full.error)
                 return
         await super().take(incoming, scope)
 
     def start(
         self, call: Call, exchange: ChannelExchange, held: set[asyncio.Task[None]]
     ) -> asyncio.Task[None]:
-        self._exchanges.add(cast("SseExchange", exchange))
+        self.stream.exchanges.add(cast("SseExchange", exchange))
         task = super().start(call, exchange, held)
         self._streams.running.add(task)
         task.add_done_callback(self._streams.running.discard)
@@ -343,16 +384,23 @@ class SseConversation(Conversation):
 
     def ended(self, call: Call, exchange: ChannelExchange) -> None:
         super().ended(call, exchange)
-        self._exchanges.discard(cast("SseExchange", exchange))
+        self.stream.exchanges.discard(cast("SseExchange", exchange))
+        self._close_when_done()
 
     def leave(self, cancels: bool) -> None:
-        """The stream is over.
+        """The stream is over, and its session with the last call that goes on.
 
         Args:
             cancels: whether that takes back what still runs, where its tool does not say.
         """
-        for exchange in list(self._exchanges):
+        self._left = True
+        for exchange in list(self.stream.exchanges):
             exchange.left(cancels)
+        self._close_when_done()
+
+    def _close_when_done(self) -> None:
+        if self._left and not self.stream.exchanges and self.session is not None:
+            self.session.close()
 
 
 class SseStreams:

@@ -83,7 +83,7 @@ class MessageEndpoint:
         streams: those that are open in this process.
         lifetime: seconds after which a session ends, or None for never.
         path: where a stream is opened.
-        successor: the path of the endpoint that is to be used instead, or None.
+        marks: of each response.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class MessageEndpoint:
         streams: SseStreams,
         lifetime: float | None,
         path: str,
-        successor: str | None,
+        marks: Marks,
     ) -> None:
         self._workers = workers
         self._keys = keys
@@ -102,8 +102,7 @@ class MessageEndpoint:
         self._streams = streams
         self._lifetime = lifetime
         self._path = path
-        self._successor = successor
-        self._marks = Marks(successor)
+        self._marks = marks
         self._far = _FarStreams(workers, keys, self._take)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,13 +120,14 @@ class MessageEndpoint:
         body = await self._read(headers, receive, send)
         if body is None:
             return
-        given = parse_qs(cast("bytes", scope["query_string"])).get(b"session_id")
+        query = cast("bytes", scope["query_string"]).decode("latin-1")
+        given = parse_qs(query, encoding="latin-1").get("session_id")
         if not given:
             await refuse(
                 send, 400, f"session_id is missing: post to the address that GET {self._path} names"
             )
             return
-        claims = self._claims(given[0].decode("latin-1"), owner_of(scope))
+        claims = self._claims(given[0], owner_of(scope))
         if claims is None:
             status, said = self._gone()
         elif claims.at == self._workers.backplane.worker:
@@ -140,7 +140,7 @@ class MessageEndpoint:
                 return
             status, said = answer or self._gone()
         found = _TEXT if status == 202 else JSON_HEADERS
-        await respond(send, status, said, [*found, RETRY_AFTER] if status == 503 else found)
+        await respond(send, status, said, [*found, RETRY_AFTER] if status in (429, 503) else found)
 
     async def _read(
         self, headers: dict[bytes, bytes], receive: Receive, send: Send
@@ -178,7 +178,8 @@ class MessageEndpoint:
         return claims
 
     def _gone(self) -> Answer:
-        instead = f", or connect to {self._successor} (Streamable HTTP)" if self._successor else ""
+        successor = self._marks.successor
+        instead = "" if successor is None else f", or connect to {successor} (Streamable HTTP)"
         return _refusal(
             404,
             "Session not found: its stream has ended, or is held by a worker that cannot be "
