@@ -1,7 +1,7 @@
 """The components of a server far away.
 
 A call needs no list: it is sent on under its name. A list is asked for when a client asks for one,
-and where several providers might have a name; what was listed is kept, until the server says that
+and where others might have a name or its entry decides who may use it; what was listed is kept, until the server says that
 it changed or a time has passed, and is shown when that server cannot be reached.
 
 Results pass as they came, as JSON: they are held against nothing, for whoever called will.
@@ -75,8 +75,11 @@ class ProxyProvider(Provider):
         cache_ttl: seconds that a list serves to find a component in it, 300 by default; 0 asks for
             a list each time. A server that says when its lists change is heard anyway.
         alone: the server in front has nothing else to offer, nor is it mounted on one that has.
-            Then what is not listed is asked for all the same, a list that cannot be had is an
-            error, and the other server's instructions are this server's.
+            Then a list that cannot be had is an error, and the other server's instructions are
+            this server's.
+        unlisted: asked at each use; whether, being alone, it has what is in no list: then that is
+            looked for in none, and the other server says what it has. By default it has what is
+            listed.
         patience: seconds within which the other server has to be reached when a client begins;
             the client is answered with an error otherwise. None answers it in any case.
     """
@@ -89,10 +92,12 @@ class ProxyProvider(Provider):
         cache_ttl: float | None = None,
         *,
         alone: bool = False,
+        unlisted: Callable[[], bool] | None = None,
         patience: float | None = None,
     ) -> None:
         self.client_factory = client_factory
         self.alone = alone
+        self.unlisted = unlisted
         self.patience = patience
         self.on_introduction: Callable[[Mapping[str, Any]], None] | None = None
         self._ttl = _CACHE_SECONDS if cache_ttl is None else cache_ttl
@@ -110,6 +115,17 @@ class ProxyProvider(Provider):
 
     def _is_alone(self) -> bool:
         return self.alone and not isinstance(get_context(), MountedContext)
+
+    def _has_anything(self) -> bool:
+        """Whether whatever is asked for is the other server's: nothing else could have it, and
+        what hides components has no need to know what it is."""
+        unlisted = self.unlisted
+        return (
+            unlisted is not None
+            and self._is_alone()
+            and get_context().visibility is None
+            and unlisted()
+        )
 
     # lists
 
@@ -137,7 +153,7 @@ class ProxyProvider(Provider):
     async def _get_resource_template(
         self, uri: str, version: VersionSpec | None = None
     ) -> ResourceTemplate | None:
-        if self._is_alone():  # whatever is asked for is a resource
+        if self._has_anything():  # whatever is asked for is a resource
             return None
         for entry in await self._known(TEMPLATES):
             template = cast("ProxyTemplate", entry)
@@ -174,7 +190,7 @@ class ProxyProvider(Provider):
             found = None if known is None else _named(known, name, version)
             if found is not None:
                 return found
-            if self._is_alone():
+            if self._has_anything():
                 return kind.unlisted(self, name)
             if known is None or listed.fresh(kind.member, _ALIKE_SECONDS) is None:
                 found = _named(await self._fetched(relay, kind), name, version)
@@ -341,7 +357,7 @@ class ProxyProvider(Provider):
         self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         call = get_context()
-        if not self._is_alone() and not await self._has(reference):
+        if not self._has_anything() and not await self._has(reference):
             return None
         params: dict[str, Any] = {"ref": reference, "argument": argument}
         if context is not None:
@@ -389,7 +405,7 @@ class ProxyProvider(Provider):
                 return None
 
     async def subscribe(self, uri: str) -> bool:
-        if not self._is_alone() and not await self._has({"type": "ref/resource", "uri": uri}):
+        if not self._has_anything() and not await self._has({"type": "ref/resource", "uri": uri}):
             return False
         async with self._relays.serving(get_context()) as relay:
             if uri not in relay.wanted:
