@@ -44,7 +44,7 @@ def behind() -> FastMCP:
 
 
 @pytest.mark.parametrize("front", ERAS)
-@pytest.mark.parametrize("rule", ({"tags": {"admin"}}, {"keys": {"tool:wipe@1.0"}}))
+@pytest.mark.parametrize("rule", [{"tags": {"admin"}}, {"keys": {"tool:wipe@1.0"}}])
 async def test_what_is_hidden_is_hidden_from_the_first_call(
     behind: FastMCP, front: str, rule: dict[str, Any]
 ):

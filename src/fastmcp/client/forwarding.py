@@ -149,6 +149,8 @@ class Forwarding:
     @property
     def shareable(self) -> bool:
         """See `link.Upstream`."""
+        if not self._client.is_connected():
+            return False
         session = self._client.session
         return session.era is Era.STATELESS and not session.channel.is_pipe
 

@@ -1,8 +1,9 @@
 """The components of a server far away.
 
 A call needs no list: it is sent on under its name. A list is asked for when a client asks for one,
-and where others might have a name or its entry decides who may use it; what was listed is kept, until the server says that
-it changed or a time has passed, and is shown when that server cannot be reached.
+and where others might have a name or its entry decides who may use it; what was listed is kept,
+until the server says that it changed or a time has passed, and is shown when that server cannot be
+reached.
 
 Results pass as they came, as JSON: they are held against nothing, for whoever called will.
 """
@@ -18,7 +19,7 @@ from typing import Any, Final, cast
 from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.protocol.errors import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
-from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.jsonrpc import as_object, dump
 from fastmcp.protocol.link import Upstream
 from fastmcp.protocol.param_headers import mirror
 from fastmcp.resources.base import Resource, ResourceResult
@@ -32,7 +33,7 @@ from fastmcp.server.forwarding.entries import (
     Kind,
     ProxyTemplate,
 )
-from fastmcp.server.forwarding.listed import Listed
+from fastmcp.server.forwarding.listed import Fetching, Listed
 from fastmcp.server.forwarding.relay import Relay
 from fastmcp.server.forwarding.relays import ClientFactory, Relays
 from fastmcp.server.forwarding.results import (
@@ -62,7 +63,12 @@ _START_SECONDS: Final = 30.0
 the list once."""
 _HELLO_SECONDS: Final = 5.0
 """How long a client that begins waits for what the server behind says of itself."""
+_LIST_SECONDS: Final = 60.0
+"""How long a list may take that somebody waits for. The next who wants it asks anew."""
 _MOST_PAGES: Final = 1000
+_MOST_ENTRIES: Final = 50_000
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of one list. A server whose pages have no end is taken at its word no further."""
 
 
 class ProxyProvider(Provider):
@@ -163,14 +169,15 @@ class ProxyProvider(Provider):
 
     async def _shown(self, kind: Kind) -> Sequence[StandIn]:
         """A list for a client that asks for it."""
+        fetched = self._fetched if self._is_alone() else self._sought
         async with self._relays.serving(get_context()) as relay:
             if not relay.is_somebodys:
-                return await self._fetched(relay, kind)
+                return await fetched(relay, kind)
             known = relay.listed.fresh(kind.member, min(self._ttl, _ALIKE_SECONDS))
             if known is not None:
                 return known
             try:
-                return await self._fetched(relay, kind)
+                return await fetched(relay, kind)
             except UpstreamError:
                 last = relay.listed.last(kind.member)
                 if last is None:
@@ -181,7 +188,7 @@ class ProxyProvider(Provider):
         """A list to find something in."""
         async with self._relays.serving(get_context()) as relay:
             known = self._listed(relay).fresh(kind.member, self._ttl)
-            return known if known is not None else await self._fetched(relay, kind)
+            return known if known is not None else await self._sought(relay, kind)
 
     async def _found(self, kind: Kind, name: str, version: VersionSpec | None) -> StandIn | None:
         async with self._relays.serving(get_context()) as relay:
@@ -193,7 +200,7 @@ class ProxyProvider(Provider):
             if self._has_anything():
                 return kind.unlisted(self, name)
             if known is None or listed.fresh(kind.member, _ALIKE_SECONDS) is None:
-                found = _named(await self._fetched(relay, kind), name, version)
+                found = _named(await self._sought(relay, kind), name, version)
             return found
 
     def _listed(self, relay: Relay) -> Listed:
@@ -208,20 +215,34 @@ class ProxyProvider(Provider):
             UpstreamError: it cannot be reached, or does not answer for so long that others, which
                 are listed too, should not wait.
         """
-        fetching = self._listed(relay).fetching
-        task = fetching.get(kind.member)
-        if task is None or not relay.is_somebodys:
-            task = asyncio.create_task(self._fetch(get_context(), relay, kind))
-            fetching[kind.member] = task
-            task.add_done_callback(lambda done: _forget(fetching, kind.member, done))
+        all_fetching = self._listed(relay).fetching
         patience = None if self._is_alone() else await self._patience(relay)
-        done, _ = await asyncio.wait({task}, timeout=patience)
-        if not done:
-            self._was_late = True
+        fetching = all_fetching.get(kind.member)
+        if fetching is None or fetching.is_given_up or not relay.is_somebodys:
+            task = asyncio.create_task(self._fetch(get_context(), relay, kind))
+            all_fetching[kind.member] = fetching = Fetching(task)
+            task.add_done_callback(lambda done: _forget(all_fetching, kind.member, done))
+        task = fetching.task
+        if not await fetching.came(patience):
+            self._was_late = fetching.goes_on = True
             task.add_done_callback(lambda done: self._came_late(kind, done))
-            connection = await relay.connection()
-            raise UpstreamError(f"{connection.name}, behind this server, does not answer in time")
+            raise _too_slow(await relay.connection())
         return task.result()
+
+    async def _sought(self, relay: Relay, kind: Kind) -> Sequence[StandIn]:
+        """A list where others might have what is looked for: what keeps one server from giving its
+        list keeps nobody from theirs.
+
+        Raises:
+            UpstreamError: there is none.
+        """
+        try:
+            return await self._fetched(relay, kind)
+        except McpError as error:
+            name = (await relay.connection()).name
+            raise UpstreamError(
+                f"{name}, behind this server, does not list its {kind.member}: {error}"
+            ) from error
 
     async def _patience(self, relay: Relay) -> float:
         slow = (await relay.connection()).is_slow_to_start and not self._was_late
@@ -235,27 +256,46 @@ class ProxyProvider(Provider):
 
     async def _fetch(self, context: Context, relay: Relay, kind: Kind) -> list[StandIn]:
         async with self._relays.serving(context, relay):
-            found: list[StandIn] = []
-            cursor: str | None = None
             upstream = await relay.connection()
-            for _ in range(_MOST_PAGES):
-                params = {} if cursor is None else {"cursor": cursor}
-                try:
-                    page = await upstream.request(kind.method, params)
-                except McpError as error:
-                    if error.code != METHOD_NOT_FOUND:
-                        raise
-                    break  # it has none of these
-                for item in cast("list[Any]", page.get(kind.member) or ()):
-                    entry = as_object(item)
-                    if entry is not None and isinstance(entry.get(kind.key), str):
-                        found.append(kind.stand_in(self, entry))
-                following = page.get("nextCursor")
-                if not isinstance(following, str) or following == cursor:
-                    break
-                cursor = following
+            try:
+                async with asyncio.timeout(_LIST_SECONDS):
+                    found = await self._pages(upstream, kind)
+            except TimeoutError:
+                raise _too_slow(upstream) from None
             self._listed(relay).put(kind.member, found)
             return found
+
+    async def _pages(self, upstream: Upstream, kind: Kind) -> list[StandIn]:
+        found: list[StandIn] = []
+        params: dict[str, Any] = {}
+        seen: set[str] = set()
+        size = 0
+        while True:
+            try:
+                page = await upstream.request(kind.method, params)
+            except McpError as error:
+                if error.code != METHOD_NOT_FOUND:
+                    raise
+                return found  # it has none of these
+            items = page.get(kind.member)
+            for item in cast("list[Any]", items) if isinstance(items, list) else ():
+                entry = as_object(item)
+                if entry is not None and isinstance(entry.get(kind.key), str):
+                    found.append(kind.stand_in(self, entry))
+            following = page.get("nextCursor")
+            if not isinstance(following, str) or following in seen:
+                return found
+            size += len(dump(page))
+            seen.add(following)
+            if len(seen) >= _MOST_PAGES or len(found) >= _MOST_ENTRIES or size >= _MOST_BYTES:
+                _logger.warning(
+                    "%s, behind this server, has no end to its %s; the first %d are taken",
+                    upstream.name,
+                    kind.member,
+                    len(found),
+                )
+                return found
+            params = {"cursor": following}
 
     # what is done with components
 
@@ -432,8 +472,12 @@ def _named(entries: Sequence[StandIn], name: str, version: VersionSpec | None) -
     )
 
 
-def _forget(fetching: dict[str, asyncio.Task[Any]], member: str, task: asyncio.Task[Any]) -> None:
-    if fetching.get(member) is task:
+def _too_slow(upstream: Upstream) -> UpstreamError:
+    return UpstreamError(f"{upstream.name}, behind this server, does not answer in time")
+
+
+def _forget(fetching: dict[str, Fetching], member: str, task: asyncio.Task[Any]) -> None:
+    if member in fetching and fetching[member].task is task:
         del fetching[member]
     if not task.cancelled():
         task.exception()  # whoever waited has it; nobody may be left
