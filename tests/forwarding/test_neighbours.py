@@ -12,7 +12,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.server import create_proxy
 from fastmcp.server.forwarding import provider
-from tests.forwarding.rough import rough
+from tests.forwarding.rough import Answer, rough
 from tests.support.asgi import STATELESS, Peer
 from tests.support.process import free_port
 
@@ -75,44 +75,51 @@ async def test_a_wrong_list_is_no_neighbours_matter(wrong: str, caplog: pytest.L
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_a_list_that_hangs_is_given_up_with_who_wanted_it():
-    hangs = True
+def hanging_once() -> Answer:
+    """Never answers the first request for its tools."""
+    asked = 0
 
     async def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
-        nonlocal hangs
-        if method == "tools/list" and hangs:
-            hangs = False
-            await asyncio.Event().wait()
+        nonlocal asked
+        if method == "tools/list":
+            asked += 1
+            if asked == 1:
+                await asyncio.Event().wait()
         return None
 
-    async with rough(answer) as server, Client(create_proxy(server.url)) as client:
+    return answer
+
+
+async def test_a_list_that_hangs_is_given_up_with_who_wanted_it():
+    async with (
+        rough(hanging_once()) as server,
+        Client(create_proxy(server.url), mode="legacy") as client,
+    ):
         with pytest.raises(McpError):
             await client.session.request("tools/list", timeout=0.5)
         async with asyncio.timeout(10):
-            assert [tool.name for tool in await client.list_tools()] == ["rough"]
             while "notifications/cancelled" not in server.heard:
-                await client.list_tools()
+                await client.ping()
+            assert [tool.name for tool in await client.list_tools()] == ["rough"]
 
 
-async def test_a_list_that_hangs_blocks_it_for_a_while(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(provider, "_LIST_SECONDS", 2.0)
-    hangs = True
-
-    async def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
-        nonlocal hangs
-        if method == "tools/list" and hangs:
-            hangs = False
-            await asyncio.Event().wait()
-        return None
-
-    async with rough(answer) as server:
+async def test_a_list_that_hangs_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(provider, "_SHARED_SECONDS", 0.5)
+    async with rough(hanging_once()) as server:
         gate = FastMCP("gate")
         gate.mount(create_proxy(server.url), "far")
         async with Client(gate) as client, asyncio.timeout(20):
             assert await client.list_tools() == []
-            while not await client.list_tools():
-                pass
+            assert [tool.name for tool in await client.list_tools()] == ["far_rough"]
             assert (await client.call_tool("far_rough")).content[0].text == "done"
+
+
+async def test_a_list_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(provider, "_LIST_SECONDS", 0.5)
+    async with rough(hanging_once()) as server, Client(create_proxy(server.url)) as client:
+        with pytest.raises(McpError, match="does not answer in time"):
+            await client.list_tools()
+        assert [tool.name for tool in await client.list_tools()] == ["rough"]
 
 
 @pytest.mark.parametrize("endless", ["in a circle", "in many entries", "in large pages"])

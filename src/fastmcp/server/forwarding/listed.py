@@ -30,11 +30,13 @@ class Fetching:
 
     Args:
         task: fetches it.
+        at: when it began, by the clock of the event loop.
         waiting: how many wait.
         goes_on: somebody was answered without it, and is told when it is there.
     """
 
     task: asyncio.Task[Any]
+    at: float
     waiting: int = 0
     goes_on: bool = False
 
@@ -51,10 +53,10 @@ class Fetching:
             self.waiting -= 1
         return bool(done)
 
-    @property
-    def is_given_up(self) -> bool:
-        """Whether it ends without a list."""
-        return self.task.cancelling() > 0
+    def is_worth_waiting_for(self, seconds: float) -> bool:
+        """Whether nobody gave it up, and it began no longer ago than this."""
+        age = asyncio.get_running_loop().time() - self.at
+        return age < seconds and not self.task.cancelling()
 
 
 class Listed:

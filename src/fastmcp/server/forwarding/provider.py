@@ -64,7 +64,10 @@ the list once."""
 _HELLO_SECONDS: Final = 5.0
 """How long a client that begins waits for what the server behind says of itself."""
 _LIST_SECONDS: Final = 60.0
-"""How long a list may take that somebody waits for. The next who wants it asks anew."""
+"""How long a list may take."""
+_SHARED_SECONDS: Final = 5.0
+"""How long a list is waited for by those who want it too. Then it is asked for anew: one answer
+that is lost must not be the last."""
 _MOST_PAGES: Final = 1000
 _MOST_ENTRIES: Final = 50_000
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -217,10 +220,11 @@ class ProxyProvider(Provider):
         """
         all_fetching = self._listed(relay).fetching
         patience = None if self._is_alone() else await self._patience(relay)
-        fetching = all_fetching.get(kind.member)
-        if fetching is None or fetching.is_given_up or not relay.is_somebodys:
+        fetching = all_fetching.get(kind.member) if relay.is_somebodys else None
+        if fetching is None or not fetching.is_worth_waiting_for(_SHARED_SECONDS):
             task = asyncio.create_task(self._fetch(get_context(), relay, kind))
-            all_fetching[kind.member] = fetching = Fetching(task)
+            fetching = Fetching(task, asyncio.get_running_loop().time())
+            all_fetching[kind.member] = fetching
             task.add_done_callback(lambda done: _forget(all_fetching, kind.member, done))
         task = fetching.task
         if not await fetching.came(patience):
