@@ -144,3 +144,35 @@ async def test_pages_without_end_have_one(endless: str, monkeypatch: pytest.Monk
         listed = await client.session.request("tools/list", timeout=20)
         assert listed["tools"]
         assert asked <= 5
+
+
+async def test_a_refused_subscription_is_refused_each_time():
+    async def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        if method == "resources/subscribe":
+            if params["uri"] == "data://private":
+                raise McpError(-32602, "not for you")
+            return {}
+        return None
+
+    async with rough(answer) as server:
+        async with Client(create_proxy(server.url), mode="legacy") as client:
+            for _ in range(2):
+                with pytest.raises(McpError, match="not for you"):
+                    await client.session.request("resources/subscribe", {"uri": "data://private"})
+            await client.session.request("resources/subscribe", {"uri": "data://open"})
+        assert server.heard.count("resources/subscribe") == 3
+
+
+async def test_a_neighbour_that_is_away_keeps_nobody_from_subscribing():
+    async def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        if method == "resources/list":
+            return {"resources": [{"name": "open", "uri": "data://open"}]}
+        return {} if method == "resources/subscribe" else None
+
+    async with rough(answer) as server:
+        gate = FastMCP("gate")
+        gate.mount(create_proxy(f"http://127.0.0.1:{free_port()}/mcp"))
+        gate.mount(create_proxy(server.url))
+        async with Client(gate, mode="legacy") as client:
+            await client.session.request("resources/subscribe", {"uri": "data://open"})
+        assert "resources/subscribe" in server.heard

@@ -201,7 +201,8 @@ class Forwarding:
 
     async def _begin(self, session: ClientSession) -> None:
         """Tell a session that is new what the one before knew."""
-        again, self._known, self._level = self._known is not None, session, ""
+        before, self._known, self._level = self._known, session, ""
+        again = before is not None
         info = session.server_info
         logger.info(
             "Connected %sto %s%s, speaking %s",
@@ -212,9 +213,13 @@ class Forwarding:
         )
         if self._listens:
             session.subscriptions.want(_LISTS)
-        for uri in self._uris:
-            with suppress(McpError):
-                await session.subscriptions.subscribe(uri)
+        try:
+            for uri in self._uris:
+                with suppress(McpError, RequestTimeoutError):  # calls go on without it
+                    await session.subscriptions.subscribe(uri)
+        except _OURS as exc:
+            self._known = before  # the next who uses the session tells it
+            raise self._lost(exc) from exc
         if again:
             for method in _LISTS:
                 await self._downstream.hear(method, {})
@@ -278,18 +283,20 @@ class Forwarding:
 
     async def listen(self, uris: Collection[str]) -> None:
         """Hear what changes; see `link.Upstream`."""
-        before, self._uris = self._uris, frozenset(uris)
+        wanted = frozenset(uris)
+        over = self._uris - wanted
+        self._uris -= over
         self._listens = True
         known = self._known
         session = await self._session()
-        if session is not known:
-            return  # it was told just now
         try:
             session.subscriptions.want(_LISTS)
-            for uri in self._uris - before:
+            for uri in wanted - self._uris:
                 await session.subscriptions.subscribe(uri)
-            for uri in before - self._uris:
-                await session.subscriptions.unsubscribe(uri)
+                self._uris |= {uri}  # it was not refused: a session that follows is told too
+            if session is known:
+                for uri in over:
+                    await session.subscriptions.unsubscribe(uri)
         except _OURS as exc:
             raise self._lost(exc) from exc
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
@@ -429,24 +429,29 @@ class ProxyProvider(Provider):
 
     async def _listen(self, context: Context, uris: Sequence[str]) -> None:
         async with self._relays.serving(context) as relay, relay.held():
-            await self._until_reached(lambda: relay.listen(*uris))
+            heard: set[str] = set()
             try:
+                await self._reached_to_listen(relay)
+                for uri in uris:  # each for itself: one may be refused
+                    if await self._reached_to_listen(relay, uri):
+                        heard.add(uri)
                 await asyncio.get_running_loop().create_future()
             finally:
                 with suppress(UpstreamError, McpError):
-                    await relay.listen_less(*uris)
+                    await relay.listen_less(*heard)
 
-    async def _until_reached(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _reached_to_listen(self, relay: Relay, *uris: str) -> bool:
         pause = 0.2
         while True:
             try:
-                return await work()
+                await relay.listen(*uris)
+                return True
             except UpstreamError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             except McpError as error:
                 _logger.debug("What changes behind this server cannot be heard: %s", error)
-                return None
+                return False
 
     async def subscribe(self, uri: str) -> bool:
         if not self._has_anything() and not await self._has({"type": "ref/resource", "uri": uri}):
