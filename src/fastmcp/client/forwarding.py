@@ -201,8 +201,7 @@ class Forwarding:
 
     async def _begin(self, session: ClientSession) -> None:
         """Tell a session that is new what the one before knew."""
-        before, self._known, self._level = self._known, session, ""
-        again = before is not None
+        again, self._known, self._level = self._known is not None, session, ""
         info = session.server_info
         logger.info(
             "Connected %sto %s%s, speaking %s",
@@ -213,13 +212,9 @@ class Forwarding:
         )
         if self._listens:
             session.subscriptions.want(_LISTS)
-        try:
-            for uri in self._uris:
-                with suppress(McpError, RequestTimeoutError):  # calls go on without it
-                    await session.subscriptions.subscribe(uri)
-        except _OURS as exc:
-            self._known = before  # the next who uses the session tells it
-            raise self._lost(exc) from exc
+        for uri in self._uris:
+            with suppress(McpError):
+                await session.subscriptions.subscribe(uri)
         if again:
             for method in _LISTS:
                 await self._downstream.hear(method, {})
