@@ -123,12 +123,32 @@ class FastMCPProxy(FastMCP):
             raise ValueError("identity must be 'proxy' or 'upstream'")
         super().__init__(**settings)
         self.client_factory = client_factory
-        provider = ProxyProvider(client_factory, cache_ttl, alone=True, patience=patience)
+        provider = ProxyProvider(
+            client_factory,
+            cache_ttl,
+            alone=True,
+            unlisted=self._hands_on_anything,
+            patience=patience,
+        )
         if identity == "upstream":
             provider.on_introduction = self._take_identity
         self.add_provider(provider)
         if self.engine.providers is not None:
             self.engine.providers.error_strategy = provider_error_strategy
+
+    def _hands_on_anything(self) -> bool:
+        """Whether a name can only be the other server's, and nobody here looks at what has it.
+
+        Parts and guards may be added at any time.
+        """
+        engine = self.engine
+        providers = [] if engine.providers is None else engine.providers.providers
+        return not (
+            len(providers) > 1
+            or engine.middleware
+            or engine.registry.has_rules
+            or engine.registry.view.templates.current
+        )
 
     def _take_identity(self, said: Mapping[str, Any]) -> None:
         info = said.get("serverInfo")

@@ -149,6 +149,8 @@ class Forwarding:
     @property
     def shareable(self) -> bool:
         """See `link.Upstream`."""
+        if not self._client.is_connected():
+            return False
         session = self._client.session
         return session.era is Era.STATELESS and not session.channel.is_pipe
 
@@ -276,18 +278,20 @@ class Forwarding:
 
     async def listen(self, uris: Collection[str]) -> None:
         """Hear what changes; see `link.Upstream`."""
-        before, self._uris = self._uris, frozenset(uris)
+        wanted = frozenset(uris)
+        over = self._uris - wanted
+        self._uris -= over
         self._listens = True
         known = self._known
         session = await self._session()
-        if session is not known:
-            return  # it was told just now
         try:
             session.subscriptions.want(_LISTS)
-            for uri in self._uris - before:
+            for uri in wanted - self._uris:
                 await session.subscriptions.subscribe(uri)
-            for uri in before - self._uris:
-                await session.subscriptions.unsubscribe(uri)
+                self._uris |= {uri}  # it was not refused: a session that follows is told too
+            if session is known:
+                for uri in over:
+                    await session.subscriptions.unsubscribe(uri)
         except _OURS as exc:
             raise self._lost(exc) from exc
 

@@ -276,6 +276,11 @@ class Registry:
         self._viewed = 0
 
     @property
+    def has_rules(self) -> bool:
+        """Whether something has been shown or hidden."""
+        return bool(self._rules)
+
+    @property
     def view(self) -> View:
         """What every client sees that has no rules of its own."""
         view = self._view

@@ -165,8 +165,8 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
                 f"Invalid params: a session subscribes to at most {MOST_URIS} resources, "
                 f"with URIs of at most {LONGEST_URI} characters"
             )
+        await subscribe(engine, context, uri)  # first: whoever has it may refuse
         await session.subscribe(uri)
-        await subscribe(engine, context, uri)
     return {}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastmcp.server.providers.stand_ins import StandIn
 
-__all__ = ["Listed", "Listing"]
+__all__ = ["Fetching", "Listed", "Listing"]
 
 
 class Listing(NamedTuple):
@@ -23,17 +24,52 @@ class Listing(NamedTuple):
     at: float
 
 
+@dataclass(eq=False)
+class Fetching:
+    """A list that is being fetched, which all who need it wait for.
+
+    Args:
+        task: fetches it.
+        at: when it began, by the clock of the event loop.
+        waiting: how many wait.
+        goes_on: somebody was answered without it, and is told when it is there.
+    """
+
+    task: asyncio.Task[Any]
+    at: float
+    waiting: int = 0
+    goes_on: bool = False
+
+    async def came(self, seconds: float | None) -> bool:
+        """Wait for it, so long. When the last who waits is gone, nobody wants it any more."""
+        self.waiting += 1
+        try:
+            done, _ = await asyncio.wait({self.task}, timeout=seconds)
+        except asyncio.CancelledError:
+            if self.waiting == 1 and not self.goes_on:
+                self.task.cancel()
+            raise
+        finally:
+            self.waiting -= 1
+        return bool(done)
+
+    def is_worth_waiting_for(self, seconds: float) -> bool:
+        """Whether nobody gave it up, and it began no longer ago than this."""
+        age = asyncio.get_running_loop().time() - self.at
+        return age < seconds and not self.task.cancelling()
+
+
 class Listed:
     """The lists of one server, as one client sees them, by the member of the result they are in.
 
     Attributes:
-        fetching: the tasks that fetch some, which all who need them wait for.
+        fetching: those that are being fetched.
     """
 
     def __init__(self) -> None:
         self._lists: dict[str, Listing] = {}
         self._stale: set[str] = set()
-        self.fetching: dict[str, asyncio.Task[Any]] = {}
+        self.fetching: dict[str, Fetching] = {}
 
     def put(self, member: str, entries: Sequence[StandIn]) -> None:
         """A list as it is now."""
@@ -59,5 +95,5 @@ class Listed:
 
     def stop_fetching(self) -> None:
         """Nobody wants them any more."""
-        for task in self.fetching.values():
-            task.cancel()
+        for fetching in self.fetching.values():
+            fetching.task.cancel()

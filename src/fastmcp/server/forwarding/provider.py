@@ -1,8 +1,9 @@
 """The components of a server far away.
 
 A call needs no list: it is sent on under its name. A list is asked for when a client asks for one,
-and where several providers might have a name; what was listed is kept, until the server says that
-it changed or a time has passed, and is shown when that server cannot be reached.
+and where others might have a name or its entry decides who may use it; what was listed is kept,
+until the server says that it changed or a time has passed, and is shown when that server cannot be
+reached.
 
 Results pass as they came, as JSON: they are held against nothing, for whoever called will.
 """
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.protocol.errors import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
-from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.jsonrpc import as_object, dump
 from fastmcp.protocol.link import Upstream
 from fastmcp.protocol.param_headers import mirror
 from fastmcp.resources.base import Resource, ResourceResult
@@ -32,7 +33,7 @@ from fastmcp.server.forwarding.entries import (
     Kind,
     ProxyTemplate,
 )
-from fastmcp.server.forwarding.listed import Listed
+from fastmcp.server.forwarding.listed import Fetching, Listed
 from fastmcp.server.forwarding.relay import Relay
 from fastmcp.server.forwarding.relays import ClientFactory, Relays
 from fastmcp.server.forwarding.results import (
@@ -62,7 +63,15 @@ _START_SECONDS: Final = 30.0
 the list once."""
 _HELLO_SECONDS: Final = 5.0
 """How long a client that begins waits for what the server behind says of itself."""
+_LIST_SECONDS: Final = 60.0
+"""How long a list may take."""
+_SHARED_SECONDS: Final = 5.0
+"""How long a list is waited for by those who want it too. Then it is asked for anew: one answer
+that is lost must not be the last."""
 _MOST_PAGES: Final = 1000
+_MOST_ENTRIES: Final = 50_000
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of one list. A server whose pages have no end is taken at its word no further."""
 
 
 class ProxyProvider(Provider):
@@ -75,8 +84,11 @@ class ProxyProvider(Provider):
         cache_ttl: seconds that a list serves to find a component in it, 300 by default; 0 asks for
             a list each time. A server that says when its lists change is heard anyway.
         alone: the server in front has nothing else to offer, nor is it mounted on one that has.
-            Then what is not listed is asked for all the same, a list that cannot be had is an
-            error, and the other server's instructions are this server's.
+            Then a list that cannot be had is an error, and the other server's instructions are
+            this server's.
+        unlisted: asked at each use; whether, being alone, it has what is in no list: then that is
+            looked for in none, and the other server says what it has. By default it has what is
+            listed.
         patience: seconds within which the other server has to be reached when a client begins;
             the client is answered with an error otherwise. None answers it in any case.
     """
@@ -89,10 +101,12 @@ class ProxyProvider(Provider):
         cache_ttl: float | None = None,
         *,
         alone: bool = False,
+        unlisted: Callable[[], bool] | None = None,
         patience: float | None = None,
     ) -> None:
         self.client_factory = client_factory
         self.alone = alone
+        self.unlisted = unlisted
         self.patience = patience
         self.on_introduction: Callable[[Mapping[str, Any]], None] | None = None
         self._ttl = _CACHE_SECONDS if cache_ttl is None else cache_ttl
@@ -110,6 +124,17 @@ class ProxyProvider(Provider):
 
     def _is_alone(self) -> bool:
         return self.alone and not isinstance(get_context(), MountedContext)
+
+    def _has_anything(self) -> bool:
+        """Whether whatever is asked for is the other server's: nothing else could have it, and
+        what hides components has no need to know what it is."""
+        unlisted = self.unlisted
+        return (
+            unlisted is not None
+            and self._is_alone()
+            and get_context().visibility is None
+            and unlisted()
+        )
 
     # lists
 
@@ -137,7 +162,7 @@ class ProxyProvider(Provider):
     async def _get_resource_template(
         self, uri: str, version: VersionSpec | None = None
     ) -> ResourceTemplate | None:
-        if self._is_alone():  # whatever is asked for is a resource
+        if self._has_anything():  # whatever is asked for is a resource
             return None
         for entry in await self._known(TEMPLATES):
             template = cast("ProxyTemplate", entry)
@@ -147,14 +172,15 @@ class ProxyProvider(Provider):
 
     async def _shown(self, kind: Kind) -> Sequence[StandIn]:
         """A list for a client that asks for it."""
+        fetched = self._fetched if self._is_alone() else self._sought
         async with self._relays.serving(get_context()) as relay:
             if not relay.is_somebodys:
-                return await self._fetched(relay, kind)
+                return await fetched(relay, kind)
             known = relay.listed.fresh(kind.member, min(self._ttl, _ALIKE_SECONDS))
             if known is not None:
                 return known
             try:
-                return await self._fetched(relay, kind)
+                return await fetched(relay, kind)
             except UpstreamError:
                 last = relay.listed.last(kind.member)
                 if last is None:
@@ -165,7 +191,7 @@ class ProxyProvider(Provider):
         """A list to find something in."""
         async with self._relays.serving(get_context()) as relay:
             known = self._listed(relay).fresh(kind.member, self._ttl)
-            return known if known is not None else await self._fetched(relay, kind)
+            return known if known is not None else await self._sought(relay, kind)
 
     async def _found(self, kind: Kind, name: str, version: VersionSpec | None) -> StandIn | None:
         async with self._relays.serving(get_context()) as relay:
@@ -174,10 +200,10 @@ class ProxyProvider(Provider):
             found = None if known is None else _named(known, name, version)
             if found is not None:
                 return found
-            if self._is_alone():
+            if self._has_anything():
                 return kind.unlisted(self, name)
             if known is None or listed.fresh(kind.member, _ALIKE_SECONDS) is None:
-                found = _named(await self._fetched(relay, kind), name, version)
+                found = _named(await self._sought(relay, kind), name, version)
             return found
 
     def _listed(self, relay: Relay) -> Listed:
@@ -192,20 +218,35 @@ class ProxyProvider(Provider):
             UpstreamError: it cannot be reached, or does not answer for so long that others, which
                 are listed too, should not wait.
         """
-        fetching = self._listed(relay).fetching
-        task = fetching.get(kind.member)
-        if task is None or not relay.is_somebodys:
-            task = asyncio.create_task(self._fetch(get_context(), relay, kind))
-            fetching[kind.member] = task
-            task.add_done_callback(lambda done: _forget(fetching, kind.member, done))
+        all_fetching = self._listed(relay).fetching
         patience = None if self._is_alone() else await self._patience(relay)
-        done, _ = await asyncio.wait({task}, timeout=patience)
-        if not done:
-            self._was_late = True
+        fetching = all_fetching.get(kind.member) if relay.is_somebodys else None
+        if fetching is None or not fetching.is_worth_waiting_for(_SHARED_SECONDS):
+            task = asyncio.create_task(self._fetch(get_context(), relay, kind))
+            fetching = Fetching(task, asyncio.get_running_loop().time())
+            all_fetching[kind.member] = fetching
+            task.add_done_callback(lambda done: _forget(all_fetching, kind.member, done))
+        task = fetching.task
+        if not await fetching.came(patience):
+            self._was_late = fetching.goes_on = True
             task.add_done_callback(lambda done: self._came_late(kind, done))
-            connection = await relay.connection()
-            raise UpstreamError(f"{connection.name}, behind this server, does not answer in time")
+            raise _too_slow(await relay.connection())
         return task.result()
+
+    async def _sought(self, relay: Relay, kind: Kind) -> Sequence[StandIn]:
+        """A list where others might have what is looked for: what keeps one server from giving its
+        list keeps nobody from theirs.
+
+        Raises:
+            UpstreamError: there is none.
+        """
+        try:
+            return await self._fetched(relay, kind)
+        except McpError as error:
+            name = (await relay.connection()).name
+            raise UpstreamError(
+                f"{name}, behind this server, does not list its {kind.member}: {error}"
+            ) from error
 
     async def _patience(self, relay: Relay) -> float:
         slow = (await relay.connection()).is_slow_to_start and not self._was_late
@@ -219,27 +260,46 @@ class ProxyProvider(Provider):
 
     async def _fetch(self, context: Context, relay: Relay, kind: Kind) -> list[StandIn]:
         async with self._relays.serving(context, relay):
-            found: list[StandIn] = []
-            cursor: str | None = None
             upstream = await relay.connection()
-            for _ in range(_MOST_PAGES):
-                params = {} if cursor is None else {"cursor": cursor}
-                try:
-                    page = await upstream.request(kind.method, params)
-                except McpError as error:
-                    if error.code != METHOD_NOT_FOUND:
-                        raise
-                    break  # it has none of these
-                for item in cast("list[Any]", page.get(kind.member) or ()):
-                    entry = as_object(item)
-                    if entry is not None and isinstance(entry.get(kind.key), str):
-                        found.append(kind.stand_in(self, entry))
-                following = page.get("nextCursor")
-                if not isinstance(following, str) or following == cursor:
-                    break
-                cursor = following
+            try:
+                async with asyncio.timeout(_LIST_SECONDS):
+                    found = await self._pages(upstream, kind)
+            except TimeoutError:
+                raise _too_slow(upstream) from None
             self._listed(relay).put(kind.member, found)
             return found
+
+    async def _pages(self, upstream: Upstream, kind: Kind) -> list[StandIn]:
+        found: list[StandIn] = []
+        params: dict[str, Any] = {}
+        seen: set[str] = set()
+        size = 0
+        while True:
+            try:
+                page = await upstream.request(kind.method, params)
+            except McpError as error:
+                if error.code != METHOD_NOT_FOUND:
+                    raise
+                return found  # it has none of these
+            items = page.get(kind.member)
+            for item in cast("list[Any]", items) if isinstance(items, list) else ():
+                entry = as_object(item)
+                if entry is not None and isinstance(entry.get(kind.key), str):
+                    found.append(kind.stand_in(self, entry))
+            following = page.get("nextCursor")
+            if not isinstance(following, str) or following in seen:
+                return found
+            size += len(dump(page))
+            seen.add(following)
+            if len(seen) >= _MOST_PAGES or len(found) >= _MOST_ENTRIES or size >= _MOST_BYTES:
+                _logger.warning(
+                    "%s, behind this server, has no end to its %s; the first %d are taken",
+                    upstream.name,
+                    kind.member,
+                    len(found),
+                )
+                return found
+            params = {"cursor": following}
 
     # what is done with components
 
@@ -341,7 +401,7 @@ class ProxyProvider(Provider):
         self, reference: dict[str, Any], argument: dict[str, Any], context: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         call = get_context()
-        if not self._is_alone() and not await self._has(reference):
+        if not self._has_anything() and not await self._has(reference):
             return None
         params: dict[str, Any] = {"ref": reference, "argument": argument}
         if context is not None:
@@ -369,27 +429,32 @@ class ProxyProvider(Provider):
 
     async def _listen(self, context: Context, uris: Sequence[str]) -> None:
         async with self._relays.serving(context) as relay, relay.held():
-            await self._until_reached(lambda: relay.listen(*uris))
+            heard: set[str] = set()
             try:
+                await self._reached_to_listen(relay)
+                for uri in uris:  # each for itself: one may be refused
+                    if await self._reached_to_listen(relay, uri):
+                        heard.add(uri)
                 await asyncio.get_running_loop().create_future()
             finally:
                 with suppress(UpstreamError, McpError):
-                    await relay.listen_less(*uris)
+                    await relay.listen_less(*heard)
 
-    async def _until_reached(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _reached_to_listen(self, relay: Relay, *uris: str) -> bool:
         pause = 0.2
         while True:
             try:
-                return await work()
+                await relay.listen(*uris)
+                return True
             except UpstreamError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             except McpError as error:
                 _logger.debug("What changes behind this server cannot be heard: %s", error)
-                return None
+                return False
 
     async def subscribe(self, uri: str) -> bool:
-        if not self._is_alone() and not await self._has({"type": "ref/resource", "uri": uri}):
+        if not self._has_anything() and not await self._has({"type": "ref/resource", "uri": uri}):
             return False
         async with self._relays.serving(get_context()) as relay:
             if uri not in relay.wanted:
@@ -416,8 +481,12 @@ def _named(entries: Sequence[StandIn], name: str, version: VersionSpec | None) -
     )
 
 
-def _forget(fetching: dict[str, asyncio.Task[Any]], member: str, task: asyncio.Task[Any]) -> None:
-    if fetching.get(member) is task:
+def _too_slow(upstream: Upstream) -> UpstreamError:
+    return UpstreamError(f"{upstream.name}, behind this server, does not answer in time")
+
+
+def _forget(fetching: dict[str, Fetching], member: str, task: asyncio.Task[Any]) -> None:
+    if member in fetching and fetching[member].task is task:
         del fetching[member]
     if not task.cancelled():
         task.exception()  # whoever waited has it; nobody may be left

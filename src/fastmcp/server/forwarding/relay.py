@@ -11,7 +11,7 @@ It owns the connection to the server behind, and what that server has listed to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -170,19 +170,31 @@ class Relay:
             self._holds -= 1
 
     async def listen(self, *uris: str) -> None:
-        """Hear what changes, and when these resources are updated; counted."""
+        """Hear what changes, and when these resources are updated; counted.
+
+        Raises:
+            UpstreamError: the server behind cannot be reached; nothing is counted.
+            McpError: it refused; nothing is counted.
+        """
         for uri in uris:
             self._wanted[uri] = self._wanted.get(uri, 0) + 1
-        await (await self.connection()).listen(self._wanted)
+        try:
+            await (await self.connection()).listen(self._wanted)
+        except BaseException:
+            self._want_less(uris)
+            raise
 
     async def listen_less(self, *uris: str) -> None:
         """The opposite."""
+        self._want_less(uris)
+        if self._upstream is not None:
+            await self._upstream.listen(self._wanted)
+
+    def _want_less(self, uris: Sequence[str]) -> None:
         for uri in uris:
             left = self._wanted.pop(uri, 1) - 1
             if left:
                 self._wanted[uri] = left
-        if self._upstream is not None:
-            await self._upstream.listen(self._wanted)
 
     @property
     def wanted(self) -> Mapping[str, int]:

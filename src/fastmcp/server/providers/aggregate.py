@@ -112,10 +112,10 @@ class AggregateProvider(Provider):
             yield
 
     async def subscribe(self, uri: str) -> bool:
-        for provider in list(self.providers):
-            if await provider.subscribe(uri):
-                return True
-        return False
+        async def subscribed(provider: Provider) -> bool | None:
+            return await provider.subscribe(uri) or None
+
+        return await self._first(subscribed) is not None
 
     async def unsubscribe(self, uri: str) -> None:
         for provider in list(self.providers):

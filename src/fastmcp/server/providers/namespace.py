@@ -7,6 +7,7 @@ without `//` has no such place and stays as it is.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec
 
 __all__ = ["NamespacedProvider"]
+
+_logger: Final = logging.getLogger("fastmcp.server.providers")
 
 C = TypeVar("C", bound=FastMCPComponent)
 
@@ -50,6 +53,7 @@ class NamespacedProvider(Provider):
         self.namespace = namespace
         self._tool_names = dict(tool_names or {})
         self._own_names = {given: own for own, given in self._tool_names.items()}
+        self._lost: set[str] = set()
         self._renamed: dict[str, tuple[FastMCPComponent, Any]] = {}
         self.stands_for_a_server = inner.stands_for_a_server
         inner.listeners = (*inner.listeners, self._hear_change)
@@ -101,7 +105,27 @@ class NamespacedProvider(Provider):
 
     async def _list_tools(self) -> Sequence[Tool]:
         tools = await self.inner.list_tools()
-        return [self._as(tool, name=self._tool_name(tool.name)) for tool in tools]
+        return [
+            self._as(tool, name=self._tool_name(tool.name))
+            for tool in tools
+            if not self._has_lost_its_name(tool.name)
+        ]
+
+    def _has_lost_its_name(self, own: str) -> bool:
+        """Whether another tool was given the name of this one, so that it cannot be called."""
+        other = self._own_names.get(own)
+        if other is None or own in self._tool_names:
+            return False
+        if own not in self._lost:
+            self._lost.add(own)
+            _logger.warning(
+                "The tool %r of %r cannot be called: tool_names gives its name to %r. Give it"
+                " another there too.",
+                own,
+                self.inner,
+                other,
+            )
+        return True
 
     async def _get_tool(self, name: str, version: VersionSpec | None = None) -> Tool | None:
         own = self._own_tool_name(name)
