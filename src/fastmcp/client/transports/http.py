@@ -117,7 +117,9 @@ class HttpTransport(ClientTransport):
     def describe(self) -> str:
         """The URL, without what may be secret in it."""
         url = URL(self.url)
-        return str(url.with_user(None).with_query(None) if url.user else url.with_query(None))
+        if url.user or url.password:
+            url = url.with_user(None)
+        return str(url.with_query(None).with_fragment(None))
 
     def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
         """The same endpoint, with the headers of somebody else's requests."""
