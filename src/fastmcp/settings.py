@@ -203,6 +203,13 @@ class Settings(BaseSettings):
     request_state_ttl: float = Field(default=3600.0, gt=0)
     """Seconds that a `requestState` is worth something."""
 
+    # --- proxies ---------------------------------------------------------------------------
+    proxy_max_connections: int = Field(default=1000, ge=0)
+    """Connections of one proxy to the server behind it, one for each client that can be told from
+    others; 0: no limit."""
+    proxy_max_processes: int = Field(default=100, ge=0)
+    """The same where each of them starts a process; 0: no limit."""
+
     # --- client ----------------------------------------------------------------------------
     client_init_timeout: float | None = Field(default=None, ge=0)
     client_disconnect_timeout: float = Field(default=5, ge=0)

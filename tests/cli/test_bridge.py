@@ -254,3 +254,32 @@ async def test_a_server_of_2024(tmp_path: Path, order: str):
             assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
             assert (await client.call_tool("ask")).data == "accept: Ada"
             assert (1, 2, "asking") in ada.heard
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["http://"], "no host"),
+        (["http:///mcp"], "no host"),
+        (["http://[::1"], "URL"),
+        (["http://127.0.0.1:99999/mcp"], "URL"),
+        (["http://xn--\u2603.invalid/x"], "URL"),
+        (["http://a b/mcp"], "URL"),
+        (["http://127.0.0.1:9/mcp", "--connect-timeout", "nan"], "--connect-timeout"),
+        (["http://127.0.0.1:9/mcp", "--timeout", "-1"], "--timeout"),
+        (["http://127.0.0.1:9/mcp", "--timeout", "inf"], "--timeout"),
+        (["http://127.0.0.1:9/mcp", "--auth", "a\x01b"], "--auth"),
+        (["http://127.0.0.1:9/mcp", "--header", "X-A: a\x01b"], "--header X-A"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(fastmcp: Command, words: list[str], said: str):
+    done = fastmcp("bridge", *words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_from_a_file_ends_with_a_line(fastmcp: Command, backend: Server):
+    words = ("call", backend.url, "headers", "--auth", "env:TOKEN")
+    done = fastmcp(*words, env={"TOKEN": "sk-1\n"})
+    assert json.loads(done.stdout)["authorization"] == "Bearer sk-1", done.stderr

@@ -39,3 +39,9 @@ def npm() -> Path:
 def sdk() -> Path:
     """The interpreter of the official Python SDK's environment."""
     return venvs.python_of("mcp-sdk", venvs.MCP_SDK)
+
+
+@pytest.fixture(scope="session")
+def fastmcp4() -> Path:
+    """The interpreter of FastMCP 4's environment."""
+    return venvs.python_of("fastmcp-4", venvs.FASTMCP_4)

@@ -281,3 +281,12 @@ async def test_completion_of_its_own():
         assert found["values"] == ["praise s"]
         params["ref"]["name"] = "praise"
         assert (await peer.request("completion/complete", params)).error["code"] == -32602
+
+
+def test_no_circle():
+    one, two, three = FastMCP("one"), FastMCP("two"), FastMCP("three")
+    one.mount(two)
+    two.mount(three)
+    with pytest.raises(ValueError, match=r"'one'.* cannot be mounted on .*'three'"):
+        three.mount(one)
+    one.mount(three)  # twice in the tree is no circle

@@ -1,5 +1,6 @@
 """URI templates, matched and expanded."""
 
+import time
 from typing import Any
 
 import pytest
@@ -39,10 +40,27 @@ from fastmcp.utilities.uri_template import UriTemplate, is_template
         ("a://b+c.d/{x}", "a://b+c.d/1", {"x": "1"}),
         ("a://b+c.d/{x}", "a://bbcxd/1", None),
         ("a://{x}", "a://1\n", {"x": "1\n"}),
+        ("a://{x}.{y}", "a://b.tar.gz", {"x": "b.tar", "y": "gz"}),
+        ("a://{x}{y}!", "a://123!", {"x": "12", "y": "3"}),
+        ("a://{x}/{y*}/{z}", "a://1/2/3/4", {"x": "1", "y": "2/3", "z": "4"}),
+        ("a://{x*}/{y*}", "a://1/2/3", {"x": "1/2", "y": "3"}),
+        ("a://{x}-b/c-{y}", "a://1-b-b/c-2-3", {"x": "1-b", "y": "2-3"}),
     ],
 )
 def test_match(template: str, uri: str, expected: Any) -> None:
     assert UriTemplate(template).match(uri) == expected
+
+
+@pytest.mark.parametrize("between", ["", "-", "aa", "{p{n}*}"])
+def test_time_does_not_explode(between: str) -> None:
+    """Whoever writes the template, and whoever the URI."""
+    parts = "".join(f"{{a{n}}}" + between.replace("{n}", str(n)) for n in range(12))
+    template = UriTemplate(f"x://{parts}!")
+    began = time.process_time()
+    for filler in ("a", "-", "a-", "%61"):
+        for length in (30, 3000):
+            assert template.match("x://" + filler * length) is None
+    assert time.process_time() - began < 5
 
 
 def test_comma_separated_lists() -> None:

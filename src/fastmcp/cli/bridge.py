@@ -12,6 +12,7 @@ Standard output carries the protocol alone. On standard error stands in plain wo
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from contextlib import suppress
 from typing import Annotated, Final, cast, get_args
@@ -61,8 +62,9 @@ def bridge(
         raise CliError(
             f"There is no log level {log_level}: use {', '.join(get_args(LogLevel))}.", 2
         )
-    if connect_timeout <= 0:
-        raise CliError("--connect-timeout is a number of seconds above 0.", 2)
+    for option, seconds in (("--connect-timeout", connect_timeout), ("--timeout", timeout)):
+        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+            raise CliError(f"{option} is a number of seconds above 0.", 2)
     try:
         check_mode(mode)
     except ValueError as error:

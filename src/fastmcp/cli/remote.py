@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from cyclopts import Parameter
+from yarl import URL
 
 from fastmcp.cli.errors import CliError
 from fastmcp.client.transports.base import ClientTransport
@@ -38,6 +39,7 @@ Auth = Annotated[
 ]
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -59,8 +61,7 @@ def remote(
     Raises:
         CliError: something that cannot be; it says what.
     """
-    if not is_url(url):
-        raise CliError(f"{url} is no http or https URL.", 2)
+    _check_url(url)
     return http_transport(
         url,
         None if order is None else check_order(order),
@@ -77,11 +78,33 @@ def _headers(lines: Sequence[str]) -> dict[str, str]:
         if not colon or _NAME.fullmatch(name) is None:
             # The line may hold a secret; its name does not.
             raise CliError('--header has the form "Name: value", with a name of HTTP.', 2)
-        value = expanded(value.strip(), f"--header {name}")
-        if "\n" in value or "\r" in value:
-            raise CliError(f"--header {name}: a value is one line.", 2)
-        found[name] = value
+        found[name] = _value(value, f"--header {name}")
     return found
+
+
+def _value(text: str, where: str) -> str:
+    """What stands in a header, filled in (RFC 9110, 5.5)."""
+    value = expanded(text, where).strip()  # a variable often ends with the line of a file
+    if _CONTROL.search(value):
+        raise CliError(f"{where}: a value is one line, without control characters.", 2)
+    return value
+
+
+def _check_url(url: str) -> None:
+    # Not the URL itself: it may hold a secret.
+    if not is_url(url):
+        raise CliError("The server is no http or https URL.", 2)
+    try:
+        parsed = URL(url)
+        host = parsed.host
+        if host is not None and not host.isascii():
+            host.encode("idna")
+    except ValueError as error:
+        raise CliError(
+            f"The server's URL cannot be: {str(error).replace(url, '...')}.", 2
+        ) from None
+    if not host or any(character.isspace() for character in host):
+        raise CliError("The server's URL has no host: write http://HOST/mcp.", 2)
 
 
 def _token(auth: str | None) -> str | None:
@@ -91,7 +114,7 @@ def _token(auth: str | None) -> str | None:
         raise CliError("--auth oauth is planned for a later version; pass a bearer token.", 2)
     if auth.startswith("env:"):
         auth = f"${{{auth.removeprefix('env:')}}}"
-    return expanded(auth, "--auth")
+    return _value(auth, "--auth")
 
 
 def expanded(text: str, where: str) -> str:

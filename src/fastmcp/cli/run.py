@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast, get_args
+from urllib.parse import urlsplit
 
 import uvicorn
 from cyclopts import Parameter
@@ -140,9 +141,17 @@ def _proxy(spec: load.Spec) -> Any:
     target = load.config(spec) if spec.is_config else spec.text
     try:
         # Through the face, which loads the client for this alone.
-        return fastmcp.server.create_proxy(target, name=f"Proxy of {spec.text}")
+        return fastmcp.server.create_proxy(target, name=f"Proxy of {_shown(spec)}")
     except ValueError as error:
         raise CliError(f"{spec.text}: {error}") from error
+
+
+def _shown(spec: load.Spec) -> str:
+    """What clients may read of where servers are: URLs and paths have secrets in them."""
+    if spec.path is not None:
+        return spec.path.name
+    url = urlsplit(spec.text)
+    return url.netloc.rpartition("@")[2] + url.path
 
 
 def _tell_that_it_serves(link: socket.socket | None) -> Callable[[], Awaitable[None]]:

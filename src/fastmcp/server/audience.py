@@ -32,7 +32,8 @@ def audience_of(context: Context) -> str:
     owner = owner_of(scope)
     if owner:
         return f"owner:{owner}"
-    for name, value in scope.get("headers", ()):
-        if name == b"authorization":
-            return f"token:{hashlib.sha256(value).hexdigest()[:32]}"
+    # All of them: what goes on to the server behind is all of them as well.
+    tokens = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
+    if tokens:
+        return f"token:{hashlib.sha256(b', '.join(tokens)).hexdigest()[:32]}"
     return ANYONE

@@ -8,7 +8,7 @@ exchange, never to a JSON-RPC id, so two requests that share an id cannot swap r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import nullcontext
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -42,6 +42,7 @@ class Exchange:
         task_id: the background task that the request is served as, or None.
         connection: the name of the connection that all requests of one client come through; ""
             where clients share one, as over HTTP.
+        closers: called when that connection ends; None where there is none.
     """
 
     transport: ClassVar[TransportName | None] = None
@@ -53,6 +54,7 @@ class Exchange:
     span: RequestSpan | None = None
     task_id: str | None = None
     connection = ""
+    closers: list[Callable[[], None]] | None = None
 
     def __init__(
         self, session: Session | None = None, scope: MutableMapping[str, Any] | None = None

@@ -592,10 +592,14 @@ class FastMCP:
             tool_names: other names for some of its tools, by their own names.
             prefix: the old spelling of `namespace`.
         Raises:
-            ValueError: it is this server itself.
+            ValueError: it is this server itself, or this server is mounted on it.
         """
         if server is self:
             raise ValueError("A server cannot be mounted onto itself")
+        if server._has(self):
+            raise ValueError(
+                f"{server!r} cannot be mounted on {self!r}, which is mounted on it already"
+            )
         if prefix is not None:
             warnings.warn(
                 "Write mount(server, namespace=...): `prefix` is its old name",
@@ -612,6 +616,10 @@ class FastMCP:
             )
         self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
         self._mounted.append(server)
+
+    def _has(self, other: FastMCP) -> bool:
+        """Whether another server is mounted on this one, directly or not."""
+        return any(server is other or server._has(other) for server in self._mounted)
 
     @property
     def providers(self) -> list[Provider]:

@@ -4,6 +4,11 @@
 that may be repeated. A hyphen in a name is an underscore in the parameter. Values are
 URL-decoded. Literal text matches as written and percent-encoded alike, because a URI comes
 here in either form (clients normalise URIs, in-process callers do not).
+
+Of the ways a URI can be taken apart the one counts in which the first parameter is the longest,
+then the second. Read from its end a URI gives that one without trying the others: the last
+parameter ends where the text before it is found first. So it is matched backwards, and only a
+`{x*}` that others stand before is ever taken back. Templates and URIs are other people's words.
 """
 
 from __future__ import annotations
@@ -18,9 +23,10 @@ __all__ = ["UriTemplate", "is_template"]
 _EXPRESSION = re.compile(r"\{(\?[^{}]*|[^{}?]+)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
-_LONGEST_FOR_MANY = 8192
-"""Characters of a URI that is matched with two or more `{x*}`, where the time grows with a power of
-the length. RFC 9110, 4.1, asks for 8000."""
+_MOST_STEPS = 2**26
+"""Of a match with `{x*}` after other parameters, where the time grows with a power of the length:
+a URI may have 8192 characters for one of them (RFC 9110, 4.1, asks for 8000), and fewer for more.
+"""
 _RESERVED = ":/?#[]@!$&'()*+,;="
 
 
@@ -55,10 +61,12 @@ class UriTemplate:
         self.exploded: set[str] = set()
         self._query_names: dict[str, str] = {}  # name in the URI -> parameter
         written: dict[str, str] = {}
-        pattern = ""
-        position = wildcards = 0
+        literals: list[str] = []
+        variables: list[tuple[str, bool]] = []
+        literal = ""
+        position = 0
         for match in _EXPRESSION.finditer(text):
-            pattern += _literal(text[position : match.start()])
+            literal += text[position : match.start()]
             position = match.end()
             body = match.group(1)
             if body.startswith("?"):
@@ -66,12 +74,24 @@ class UriTemplate:
                     self._add_query(name, written)
                 continue
             many = body.endswith("*")
-            wildcards += many
             parameter = self._claim(body.removesuffix("*"), written)
             self.path.append(parameter)
-            pattern += f"(?P<{parameter}>{'.+' if many else '[^/]+'})"
-        self._longest = _LONGEST_FOR_MANY if wildcards > 1 else None
-        self._regex = re.compile(pattern + _literal(text[position:]), re.DOTALL)
+            variables.append((parameter, many))
+            literals.append(literal)
+            literal = ""
+        wildcards = sum(many for _, many in variables[1:])
+        self._longest = int(_MOST_STEPS ** (1 / (wildcards + 1))) if wildcards else None
+        pattern = _backwards(literal + text[position:])
+        for index in reversed(range(len(variables))):
+            parameter, many = variables[index]
+            before = _backwards(literals[index])
+            if index == 0:
+                pattern += f"(?P<{parameter}>{'.+' if many else '[^/]+'}){before}"
+            elif many:
+                pattern += f"(?P<{parameter}>.+?){before}"
+            else:
+                pattern += f"(?>(?P<{parameter}>[^/]+?){before})"
+        self._regex = re.compile(pattern, re.DOTALL)
 
     def _add_query(self, name: str, written: dict[str, str]) -> None:
         plain = name.removesuffix("*")
@@ -116,10 +136,10 @@ class UriTemplate:
         path, _, query = uri.partition("?")
         if self._longest is not None and len(path) > self._longest:
             return None
-        found = self._regex.fullmatch(path)
+        found = self._regex.fullmatch(path[::-1])
         if found is None:
             return None
-        values: dict[str, Any] = {name: unquote(v) for name, v in found.groupdict().items()}
+        values: dict[str, Any] = {name: unquote(found[name][::-1]) for name in self.path}
         if not query or not self._query_names:
             return values
         for raw_name, raw in (pair.partition("=")[::2] for pair in query.split("&")):
@@ -186,19 +206,21 @@ def _encode(text: str) -> str:
     return "".join([*parts, quote(text[position:], safe=_RESERVED)])
 
 
-def _literal(text: str) -> str:
-    """A pattern for literal text, in the written or in the percent-encoded form."""
+def _backwards(text: str) -> str:
+    """A pattern for literal text read from its end, written or percent-encoded."""
     pattern = ""
     position = 0
     while position < len(text):
         escaped = _ESCAPED.match(text, position)
         if escaped is not None:
-            pattern += f"(?i:{re.escape(escaped.group())})"
+            pattern = f"(?i:{re.escape(escaped.group()[::-1])}){pattern}"
             position = escaped.end()
             continue
         character = text[position]
         encoded = quote(character, safe=_RESERVED)
         written = re.escape(character)
-        pattern += written if encoded == character else f"(?:{written}|(?i:{encoded}))"
+        if encoded != character:
+            written = f"(?:{written}|(?i:{encoded[::-1]}))"
+        pattern = written + pattern
         position += 1
     return pattern

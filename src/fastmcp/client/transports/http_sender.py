@@ -246,7 +246,12 @@ def _is_for_anyone(name: str) -> bool:
 
 def shown(url: URL) -> str:
     """A URL without what may be secret in it: user, password and query."""
-    return str(url.with_user(None).with_query(None).with_fragment(None))
+    return str(_anonymous(url).with_query(None).with_fragment(None))
+
+
+def _anonymous(url: URL) -> URL:
+    """Without user and password, of which either may stand alone."""
+    return url.with_user(None) if url.user or url.password else url
 
 
 def _target(url: URL, location: str) -> URL | None:

@@ -8,10 +8,10 @@ one session. The recipes for scripts and package runners are in `stdio.py`.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import PurePath
 from typing import Final, Self
 
 from fastmcp.client.transports.base import ClientTransport
@@ -20,6 +20,8 @@ from fastmcp.client.transports.stdio_child import Child, Command
 from fastmcp.client.transports.stdio_stderr import LogFile
 
 __all__ = ["StdioTransport"]
+
+_SCRIPTS: Final = (".py", ".js", ".mjs", ".cjs", ".ts")
 
 _INHERITED: Final = (
     ("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT",
@@ -105,8 +107,12 @@ class StdioTransport(ClientTransport):
         return child
 
     def describe(self) -> str:
-        """The command."""
-        return shlex.join([self.command, *self.args])
+        """The program, and the script where it runs one. Further arguments may be secret, and
+        clients of a proxy read this."""
+        program = PurePath(self.command.split()[0] if self.command.strip() else self.command)
+        scripts = (arg for arg in self.args if arg.endswith(_SCRIPTS) and not arg.startswith("-"))
+        script = next(scripts, None)
+        return program.name if script is None else f"{program.name} {PurePath(script).name}"
 
     def forwarding(self, headers: Callable[[], Mapping[str, str]]) -> Self:
         """The same command, with a child of its own that nobody takes over."""

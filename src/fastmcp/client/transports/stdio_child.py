@@ -71,8 +71,10 @@ class Command(NamedTuple):
 
 
 def _why_not(command: Command, exc: OSError) -> OSError:
-    """An error of starting it, with what to do about it."""
-    program = command.program
+    """An error of starting it, with what to do about it. Where a whole command line was given as
+    the program, its further words may be secret: clients of a proxy read this."""
+    first, *others = command.program.split(" ", 1)
+    program = f"{first} ..." if others else first
     if command.cwd is not None and not Path(command.cwd).is_dir():
         said = f"the folder to run the server in does not exist: cwd={command.cwd!r}"
     elif isinstance(exc, FileNotFoundError):

@@ -55,6 +55,7 @@ class Relay:
         connect: makes the connection to the server behind.
         publish: tells this server what changed.
         audience: the client's name, for what concerns it alone; "" where it has none.
+        is_there: whether the client is known to be connected.
 
     Attributes:
         listed: what the server behind has listed to it.
@@ -66,12 +67,14 @@ class Relay:
         connect: Callable[[Relay], Awaitable[Upstream]],
         publish: Callable[[Change], None],
         audience: str,
+        is_there: Callable[[], bool] = lambda: False,
     ) -> None:
         self.listed = Listed()
         self.used = 0.0
         self._connect = connect
         self._publish = publish
         self._audience = audience
+        self._is_there = is_there
         self._lock = asyncio.Lock()
         self._upstream: Upstream | None = None
         self._calls: dict[Context, int] = {}
@@ -90,6 +93,12 @@ class Relay:
     def busy(self) -> bool:
         """Whether something goes on that needs it."""
         return bool(self._calls) or self._holds > 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for anything that would come through it: no call, no client that is
+        connected, nor one that wants to hear of updates."""
+        return not (self.busy or self._wanted or self._is_there())
 
     @property
     def upstream(self) -> Upstream | None:

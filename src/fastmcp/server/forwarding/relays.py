@@ -7,16 +7,22 @@ between requests: then there is nothing to share, and the connection serves anyo
 
 What a client declares it can be asked for is a part of whose a connection is: it was declared to
 the server behind when the connection was opened.
+
+Whoever can send a request can name a new client with each, so there is a limit to all of them,
+`FASTMCP_PROXY_MAX_CONNECTIONS`, and a lower one where each is a process,
+`FASTMCP_PROXY_MAX_PROCESSES`. At the limit the one that is idle for the longest gives way; where
+none is idle, the call is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
+from fastmcp.exceptions import UpstreamError
 from fastmcp.protocol.jsonrpc import dump
 from fastmcp.protocol.link import ForwardingClient, Upstream
 from fastmcp.protocol.versions import Era
@@ -24,6 +30,7 @@ from fastmcp.server.audience import ANYONE, audience_of
 from fastmcp.server.bus import Change
 from fastmcp.server.context import Context
 from fastmcp.server.forwarding.relay import Relay
+from fastmcp.settings import get_settings
 from fastmcp.utilities.spawning import spawn
 
 __all__ = ["ClientFactory", "Relays"]
@@ -58,7 +65,9 @@ class Relays:
     def __init__(self, client_factory: ClientFactory, publish: Callable[[Change], None]) -> None:
         self._client_factory = client_factory
         self._publish = publish
-        self._kept: dict[_Key, Relay] = {}
+        self._kept: dict[_Key, Relay] = {}  # the one that was used last stands last
+        self._alive: set[Relay] = set()
+        self._farewells: dict[_Key, tuple[list[Callable[[], None]], Callable[[], None]]] = {}
         self._running = 0
         self._sweep: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -67,7 +76,8 @@ class Relays:
     async def lifespan(self) -> AsyncGenerator[None]:
         """While connections are kept: without, each call has one for itself."""
         self._running += 1
-        self._sweep_later()
+        if self._running == 1:
+            self._sweep_later()
         try:
             yield
         finally:
@@ -90,7 +100,11 @@ class Relays:
         """
         key = self._key(context)
         if relay is None:
-            relay = self._kept.get(key) or self._made(key, context)
+            relay = self._kept.pop(key, None)
+            if relay is None:
+                relay = self._made(key, context)
+            else:
+                self._kept[key] = relay
         try:
             with relay.serving(context):
                 yield relay
@@ -113,28 +127,65 @@ class Relays:
             client: Any = self._client_factory()
             if inspect.isawaitable(client):
                 client = await client
-            return client.forward(relay, handshake_first=handshake)
+            upstream: Upstream = client.forward(relay, handshake_first=handshake)
+            if upstream.is_slow_to_start:
+                others = {other for other in self._alive if other is not relay and _starts(other)}
+                self._make_room(others, get_settings().proxy_max_processes, "processes")
+            return upstream
 
-        relay = Relay(connect, self._publish, key.audience)
+        self._make_room(self._alive, get_settings().proxy_max_connections, "clients")
+        relay = Relay(connect, self._publish, key.audience, _is_there(context))
+        self._alive.add(relay)
         if self._running and key.audience != ANYONE:
             self._kept[key] = relay
-            if context.session is not None:
-                context.session.closers.append(lambda: self._end(key))
+            closers = _closers(context)
+            if closers is not None:
+                self._farewells[key] = closers, lambda: self._end(key)
+                closers.append(self._farewells[key][1])
         return relay
+
+    def _make_room(self, alive: Collection[Relay], most: int, what: str) -> None:
+        """For one more.
+
+        Args:
+            alive: those that there are.
+            most: the limit; 0 for none.
+            what: they are, for the error.
+        Raises:
+            UpstreamError: there is no room, and none to be had.
+        """
+        if not most or len(alive) < most:
+            return
+        for key, relay in self._kept.items():
+            if relay.idle and relay in alive:
+                self._end(key)
+                return
+        raise UpstreamError(
+            f"{most} {what} use the server behind this one now, and there may not be more; try "
+            "again later"
+        )
 
     def _let_go(self, key: _Key, relay: Relay) -> None:
         """A call of anyone is over."""
         upstream = relay.upstream
-        if upstream is None:
-            return
-        if self._running and key not in self._kept and upstream.shareable:
+        shareable = upstream is not None and upstream.shareable and relay in self._alive
+        if self._running and key.audience == ANYONE and key not in self._kept and shareable:
             self._kept[key] = relay
         else:
-            spawn(relay.close(), self._closing)
+            self._close(relay)
 
     def _end(self, key: _Key) -> None:
         relay = self._kept.pop(key, None)
+        if key in self._farewells:
+            closers, farewell = self._farewells.pop(key)
+            with suppress(ValueError):  # its client is going, and has taken it out
+                closers.remove(farewell)
         if relay is not None:
+            self._close(relay)
+
+    def _close(self, relay: Relay) -> None:
+        if relay in self._alive:
+            self._alive.discard(relay)
             spawn(relay.close(), self._closing)
 
     def _sweep_later(self) -> None:
@@ -145,6 +196,24 @@ class Relays:
         now = asyncio.get_running_loop().time()
         for key, relay in list(self._kept.items()):
             limit = _SESSION_SECONDS if key.era is Era.HANDSHAKE else _OTHER_SECONDS
-            if not relay.busy and now - relay.used > limit:
+            if relay.idle and now - relay.used > limit:
                 self._end(key)
         self._sweep_later()
+
+
+def _is_there(context: Context) -> Callable[[], bool]:
+    """Whether the client of a call is still connected, as far as that can be known."""
+    session = context.session
+    if context.exchange.connection:
+        return lambda: True
+    return (lambda: False) if session is None else (lambda: session.busy)
+
+
+def _closers(context: Context) -> list[Callable[[], None]] | None:
+    """What is called when the client of a call goes, where that is heard."""
+    session = context.session
+    return context.exchange.closers if session is None else session.closers
+
+
+def _starts(relay: Relay) -> bool:
+    return relay.upstream is not None and relay.upstream.is_slow_to_start

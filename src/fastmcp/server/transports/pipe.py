@@ -63,6 +63,7 @@ class PipeExchange(ChannelExchange):
         super().__init__(session, write)
         self._listening = listening
         self.connection = listening.name
+        self.closers = listening.closers
 
     async def listen(self, subscription: Subscription) -> None:
         with self._listening.open() as reader:
@@ -97,12 +98,14 @@ class Listening:
         name: of the pipe, which no other has.
         tasks: that serve them.
         stopped: they shall end.
+        closers: called when the pipe ends.
     """
 
     def __init__(self, bus: Bus) -> None:
         self.name = secrets.token_hex(8)
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopped = False
+        self.closers: list[Callable[[], None]] = []
         self._bus = bus
         self._feed = Feed("")
         self._unsubscribe: Callable[[], None] | None = None
@@ -199,6 +202,8 @@ class PipeConnection(Conversation):
                 task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        while self._listening.closers:
+            self._listening.closers.pop()()
 
     async def write(self, data: bytes) -> None:
         async with self._lock:
