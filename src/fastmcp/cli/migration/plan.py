@@ -26,6 +26,7 @@ from fastmcp.cli.migration.endpoints import Endpoints
 from fastmcp.cli.migration.files import LARGEST, File, read_file, walk_files
 from fastmcp.cli.migration.knowledge import Knowledge, ServerKind
 from fastmcp.cli.migration.python import read_python
+from fastmcp.cli.migration.python_source import is_python
 from fastmcp.cli.migration.structured import read_structured
 from fastmcp.cli.migration.tree import Broken
 
@@ -144,7 +145,11 @@ def rewrite(text: str, name: str, known: Knowledge) -> tuple[str, list[Note]]:
         return text, [Note(broken.line, reason, "It speaks of SSE; see for yourself.")]
     if not old.search(text):
         return text, []
-    return found.apply(), sorted(found.notes)
+    became, notes = found.apply(), sorted(found.notes)
+    if reader is read_python and became != text and not is_python(became):
+        reason = "This file was left as it is: rewritten, it would be no Python any more."
+        return text, [*notes, Note(1, reason, "It speaks of HTTP+SSE; see for yourself.")]
+    return became, notes
 
 
 def _reader_of(name: str, text: str) -> _Reader | None:
