@@ -23,7 +23,7 @@ from fastmcp.cli.migration.commands import (
 )
 from fastmcp.cli.migration.edits import Findings, Note
 from fastmcp.cli.migration.endpoints import Endpoints
-from fastmcp.cli.migration.files import LARGEST, File, read_file, walk_files
+from fastmcp.cli.migration.files import LARGEST, File, read_begin, read_file, walk_files
 from fastmcp.cli.migration.knowledge import Knowledge, ServerKind
 from fastmcp.cli.migration.python import read_python
 from fastmcp.cli.migration.python_source import is_python
@@ -51,7 +51,7 @@ _SERVER_PYTHON: Final = re.compile(
 )
 """What a Python text has that serves Streamable HTTP already."""
 _MADE: Final = re.compile(
-    r"(?m)^(?:async[ ]+)?(?:def[ ]+(\w+)\([^)]*\)[ ]*->[ ]*[\"']?|(\w+)[ ]*(?::[^=\n]*)?=[ ]*)"
+    r"(?m)^(?:async[ ]+)?(?:def[ ]+(\w+)\([^)]{0,600}\)[ ]*->[ ]*[\"']?|(\w+)[ ]*(?::[^=\n]{0,200})?=[ ]*)"
     r"(?:FastMCP|MCPServer)\b"
 )
 """A server that other files may import, or a function that makes one."""
@@ -183,10 +183,20 @@ def _learn_names(known: Knowledge, text: str, name: str) -> None:
         known.servers[name, made[1] or made[2]] = kind
 
 
+def _is_read(path: Path, real: Path) -> bool:
+    """Whether anyone reads a file, by its name and, where that says nothing, its first bytes."""
+    name = _shown(path)
+    if _reader_of(name, "") or _REQUIREMENT_FILES.fullmatch(path.name.lower()):
+        return True
+    if path.suffix:
+        return False
+    return _reader_of(name, read_begin(real, 100)) is not None
+
+
 def _add(plan: Plan, files: dict[Path, tuple[File, str]], path: Path, asked: bool) -> None:
     try:
         real = path.resolve()
-        if real in files:
+        if real in files or not (asked or _is_read(path, real)):
             return
         file = read_file(real)
     except OSError as error:
