@@ -543,7 +543,8 @@ class _Servers:
                 mixed.add(use.name.value)
         for name in news:
             loads = self.source.loads.get(name, [])
-            if any(load not in used and not self.source.shown(load) for load in loads):
+            strange = any(load not in used and not self.source.shown(load) for load in loads)
+            if strange or self.known.is_wanted(self.place.where, name):
                 mixed.add(name)
         for use in self.uses:
             if use.name.value in mixed:
