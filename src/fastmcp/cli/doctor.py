@@ -45,6 +45,14 @@ _SCHEMA: Final = 1
 _BESIDES_IDLE: Final = 70.0
 _WIDTH: Final = 100
 _SECRET_NAME: Final = re.compile(r"auth|cookie|key|token|secret|password|session", re.IGNORECASE)
+"""Of headers that let in."""
+_HARMLESS: Final = frozenset(
+    (
+        *("accept", "accept-charset", "accept-encoding", "accept-language", "cache-control"),
+        *("content-type", "host", "mcp-protocol-version", "origin", "referer", "user-agent"),
+    )
+)
+"""Headers that may be shown; any other may be a secret, whatever its name."""
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -86,7 +94,7 @@ def doctor(
         idle=_positive(idle, "--idle"),
         call=call,
         arguments=_arguments(input_json),
-        lets_in=bool(own),
+        lets_in=any(_SECRET_NAME.search(name) for name in own),
     )
     limit = _BESIDES_IDLE + idle if timeout is None else _positive(timeout, "--timeout")
     target = given.with_user(None).with_fragment(None)
@@ -150,7 +158,7 @@ def _field_value(text: str) -> bool:
 
 def _secrets(own: dict[str, str], url: URL) -> list[str]:
     """What must not be shown, whoever repeats it."""
-    values = [value for name, value in own.items() if _SECRET_NAME.search(name)]
+    values = [value for name, value in own.items() if name.lower() not in _HARMLESS]
     words = [value.partition(" ")[2] for value in values]  # without the scheme
     return [*values, *words, url.password or "", *secret_parameters(url)]
 
@@ -224,7 +232,9 @@ def _summary(subject: Subject, report: Report) -> str:
         for status in ("problem", "warning")
         if counts[status]
     ]
-    return report.shown(f"{what}; {', '.join(told) or 'nothing is wrong with it'}.")
+    if not told and _examined(subject, report):
+        told = ["nothing is wrong with it"]
+    return report.shown("; ".join([what, ", ".join(told)] if told else [what]) + ".")
 
 
 def _text(subject: Subject, report: Report, took: float) -> str:

@@ -237,6 +237,41 @@ async def test_a_token_that_is_not_wanted():
     assert found.bad == set()
 
 
+class OutOfOrder(Patient):
+    """Lets nobody in, and says so in no way that is known."""
+
+    async def answer(self, asked: Asked) -> Reply:
+        return Reply(500)
+
+
+@pytest.mark.parametrize("header", ["X-Api-Key: something", "X-Tenant: someone"])
+async def test_errors_are_no_open_door(header: str):
+    async with admitted(OutOfOrder()) as patient:
+        found = await diagnosed(patient.url, idle=IDLE, header=[header])
+    assert "authorization-unused" not in found.statuses()
+
+
+async def test_a_header_that_is_no_token():
+    async with admitted(Patient()) as patient:
+        found = await diagnosed(patient.url, idle=IDLE, header=["X-Tenant: someone"])
+    assert "authorization-unused" not in found.statuses()
+
+
+class Echo(Patient):
+    """Repeats what it is sent."""
+
+    async def answer(self, asked: Asked) -> Reply:
+        return self.error(asked, -32600, f"for {asked.headers.get('x-customer')}", 400)
+
+
+async def test_any_header_may_be_a_secret():
+    header = ["X-Customer: do-not-show-this", "Accept-Language: de-CH-1996"]
+    async with admitted(Echo()) as patient:
+        found = await diagnosed(patient.url, idle=IDLE, header=header)
+    assert any("x-customer" in asked.headers for asked in patient.asked)
+    assert "do-not-show" not in json.dumps(found.document)
+
+
 @pytest.mark.parametrize(
     ("header", "challenges"),
     [

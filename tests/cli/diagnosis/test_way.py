@@ -39,6 +39,7 @@ async def test_a_name_that_is_not_known():
     assert (found.code, found.document["reached"], found.bad) == (2, False, {"name"})
     assert "no-such-host.invalid" in found.of("name")["seen"]
     assert "could not be examined" in found.document["summary"]
+    assert "nothing is wrong" not in found.document["summary"]
 
 
 async def test_a_port_at_which_nothing_listens():
@@ -364,6 +365,9 @@ class Old(Patient):
 
     async def answer(self, asked: Asked) -> Reply:
         if asked.path == "/sse" and asked.method == "GET":
+            refused = self.refuse(asked)
+            if refused is not None:
+                return refused
             self.open.append(asyncio.Queue())
             return Reply(200, STREAM, self.stream(self.open[-1]))
         if asked.path == "/messages?id=1" and asked.method == "POST":
@@ -375,6 +379,10 @@ class Old(Patient):
             return Reply(self.posted)
         return await self.elsewhere(asked)
 
+    def refuse(self, asked: Asked) -> Reply | None:
+        strange = "doctor.invalid" in asked.headers.get("origin", "") + asked.headers["host"]
+        return Reply(403) if strange else None
+
     async def elsewhere(self, asked: Asked) -> Reply:
         return Reply(405 if asked.path == "/sse" else 404)
 
@@ -382,6 +390,11 @@ class Old(Patient):
         yield event(self.endpoint, event="endpoint")
         while True:
             yield await said.get()
+
+
+class OpenToPages(Old):
+    def refuse(self, asked: Asked) -> Reply | None:
+        return None
 
 
 class OldAndNew(Old):
@@ -409,6 +422,7 @@ class OtherWorker(Old):
     ("patient", "bad", "do"),
     [
         (Old, {"sse"}, "fastmcp migrate"),
+        (OpenToPages, {"sse", "origin"}, "allowed_origins=[...]"),
         (OldAndNew, {"sse"}, "Write http://127.0.0.1:{port}/mcp in clients"),
         (Prefixed, {"sse", "sse-post"}, "--root-path"),
         (OtherWorker, {"sse", "sse-post"}, "the same worker"),

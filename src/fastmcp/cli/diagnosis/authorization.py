@@ -78,7 +78,7 @@ async def examine(subject: Subject) -> Findings:
             "application firewall, or the check of Host and Origin: "
             "http_app(allowed_hosts=[...]).",
         )
-    elif subject.open_to_all and subject.wishes.lets_in:
+    elif bare.served and subject.wishes.lets_in:
         yield note(
             "authorization-unused",
             "the server answers without your token too",

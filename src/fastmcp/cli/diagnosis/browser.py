@@ -8,16 +8,20 @@ to send MCP's headers, and to read the session's id in an answer (Fetch Standard
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from multidict import CIMultiDict
 from yarl import URL
 
 from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, warning
-from fastmcp.cli.diagnosis.speech import Answer
+from fastmcp.cli.diagnosis.speech import EVENTS, Answer
 from fastmcp.cli.diagnosis.subject import Findings, Subject
 
 __all__ = ["check_origin", "cors", "origin"]
+
+_Ask: TypeAlias = Callable[[Mapping[str, str]], Awaitable[tuple[Answer, bool]]]
+"""Asks with further headers; the answer, and whether it was served."""
 
 _STRANGER: Final = "https://doctor.invalid"
 _ASKED: Final = (
@@ -34,28 +38,46 @@ _NEEDED: Final = ("content-type", "mcp-protocol-version")
 
 
 async def origin(subject: Subject) -> Findings:
-    """A request of a page that nobody knows."""
-    answer = await subject.ask_lightly(extra={"Origin": _STRANGER})
-    if answer.status in (401, 403, 421):
-        yield ok("origin", f"pages of strangers are refused (HTTP {answer.status})")
-    elif not answer.served:
-        yield note("origin", f"a request with a foreign Origin is answered with {answer.said}")
-    else:
-        yield _open_to_pages(subject)
-    if not subject.local:
-        return  # there the Host decides which server it is
-    answer = await subject.ask_lightly(extra={"Host": "doctor.invalid"})
-    if answer.served:
+    """A request of a page that nobody knows, in each transport."""
+    asks: list[tuple[str, _Ask]] = []
+    if subject.streamable:
+        asks.append(("a request", lambda extra: _post(subject, extra)))
+    if subject.legacy is not None:
+        asks.append(("a GET of HTTP+SSE", lambda extra: _get(subject, extra)))
+    for what, ask in asks:
+        answer, served = await ask({"Origin": _STRANGER})
+        if answer.status in (401, 403, 421):
+            yield ok("origin", f"pages of strangers are refused (HTTP {answer.status})")
+        elif not served:
+            yield note("origin", f"{what} with a foreign Origin is answered with {answer.said}")
+        else:
+            yield _open_to_pages(subject, what)
+        if not subject.local:
+            continue  # there the Host decides which server it is
+        answer, served = await ask({"Host": "doctor.invalid"})
+        if not served:
+            continue
         yield note(
             "host",
-            "a request with a foreign Host is served",
+            f"{what} with a foreign Host is served",
             "A page of a stranger comes in under such a name, by DNS rebinding.",
             "http_app(allowed_hosts=[...])",
         )
 
 
-def _open_to_pages(subject: Subject) -> Finding:
-    seen = f"a request with Origin: {_STRANGER} is served"
+async def _post(subject: Subject, extra: Mapping[str, str]) -> tuple[Answer, bool]:
+    answer = await subject.ask_lightly(extra=extra)
+    return answer, answer.served
+
+
+async def _get(subject: Subject, extra: Mapping[str, str]) -> tuple[Answer, bool]:
+    headers = subject.speech.headers(accept=EVENTS, extra=extra)
+    answer = await subject.speech.plain("GET", headers)
+    return answer, answer.status == 200 and answer.content_type == EVENTS
+
+
+def _open_to_pages(subject: Subject, what: str) -> Finding:
+    seen = f"{what} with Origin: {_STRANGER} is served"
     do = (
         "Refuse origins that are not known with 403. FastMCP does so on 127.0.0.1; else "
         "http_app(host_origin_protection=True, allowed_hosts=[...], allowed_origins=[...])"

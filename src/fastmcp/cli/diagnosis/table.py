@@ -99,7 +99,7 @@ CHECKS: Final = (
     Check("sessions", "sessions at every worker", sessions.examine, _in_session),
     Check("accept", "forms of answers", forms.accept, _streamable),
     Check("resumption", "resumption", forms.resumption, _in_session),
-    Check("origin", "pages of strangers", browser.origin, _streamable),
+    Check("origin", "pages of strangers", browser.origin, _speaks),
     Check("cors", "pages of yours", browser.cors, _for_a_page),
     Check("latency", "latency", latency.examine, _streamable),
     Check("call", "a call", calling.examine, _to_call),

@@ -19,6 +19,7 @@ from fastmcp.cli.migration.programs import (
     Place,
     Variables,
     apply_rules,
+    asks_for_sse,
     list_the_rest,
     read_command,
     read_setting,
@@ -59,7 +60,8 @@ def read_script(found: Findings, known: Knowledge, where: str) -> None:
     if "makefile" in name or name.endswith(".mk") or name == "justfile":
         for key, _, value in _assignments(text, _MAKE_NAME):
             variables.values.setdefault(key, []).append(value)
-    place = Place(found, known, where, variables=variables, escape=escape)
+    chosen = asks_for_sse(commands)
+    place = Place(found, known, where, variables=variables, escape=escape, chosen=chosen)
     for words in commands:
         apply_rules(place, words)
     variables.settle(found)

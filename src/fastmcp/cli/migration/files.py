@@ -18,7 +18,7 @@ from typing import Final
 
 from fastmcp.cli.migration.ignore import ALWAYS, KEPT, SKIPPED, Ignore
 
-__all__ = ["LARGEST", "File", "read_file", "walk_files", "write_file"]
+__all__ = ["LARGEST", "File", "read_begin", "read_file", "walk_files", "write_file"]
 
 LARGEST: Final = 512 * 1024
 """Bytes; a larger file was not written by a person, or is data."""
@@ -122,6 +122,17 @@ def read_file(path: Path) -> File | None:
     return None if len(data) > LARGEST or b"\0" in data else File(path, data)
 
 
+def read_begin(path: Path, count: int) -> str:
+    """The first bytes of a file; none, if it is not a plain one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
+        plain = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+        return opened.read(count).decode("latin-1") if plain else ""
+
+
 def write_file(file: File, text: str) -> None:
     """Put another text in the place of a file's.
 
@@ -130,6 +141,10 @@ def write_file(file: File, text: str) -> None:
     """
     path = file.path.resolve()
     about = path.stat()
+    if not about.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise OSError("it may not be written")
+    if about.st_nlink > 1:
+        raise OSError("it has other names (hard links), which would keep the old text")
     handle, name = tempfile.mkstemp(prefix=".fastmcp-migrate-", dir=path.parent)
     try:
         with open(handle, "wb") as new:

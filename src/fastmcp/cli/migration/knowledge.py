@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final, Literal, TypeAlias
 
 from fastmcp.cli.migration.endpoints import Endpoints, Url
@@ -22,6 +23,7 @@ __all__ = [
     "Served",
     "ServerKind",
     "Verdict",
+    "module_of",
 ]
 
 SSE_PATH: Final = "/sse"
@@ -79,6 +81,14 @@ class Knowledge:
     )
     """Of servers that other files import: file, and name in it."""
 
+    wanted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """What Python files take from others: module, without its package, and name or `*`."""
+
+    def is_wanted(self, where: str, name: str) -> bool:
+        """Whether another file uses a name of the module in the file `where`."""
+        module = module_of(where)
+        return (module, name) in self.wanted or (module, "*") in self.wanted
+
     def size(self) -> int:
         """How much is known; it stops growing."""
         return sum(
@@ -92,6 +102,7 @@ class Knowledge:
                     self.applications,
                     self.sdk,
                     self.servers,
+                    self.wanted,
                 ),
             )
         )
@@ -155,6 +166,12 @@ class Knowledge:
                 return own, set()
         served = {one for one in self.served if one.port in ports}
         return served, {where for where, port in self.old if port in ports}
+
+
+def module_of(where: str) -> str:
+    """The name of a Python file's module, without its package."""
+    path = PurePath(where)
+    return path.parent.name if path.stem == "__init__" else path.stem
 
 
 def _same(one: str, other: str) -> bool:

@@ -23,9 +23,10 @@ from fastmcp.cli.migration.commands import (
 )
 from fastmcp.cli.migration.edits import Findings, Note
 from fastmcp.cli.migration.endpoints import Endpoints
-from fastmcp.cli.migration.files import LARGEST, File, read_file, walk_files
-from fastmcp.cli.migration.knowledge import Knowledge, ServerKind
+from fastmcp.cli.migration.files import LARGEST, File, read_begin, read_file, walk_files
+from fastmcp.cli.migration.knowledge import Knowledge, ServerKind, module_of
 from fastmcp.cli.migration.python import read_python
+from fastmcp.cli.migration.python_source import is_python
 from fastmcp.cli.migration.structured import read_structured
 from fastmcp.cli.migration.tree import Broken
 
@@ -50,10 +51,17 @@ _SERVER_PYTHON: Final = re.compile(
 )
 """What a Python text has that serves Streamable HTTP already."""
 _MADE: Final = re.compile(
-    r"(?m)^(?:async[ ]+)?(?:def[ ]+(\w+)\([^)]*\)[ ]*->[ ]*[\"']?|(\w+)[ ]*(?::[^=\n]*)?=[ ]*)"
+    r"(?m)^(?:async[ ]+)?"
+    r"(?:def[ ]+(\w+)\([^)]{0,600}\)[ ]*->[ ]*[\"']?|(\w+)[ ]*(?::[^=\n]{0,200})?=[ ]*)"
     r"(?:FastMCP|MCPServer)\b"
 )
 """A server that other files may import, or a function that makes one."""
+_FROM: Final = re.compile(
+    r"(?m)^[ \t]*from[ \t]+([.\w]{1,200})[ \t]+import[ \t]+"
+    r"(\([^)]{0,4000}\)|(?:[^\n\\]|\\\n){0,4000})"
+)
+_ALIAS: Final = re.compile(r"\b(\w{1,200})[ \t]+as[ \t]+(\w{1,200})\b")
+_MEMBER: Final = re.compile(r"\b(\w{1,200})\.(?=(\w{1,200}))")
 _SDK_IMPORT: Final = re.compile(r"from mcp\.server")
 _REQUIREMENT: Final = re.compile(
     r"""(?m)(?:^|["'\s])mcp(?:\[[^\]\n]*\])?\s*((?:[~=<>!]=?=?\s*[0-9][0-9.*a-z]*\s*,?\s*)+)"""
@@ -113,6 +121,9 @@ def make_plan(paths: Iterable[Path], endpoints: Endpoints) -> Plan:
             python.append((text, name))
         else:
             rewrite(text, name, known)
+    modules = {module_of(name) for _, name in python}
+    for text, name in python:
+        _learn_wants(known, text, name, modules)
     for text, name in python:
         rewrite(text, name, known)
     for file, name in files.values():
@@ -144,7 +155,11 @@ def rewrite(text: str, name: str, known: Knowledge) -> tuple[str, list[Note]]:
         return text, [Note(broken.line, reason, "It speaks of SSE; see for yourself.")]
     if not old.search(text):
         return text, []
-    return found.apply(), sorted(found.notes)
+    became, notes = found.apply(), sorted(found.notes)
+    if reader is read_python and became != text and not is_python(became):
+        reason = "This file was left as it is: rewritten, it would be no Python any more."
+        return text, [*notes, Note(1, reason, "It speaks of HTTP+SSE; see for yourself.")]
+    return became, notes
 
 
 def _reader_of(name: str, text: str) -> _Reader | None:
@@ -178,10 +193,35 @@ def _learn_names(known: Knowledge, text: str, name: str) -> None:
         known.servers[name, made[1] or made[2]] = kind
 
 
+def _learn_wants(known: Knowledge, text: str, name: str, modules: set[str]) -> None:
+    """Which names of these modules a Python file uses, as its lines say it."""
+    for found in _FROM.finditer(text):
+        module = found[1].rpartition(".")[2] or PurePath(name).parent.name
+        if module in modules:
+            plain = re.sub(r"#[^\n]*|\bas[ \t]+\w+", " ", found[2])
+            known.wanted |= {(module, each) for each in re.findall(r"\w+|\*", plain)}
+    aliases: dict[str, set[str]] = {}
+    for found in _ALIAS.finditer(text):
+        aliases.setdefault(found[2], set()).add(found[1])
+    for found in _MEMBER.finditer(text):
+        for module in {found[1], *aliases.get(found[1], ())} & modules:
+            known.wanted.add((module, found[2]))
+
+
+def _is_read(path: Path, real: Path) -> bool:
+    """Whether anyone reads a file, by its name and, where that says nothing, its first bytes."""
+    name = _shown(path)
+    if _reader_of(name, "") or _REQUIREMENT_FILES.fullmatch(path.name.lower()):
+        return True
+    if path.suffix:
+        return False
+    return _reader_of(name, read_begin(real, 100)) is not None
+
+
 def _add(plan: Plan, files: dict[Path, tuple[File, str]], path: Path, asked: bool) -> None:
     try:
         real = path.resolve()
-        if real in files:
+        if real in files or not (asked or _is_read(path, real)):
             return
         file = read_file(real)
     except OSError as error:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,7 @@ __all__ = [
     "Place",
     "Variables",
     "apply_rules",
+    "asks_for_sse",
     "list_the_rest",
     "publish",
     "read_command",
@@ -53,6 +54,10 @@ _FASTMCP_OPTIONS: Final = (
 LONGEST: Final = 400
 """Words of a command that are read; more than that is data."""
 _PUBLISHED: Final = re.compile(r"(?:[0-9.]+:)?([0-9]{1,5}):([0-9]{1,5})(?:/tcp)?")
+_TESTS: Final = frozenset(("[", "[[", "test", "case"))
+_BEFORE_TESTS: Final = frozenset(("if", "elif", "while", "until", "then", "!", "do"))
+_PATTERN: Final = re.compile(r"(?:[^,]*,)?\*?sse\*?")
+"""The word itself, in a pattern of `case`, or in `ifeq ($(T),sse)`."""
 _OLD_WORDS: Final = ("sse", "sse-only", "sse-first")
 _FETCHERS: Final = ("curl", "wget")
 
@@ -104,6 +109,8 @@ class Place:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     """The `FASTMCP_*` of the environment it runs in, as far as that is known."""
     escape: str = "\\"
+    chosen: bool = False
+    """Something around it asks whether the transport is sse."""
 
     def say(self, word: Word, reason: str, advice: str) -> None:
         """List a word."""
@@ -115,6 +122,22 @@ class Place:
             self.found.replace(word.start, word.start, f"{text} ")
         else:
             self.insert(self.found, word, text)
+
+
+def asks_for_sse(commands: Iterable[Sequence[Word]]) -> bool:
+    """Whether a script has a branch for sse: what runs in it cannot be another transport.
+
+    Which commands belong to the branch is not followed: all of the script are taken to.
+    """
+    for words in commands:
+        values = [word.value for word in words]
+        while values[:1] and values[0] in _BEFORE_TESTS:
+            del values[0]
+        pattern = len(values) == 1 and _PATTERN.fullmatch(values[0])
+        asked = values[:1] and values[0] in _TESTS and any(map(_PATTERN.fullmatch, values))
+        if pattern or asked:
+            return True
+    return False
 
 
 def read_command(place: Place, words: Sequence[Word]) -> None:
@@ -171,6 +194,9 @@ def read_setting(
         key: what holds the name, where that is not `word`.
     """
     if name == "FASTMCP_TRANSPORT" and _SSE.fullmatch(value):
+        if place.chosen:
+            _undecided(place, word)
+            return
         new = _renamed(value, "http")
         if place.found.raw(word).count(f"{name}={value}") == 1:
             place.found.replace_in(word, f"{name}={value}", f"{name}={new}")
@@ -225,8 +251,9 @@ def read_inner(place: Place, word: Word) -> None:
     raw = place.found.raw(word)
     quoted = len(raw) > 1 and raw[0] in "\"'" and raw[-1] == raw[0]
     start, end = (word.start + 1, word.end - 1) if quoted else (word.start, word.end)
-    inner = dataclasses.replace(place, insert=None)
-    for words in commands_in(place.found.text, start, end, place.escape):
+    commands = list(commands_in(place.found.text, start, end, place.escape))
+    inner = dataclasses.replace(place, insert=None, chosen=place.chosen or asks_for_sse(commands))
+    for words in commands:
         read_command(inner, words)
 
 
@@ -292,6 +319,9 @@ def _transport(place: Place, word: Word | None, new: str) -> bool:
     if word is None:
         return False
     if _SSE.fullmatch(word.value):
+        if place.chosen:
+            _undecided(place, word)
+            return False
         _replace_end(place.found, word, word.value, _renamed(word.value, new))
         return True
     variable = _VARIABLE.fullmatch(word.value)
@@ -302,6 +332,15 @@ def _transport(place: Place, word: Word | None, new: str) -> bool:
         return False
     place.variables.uses.append((name, new))
     return True
+
+
+def _undecided(place: Place, word: Word) -> None:
+    place.say(
+        word,
+        "A server of HTTP+SSE, left as it is: this script asks whether the transport is sse.",
+        "Where that choice is not needed any more, write http (FastMCP) or streamable-http (the "
+        "official SDK).",
+    )
 
 
 def _client(
@@ -349,7 +388,12 @@ def _fastmcp(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bo
         return not remote or target is None or _client(place, target, transport, {"sse": "http"})
     around = {**place.settings, **here}.get("FASTMCP_TRANSPORT")
     named = around if transport is None else transport.value
-    if _transport(place, transport, "http") or named in ("sse", "http", "streamable-http"):
+    if place.chosen and named == "sse":
+        _transport(place, transport, "http")
+        port = options.text("--port", "-p") or str(DEFAULT_PORT)
+        number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else None
+        place.known.old.add((place.where, number))
+    elif _transport(place, transport, "http") or named in ("sse", "http", "streamable-http"):
         _serve(place, here, options.text("--port", "-p"), options.text("--path"))
     if remote and target is not None:
         _client(place, target, None, {})
@@ -426,7 +470,7 @@ def _fetcher(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bo
     for word in words:
         for piece in _URL_PIECE.findall(word.value):
             url = Url.parse(piece)
-            if url is not None and url.is_sse:
+            if url is not None and url.is_sse and place.known.judge(piece).sure:
                 place.say(
                     word,
                     f"A request to {piece}, which the server will not have any more.",

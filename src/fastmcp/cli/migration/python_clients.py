@@ -10,6 +10,7 @@ langchain-mcp-adapters    {"transport": "sse"} -> "streamable_http"
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import libcst as cst
@@ -87,7 +88,6 @@ class _Clients:
         self.source = source
         self.place = place
         self.renames = Renames(source)
-        self.used: dict[str, set[cst.Name]] = {}
         self.moves: list[tuple[_Address, str]] = []
 
     def read(self) -> None:
@@ -197,8 +197,54 @@ class _Clients:
             return None
         return verdict if self._can_write(address, verdict.url) else None
 
+    @cached_property
+    def _used(self) -> set[cst.Name]:
+        """Where names are used as the address of a client that can move."""
+        used: set[cst.Name] = set()
+        for call in self.source.calls:
+            address = self._address(self._address_of(call))
+            used |= set(() if address is None else address.names)
+        return used
+
+    def _address_of(self, call: cst.Call) -> cst.BaseExpression | None:
+        """What says the address of a client that can move; None if it is no such client."""
+        name = self.source.qualified(call.func)
+        plain, _ = arguments_of(call)
+        if name in _PYDANTIC or (name in _TRANSPORTS and len(plain) <= 3):
+            return self._argument(call, "url")
+        if name in _AGENTS:
+            return self._params(call)
+        if name in _PLAIN:
+            return self._argument(call, "transport", "target", "backend")
+        if name == _SDK:
+            version = self._sdk_version()
+            followed = self._streams(call, version) is not None
+            if followed and not self._sdk_cannot(call, version):
+                return self._argument(call, "url")
+        return None
+
+    def _is_shared(self, address: _Address, url: str) -> bool:
+        """Whether something else uses the name of an address too, which is listed then."""
+        for name in dict.fromkeys(one.value for one in address.names):
+            strange = [
+                load
+                for load in self.source.loads.get(name, [])
+                if load not in self._used and not self.source.shown(load)
+            ]
+            if strange or self.place.known.is_wanted(self.place.where, name):
+                self.source.note(
+                    strange[0] if strange else address.names[0],
+                    f"{name} is the address of a client that could move to {url}, and is used "
+                    "elsewhere too.",
+                    "See whether those uses are meant to move as well, and migrate all together.",
+                )
+                return True
+        return False
+
     def _can_write(self, address: _Address, url: str) -> bool:
         """Whether the new address can be written; what cannot is listed."""
+        if address.value != url and self._is_shared(address, url):
+            return False
         raw = self.place.found.raw(address.piece)
         if _change(address, url) is not None and raw.count(_change(address, url)[0]) == 1:  # type: ignore[index]  # not None
             return True
@@ -212,30 +258,14 @@ class _Clients:
         return False
 
     def _move(self, address: _Address, url: str) -> None:
-        for name in address.names:
-            self.used.setdefault(name.value, set()).add(name)
         self.moves.append((address, url))
 
     def _settle(self) -> None:
-        """Write the new addresses; one that has a name, only if clients alone use it."""
+        """Write the new addresses."""
         for address, url in self.moves:
             change = _change(address, url)
-            if change is None:
-                continue
-            strange = [
-                load
-                for name in address.names
-                for load in self.source.loads.get(name.value, [])
-                if load not in self.used[name.value] and not self.source.shown(load)
-            ]
-            if strange:
-                self.source.note(
-                    strange[0],
-                    f"{strange[0].value} is the address of a client that moves to {url}, and is "
-                    "used here too.",
-                    "See whether this use is meant to move as well: the address was rewritten.",
-                )
-            self.place.found.replace_in(address.piece, *change)
+            if change is not None:
+                self.place.found.replace_in(address.piece, *change)
 
     # --- the kinds of clients ----------------------------------------------------------------
 
@@ -379,7 +409,10 @@ class _Clients:
 
     def _streams(self, call: cst.Call, version: int | None) -> list[tuple[int, str]] | None:
         """What has to be put where, so that two streams are taken of what is given."""
-        rest = {1: ", _", 2: ""}.get(version or 0, ", *_")
+        third = "_" if "_" not in self.source.loads else "_get_session_id"
+        if third != "_" and third in self.source.bindings:
+            return None
+        rest = {1: f", {third}", 2: ""}.get(version or 0, f", *{third}")
         parent = self.source.parents[call]
         target: cst.CSTNode | None = None
         if isinstance(parent, cst.WithItem):
@@ -408,12 +441,12 @@ class _Clients:
         changes: list[tuple[int, str]] = []
         scope = self.source.scope(target)
         for load in self.source.loads.get(target.value, []):
-            if self.source.scope(load) is not scope:
+            if not any(one.scope is scope for one in self.source.bound(load)):
                 continue
             parent = self.source.parents[load]
             if isinstance(parent, cst.Arg) and parent.star == "*":
                 changes.append((self.source.span(load)[1], "[:2]"))
-            elif isinstance(parent, cst.Subscript) and parent.value is load:
+            elif isinstance(parent, cst.Subscript) and _is_one_of_two(parent, load):
                 continue
             elif isinstance(parent, cst.Assign) and len(parent.targets) == 1:
                 place = parent.targets[0].target
@@ -424,6 +457,18 @@ class _Clients:
             else:
                 return None
         return changes
+
+
+def _is_one_of_two(node: cst.Subscript, name: cst.Name) -> bool:
+    """`streams[0]` and `streams[1]`, which stay what they are where there are three."""
+    index = node.slice[0].slice
+    return (
+        node.value is name
+        and len(node.slice) == 1
+        and isinstance(index, cst.Index)
+        and isinstance(index.value, cst.Integer)
+        and index.value.evaluated_value in (0, 1)
+    )
 
 
 def _change(address: _Address, url: str) -> tuple[str, str] | None:

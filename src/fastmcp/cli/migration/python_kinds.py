@@ -6,6 +6,7 @@ files that are migrated together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Final
@@ -31,6 +32,7 @@ _CLASSES: Final[dict[str, ServerKind]] = {
     "mcp.server.mcpserver.MCPServer": "sdk",
     "mcp.server.mcpserver.server.MCPServer": "sdk",
 }
+_QUOTED: Final = re.compile(r"FastMCP|MCPServer")
 _FURTHEST: Final = 8
 """Steps that a name is followed."""
 
@@ -141,6 +143,23 @@ class Kinds:
             if isinstance(node, cst.FunctionDef) and (kind := self._returned(node, 0)):
                 self.known.servers[self.where, name] = kind
 
+    def is_given(self, node: cst.CSTNode | None, depth: int = 0) -> bool:
+        """Whether an expression is whatever a function is given, of which nothing is said."""
+        if depth > _FURTHEST:
+            return False
+        if isinstance(node, cst.Name) and node.value not in ("self", "cls"):
+            found = self.source.bound(node)
+            return bool(found) and all(
+                one.how == "parameter" and one.value is None and _says_server(one.annotation)
+                for one in found
+            )
+        if isinstance(node, cst.Attribute) and self.source.qualified(node) is None:
+            values = list(self.attribute(node.attr.value))
+            return 0 < len(values) <= _MOST and all(
+                self.is_given(value, depth + 1) for value in values
+            )
+        return False
+
     def only(self) -> ServerKind | None:
         """Whose servers the file imports, if it imports those of one alone."""
         return _common(
@@ -148,6 +167,14 @@ class Kinds:
             for one in self.source.imports.values()
             if (kind := _CLASSES.get(one.qualified)) is not None
         )
+
+
+def _says_server(annotation: cst.Annotation | None) -> bool:
+    """Whether a parameter may be a server: nothing is said of it, or a quoted name of one."""
+    if annotation is None:
+        return True
+    text = annotation.annotation
+    return isinstance(text, cst.SimpleString) and bool(_QUOTED.search(text.value))
 
 
 def _common(kinds: Iterable[ServerKind | None]) -> ServerKind | None:

@@ -81,6 +81,8 @@ class _Servers:
         self.known: Knowledge = place.known
         self.kinds = Kinds(source, place.known, place.where)
         self.uses: list[_Use] = []
+        self.moved: set[str] = set()
+        """Receivers that were rewritten."""
 
     @cached_property
     def _mounts(self) -> list[cst.Call]:
@@ -126,9 +128,9 @@ class _Servers:
         old = name in ("sse_app", "run_sse_async")
         if name not in _RUNS and not old and name != "streamable_http_app":
             return
-        kind = self.kinds.of(func.value) or (
-            self.kinds.only() if isinstance(func.value, cst.Name | cst.Attribute) else None
-        )
+        kind = self.kinds.of(func.value)
+        if kind is None and self.kinds.is_given(func.value):
+            kind = self.kinds.only()
         if self.source.qualified(func) in ("asyncio.run", "anyio.run", "uvicorn.run"):
             return
         if old:
@@ -161,7 +163,7 @@ class _Servers:
         for word in old_words:
             self.place.found.replace_in(word, "sse", new)
         self._arguments(call, kind)
-        self._serve(call, kind)
+        self._move(call, kind)
 
     def _old_method(self, call: cst.Call, func: cst.Attribute, kind: ServerKind | None) -> None:
         name = func.attr.value
@@ -174,7 +176,7 @@ class _Servers:
             return
         self._arguments(call, kind)
         self.source.replace(func.attr, _OLD[kind][name])
-        self._serve(call, kind)
+        self._move(call, kind)
 
     def _transport(self, call: cst.Call, name: str) -> _Choice | None:
         """What a call says of the transport; None if it says nothing."""
@@ -276,6 +278,8 @@ class _Servers:
         """Why a call of the new transport cannot take the arguments of this one."""
         plain, named = arguments_of(call)
         old = name in ("sse_app", "run_sse_async")
+        if chosen := self._chosen(call):
+            return chosen
         if "mount_path" in named or (kind == "sdk" and old and plain):
             return "mount_path moves the endpoint, and exists for HTTP+SSE alone."
         if kind == "sdk" and name == "run" and len(plain) > 1:
@@ -283,6 +287,29 @@ class _Servers:
         if name in _APPS and (where := self._mounted(call)):
             return where
         return ""
+
+    def _chosen(self, call: cst.Call) -> str:
+        """Why what runs only where someone says sse cannot be another transport."""
+        for outer in self.source.above(call):
+            if isinstance(outer, cst.If | cst.IfExp | cst.While):
+                said: cst.CSTNode | None = outer.test
+            elif isinstance(outer, cst.MatchCase):
+                said = outer.pattern
+            else:
+                said = outer.key if isinstance(outer, cst.DictElement) else None
+            if said is not None and self._says_sse(said):
+                return "the word sse chooses this branch, and would now lead to another transport."
+        return ""
+
+    def _says_sse(self, node: cst.CSTNode) -> bool:
+        waiting: list[cst.CSTNode] = [node]
+        while waiting:
+            here = waiting.pop()
+            word = self.source.word(self.source.constant(here))
+            if word is not None and word.value == "sse":
+                return True
+            waiting.extend(here.children)
+        return False
 
     def _mounted(self, call: cst.Call) -> str:
         """Why an application that another one mounts cannot simply be another."""
@@ -334,6 +361,12 @@ class _Servers:
             self.known.old.add((f"{self.place.where}:{self.source.line(call)}", port))
 
     # --- where it is -------------------------------------------------------------------------
+
+    def _move(self, call: cst.Call, kind: ServerKind) -> None:
+        """Remember a server that was rewritten."""
+        if isinstance(call.func, cst.Attribute):
+            self.moved.add(get_full_name_for_node(call.func.value) or "")
+        self._serve(call, kind)
 
     def _serve(self, call: cst.Call, kind: ServerKind) -> None:
         """Remember where a server is."""
@@ -431,10 +464,13 @@ class _Servers:
         word = None if path is None else self.source.word(self.source.constant(path.value))
         more = set(given) - {*order, "middleware"}
         why_not = ""
+        receiver = "" if server is None else self._receiver(server.value)
         if server is None or word is None or more or len(plain) > len(order):
             why_not = "it has arguments that http_app takes in another way, or not at all."
+        elif not receiver:
+            why_not = "whose server this is cannot be told from the files."
         else:
-            why_not = self._mounted(call)
+            why_not = self._chosen(call) or self._mounted(call)
         if why_not or server is None or word is None:
             self.source.note(
                 call,
@@ -449,19 +485,25 @@ class _Servers:
         if "middleware" in given:
             start, end = self.source.span(given["middleware"].value)
             options.append(f"middleware={text[start:end]}")
-        start, end = self.source.span(server.value)
-        self.source.replace(call, f"{text[start:end]}.http_app({', '.join(options)})")
+        self.source.replace(call, f"{receiver}.http_app({', '.join(options)})")
         kept = bool(options) and options[0].startswith("path")
         self._add(call, word.value, word.value if kept else HTTP_PATH)
         drop_import(self.source, func)
+
+    def _receiver(self, node: cst.BaseExpression) -> str:
+        """A server as a method is called on it; empty, if it can be none."""
+        start, end = self.source.span(node)
+        text = self.source.found.text[start:end]
+        if isinstance(node, cst.Name | cst.Attribute | cst.Call | cst.Subscript):
+            return text
+        weak = cst.Await | cst.IfExp | cst.BooleanOperation | cst.NamedExpr
+        return f"({text})" if isinstance(node, weak) else ""
 
     def _assignment(self, node: cst.Assign) -> None:
         word = self.source.word(node.value)
         for target in node.targets:
             place = target.target
             if isinstance(place, cst.Attribute):
-                if _is_setting(node, "sse_path"):
-                    self.source.replace(place.attr, "streamable_http_path")
                 setting = self.source.qualified(place) == "fastmcp.settings.transport"
                 if word is not None and word.value == "sse" and setting:
                     self.place.found.replace_in(word, "sse", "http")
@@ -501,7 +543,8 @@ class _Servers:
                 mixed.add(use.name.value)
         for name in news:
             loads = self.source.loads.get(name, [])
-            if any(load not in used and not self.source.shown(load) for load in loads):
+            strange = any(load not in used and not self.source.shown(load) for load in loads)
+            if strange or self.known.is_wanted(self.place.where, name):
                 mixed.add(name)
         for use in self.uses:
             if use.name.value in mixed:
@@ -512,7 +555,27 @@ class _Servers:
             for word in use.words:
                 self.place.found.replace_in(word, "sse", use.new)
             self._arguments(use.call, use.kind)
-            self._serve(use.call, use.kind)
+            self._move(use.call, use.kind)
+        for node in self.source.assignments:
+            if _is_setting(node, "sse_path"):
+                self._path_setting(node)
+
+    def _path_setting(self, node: cst.Assign) -> None:
+        """`mcp.settings.sse_path = ...`, which has another name where that server moves."""
+        place = node.targets[0].target
+        assert isinstance(place, cst.Attribute)
+        assert isinstance(place.value, cst.Attribute)
+        server = place.value.value
+        if self.kinds.of(server) != "sdk":
+            return
+        if get_full_name_for_node(server) in self.moved:
+            self.source.replace(place.attr, "streamable_http_path")
+        else:
+            self.source.note(
+                node,
+                "The path of a server of HTTP+SSE, and where that is run is not known here.",
+                "Where it moves, write streamable_http_path.",
+            )
 
 
 def _is_mount(source: Source, call: cst.Call) -> bool:

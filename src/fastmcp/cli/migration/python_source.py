@@ -24,7 +24,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from fastmcp.cli.migration.edits import Findings, Word
 from fastmcp.cli.migration.tree import Broken, Items, Node, Other, Table
 
-__all__ = ["Binding", "Imported", "Source", "arguments_of", "tree_of"]
+__all__ = ["Binding", "Imported", "Source", "arguments_of", "is_python", "tree_of"]
 
 _DEEPEST: Final = 150
 """Levels of syntax; libcst walks a tree by recursion."""
@@ -75,6 +75,7 @@ class Source:
         except (RecursionError, tokenize.TokenError):
             raise Broken("it is nested too deep") from None
         self.module = module
+        self._starts = _starts_of(found, module.code)
         self._ranges: Mapping[cst.CSTNode, CodeRange] = ranges
         self.parents: dict[cst.CSTNode, cst.CSTNode] = {}
         self.nodes = list(self._walk(module))
@@ -89,7 +90,7 @@ class Source:
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Where a node begins and ends in the text."""
         place = self._ranges[node]
-        starts = self.found.line_starts
+        starts = self._starts
         return (
             starts[place.start.line - 1] + place.start.column,
             starts[place.end.line - 1] + place.end.column,
@@ -342,6 +343,40 @@ def tree_of(source: Source, node: cst.CSTNode) -> Node:
         if key is not None:
             entries.append((key, tree_of(source, element.value)))
     return Table(entries, start, end)
+
+
+def is_python(text: str) -> bool:
+    """Whether Python itself takes a text for Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _starts_of(found: Findings, code: str) -> list[int]:
+    """Where the columns of each line are counted from: libcst leaves a leading form feed out.
+
+    Raises:
+        Broken: libcst has read another text than the one that is written.
+    """
+    if code == found.text:
+        return found.line_starts
+    theirs = Findings(code).line_starts
+    if len(theirs) != len(found.line_starts):
+        raise Broken("its lines cannot be told apart")
+    ends = zip([*found.line_starts[1:], len(found.text)], [*theirs[1:], len(code)], strict=True)
+    starts: list[int] = []
+    for number, (start, their, (end, their_end)) in enumerate(
+        zip(found.line_starts, theirs, ends, strict=True), 1
+    ):
+        line, read = found.text[start:end], code[their:their_end]
+        if line != read and line.lstrip("\f") != read:
+            raise Broken("it has signs that cannot be told apart", number)
+        starts.append(start + len(line) - len(read))
+    return starts
 
 
 def _check(text: str) -> None:

@@ -19,6 +19,7 @@ from fastmcp.cli.migration.json_tree import read_json
 from fastmcp.cli.migration.knowledge import DEFAULT_PORT, HTTP_PATH, SSE_PATH, Knowledge, Served
 from fastmcp.cli.migration.programs import (
     Place,
+    asks_for_sse,
     publish,
     read_command,
     read_inner,
@@ -43,6 +44,8 @@ _SERVERS: Final = frozenset(
         "amp.mcpServers",
     )
 )
+_PLAIN_NAMES: Final = frozenset(("servers", "extensions", "mcp"))
+"""Those of them that mean something else in other files."""
 _ENVIRONMENTS: Final = frozenset(("env", "environment", "variables", "envVars"))
 _COMMANDS: Final = ("entrypoint", "command", "args", "cmd")
 _SCRIPTS: Final = frozenset(("run", "script", "startCommand", "start_command", "shell", "exec"))
@@ -63,6 +66,7 @@ def read_structured(found: Findings, known: Knowledge, where: str) -> None:
     else:
         trees = [read_json(found.text)]
     place = Place(found, known, where)
+    trees = [tree for tree in trees if not _describes_an_api(tree)]
     for tree in trees:
         read_tree(place, tree, client_of(where))
     if "mcp" in found.text.lower():
@@ -106,7 +110,8 @@ def _read_table(place: Place, table: Table, client: ClientKind) -> Place:
     _read_commands(place, table)
     for key, value in table.entries:
         name = key.value
-        if name in _SERVERS and _are_servers(value):
+        plain = name in _PLAIN_NAMES and not _is_about_mcp(place)
+        if name in _SERVERS and not plain and _are_servers(value):
             for entry in _tables(value):
                 read_server(place, entry, client)
         elif name == "remotes":
@@ -126,6 +131,18 @@ def _read_table(place: Place, table: Table, client: ClientKind) -> Place:
             for port in value.items:
                 _read_port(place.known, port)
     return place
+
+
+def _describes_an_api(tree: Node) -> bool:
+    """An OpenAPI or AsyncAPI document, whose `servers` are no MCP servers."""
+    return isinstance(tree, Table) and tree.get("openapi", "swagger", "asyncapi") is not None
+
+
+def _is_about_mcp(place: Place) -> bool:
+    """Whether the file is a known one, or speaks of MCP."""
+    parts = PurePath(place.where.lower()).parts
+    known = "goose" in parts or any("mcp" in part for part in parts[-1:])
+    return known or "mcp" in place.found.text.lower()
 
 
 def _tables(node: Node) -> list[Table]:
@@ -208,8 +225,10 @@ def _words(found: Findings, word: Word) -> Iterator[list[Word]]:
 
 
 def _read_script(place: Place, word: Word) -> None:
-    for words in _words(place.found, word):
-        read_command(place, words)
+    commands = list(_words(place.found, word))
+    inner = dataclasses.replace(place, chosen=asks_for_sse(commands))
+    for words in commands:
+        read_command(inner, words)
 
 
 def _read_test(place: Place, node: Node) -> None:
