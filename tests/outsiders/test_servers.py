@@ -29,6 +29,7 @@ from tests.outsiders.watching import (
 )
 from tests.support import venvs
 from tests.support.process import script
+from tests.workers.conftest import eventually
 
 FOLDER = Path(__file__).parent / "servers"
 
@@ -158,7 +159,7 @@ async def test_leaving_in_the_middle_of_an_error(
     async def one_stay(url: str) -> None:
         async with User().client(url, mode) as client:
             calls.append(asyncio.create_task(client.call_tool("wait", {"tag": tag})))
-            await meeting.noted(client, f"{tag} begins")
+            await eventually(lambda: meeting.is_noted(client, f"{tag} begins"), "it begins")
             raise ZeroDivisionError
 
     with watched(running.server.url) as recorder:
@@ -181,7 +182,7 @@ async def test_a_server_that_is_killed_and_comes_back(
         async with User().client(recorder.url, mode) as client:
             first = meeting.value(await client.call_tool("process"))
             call = asyncio.create_task(client.call_tool("wait", {"tag": "killed"}))
-            await meeting.noted(client, "killed begins")
+            await eventually(lambda: meeting.is_noted(client, "killed begins"), "it begins")
             await running.replace()
             async with asyncio.timeout(5):
                 with pytest.raises(McpError):
