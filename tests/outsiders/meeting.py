@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,16 +175,17 @@ async def gets_something_large(client: Client[Any]) -> None:
 
 async def takes_a_call_back(client: Client[Any]) -> None:
     """By cancelling it, and by a time-out."""
-    call = asyncio.create_task(client.call_tool("wait", {"tag": "cancel"}))
-    await eventually(lambda: is_noted(client, "cancel begins"), "the call begins")
+    tag = secrets.token_hex(4)  # others met this server before
+    call = asyncio.create_task(client.call_tool("wait", {"tag": tag}))
+    await eventually(lambda: is_noted(client, f"{tag} begins"), "the call begins")
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await eventually(lambda: is_noted(client, "cancel cancelled"), "the call is cancelled")
+    await eventually(lambda: is_noted(client, f"{tag} cancelled"), "the call is cancelled")
     # What is taken back before its server has begun it runs all the same with some of them, and on
     # a busy machine half a second may be too short to begin.
     for seconds in (0.5, 2.0, 8.0):
-        if await times_out(client, f"late {seconds:g}", seconds):
+        if await times_out(client, f"{tag} {seconds:g}", seconds):
             break
     else:
         raise AssertionError("no call begins within 8 seconds")

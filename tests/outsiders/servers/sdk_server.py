@@ -124,9 +124,9 @@ async def wait(tag: str) -> str:
 
 
 @mcp.tool()
-async def noted() -> list[str]:
+async def noted() -> str:
     """What `wait` noted."""
-    return journal
+    return "\n".join(journal)
 
 
 @mcp.tool()
