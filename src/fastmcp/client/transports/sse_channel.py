@@ -48,6 +48,8 @@ _ANSWER_SECONDS: Final = 60.0
 """How long the head of the stream may stay away: some servers are started by the first request."""
 _ENDPOINT_SECONDS: Final = 10.0
 """And then the event that says where to post: servers send it at once."""
+_POST_SECONDS: Final = 1.0
+"""How long the answer to a message is waited for whose stream has ended."""
 _ERROR_TEXT: Final = 64 * 1024
 
 
@@ -243,6 +245,10 @@ class SseChannel(PipeChannel):
         try:
             await asyncio.wait([posting, ended], return_when=asyncio.FIRST_COMPLETED)
             if not posting.done():
+                # Its own answer may still say that it was not taken, and may be sent again.
+                await asyncio.wait([posting], timeout=_POST_SECONDS)
+                if posting.done():
+                    posting.result()
                 raise ConnectionClosedError(self._why)
             posting.result()
         finally:
