@@ -15,7 +15,7 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv serve test test-long coverage check format bench bench-clients bench-memory clean \
+.PHONY: venv prepared serve test test-long coverage check format bench bench-clients bench-memory clean \
   system-deps
 
 venv: $(STAMP)
@@ -31,20 +31,24 @@ serve: venv
 	@echo '  curl -s http://localhost:$(PORT)/mcp -H "Content-Type: application/json" -d '"'"'$(INITIALIZE)'"'"''
 	@$(BIN)/fastmcp run examples/quickstart.py --transport http --port $(PORT)
 
+# Into .cache, once: npm packages and the environments of outsiders. Before the tests, whose
+# time-outs are for what they test.
+prepared: venv
+	@$(BIN)/python -m tests.support.prepare
+
 # Unit tests, the official conformance suite, outsiders' clients and servers, the guide's listings.
-# What these need (Node, npm packages, other environments) they fetch once into .cache.
 # A module stays at one worker, which so starts the servers that its tests share only once.
 TESTS := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: venv
+test: prepared
 	$(TESTS) $(PYTEST)
 
 # Endurance, chaos and the generators' examples at their whole length.
-test-long: venv
+test-long: prepared
 	TEST_LONG=1 $(TESTS) -m long $(PYTEST)
 
 # Apart from `test`, because tracing more than doubles what the tests cost that run in one process.
-coverage: venv
+coverage: prepared
 	@rm -f .coverage .coverage.*
 	$(TESTS) --cov --cov-report=term:skip-covered $(PYTEST)
 

@@ -181,7 +181,9 @@ def recording(target: str, *, judge: bool = True) -> Iterator[Recorder]:
         app.router.add_route("*", "/{tail:.*}", recorder.handle)
         timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(
-            timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
+            timeout=timeout,
+            # A kept connection that the server is just closing would be this recorder's own fault.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
         ) as http:
             app[_HTTP] = http
             runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)

@@ -29,6 +29,16 @@ MCP_SDK_1_9 = ("mcp==1.9.4", "pydantic==2.11.5", "uvicorn>=0.38")
 
 FASTMCP_4 = ("fastmcp==4.1.2", "uvicorn>=0.38", "uvloop>=0.21", "httptools>=0.6.4")
 
+ENVIRONMENTS = (
+    ("mcp-sdk", MCP_SDK),
+    ("mcp-sdk-1", MCP_SDK_1),
+    ("mcp-sdk-1", MCP_SDK_1_9),
+    ("fastmcp-2", FASTMCP_2),
+    ("fastmcp-3", FASTMCP_3),
+    ("fastmcp-4", FASTMCP_4),
+)
+"""All that tests ask for."""
+
 _BUILD_SECONDS = 600
 
 
