@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastmcp.client.transports.http import forget_servers
+from fastmcp.client.transports.known import forget_servers
 
 _LONG_MODULES = (
     "tests/conformance/",

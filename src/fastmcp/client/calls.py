@@ -24,7 +24,7 @@ from fastmcp.protocol.caching import readable
 from fastmcp.protocol.era2026 import COMPLETE
 from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import as_object, dump, load
-from fastmcp.protocol.param_headers import ParamHeader, mirror, param_headers
+from fastmcp.protocol.param_headers import ParamHeader, mirror
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.skill_entries import (
     SKILLS_EXTENSION,
@@ -95,16 +95,19 @@ async def list_tools(
     page = await list_page(
         session, "tools/list", mcp_types.ListToolsResult, cursor, timeout, cache_mode
     )
-    if session.mirrors_headers:
-        page.tools = [tool for tool in page.tools if _learn_headers(session, tool)]
+    page.tools = [
+        tool
+        for tool in page.tools
+        if session.learn_tool(tool.name, tool.input_schema, repeatable=_is_repeatable(tool))
+    ]
     for tool in page.tools:
         session.output_schemas[tool.name] = _output_schema_of(tool)
-        hints = tool.annotations
-        if hints is not None and (hints.read_only_hint or hints.idempotent_hint):
-            session.repeatable_tools.add(tool.name)
-        else:
-            session.repeatable_tools.discard(tool.name)
     return page
+
+
+def _is_repeatable(tool: mcp_types.Tool) -> bool:
+    hints = tool.annotations
+    return hints is not None and bool(hints.read_only_hint or hints.idempotent_hint)
 
 
 def _output_schema_of(tool: mcp_types.Tool) -> OutputSchema | None:
@@ -113,20 +116,6 @@ def _output_schema_of(tool: mcp_types.Tool) -> OutputSchema | None:
     own = as_object((tool.meta or {}).get("fastmcp")) or {}
     version = own.get("version")
     return OutputSchema(tool.name, tool.output_schema, None if version is None else str(version))
-
-
-def _learn_headers(session: ClientSession, tool: mcp_types.Tool) -> bool:
-    """Remember which arguments of a tool become headers; False for a tool that must be dropped."""
-    try:
-        headers = param_headers(tool.input_schema)
-    except (ValueError, RecursionError) as exc:
-        logger.warning("The server's tool %r is left out: %s", tool.name, exc)
-        return False
-    if headers:
-        session.param_headers[tool.name] = headers
-    else:
-        session.param_headers.pop(tool.name, None)
-    return True
 
 
 async def paginate(

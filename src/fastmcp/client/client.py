@@ -257,11 +257,16 @@ class Client(Generic[TransportT]):
 
     def new(self) -> Self:
         """A client with the same transport and handlers and a connection of its own."""
-        other = copy.copy(self)
-        other.name = f"{self.name}:{secrets.token_hex(2)}"
+        other = self._copied()
         other._handlers = dataclasses.replace(self._handlers)
         other._cache = other._make_cache()
         other._connection = other._disconnected()
+        return other
+
+    def _copied(self) -> Self:
+        """One of another name, with what this one has."""
+        other = copy.copy(self)
+        other.name = f"{self.name}:{secrets.token_hex(2)}"
         return other
 
     def forward(self, downstream: Downstream, *, handshake_first: bool = False) -> Forwarding:
@@ -273,7 +278,7 @@ class Client(Generic[TransportT]):
             downstream: that client.
             handshake_first: in mode "auto", begin with the handshake.
         """
-        other = self.new()
+        other = self._copied()
         headers = downstream.headers if self._forwards_headers else _no_headers
         other.transport = self.transport.forwarding(headers)
         other._prefer = Era.HANDSHAKE if handshake_first else None

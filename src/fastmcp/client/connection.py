@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import mcp_types
 
 from fastmcp.client.channel import Channel
-from fastmcp.client.errors import ConnectionClosedError, RequestTimeoutError
+from fastmcp.client.errors import ConnectFailedError, ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
@@ -187,14 +187,14 @@ class Connection:
         except McpError as exc:
             await self._end()
             if isinstance(exc, ConnectionClosedError):
-                why = exc.message.removeprefix("Connection closed: ")
-                raise RuntimeError(f"Client failed to connect: {why}") from exc
+                raise ConnectFailedError(exc.why) from exc
+            raise
+        except ConnectFailedError:
+            await self._end()
             raise
         except Exception as exc:
             await self._end()
-            if isinstance(exc, RuntimeError) and str(exc).startswith("Failed to initialize"):
-                raise
-            raise RuntimeError(f"Client failed to connect: {exc}") from exc
+            raise ConnectFailedError(str(exc)) from exc
 
     async def _end(self) -> None:
         owner, self._owner, self._session = self._owner, None, None
@@ -219,7 +219,7 @@ class Connection:
         Args:
             prefer: in mode "auto", the era to begin with.
         Raises:
-            RuntimeError: it took longer.
+            ConnectFailedError: it took longer.
         """
         transport = self._transport
         if mode == AUTO and transport.legacy_only:
@@ -231,10 +231,9 @@ class Connection:
                 if mode == AUTO and prefer is None:  # a wish teaches nothing of the server
                     transport.remembered_era = era
         except (TimeoutError, RequestTimeoutError) as exc:
-            text = "Failed to initialize server session"
-            if session.put_off is not None:  # the time ran out over attempts, and this is why
-                text += f": {session.put_off}"
-            raise RuntimeError(text) from exc
+            # Where the time ran out over attempts, the last one says why.
+            why = None if session.put_off is None else str(session.put_off)
+            raise ConnectFailedError(why, in_time=False) from exc
 
     async def initialize(
         self, mode: str, seconds: float | None, prior: mcp_types.DiscoverResult | None

@@ -18,6 +18,7 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
 __all__ = [
     "CONNECTION_CLOSED",
     "REQUEST_TIMEOUT",
+    "ConnectFailedError",
     "ConnectionClosedError",
     "HttpStatusError",
     "InvalidResultError",
@@ -25,11 +26,26 @@ __all__ = [
     "ResponseTooLargeError",
     "SessionLostError",
     "of_server",
+    "why_of",
 ]
 
 CONNECTION_CLOSED: Final = -32000
 """The code implementations use for a connection that ended under a request; never on the wire."""
 REQUEST_TIMEOUT: Final = -32001
+
+
+class ConnectFailedError(RuntimeError):
+    """Entering a client failed; what stood in the way is its cause, and in its text.
+
+    Args:
+        why: what stood in the way, in words; None where there only was no answer in time.
+        in_time: False where the time for opening a session ran out.
+    """
+
+    def __init__(self, why: str | None, *, in_time: bool = True) -> None:
+        text = "Client failed to connect" if in_time else "Failed to initialize server session"
+        super().__init__(text if why is None else f"{text}: {why}")
+        self.why = why
 
 
 class ConnectionClosedError(McpError):
@@ -46,6 +62,7 @@ class ConnectionClosedError(McpError):
 
     def __init__(self, message: str, data: Any = None, *, reached: bool = True) -> None:
         super().__init__(CONNECTION_CLOSED, f"Connection closed: {message}", data)
+        self.why = message
         self.reached = reached
 
     @property
@@ -151,6 +168,12 @@ class ResponseTooLargeError(McpError):
             f"The server's response is larger than the {limit} bytes this transport accepts; "
             "set max_message_bytes on the transport if that is intended.",
         )
+
+
+def why_of(error: Exception) -> str:
+    """What went wrong, for a sentence that says already of what it speaks."""
+    known = isinstance(error, ConnectFailedError | ConnectionClosedError)
+    return (error.why if known else None) or str(error)
 
 
 def of_server(error: McpError) -> McpError:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 
 import mcp_types
 import pydantic
@@ -190,8 +190,6 @@ class Extensions:
         TypeError: a mapping of extensions.
     """
 
-    NONE: ClassVar[Extensions]
-
     def __init__(
         self,
         extensions: Sequence[Any] | None = None,
@@ -273,9 +271,6 @@ class Extensions:
             ) from exc
         context = ClaimContext(session=session, tool_name=name, read_timeout_seconds=timeout)
         return await claim.resolve(claimed, context)
-
-
-Extensions.NONE = Extensions()
 
 
 def _exists(claim: Any, version: str) -> bool:

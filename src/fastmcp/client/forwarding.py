@@ -23,6 +23,7 @@ from fastmcp.client.errors import (
     HttpStatusError,
     RequestTimeoutError,
     ResponseTooLargeError,
+    why_of,
 )
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.logging import default_log_handler
@@ -194,9 +195,7 @@ class Forwarding:
             raise UpstreamError(f"{self.name} cannot be asked: its client has disconnected")
         try:
             await self._client.__aenter__()
-        except _OURS as exc:
-            raise self._lost(exc) from exc
-        except (RuntimeError, OSError) as exc:
+        except (*_OURS, RuntimeError, OSError) as exc:
             raise self._lost(exc) from exc
 
     async def _begin(self, session: ClientSession) -> None:
@@ -220,13 +219,10 @@ class Forwarding:
                 await self._downstream.hear(method, {})
 
     def _lost(self, exc: Exception) -> UpstreamError:
-        why = (
-            str(exc).removeprefix("Client failed to connect: ").removeprefix("Connection closed: ")
-        )
         how = "did not answer" if isinstance(exc, RequestTimeoutError) else "cannot be reached"
         if isinstance(exc, HttpStatusError):
             how = "refused"
-        text = f"{self.name}, behind this server, {how}: {why}"
+        text = f"{self.name}, behind this server, {how}: {why_of(exc)}"
         logger.info("%s", text)
         return UpstreamError(text, passing=not isinstance(exc, HttpStatusError) or exc.passing)
 

@@ -27,6 +27,7 @@ from fastmcp.client.roots import RootsHandler, RootsList, list_roots
 from fastmcp.client.sampling import SamplingHandler, create_message
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params, method_not_found
+from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["Handlers"]
 
@@ -50,8 +51,7 @@ async def _of_user(work: Awaitable[T]) -> T:
     try:
         return await work
     except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if is_cancelled(exc):
             raise
         raise RuntimeError("the handler was cancelled") from exc
 
@@ -68,7 +68,7 @@ class Handlers:
     progress: ProgressHandler = default_progress_handler
     message: MessageHandlerT | None = None
     log_level: mcp_types.LoggingLevel | None = None
-    extensions: Extensions = Extensions.NONE
+    extensions: Extensions = field(default_factory=Extensions)
     _late: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"], init=False)
 
     def capabilities(self, version: str) -> dict[str, Any]:

@@ -13,22 +13,13 @@ import asyncio
 import random
 from typing import Final
 
-__all__ = ["Patience", "Term", "heard_within"]
+__all__ = ["LONGEST_WISH", "Patience", "Term"]
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
-_LONGEST_WISH: Final = 60.0
-"""How long in all a server may ask a request without a time-out to wait, in seconds."""
-
-
-async def heard_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for a time, or until something happens; whether it did."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+LONGEST_WISH: Final = 60.0
+"""Seconds that a server may ask to wait: in all for a request without a time-out, each time for a
+stream. One that is back is heard within them, whatever it said when it went."""
 
 
 class Term:
@@ -69,7 +60,7 @@ class Patience:
         self._term = term
         now = self._loop.time()
         self._until = now + seconds
-        self._wishes_until = now + _LONGEST_WISH if term is None else None
+        self._wishes_until = now + LONGEST_WISH if term is None else None
         self._pause = _FIRST_PAUSE
 
     def pause(self, wish: float | None) -> float | None:

@@ -88,11 +88,6 @@ class Reshaping:
         return bool(self._tools) or self.filters
 
     @property
-    def changes_nothing(self) -> bool:
-        """Whether the client sees the server as it is."""
-        return not self._tools and not self.filters
-
-    @property
     def filters(self) -> bool:
         """Whether only what was listed may be used: its tags are known from nothing else."""
         return self._include is not None or bool(self._exclude)

@@ -14,13 +14,13 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import mcp_types
 import pydantic
 
 from fastmcp.exceptions import ToolError
-from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.jsonrpc import as_object, dump
 from fastmcp.utilities.json_schema_type import json_schema_to_type
 from fastmcp.utilities.schema_check import SchemaCheck
 
@@ -159,20 +159,19 @@ def parse_data(result: mcp_types.CallToolResult, schema: OutputSchema | None) ->
 def _is_wrapped(meta: dict[str, Any] | None, schema: dict[str, Any] | None) -> bool:
     if schema is not None:
         return bool(schema.get(_WRAP))
-    own = (meta or {}).get("fastmcp")
-    return isinstance(own, dict) and bool(cast("dict[str, Any]", own).get("wrap_result"))
+    return bool(_member((meta or {}).get("fastmcp"), "wrap_result"))
 
 
 def _member(value: Any, name: str) -> Any:
-    return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
+    return (as_object(value) or {}).get(name)
 
 
 def _unwrapped(schema: dict[str, Any]) -> dict[str, Any] | bool:
     """The schema of what is wrapped, with the definitions it may refer to."""
     if not schema.get(_WRAP):
         return schema
-    inner = _member(schema.get("properties"), "result")
-    if not isinstance(inner, dict):
+    inner = as_object(_member(schema.get("properties"), "result"))
+    if inner is None:
         return True
     kept = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
-    return kept | cast("dict[str, Any]", inner)
+    return kept | inner

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, cast
 
@@ -34,7 +34,7 @@ from fastmcp.client.extensions import UnexpectedClaimedResult
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.messages import heard_by
 from fastmcp.client.opening import Opening
-from fastmcp.client.patience import Patience, Term, heard_within
+from fastmcp.client.patience import Patience, Term
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.results import OutputSchema
 from fastmcp.client.subscriptions import Subscriptions
@@ -58,10 +58,12 @@ from fastmcp.protocol.negotiation import (
     input_required,
     retry_params,
 )
-from fastmcp.protocol.param_headers import ParamHeader
+from fastmcp.protocol.param_headers import ParamHeader, param_headers
 from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities.spawning import spawn
 from fastmcp.utilities.tracing import Telemetry
+from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["ClientSession"]
 
@@ -281,7 +283,7 @@ class ClientSession(Opening):
                     raise
                 logger.debug("%s is sent again in %.1f s: %s", method, pause, exc)
                 self.put_off = exc
-                if await heard_within(self._left, pause):
+                if await is_set_within(self._left, pause):
                     raise
 
     def _worth_repeating(self, exc: ConnectionClosedError | HttpStatusError) -> bool:
@@ -395,19 +397,52 @@ class ClientSession(Opening):
             return
         if outgoing.stateless and not self.channel.is_pipe:
             return
-        self._spawn(
-            self._send_quietly(
+        spawn(
+            self.send_quietly(
                 encode_notification(
                     "notifications/cancelled", {"requestId": outgoing.id, "reason": reason}
                 )
-            )
+            ),
+            self._background,
         )
+
+    # --- what listings teach -------------------------------------------------------------------
+
+    def learn_tool(self, name: str, input_schema: dict[str, Any], *, repeatable: bool) -> bool:
+        """Remember what calling a listed tool takes. False for a tool that must be dropped, because
+        its schema says in a wrong way which arguments become headers.
+
+        Args:
+            name: of the tool.
+            input_schema: of the tool.
+            repeatable: whether it is marked as read-only or idempotent.
+        """
+        if self.mirrors_headers:
+            try:
+                annotated = param_headers(input_schema)
+            except (ValueError, RecursionError) as exc:
+                logger.warning("The server's tool %r is left out: %s", name, exc)
+                return False
+            if annotated:
+                self.param_headers[name] = annotated
+            else:
+                self.param_headers.pop(name, None)
+        if repeatable:
+            self.repeatable_tools.add(name)
+        else:
+            self.repeatable_tools.discard(name)
+        return True
+
+    def _forget_tools(self) -> None:
+        """They may be others now."""
+        self.output_schemas.clear()
+        self.repeatable_tools.clear()
 
     # --- what the server says ------------------------------------------------------------------
 
     def on_request(self, request: Request) -> None:
         """Answer one of the server's requests in a task of its own."""
-        task = self._spawn(self._answer(request))
+        task = spawn(self._answer(request), self._background)
         self._answering[request.id] = task
         task.add_done_callback(partial(self._answered, request.id))
 
@@ -433,8 +468,7 @@ class ClientSession(Opening):
             if task is not None:
                 task.cancel()
         elif method == "notifications/tools/list_changed":
-            self.output_schemas.clear()
-            self.repeatable_tools.clear()
+            self._forget_tools()
         elif method == ACKNOWLEDGED:
             self.subscriptions.acknowledged(params)
             return None
@@ -453,12 +487,12 @@ class ClientSession(Opening):
 
     def on_missed(self) -> None:
         """The stream of changes was interrupted."""
-        self._spawn(self._missed())
+        spawn(self._missed(), self._background)
 
     def on_exception(self, exc: Exception) -> None:
         """Something went wrong that is no call's."""
         if self.handlers.message is not None:
-            self._spawn(self.handlers.tell(exc))
+            spawn(self.handlers.tell(exc), self._background)
 
     async def _told(self, method: str, params: dict[str, Any]) -> None:
         """Something changed: forget it first, so that whoever hears of it finds the new."""
@@ -468,7 +502,7 @@ class ClientSession(Opening):
 
     async def _missed(self) -> None:
         """Changes were missed: what is known may be old."""
-        self.output_schemas.clear()
+        self._forget_tools()
         self.handlers.missed()
         if self.cache is not None:
             await self.cache.lost()
@@ -484,7 +518,7 @@ class ClientSession(Opening):
             body = encode_result(request.id, result)
         except McpError as exc:
             body = encode_error(request.id, exc)
-        await self._send_quietly(body)
+        await self.send_quietly(body)
 
     async def _answer_of(
         self, method: str, params: dict[str, Any], id: RequestId | None
@@ -535,7 +569,7 @@ class ClientSession(Opening):
         if self._epoch != epoch:
             return
         if self._renewal is None:
-            self._renewal = self._spawn(self._renew())
+            self._renewal = spawn(self._renew(), self._background)
             self._renewal.add_done_callback(self._renewal_done)
         renewal = self._renewal
         now = asyncio.get_running_loop().time()
@@ -569,7 +603,6 @@ class ClientSession(Opening):
                 raise
             raise RequestTimeoutError("initialize", self.init_timeout or 0) from exc
         self._epoch += 1
-        self.repeatable_tools.clear()
         await self._missed()  # the server may be another version of itself
 
     async def _initialize_patiently(self) -> None:
@@ -606,15 +639,15 @@ class ClientSession(Opening):
         self.channel.attach(None)
         await self.handlers.leave()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
+    async def send_quietly(self, body: bytes, seconds: float = _QUIET_SECONDS) -> None:
+        """Send what nobody waits for.
 
-    async def _send_quietly(self, body: bytes) -> None:
+        Args:
+            body: a notification or a response.
+            seconds: that it may take.
+        """
         try:
-            async with asyncio.timeout(_QUIET_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self.channel.send(body, self.protocol_version)
         except (McpError, TimeoutError) as exc:
             logger.debug("Could not be sent to the server: %s", exc)

@@ -13,6 +13,8 @@ import random
 import time
 from typing import Final
 
+from fastmcp.client.patience import LONGEST_WISH
+
 __all__ = ["StreamPatience", "asked_for"]
 
 _FIRST_PAUSE: Final = 1.0
@@ -26,9 +28,6 @@ _STEADY_SECONDS: Final = 10.0
 _SHORTEST_WISH: Final = 0.1
 """Seconds; `retry: 0` from a server that ends each stream at once would be a loop without rest.
 Ten requests a second are none, and nobody notices so short a wait."""
-_LONGEST_WISH: Final = 60.0
-"""Seconds; the same that `Retry-After` may ask for. A server that is back is heard within it,
-whatever it said when it went."""
 
 
 def asked_for(retry: int) -> float:
@@ -37,7 +36,7 @@ def asked_for(retry: int) -> float:
     Args:
         retry: the milliseconds of the event stream's `retry` field.
     """
-    return min(max(retry / 1000, _SHORTEST_WISH), _LONGEST_WISH)
+    return min(max(retry / 1000, _SHORTEST_WISH), LONGEST_WISH)
 
 
 class StreamPatience:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol, cast
 
 from fastmcp.client.channel import Channel, Outgoing
@@ -31,6 +31,8 @@ from fastmcp.protocol.jsonrpc import as_object, encode_notification, encode_requ
 from fastmcp.protocol.meta import SUBSCRIPTION_ID
 from fastmcp.protocol.subscriptions import LISTEN
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities.spawning import spawn
+from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["Subscriptions"]
 
@@ -80,6 +82,10 @@ class Session(Protocol):
         """The same, also while the session is being opened."""
         ...
 
+    async def send_quietly(self, body: bytes, seconds: float = ...) -> None:
+        """Send a notification that nobody waits for."""
+        ...
+
 
 class Subscriptions:
     """Those of one session.
@@ -115,12 +121,8 @@ class Subscriptions:
     async def open(self, methods: Iterable[str]) -> None:
         """The session is open: listen to these notifications, and wait a moment until the server
         does."""
-        if self.want(methods):
-            try:
-                async with asyncio.timeout(_AT_ONCE):
-                    await self._settled.wait()
-            except TimeoutError:
-                self._missed = True  # perhaps; it is told when the server listens
+        if self.want(methods) and not await is_set_within(self._settled, _AT_ONCE):
+            self._missed = True  # perhaps; it is told when the server listens
 
     def want(self, methods: Iterable[str]) -> bool:
         """Listen to these notifications too, as far as the server announces them; the handshake
@@ -191,7 +193,7 @@ class Subscriptions:
                 logger.warning("The server tells no more of changes of %r: %s", uri, exc)
                 self._uris.pop(uri, None)
         announced = [method for method in _LISTS if self._session.announces(method)]
-        self._spawn(self._everything(announced, list(self._uris), {}))
+        spawn(self._everything(announced, list(self._uris), {}), self._tasks)
 
     def acknowledged(self, params: dict[str, Any]) -> None:
         """The server says what it honors of a subscription."""
@@ -236,7 +238,7 @@ class Subscriptions:
                     if stream is None and not self._filter():
                         return
                     if stream is not None and self._missed:
-                        self._spawn(self._everything_on(stream))
+                        spawn(self._everything_on(stream), self._tasks)
                     self._missed = stream is None
                 if stream is None and self._refused is not None:
                     return
@@ -257,7 +259,7 @@ class Subscriptions:
         else:
             new = await self._opened(wanted) or old
         if old is not None and new is not old:
-            self._spawn(old.end_after(0 if new is None else _OVERLAP))
+            spawn(old.end_after(0 if new is None else _OVERLAP), self._tasks)
             for oldest in list(self._streams.values())[:-_MOST_STREAMS]:
                 oldest.task.cancel()
         return new
@@ -274,11 +276,9 @@ class Subscriptions:
 
     async def _opened(self, wanted: dict[str, Any]) -> _Stream | None:
         """A subscription that was acknowledged; None where there is none, now or ever."""
-        stream = _Stream(self._session, wanted, self._send_quietly)
+        stream = _Stream(self._session, wanted, self._tasks)
         self._streams[stream.id] = stream
         stream.task.add_done_callback(lambda _: self._streams.pop(stream.id, None))
-        self._tasks.add(stream.task)
-        stream.task.add_done_callback(self._tasks.discard)
         error: McpError | None = await stream.opened()
         if error is None:
             self._refused = None
@@ -326,21 +326,14 @@ class Subscriptions:
         for uri in uris:
             await self._told(_UPDATED, {**params, "uri": uri})
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _send_quietly(self, body: bytes) -> None:
-        try:
-            async with asyncio.timeout(_AT_ONCE):
-                await self._session.channel.send(body, self._session.protocol_version)
-        except (McpError, TimeoutError) as exc:
-            logger.debug("Could not be sent to the server: %s", exc)
-
 
 class _Stream:
     """One `subscriptions/listen`, in a task of its own until it ends.
+
+    Args:
+        session: with the server.
+        asked: the filter.
+        held: holds the task.
 
     Attributes:
         id: of the request, and so of all that belongs to it.
@@ -350,20 +343,16 @@ class _Stream:
     """
 
     def __init__(
-        self,
-        session: Session,
-        asked: dict[str, Any],
-        send: Callable[[bytes], Coroutine[Any, Any, None]],
+        self, session: Session, asked: dict[str, Any], held: set[asyncio.Task[None]]
     ) -> None:
         self._session = session
-        self._send = send
         channel = session.channel
         channel.last_id = self.id = channel.last_id + 1
         self.asked = asked
         self.honored: dict[str, Any] | None = None
         self.error: McpError | None = None
         self._known = asyncio.Event()
-        self.task = asyncio.create_task(self._listen())
+        self.task = spawn(self._listen(), held)
 
     @property
     def over(self) -> bool:
@@ -378,10 +367,7 @@ class _Stream:
 
     async def opened(self) -> McpError | None:
         """Wait for the acknowledgement. Returns why there is none."""
-        try:
-            async with asyncio.timeout(_ACKNOWLEDGED_WITHIN):
-                await self._known.wait()
-        except TimeoutError:
+        if not await is_set_within(self._known, _ACKNOWLEDGED_WITHIN):
             self.error = RequestTimeoutError(LISTEN, _ACKNOWLEDGED_WITHIN)
         if self.honored is not None:
             return None
@@ -418,7 +404,8 @@ class _Stream:
 
     async def _cancelled(self) -> None:
         params = {"requestId": self.id, "reason": "the client listens no more"}
-        await self._send(encode_notification("notifications/cancelled", params))
+        cancelled = encode_notification("notifications/cancelled", params)
+        await self._session.send_quietly(cancelled, _AT_ONCE)
 
 
 def _honored(said: object) -> dict[str, Any]:

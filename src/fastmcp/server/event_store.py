@@ -25,6 +25,7 @@ from fastmcp.server.backplane.redis_line import RedisLine, line_of
 from fastmcp.server.event_logs import Entry, EventLog, Head, KeyValueLog, MemoryLog
 from fastmcp.server.redis_log import RedisLog
 from fastmcp.server.state import StateBackend
+from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["Entry", "EventStore", "StoreDown", "UnknownEvent"]
 
@@ -249,7 +250,7 @@ class EventStore:
                     yield entry
                     if entry.final:
                         return
-                if entries or await _wait(woken, pause):
+                if entries or await is_set_within(woken, pause):
                     continue
                 yield None
                 looked += pause
@@ -324,12 +325,3 @@ class EventStore:
 def new_stream_name() -> str:
     """A name that no other stream of any session has."""
     return secrets.token_urlsafe(9)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
-from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, SessionLostError
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, SessionLostError, why_of
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.reshaping import Reshaping
 from fastmcp.client.routing import Names, Place, map_links
@@ -42,6 +42,7 @@ from fastmcp.protocol.negotiation import AUTO, LEGACY
 from fastmcp.protocol.param_headers import mirror
 from fastmcp.protocol.subscriptions import ACKNOWLEDGED, KINDS, LISTEN
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, STATELESS_VERSIONS, Era
+from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["CompositeTransport", "Member"]
 
@@ -191,9 +192,8 @@ class CompositeChannel:
             return Response(outgoing.id, await task)
         except McpError as exc:
             return Response(outgoing.id, error=exc)
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is not None and caller.cancelling():
+        except asyncio.CancelledError as exc:
+            if is_cancelled(exc):
                 raise
             why = self.closed or McpError(INVALID_REQUEST, "The request was cancelled")
             raise why from None
@@ -434,7 +434,7 @@ class CompositeChannel:
             )
         except (ConnectionClosedError, HttpStatusError) as exc:
             if isinstance(exc, SessionLostError) or exc.passing:
-                raise upstream.down(exc.message) from exc
+                raise upstream.down(why_of(exc), reached=exc.reached) from exc
             raise
         for message in as_object_list(result.get("messages")):
             map_links(message.get("content"), self._names, place.server)

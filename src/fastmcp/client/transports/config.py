@@ -119,6 +119,7 @@ class MCPConfigTransport(ClientTransport):
     def set_order(self, order: str) -> None:
         """Take the client's `transport_order` argument, where there is one server."""
         self.transport.set_order(order)
+        self.legacy_only = self.transport.legacy_only
 
     def __repr__(self) -> str:
         return f"<MCPConfigTransport({', '.join(map(repr, self.config.mcpServers))})>"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from yarl import URL
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
-from fastmcp.client.errors import ConnectionClosedError, HttpStatusError
+from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, why_of
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import shown
 from fastmcp.client.transports.orders import (
@@ -132,10 +132,10 @@ class EitherChannel:
         """An error that ends the search, with what was said before it."""
         if not self._said:
             return exc
-        message = f"{TITLES[kind]}: {exc.message}. Before that, {_told(self._said)}"
+        message = f"{TITLES[kind]}: {why_of(exc)}. Before that, {_told(self._said)}"
         if isinstance(exc, HttpStatusError):
             return HttpStatusError(exc.status, message, exc.code, retry_after=exc.retry_after)
-        return ConnectionClosedError(message)
+        return ConnectionClosedError(message, reached=exc.reached)
 
     def _neither(self) -> HttpStatusError:
         first = next(iter(self._said.values()))

@@ -11,7 +11,6 @@ import datetime
 import json
 import socket
 import ssl
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, Self, TypeAlias
@@ -25,7 +24,8 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import HeaderSource, HttpSender, shown
-from fastmcp.client.transports.orders import Order, check_order, forget_all
+from fastmcp.client.transports.known import Known
+from fastmcp.client.transports.orders import Order, check_order
 from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
@@ -35,7 +35,6 @@ __all__ = [
     "HttpTransport",
     "StreamableHTTPTransport",
     "StreamableHttpTransport",
-    "forget_servers",
 ]
 
 AnyChannel: TypeAlias = HttpChannel | SseChannel | EitherChannel
@@ -52,10 +51,7 @@ _PROBE_TCP = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 """A host that vanished without a word is found out within a minute, not after the two hours that
 systems wait by themselves."""
 
-_eras: OrderedDict[str, Era] = OrderedDict()
-"""What the servers of this process's addresses spoke last (basic/versioning: a client SHOULD
-remember the era). By address, not by origin: a gateway has many servers behind one."""
-_ERAS_KEPT = 1024
+_eras = Known[Era]()
 
 
 class HttpTransport(ClientTransport):
@@ -162,11 +158,10 @@ class HttpTransport(ClientTransport):
 
     @remembered_era.setter
     def remembered_era(self, era: Era | None) -> None:
-        _eras.pop(self.url, None)
-        if era is not None:
-            _eras[self.url] = era
-            if len(_eras) > _ERAS_KEPT:
-                _eras.popitem(last=False)
+        if era is None:
+            _eras.pop(self.url, None)
+        else:
+            _eras.learn(self.url, era)
 
     def _ssl(self) -> ssl.SSLContext | bool:
         if self.verify is None or isinstance(self.verify, (bool, ssl.SSLContext)):
@@ -208,7 +203,6 @@ class HttpTransport(ClientTransport):
         sse = SseChannel(
             self._sender(http, URL(self.url)),
             lambda url: self._sender(http, url),
-            self.sse_read_timeout or None,
         )
         if self.order == "sse-only":
             return sse
@@ -266,12 +260,6 @@ class StreamableHttpTransport(HttpTransport):
 
 StreamableHTTPTransport = StreamableHttpTransport
 """The other spelling people write; the same class."""
-
-
-def forget_servers() -> None:
-    """Forget what every address spoke: another server may listen there now."""
-    _eras.clear()
-    forget_all()
 
 
 def _has_host(url: str) -> bool:

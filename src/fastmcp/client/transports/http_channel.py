@@ -23,7 +23,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
-from fastmcp.client.patience import heard_within
+from fastmcp.client.patience import LONGEST_WISH
 from fastmcp.client.stream_patience import asked_for
 from fastmcp.client.transports.http_listener import Listener
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
@@ -41,6 +41,7 @@ from fastmcp.protocol.jsonrpc import (
     Response,
     decode,
 )
+from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["HttpChannel"]
 
@@ -52,10 +53,7 @@ the connection be used again; a server that never ends its streams must not cost
 _RESUME_PAUSE: Final = 1.0
 """Seconds before a broken stream is asked for again, unless the server said `retry`."""
 _RESUME_FAILURES: Final = 3
-_LONGEST_WISH: Final = 60.0
-"""How long a server that cannot continue a stream yet may ask to wait, in seconds."""
 _UNKNOWN_OUTCOME: Final = "Whether it was carried out is not known."
-_ERROR_TEXT: Final = 64 * 1024
 _AGAIN_PAUSES: Final = (0.1, 0.4, 1.0)
 
 
@@ -158,9 +156,7 @@ class HttpChannel:
     ) -> Response:
         """An HTTP error: the JSON-RPC error in it, or what the status means."""
         status = response.status
-        body = b""
-        with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-            body = await self._http.read(response, _ERROR_TEXT)
+        body = await self._http.read_text(response)
         self.refused = outgoing.id, status
         error = _error_in(body)
         text = error.message if error is not None else body.decode("utf-8", "replace").strip()
@@ -258,7 +254,7 @@ class HttpChannel:
         while failures < _RESUME_FAILURES:
             wish = None if not isinstance(why, HttpStatusError) else why.retry_after
             pause = _RESUME_PAUSE if retry is None else asked_for(retry)
-            if await heard_within(self._left, max(pause, min(wish or 0.0, _LONGEST_WISH))):
+            if await is_set_within(self._left, max(pause, min(wish or 0.0, LONGEST_WISH))):
                 raise ConnectionClosedError("the client left")
             if self._session_id != session_id:  # another call found it lost meanwhile
                 raise self._lost_at_work(outgoing, 404)
@@ -344,8 +340,7 @@ class HttpChannel:
                 raise HttpStatusError(
                     response.status, f"HTTP {response.status} for a notification or response"
                 )
-            with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-                await self._http.read(response, _ERROR_TEXT)
+            await self._http.read_text(response)
         finally:
             response.release()
 

@@ -36,6 +36,8 @@ HeaderSource: TypeAlias = Headers | Callable[[], Headers | Awaitable[Headers]]
 
 _ACCEPT_BOTH: Final = "application/json, text/event-stream"
 _REDIRECTS: Final = 5
+_ERROR_TEXT: Final = 64 * 1024
+"""What is read of a body that is no message."""
 _LARGE_BODY: Final = 512 * 1024
 _IDLE_SECONDS: Final = 0.05
 """After this long without a response a pooled connection is looked at before it is used."""
@@ -195,6 +197,13 @@ class HttpSender:
                 raise ResponseTooLargeError(limit)
         return bytes(body)
 
+    async def read_text(self, response: aiohttp.ClientResponse) -> bytes:
+        """The body of a response that matters to people alone; nothing where it cannot be read."""
+        try:
+            return await self.read(response, _ERROR_TEXT)
+        except (ResponseTooLargeError, aiohttp.ClientError, OSError):
+            return b""
+
     async def close(self) -> None:
         """Close the connections, and end what is still being read: aiohttp alone lets a reader
         wait for ever whose connection it closes itself."""
@@ -246,12 +255,7 @@ def _is_for_anyone(name: str) -> bool:
 
 def shown(url: URL) -> str:
     """A URL without what may be secret in it: user, password and query."""
-    return str(_anonymous(url).with_query(None).with_fragment(None))
-
-
-def _anonymous(url: URL) -> URL:
-    """Without user and password, of which either may stand alone."""
-    return url.with_user(None) if url.user or url.password else url
+    return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def _target(url: URL, location: str) -> URL | None:

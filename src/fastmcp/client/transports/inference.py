@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,9 +13,9 @@ from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.memory import FastMCPTransport
 from fastmcp.client.transports.remote import http_transport
 from fastmcp.client.transports.stdio import NodeStdioTransport, PythonStdioTransport
-from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.mcp_config import MCPConfig
 from fastmcp.protocol.link import InProcessServer
+from fastmcp.utilities.deprecation import deprecated
 
 __all__ = ["infer_transport"]
 
@@ -45,10 +44,8 @@ def infer_transport(transport: Any) -> ClientTransport:
     if isinstance(transport, str):
         path = Path(transport)
         if path.suffix in (".py", ".js") and path.exists():
-            warnings.warn(
-                f"Write Client(Path({transport!r})) for a script: a plain string will mean a URL.",
-                FastMCPDeprecationWarning,
-                stacklevel=4,
+            deprecated(
+                f"Write Client(Path({transport!r})) for a script: a plain string will mean a URL."
             )
             return _script_transport(path)
     if isinstance(transport, (Mapping, MCPConfig)):

@@ -18,9 +18,10 @@ from fastmcp.client.routing import Catalog, Names, Place
 from fastmcp.client.session import ClientSession
 from fastmcp.client.transports.upstream import Upstream, all_of
 from fastmcp.exceptions import McpError
+from fastmcp.protocol.caching import hint
+from fastmcp.protocol.era2026 import CacheHint
 from fastmcp.protocol.errors import METHOD_NOT_FOUND, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
-from fastmcp.protocol.param_headers import param_headers
 
 __all__ = ["LISTS", "LIST_CHANGED", "Listings", "as_object_list"]
 
@@ -53,10 +54,10 @@ LIST_CHANGED: Final = {
 
 
 class _Listed(NamedTuple):
-    """What one server lists, and what its answer says of itself."""
+    """What one server lists, and what each page of it says of itself."""
 
     items: list[tuple[Place, dict[str, Any]]]
-    hints: dict[str, Any]
+    hints: list[CacheHint]
 
 
 class Listings:
@@ -84,7 +85,7 @@ class Listings:
         upstreams = list(self._upstreams.values())
         found = await self._of_these(upstreams, method)
         items: dict[str, dict[str, Any]] = {}
-        hints: list[dict[str, Any]] = []
+        hints: list[CacheHint] = []
         errors: list[BaseException] = []
         for upstream, one in zip(upstreams, found, strict=True):
             if isinstance(one, BaseException):
@@ -92,9 +93,8 @@ class Listings:
                 if upstream.why is None:  # if it is away, that was said
                     logger.warning("The server %r did not list: %s", upstream.name, one)
                 continue
-            listed, hint = one
-            hints.append(hint)
-            for place, item in listed:
+            hints += one.hints
+            for place, item in one.items:
                 public = self._public(method, place)
                 if self._catalogs[method].get(public) == place:
                     items[public] = {**item, kind.key: public}
@@ -102,8 +102,8 @@ class Listings:
             raise errors[0]
         result: dict[str, Any] = {kind.member: list(items.values())}
         if stateless:
-            ttl = min((hint.get("ttlMs") or 0 for hint in hints), default=0)
-            public = all(hint.get("cacheScope") == "public" for hint in hints)
+            ttl = min((each.ttl_ms for each in hints), default=0)
+            public = all(each.scope == "public" for each in hints)
             result |= {
                 "resultType": "complete",
                 "ttlMs": 0 if errors else ttl,  # who is away may be back in a moment
@@ -145,7 +145,7 @@ class Listings:
         session = await upstream.soon()
         able = upstream.capabilities()
         items: list[dict[str, Any]] = []
-        hints: dict[str, Any] = {"ttlMs": 0, "cacheScope": "public"}
+        hints = [CacheHint(0, "public")]
         if able is None or kind.capability in able:
             try:
                 async with asyncio.timeout(_LIST_SECONDS):
@@ -168,17 +168,19 @@ class Listings:
 
     async def _pages(
         self, session: ClientSession, method: str
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    ) -> tuple[list[dict[str, Any]], list[CacheHint]]:
         items: list[dict[str, Any]] = []
+        hints: list[CacheHint] = []
         seen: set[object] = set()
         cursor: object = None
         while True:
             params = {} if cursor is None else {"cursor": cursor}
             page = await session.request(method, params, timeout=0)
             items += as_object_list(page.get(LISTS[method].member))
+            hints.append(hint(page))
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str) or cursor in seen or len(seen) == _MOST_PAGES:
-                return items, page
+                return items, hints
             seen.add(cursor)
 
     def _tools(
@@ -188,17 +190,11 @@ class Listings:
         shown: list[dict[str, Any]] = []
         for tool in tools:
             own = str(tool.get("name"))
+            schema: Any = tool.get("inputSchema") or {}
             hints = as_object(tool.get("annotations")) or {}
-            if hints.get("readOnlyHint") or hints.get("idempotentHint"):
-                session.repeatable_tools.add(own)
-            else:
-                session.repeatable_tools.discard(own)
-            if session.mirrors_headers:
-                try:
-                    session.param_headers[own] = param_headers(tool.get("inputSchema") or {})
-                except (ValueError, RecursionError) as exc:
-                    logger.warning("The server's tool %r is left out: %s", own, exc)
-                    continue
+            repeatable = bool(hints.get("readOnlyHint") or hints.get("idempotentHint"))
+            if not session.learn_tool(own, schema, repeatable=repeatable):
+                continue
             changed = upstream.reshaping.tool(tool)
             if changed is not None:
                 shown.append(changed)

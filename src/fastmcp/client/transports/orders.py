@@ -4,12 +4,14 @@ A second one is tried only where the first is answered by a server that does not
 with the request that opens a session: nothing is ever asked twice that could act twice. A server
 that is down, refuses who asks, or is at fault would be that on the other transport too, so its word
 is final (2025-11-25 basic/transports and 2026-07-28 streamable-http, "Backwards Compatibility").
-What answered is remembered for the life of the process, and forgotten when it does not any more.
+What answered is remembered (`known`), and forgotten when it does not any more.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias, get_args
+
+from fastmcp.client.transports.known import Known
 
 __all__ = [
     "NOT_HERE",
@@ -19,7 +21,6 @@ __all__ = [
     "Order",
     "check_order",
     "forget",
-    "forget_all",
     "remember",
     "tries",
 ]
@@ -45,8 +46,7 @@ NOT_HERE: Final[dict[Kind, frozenset[int]]] = {
 }
 """What a server answers, as HTTP status, that does not speak a transport at an address."""
 
-_MOST: Final = 1000
-_chosen: Final[dict[str, Kind]] = {}
+_chosen: Final = Known[Kind]()
 
 
 def check_order(order: str) -> Order:
@@ -69,17 +69,10 @@ def tries(order: Order, url: str) -> list[Kind]:
 
 def remember(url: str, kind: Kind) -> None:
     """This one answered."""
-    while len(_chosen) >= _MOST and url not in _chosen:
-        del _chosen[next(iter(_chosen))]
-    _chosen[url] = kind
+    _chosen.learn(url, kind)
 
 
 def forget(url: str, kind: Kind) -> None:
     """This one does not, or not any more."""
     if _chosen.get(url) == kind:
         del _chosen[url]
-
-
-def forget_all() -> None:
-    """Nothing is known of any address."""
-    _chosen.clear()

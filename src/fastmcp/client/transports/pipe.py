@@ -29,6 +29,7 @@ from fastmcp.protocol.jsonrpc import (
     decode,
     encode_notification,
 )
+from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["PipeChannel"]
 
@@ -192,7 +193,7 @@ class PipeChannel:
                 await self._unheard.popleft()
             except (Exception, asyncio.CancelledError) as exc:
                 # What a handler raises is the handler's; only whoever cancels the worker ends it.
-                if isinstance(exc, asyncio.CancelledError) and worker and worker.cancelling():
+                if is_cancelled(exc):
                     raise
                 logger.exception("What the server told could not be heard")
             finally:

@@ -28,8 +28,6 @@ class SSETransport(HttpTransport):
         headers: as for `HttpTransport`, and so are all others.
     """
 
-    legacy_only = True
-
     def __init__(
         self,
         url: str | AnyUrl,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from typing import Final
 
 import aiohttp
@@ -50,7 +49,6 @@ _ENDPOINT_SECONDS: Final = 10.0
 """And then the event that says where to post: servers send it at once."""
 _POST_SECONDS: Final = 1.0
 """How long the answer to a message is waited for whose stream has ended."""
-_ERROR_TEXT: Final = 64 * 1024
 
 
 class SseChannel(PipeChannel):
@@ -59,17 +57,13 @@ class SseChannel(PipeChannel):
     Args:
         http: asks for the stream; closed with the channel.
         posting: makes of an address what posts there.
-        read_timeout: seconds that the stream may be silent, comments included, None for no limit.
     """
 
-    def __init__(
-        self, http: HttpSender, posting: Callable[[URL], HttpSender], read_timeout: float | None
-    ) -> None:
+    def __init__(self, http: HttpSender, posting: Callable[[URL], HttpSender]) -> None:
         super().__init__(self._post, self._go_on)
         self.address: tuple[str, int] | None = (http.url.host or "", http.url.port or 0)
         self._http = http
         self._posting = posting
-        self._read_timeout = read_timeout
         self._version: str | None = None
         self._messages: HttpSender | None = None
         self._follower: asyncio.Task[None] | None = None
@@ -173,8 +167,7 @@ class SseChannel(PipeChannel):
         decoder = sse.Decoder()
         while True:
             await self._may_read.wait()
-            async with asyncio.timeout(self._read_timeout):
-                chunk = await some(response)
+            chunk = await some(response)
             if not chunk:
                 return
             for event in decoder.feed(chunk):
@@ -190,8 +183,6 @@ class SseChannel(PipeChannel):
             async for event in events:
                 if event.event == "message" and event.data:
                     self.feed(event.data.encode())
-        except TimeoutError:
-            why = f"the event stream was silent for {self._read_timeout:g} s (sse_read_timeout)"
         except (aiohttp.ClientError, OSError) as exc:
             why = f"the event stream broke ({reason_of(exc)})"
         except ResponseTooLargeError as exc:
@@ -260,16 +251,13 @@ class SseChannel(PipeChannel):
         try:
             if response.status >= 400:
                 raise await self._refusal(response, f"a message to {messages.shown}")
-            with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-                await messages.read(response, _ERROR_TEXT)
+            await messages.read_text(response)
         finally:
             response.release()
 
     async def _refusal(self, response: aiohttp.ClientResponse, what: str) -> HttpStatusError:
         """What a response that is not the expected one says."""
-        status, body = response.status, b""
-        with suppress(ResponseTooLargeError, aiohttp.ClientError, OSError):
-            body = await self._http.read(response, _ERROR_TEXT)
+        status, body = response.status, await self._http.read_text(response)
         said = f"HTTP {status} for {what}"
         if status == 200:
             return HttpStatusError(

@@ -24,6 +24,7 @@ from fastmcp.client.errors import ConnectionClosedError, ResponseTooLargeError
 from fastmcp.client.transports.pipe import PipeChannel
 from fastmcp.client.transports.stdio_guard import Guard
 from fastmcp.client.transports.stdio_stderr import LogFile, Stderr
+from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["Child", "Command"]
 
@@ -247,9 +248,7 @@ class _Wire(asyncio.SubprocessProtocol):
                 if not await self._ends_within(_TERMINATE_SECONDS):
                     self._signal(_KILL)
                     await self._ends_within(_TERMINATE_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_OTHER_HALF_SECONDS):
-                    await self.stderr_ended.wait()
+            await is_set_within(self.stderr_ended, _OTHER_HALF_SECONDS)
         except asyncio.CancelledError:
             self._signal(_KILL)
             raise
@@ -270,9 +269,9 @@ class _Wire(asyncio.SubprocessProtocol):
         return sys.platform != "win32"
 
     async def _ends_within(self, seconds: float) -> bool:
+        if not await is_set_within(self.exited, seconds):
+            return False
         try:
-            async with asyncio.timeout(seconds):
-                await self.exited.wait()
             async with asyncio.timeout(_STRAGGLER_SECONDS):
                 # Nobody is told of the end of a grandchild: there is no event to wait for.
                 while self._signal(0):  # noqa: ASYNC110

@@ -19,6 +19,8 @@ import os
 import sys
 from typing import Final, cast
 
+from fastmcp.utilities.waiting import is_set_within
+
 __all__ = ["Guard"]
 
 logger = logging.getLogger("fastmcp.client")
@@ -78,10 +80,8 @@ class Guard(asyncio.SubprocessProtocol):
         """The group was ended: the guard may go."""
         self._say("\n\n")  # a line for each of its two questions
         try:
-            async with asyncio.timeout(1.0):
-                await self._gone.wait()
-        except TimeoutError:
-            logger.debug("The guard of a server process did not go")
+            if not await is_set_within(self._gone, 1.0):
+                logger.debug("The guard of a server process did not go")
         finally:
             self._close()
 

@@ -21,7 +21,7 @@ from mcp_types import Implementation
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.context import RequestContext
-from fastmcp.client.errors import ConnectionClosedError
+from fastmcp.client.errors import ConnectFailedError, ConnectionClosedError, why_of
 from fastmcp.client.handlers import Handlers
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.client.reshaping import Reshaping
@@ -189,9 +189,14 @@ class Upstream:
         except TimeoutError as exc:
             raise self.down("it does not answer yet") from exc
 
-    def down(self, why: str) -> ServerDownError:
-        """The error of what was to be done there."""
-        return ServerDownError(f"the server {self.name!r}: {why}", reached=False)
+    def down(self, why: str, *, reached: bool = False) -> ServerDownError:
+        """The error of what was to be done there.
+
+        Args:
+            why: it was not done.
+            reached: whether the server may have acted on it.
+        """
+        return ServerDownError(f"the server {self.name!r}: {why}", reached=reached)
 
     async def close(self) -> None:
         """End the session."""
@@ -223,9 +228,10 @@ class Upstream:
                 await self._connection.enter(self._make_session, self._negotiate)
         except Exception as exc:
             first = self._why is None
-            self._why = str(exc).removeprefix("Client failed to connect: ")
-            if isinstance(exc, TimeoutError) or self._why == "Failed to initialize server session":
-                self._why = f"no answer within {seconds:g} seconds"
+            late = isinstance(exc, TimeoutError) or (
+                isinstance(exc, ConnectFailedError) and exc.why is None
+            )
+            self._why = f"no answer within {seconds:g} seconds" if late else why_of(exc)
             self._again_at = asyncio.get_running_loop().time() + self._patience.pause()
             if first:
                 logger.warning(

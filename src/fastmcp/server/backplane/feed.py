@@ -124,7 +124,7 @@ class FeedReader:
         self._readers.discard(self.ready)
 
 
-def events_of(changes: list[tuple[int, Change]] | None, audience: str = "") -> list[Event] | None:
+def events_of(changes: list[tuple[int, Change]] | None, audience: str) -> list[Event] | None:
     """What a reader took, as the notifications it is; None where some of it is lost.
 
     Args:
