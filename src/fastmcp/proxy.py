@@ -192,7 +192,7 @@ def _front_of_many(
     front = FastMCP(**settings)
     for name, member in transport.members.items():
         own = CompositeTransport({name: member}, prefixed=False)
-        direct = member.transport if member.reshaping.changes_nothing else own
+        direct = own if member.reshaping else member.transport
         client = ProxyClient(direct, title=name, mode=mode or AUTO)
         front.add_provider(
             ProxyProvider(_always(client)), namespace=name if transport.prefixed else ""

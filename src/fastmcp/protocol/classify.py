@@ -235,30 +235,33 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
 
 
 def _batch(declared: str | None, body: bytes) -> Incoming:
-    if (declared or DEFAULT_HTTP_VERSION) != _BATCH_VERSION:
-        return Reject(400, no_batches())
     try:
-        return Batch(_BATCH_VERSION, batch_items(body))
+        return Batch(_BATCH_VERSION, batch_items(body, declared or DEFAULT_HTTP_VERSION))
     except Malformed as exc:
         return Reject(400, exc, exc.id)
 
 
-def no_batches() -> McpError:
+def no_batches() -> Malformed:
     """What a batch in any other revision is answered with."""
-    return McpError(
+    return Malformed(
         INVALID_REQUEST,
         f"Invalid request: JSON-RPC batches exist in {_BATCH_VERSION} alone; "
         "send one message at a time",
     )
 
 
-def batch_items(body: bytes) -> list[Call | Notice | Reply | Malformed]:
+def batch_items(body: bytes, version: str) -> list[Call | Notice | Reply | Malformed]:
     """The messages of a batch. `initialize` MUST NOT be one of them (2025-03-26,
     basic/lifecycle, "Initialization").
 
+    Args:
+        body: the batch.
+        version: spoken where it came.
     Raises:
-        Malformed: not JSON, or empty.
+        Malformed: not JSON, or empty, or batches do not exist in that version.
     """
+    if version != _BATCH_VERSION:
+        raise no_batches()
     items: list[Call | Notice | Reply | Malformed] = []
     for message in jsonrpc.decode_many(body):
         item = message

@@ -347,9 +347,8 @@ class _Served(Protocol):
     """A `FastMCP`, which this module must not know."""
 
     @property
-    def _engine(self) -> Engine: ...
-    @property
-    def _custom_routes(self) -> Sequence[BaseRoute]: ...
+    def engine(self) -> Engine: ...
+    def _all_routes(self) -> Sequence[BaseRoute]: ...
 
 
 def create_sse_app(
@@ -385,10 +384,10 @@ def create_sse_app(
         raise NotImplementedError("auth= comes in a later release: authorization")
     settings = get_settings()
     app = create_streamable_http_app(
-        server._engine,  # pyright: ignore[reportPrivateUsage]  (declared above, for this)
+        server.engine,
         path=None,
         sse=SsePaths(sse_path, message_path),
-        routes=[*(routes or ()), *server._custom_routes],  # pyright: ignore[reportPrivateUsage]
+        routes=[*(routes or ()), *server._all_routes()],  # pyright: ignore[reportPrivateUsage]  (declared above, for this)
         middleware=middleware or (),
         debug=debug,
         host_origin_protection=host_origin_protection,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastmcp.server.context import Context, Server
-from fastmcp.server.registry import ComponentKind, SessionVisibility
-from fastmcp.utilities.versions import VersionSpec
+from fastmcp.server.registry import SessionVisibility
 
 __all__ = ["MountedContext"]
 
@@ -34,26 +33,9 @@ class MountedContext(Context):
     def visibility(self) -> SessionVisibility | None:
         return None
 
-    async def _change_visibility(
-        self,
-        enable: bool,
-        names: set[str] | None,
-        keys: set[str] | None,
-        version: VersionSpec | None,
-        tags: set[str] | None,
-        components: set[ComponentKind] | None,
-        match_all: bool,
-    ) -> None:
-        await self.outer._change_visibility(
-            enable, names, keys, version, tags, components, match_all
-        )
-
-    async def reset_visibility(self) -> None:
-        await self.outer.reset_visibility()
-
 
 def _of_outer(name: str) -> property:
-    """An attribute that a mounted context shares with the outer one."""
+    """An attribute or method of the outer context, which a mounted one shares."""
 
     def get(self: MountedContext) -> Any:
         return getattr(self.outer, name)
@@ -66,6 +48,6 @@ def _of_outer(name: str) -> property:
 
 _ITS_OWN: Final = ("_server", "_tokens", "_visibility")
 
-for _name in Context.__slots__:
+for _name in (*Context.__slots__, "_change_visibility", "reset_visibility"):
     if _name not in _ITS_OWN:
         setattr(MountedContext, _name, _of_outer(_name))

@@ -14,7 +14,6 @@ import secrets
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
@@ -22,7 +21,6 @@ from typing import Any, Final, Literal, TypeVar, cast, overload
 import mcp_types
 import uvicorn
 
-from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
 from fastmcp.protocol.era2026 import CacheHint, CacheScope, cache_members
@@ -601,11 +599,7 @@ class FastMCP:
                 f"{server!r} cannot be mounted on {self!r}, which is mounted on it already"
             )
         if prefix is not None:
-            warnings.warn(
-                "Write mount(server, namespace=...): `prefix` is its old name",
-                FastMCPDeprecationWarning,
-                stacklevel=2,
-            )
+            deprecated("Write mount(server, namespace=...): `prefix` is its old name")
             namespace = namespace or prefix
         if self.mask_error_details and not server.mask_error_details:
             _logger.warning(

@@ -26,10 +26,7 @@ async def _complete(engine: Engine, context: Context, params: dict[str, Any]) ->
     if engine.completion_handler is None and engine.providers is None:
         raise method_not_found("completion/complete")
     try:
-        reference = _reference.validate_python(params.get("ref"))
-        mcp_types.CompletionArgument.model_validate(params.get("argument"))
-        if params.get("context") is not None:
-            mcp_types.CompletionContext.model_validate(params["context"])
+        reference, _, _ = _parsed(params.get("ref"), params.get("argument"), params.get("context"))
     except ValidationError as exc:
         raise unfit_params(exc) from None
     result = await complete(
@@ -55,8 +52,8 @@ async def complete(
     Args:
         reference: as the client sent it, and so are the others; checked.
     """
-    parsed: Any = _reference.validate_python(reference)
-    if not await _is_known(engine, context, parsed):
+    given = _parsed(reference, argument, context_arguments)
+    if not await _is_known(engine, context, given[0]):
         return None
     if engine.providers is not None:
         result = await engine.providers.complete(reference, argument, context_arguments)
@@ -65,13 +62,6 @@ async def complete(
     handler = engine.completion_handler
     if handler is None:
         return None
-    given = (
-        parsed,
-        mcp_types.CompletionArgument.model_validate(argument),
-        None
-        if context_arguments is None
-        else mcp_types.CompletionContext.model_validate(context_arguments),
-    )
     if inspect.iscoroutinefunction(handler):
         answer = await handler(*given)
     else:
@@ -79,6 +69,18 @@ async def complete(
         if inspect.isawaitable(answer):
             answer = await answer
     return {"completion": completion_values(cast("CompletionAnswer", answer))}
+
+
+def _parsed(
+    reference: object, argument: object, context_arguments: object
+) -> tuple[Any, mcp_types.CompletionArgument, mcp_types.CompletionContext | None]:
+    return (
+        _reference.validate_python(reference),
+        mcp_types.CompletionArgument.model_validate(argument),
+        None
+        if context_arguments is None
+        else mcp_types.CompletionContext.model_validate(context_arguments),
+    )
 
 
 async def _is_known(engine: Engine, context: Context, reference: Any) -> bool:

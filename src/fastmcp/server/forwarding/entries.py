@@ -27,6 +27,7 @@ from fastmcp.server.providers.stand_ins import (
 from fastmcp.utilities.components import get_fastmcp_metadata
 
 __all__ = [
+    "KINDS",
     "PROMPTS",
     "RESOURCES",
     "TEMPLATES",
@@ -162,3 +163,4 @@ TEMPLATES: Final = Kind(
 PROMPTS: Final = Kind(
     "prompts/list", "prompts", "name", ProxyPrompt, "name", _of_prompt, PromptsChanged
 )
+KINDS: Final = (TOOLS, RESOURCES, TEMPLATES, PROMPTS)

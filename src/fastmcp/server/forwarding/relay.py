@@ -11,7 +11,15 @@ It owns the connection to the server behind, and what that server has listed to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -21,17 +29,13 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, METHOD_NOT_FOUND, method_not
 from fastmcp.protocol.input_required import ASKS, required
 from fastmcp.protocol.link import Upstream
 from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.tasks import TASKS_EXTENSION
 from fastmcp.protocol.versions import Era
 from fastmcp.server.audience import ANYONE
-from fastmcp.server.bus import (
-    Change,
-    PromptsChanged,
-    ResourcesChanged,
-    ResourceUpdated,
-    ToolsChanged,
-)
+from fastmcp.server.bus import Change, ResourceUpdated
 from fastmcp.server.context import Context
+from fastmcp.server.forwarding.entries import KINDS
 from fastmcp.server.forwarding.headers import forwarded_headers
 from fastmcp.server.forwarding.listed import Listed
 
@@ -41,11 +45,6 @@ _PATIENCE: Final = 30.0
 """Seconds that a question waits for a call it can be put in."""
 _DECLARED: Final = ("sampling", "elicitation", "roots", "experimental", "extensions")
 """What of a client's capabilities holds for a server behind this one as well."""
-_LISTS: Final[dict[str, tuple[type[Change], tuple[str, ...]]]] = {
-    ToolsChanged.method: (ToolsChanged, ("tools",)),
-    ResourcesChanged.method: (ResourcesChanged, ("resources", "resourceTemplates")),
-    PromptsChanged.method: (PromptsChanged, ("prompts",)),
-}
 
 
 class Relay:
@@ -55,6 +54,7 @@ class Relay:
         connect: makes the connection to the server behind.
         publish: tells this server what changed.
         audience: the client's name, for what concerns it alone; "" where it has none.
+        capabilities: that it declared.
         is_there: whether the client is known to be connected.
 
     Attributes:
@@ -67,6 +67,7 @@ class Relay:
         connect: Callable[[Relay], Awaitable[Upstream]],
         publish: Callable[[Change], None],
         audience: str,
+        capabilities: Mapping[str, Any],
         is_there: Callable[[], bool] = lambda: False,
     ) -> None:
         self.listed = Listed()
@@ -79,7 +80,7 @@ class Relay:
         self._upstream: Upstream | None = None
         self._calls: dict[Context, int] = {}
         self._began = asyncio.Event()
-        self._capabilities: dict[str, Any] = {}
+        self._capabilities = _declared(capabilities)
         self._headers: Mapping[str, str] = {}
         self._wanted: dict[str, int] = {}
         self._holds = 0
@@ -122,7 +123,6 @@ class Relay:
     @contextmanager
     def serving(self, context: Context) -> Generator[None]:
         """While a call of this client is served."""
-        self._capabilities = _declared(context.client_capabilities)
         self._headers = forwarded_headers(context)
         self._calls[context] = self._calls.get(context, 0) + 1
         self._began.set()
@@ -239,31 +239,32 @@ class Relay:
 
     async def hear(self, method: str, params: dict[str, Any]) -> None:
         """Tell the client, or this server, what the server behind says."""
-        if method in _LISTS:
-            change, members = _LISTS[method]
-            self.listed.forget(*members)
-            self._publish(change(audience=self._audience))
+        changed = [kind for kind in KINDS if kind.change.method == method]
+        if changed:
+            self.listed.forget(*(kind.member for kind in changed))
+            self._publish(changed[0].change(audience=self._audience))
         elif method == ResourceUpdated.method:
             uri = params.get("uri")
             if isinstance(uri, str):
                 self._publish(ResourceUpdated(uri=uri, audience=self._audience))
         elif method == "notifications/message":
-            context = self._current()
+            context = next(self._likeliest(), None)
             if context is not None and params.get("level") in meta.LOG_LEVELS:
                 await context.tell_log(params)
         elif method not in _FOR_THIS_HOP:
-            context = self._current()
+            context = next(self._likeliest(), None)
             if context is not None:
                 message = jsonrpc.encode_notification(method, params or None)
                 if not await context.exchange.emit(message) and context.session is not None:
                     await context.session.say(message)
 
-    def _current(self) -> Context | None:
-        """The call that a message belongs to; the newest where that cannot be told."""
+    def _likeliest(self) -> Iterator[Context]:
+        """Whom something may be about: the call it is said in, where that is its client's; then
+        the newest first."""
         current = Context.current()
         if current is not None and current in self._calls:
-            return current
-        return next(reversed(self._calls), None)
+            yield current
+        yield from reversed(self._calls)
 
     async def _call_to_ask_in(self, method: str) -> Context:
         """A call that the client can be asked in, now or soon: a server may ask for the roots as
@@ -271,10 +272,7 @@ class Relay:
         try:
             async with asyncio.timeout(_PATIENCE):
                 while True:
-                    current = Context.current()
-                    if current is not None and current in self._calls and _may_ask(current):
-                        return current
-                    for context in reversed(self._calls):
+                    for context in self._likeliest():
                         if _may_ask(context):
                             return context
                     self._began.clear()
@@ -297,9 +295,7 @@ _NOT_PASSED: Final = frozenset(
 )
 """Members of a request's `_meta` that concern its own hop alone."""
 
-_FOR_THIS_HOP: Final = frozenset(
-    ("notifications/cancelled", "notifications/subscriptions/acknowledged", "notifications/tasks")
-)
+_FOR_THIS_HOP: Final = frozenset(("notifications/cancelled", ACKNOWLEDGED, "notifications/tasks"))
 
 
 def _declared(capabilities: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,7 +134,13 @@ class Relays:
             return upstream
 
         self._make_room(self._alive, get_settings().proxy_max_connections, "clients")
-        relay = Relay(connect, self._publish, key.audience, _is_there(context))
+        relay = Relay(
+            connect,
+            self._publish,
+            key.audience,
+            context.client_capabilities,
+            _is_there(context),
+        )
         self._alive.add(relay)
         if self._running and key.audience != ANYONE:
             self._kept[key] = relay

@@ -29,7 +29,7 @@ from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.versions import VersionSpec
 
-__all__ = ["FastMCPProvider", "MountableServer"]
+__all__ = ["FastMCPProvider"]
 
 S = TypeVar("S", bound=StandIn)
 

@@ -170,8 +170,5 @@ class StandInPrompt(StandIn, Prompt):
     async def render(self, arguments: dict[str, Any] | None = None) -> PromptResult:
         return await self._behind.render_prompt(self._own, arguments, version=self.version)
 
-    def convert_result(self, value: Any) -> PromptResult:
-        return value
-
     def _make_wire(self) -> dict[str, Any]:
         return self._entry_now(super()._make_wire())

@@ -27,7 +27,7 @@ from fastmcp.utilities.spawning import spawn
 
 __all__ = ["ChannelExchange", "Conversation"]
 
-_logger: Final = logging.getLogger("fastmcp.server.pipe")
+_logger: Final = logging.getLogger("fastmcp.server.conversation")
 _BEFORE_INITIALIZE: Final = frozenset({"initialize", "ping"})
 
 

@@ -18,7 +18,7 @@ from fastmcp.server.transports.limits import RETRY_AFTER, Limits
 from fastmcp.server.transports.security import HostOriginGuard
 from fastmcp.server.transports.security import refuse as refuse_page
 
-__all__ = ["Door", "Life", "refuse", "reject"]
+__all__ = ["Door", "refuse", "reject"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
 

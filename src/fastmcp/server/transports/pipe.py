@@ -24,7 +24,6 @@ from fastmcp.protocol.classify import (
     call_of,
     check_meta,
     classify_message,
-    no_batches,
 )
 from fastmcp.protocol.jsonrpc import Malformed, Request, RequestId, encode_error
 from fastmcp.protocol.link import Deliver
@@ -39,7 +38,6 @@ from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Scope
 from fastmcp.server.transports.conversation import ChannelExchange, Conversation
 from fastmcp.server.transports.limits import BUSY
-from fastmcp.utilities.spawning import spawn
 
 __all__ = ["MemoryExchange", "PipeConnection", "PipeExchange", "StdioExchange"]
 
@@ -171,7 +169,8 @@ class PipeConnection(Conversation):
         """Take one message; it returns before the message is answered."""
         try:
             if data.lstrip()[:1] == b"[":
-                await self._batch(data)
+                for item in batch_items(data, self.version):
+                    await self.take(item)
             else:
                 await self._message(jsonrpc.decode(data))
         except Malformed as exc:
@@ -224,14 +223,6 @@ class PipeConnection(Conversation):
                 return
         await self.take(classify_message(message, self.version))
 
-    async def _batch(self, data: bytes) -> None:
-        """Batches exist in 2025-03-26 alone; elsewhere they are one malformed message."""
-        if self.session is None or self.session.version != "2025-03-26":
-            error = no_batches()
-            raise Malformed(error.code, error.message)
-        for item in batch_items(data):
-            await self.take(item)
-
     async def take(
         self, incoming: Call | Notice | Reply | Malformed, scope: Scope | None = None
     ) -> None:
@@ -250,7 +241,7 @@ class PipeConnection(Conversation):
     def _changed(self, change: Change) -> None:
         session = self.session
         if session is not None and change.concerns(session):
-            spawn(self.write(change.notification()), self._tasks)
+            self.say(change.notification())
 
     def exchange(self, session: Session | None, scope: Scope | None) -> PipeExchange:
         return self._exchange(session, self.write, self._listening)

@@ -44,7 +44,6 @@ from fastmcp.protocol.classify import (
     Reply,
     batch_items,
     classify_message,
-    no_batches,
 )
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.protocol.headers import accepts
@@ -74,7 +73,6 @@ __all__ = ["Marks", "SseEndpoint", "SsePaths", "SseStreams"]
 _DEPRECATED_SINCE: Final = b"@1742947200"
 """2025-03-26, the day of the revision that replaced it (RFC 9745, section 2.1)."""
 _PREFIX: Final = re.compile(r"(/[^/]+)+/?")
-_BATCHES: Final = "2025-03-26"
 _NO_ANSWER: Final = "The server stops, and waits for no answer of the client any more"
 _UNREAD: Final = 64 * 1024
 """Bytes of refusals that wait at most for a client to read its stream."""
@@ -339,15 +337,13 @@ class SseConversation(Conversation):
             does not read there.
         """
         depth = self._streams.limits.json_depth
-        if body.count(b"{") + body.count(b"[") > depth and deeper_than(body, depth):
+        if deeper_than(body, depth):
             return self._streams.limits.too_deep()
         try:
             if body.lstrip(b" \t\r\n")[:1] != b"[":
                 items = [classify_message(jsonrpc.decode(body), self.version)]
-            elif self.version == _BATCHES:
-                items = batch_items(body)
             else:
-                return Reject(400, no_batches())
+                items = batch_items(body, self.version)
         except Malformed as exc:
             return Reject(400, exc, exc.id)
         for item in items:
