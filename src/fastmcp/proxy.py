@@ -133,8 +133,7 @@ class FastMCPProxy(FastMCP):
         if identity == "upstream":
             provider.on_introduction = self._take_identity
         self.add_provider(provider)
-        if self.engine.providers is not None:
-            self.engine.providers.error_strategy = provider_error_strategy
+        self.engine.behind.error_strategy = provider_error_strategy
 
     def _hands_on_anything(self) -> bool:
         """Whether a name can only be the other server's, and nobody here looks at what has it.
@@ -142,9 +141,8 @@ class FastMCPProxy(FastMCP):
         Parts and guards may be added at any time.
         """
         engine = self.engine
-        providers = [] if engine.providers is None else engine.providers.providers
         return not (
-            len(providers) > 1
+            len(engine.behind.providers) > 1
             or engine.middleware
             or engine.registry.has_rules
             or engine.registry.view.templates.current

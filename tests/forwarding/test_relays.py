@@ -80,6 +80,14 @@ async def test_two_servers_of_one_proxy_sweep_once(swept: list[int]):
     assert len(swept) == ended
 
 
+async def test_a_proxy_that_is_added_to_a_running_server_keeps_its_connections():
+    front = FastMCP("front")
+    async with Client(front) as client:
+        front.add_provider(ProxyProvider(lambda: ProxyClient(behind(), mode="legacy")))
+        first = (await client.call_tool("session")).data
+        assert (await client.call_tool("session")).data == first
+
+
 async def test_a_session_keeps_its_connection_while_its_stream_is_open(swept: list[int]):
     proxy = create_proxy(behind(), mode="legacy")
     app = proxy.http_app()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from fastmcp import Context, FastMCP
+from fastmcp import Client, Context, FastMCP
 from fastmcp.exceptions import FastMCPDeprecationWarning, McpError, NotFoundError, ToolError
 from fastmcp.server.bus import ResourceUpdated
 from fastmcp.server.middleware import Middleware
-from fastmcp.server.providers import FastMCPProvider
+from fastmcp.server.providers import AggregateProvider, FastMCPProvider
 from tests.support.asgi import STATELESS, Peer
 
 ERAS = ("2025-11-25", STATELESS)
@@ -170,12 +171,6 @@ async def test_masked_there_is_masked_here(caplog: pytest.LogCaptureFixture):
     assert "mask_error_details=True as well" in caplog.text
 
 
-def test_not_onto_itself():
-    house = FastMCP("house")
-    with pytest.raises(ValueError, match="itself"):
-        house.mount(house)
-
-
 async def test_the_old_spelling():
     house = FastMCP("house")
     with pytest.warns(FastMCPDeprecationWarning, match="namespace"):
@@ -283,10 +278,114 @@ async def test_completion_of_its_own():
         assert (await peer.request("completion/complete", params)).error["code"] == -32602
 
 
+class Oven:
+    """A lifespan, and when it was on."""
+
+    def __init__(self) -> None:
+        self.lived: list[str] = []
+        self.failing = 0
+
+    @asynccontextmanager
+    async def __call__(self, server: Any) -> AsyncIterator[dict[str, str]]:
+        assert Context.current() is None  # it belongs to no call
+        if self.failing:
+            self.failing -= 1
+            raise RuntimeError("the secret fuse")
+        self.lived.append("on")
+        yield {"oven": "hot oven"}
+        self.lived.append("off")
+
+
+@pytest.mark.parametrize("had_one", [False, True])
+@pytest.mark.parametrize("version", ERAS)
+async def test_mounted_while_the_server_runs(version: str, had_one: bool):
+    oven, house, late = Oven(), FastMCP("house"), FastMCP("late")
+    if had_one:
+        house.mount(FastMCP("early"))
+    app = house.http_app()
+    async with app.lifespan(app):
+        peer = await Peer(app, version).open()
+        assert (await peer.request("tools/list")).result["tools"] == []
+        late.mount(kitchen(lifespan=oven), "k")
+        house.mount(late)
+        calls = [peer.call("k_cook", {"dish": dish}) for dish in ("soup", "rice", "figs")]
+        answers = [answer.text for answer in await asyncio.gather(*calls)]
+        assert answers == [f"{d} from kitchen, hot oven" for d in ("soup", "rice", "figs")]
+        assert oven.lived == ["on"]
+    assert oven.lived == ["on", "off"]
+
+
+async def test_a_first_call_that_is_cancelled_ends_no_lifespan_of_others():
+    begun, gate, lived = asyncio.Event(), asyncio.Event(), []
+
+    @asynccontextmanager
+    async def slow(server: Any) -> AsyncIterator[None]:
+        begun.set()
+        await gate.wait()
+        lived.append("on")
+        yield
+        lived.append("off")
+
+    house = FastMCP("house")
+    async with Client(house) as client:
+        house.mount(kitchen(lifespan=slow))
+        first = asyncio.create_task(client.list_tools())
+        await begun.wait()
+        second = asyncio.create_task(client.call_tool("cook", {"dish": "soup"}))
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        gate.set()
+        assert (await second).data == "soup from kitchen, None"
+        assert lived == ["on"]
+    assert lived == ["on", "off"]
+
+
+async def test_a_late_lifespan_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture):
+    oven, house = Oven(), FastMCP("house")
+    oven.failing = 2
+    async with Client(house) as client:
+        house.mount(kitchen(lifespan=oven), "k")
+        assert await client.list_tools() == []  # what others have could still be listed
+        with pytest.raises(ToolError, match=r"'kitchen'.* could not be started") as failed:
+            await client.call_tool("k_cook", {"dish": "soup"})
+        assert "fuse" not in str(failed.value)
+        assert "the secret fuse" in caplog.text
+        assert (await client.call_tool("k_cook", {"dish": "soup"})).data.endswith("hot oven")
+    assert oven.lived == ["on", "off"]
+
+
+async def test_what_changes_on_a_server_that_was_mounted_late_is_told():
+    inner, house, told = kitchen(), FastMCP("house"), asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        if message.method == "notifications/tools/list_changed":
+            told.set()
+
+    async with Client(house, message_handler=hear) as client:
+        house.mount(inner)
+        async with asyncio.timeout(10):
+            await told.wait()
+            assert len(await client.list_tools()) == 3
+            told.clear()
+
+            @inner.tool
+            def fry() -> str:
+                return "fried"
+
+            await told.wait()
+
+
 def test_no_circle():
     one, two, three = FastMCP("one"), FastMCP("two"), FastMCP("three")
     one.mount(two)
     two.mount(three)
     with pytest.raises(ValueError, match=r"'one'.* cannot be mounted on .*'three'"):
         three.mount(one)
+    with pytest.raises(ValueError, match=r"'one'.* cannot be mounted on .*'one'"):
+        one.mount(one)
+    with pytest.raises(ValueError, match="for ever"):
+        three.add_provider(FastMCPProvider(one), namespace="n")
+    with pytest.raises(ValueError, match="for ever"):
+        three.add_provider(AggregateProvider([FastMCPProvider(two)]))
     one.mount(three)  # twice in the tree is no circle

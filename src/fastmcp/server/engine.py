@@ -73,7 +73,8 @@ class Engine:
         facade: the `FastMCP` object that handlers see as `ctx.fastmcp`.
         group: the name its author gave it, or "": what its workers have in common.
         registry: its components.
-        providers: whom it asks for those it does not have itself, or None.
+        behind: whom it asks for those it does not have itself.
+        providers: the same, or None where there is nobody to ask.
         server_info: the `Implementation` it calls itself.
         middleware: outermost first; the chains are composed from it once.
         mask_error_details: whether unexpected errors are told to clients without their text.
@@ -111,6 +112,7 @@ class Engine:
         self.facade = facade
         self.group = group
         self.registry = registry
+        self.behind = AggregateProvider()
         self.providers: AggregateProvider | None = None
         self.server_info = server_info
         self.instructions = instructions
@@ -186,12 +188,18 @@ class Engine:
             provider: to ask.
             namespace: what its components' names begin with here; "" for nothing.
             tool_names: other names for some of its tools.
+        Raises:
+            ValueError: its components are this server's.
         """
+        if provider.leads_to(self):
+            raise ValueError(
+                f"{provider!r} cannot be mounted on {self.facade!r}: it offers that server's "
+                "components, and they would ask each other for ever"
+            )
         if namespace or tool_names:
             provider = NamespacedProvider(provider, namespace, tool_names)
-        if self.providers is None:
-            self.providers = AggregateProvider()
-        self.providers.add_provider(provider)
+        self.behind.add_provider(provider)
+        self.providers = self.behind
         if isinstance(provider, SkillSource):
             self.declare_extension(SKILLS, SKILLS_SETTINGS)
         provider.listeners = (*provider.listeners, self.bus.publish)

@@ -24,6 +24,8 @@ __all__ = ["ContextManagerLifespan", "Lifespan", "LifespanFunction", "RunningLif
 LifespanFunction: TypeAlias = Callable[[Any], Any]
 """A function of the server that returns an async context manager or an async iterator."""
 
+_Enter: TypeAlias = Callable[[], AbstractAsyncContextManager[dict[str, Any] | None]]
+
 
 class Lifespan:
     """A composable lifespan: `a | b` enters `a`, then `b`, and merges what they yield.
@@ -80,7 +82,7 @@ class RunningLifespan:
         enter: opens the lifespan; its value is what handlers see as `ctx.lifespan_context`.
     """
 
-    def __init__(self, enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]]) -> None:
+    def __init__(self, enter: _Enter) -> None:
         self._enter = enter
         self._held: dict[asyncio.AbstractEventLoop, _Holding] = {}
         self._last: _Holding | None = None
@@ -164,7 +166,7 @@ class _Holding:
 
     def __init__(
         self,
-        enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]],
+        enter: _Enter,
         after: _Holding | None,
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -184,14 +186,14 @@ class _Holding:
 
     async def _hold(
         self,
-        enter: Callable[[], AbstractAsyncContextManager[dict[str, Any]]],
+        enter: _Enter,
         earlier: asyncio.Task[None] | None,
     ) -> None:
         if earlier is not None:
             await asyncio.wait([earlier])
         async with AsyncExitStack() as stack:
             try:
-                self.value = await stack.enter_async_context(enter())
+                self.value = await stack.enter_async_context(enter()) or {}
             except BaseException as exc:
                 if not self.started.cancelled():
                     self.started.set_exception(exc)

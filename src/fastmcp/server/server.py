@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
 import mcp_types
@@ -592,12 +592,6 @@ class FastMCP:
         Raises:
             ValueError: it is this server itself, or this server is mounted on it.
         """
-        if server is self:
-            raise ValueError("A server cannot be mounted onto itself")
-        if server._has(self):
-            raise ValueError(
-                f"{server!r} cannot be mounted on {self!r}, which is mounted on it already"
-            )
         if prefix is not None:
             deprecated("Write mount(server, namespace=...): `prefix` is its old name")
             namespace = namespace or prefix
@@ -611,15 +605,10 @@ class FastMCP:
         self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
         self._mounted.append(server)
 
-    def _has(self, other: FastMCP) -> bool:
-        """Whether another server is mounted on this one, directly or not."""
-        return any(server is other or server._has(other) for server in self._mounted)
-
     @property
     def providers(self) -> list[Provider]:
         """The providers that are asked, in order."""
-        asked = self._engine.providers
-        return [] if asked is None else list(asked.providers)
+        return list(self._engine.behind.providers)
 
     # completion, middleware, routes
 
@@ -1130,7 +1119,7 @@ class FastMCP:
         async with (
             (self._lifespan or _NO_LIFESPAN)(self) as value,
             engine.tasks.hold(engine.handle),
-            nullcontext() if engine.providers is None else engine.providers.lifespan(),
+            engine.behind.lifespan(),
         ):
             yield value
 

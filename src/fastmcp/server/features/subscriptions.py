@@ -6,7 +6,6 @@ business: a stream of its own over HTTP, one among others on a pipe.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any, Final
 
 from fastmcp.protocol import subscriptions
@@ -23,8 +22,7 @@ async def _listen(engine: Engine, context: Context, params: dict[str, Any]) -> d
     if subscription.tasks:
         await watch(engine, context, subscription)
     subscription.audience = audience_of(context)
-    behind = engine.providers
-    async with nullcontext() if behind is None else behind.listening(subscription.uris):
+    async with engine.behind.listening(subscription.uris):
         await context.exchange.listen(subscription)
     return subscription.result()
 

@@ -2,6 +2,9 @@
 
 They are listed at the same time, for some of them ask a server far away: a list takes as long as
 the slowest, and not as long as all of them.
+
+A provider's lifespan is entered with the server's, and that of one that is added to a running
+server when it is asked for the first time, in the context of the run.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from fastmcp.exceptions import UpstreamError
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.providers.base import About, Provider
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.components import FastMCPComponent
@@ -48,6 +54,7 @@ class AggregateProvider(Provider):
     def __init__(self, providers: Iterable[Provider] = ()) -> None:
         self.providers: list[Provider] = list(providers)
         self.error_strategy: ErrorStrategy = "warn"
+        self._runs: list[_Run] = []
 
     def add_provider(self, provider: Provider) -> None:
         """Ask this one too, after the others."""
@@ -82,15 +89,49 @@ class AggregateProvider(Provider):
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
+            run = _Run(stack)
             for provider in list(self.providers):
                 await stack.enter_async_context(provider.lifespan())
-            yield
+                run.entered.add(provider)
+            self._runs.append(run)
+            try:
+                yield
+            finally:
+                self._runs.remove(run)
+
+    def leads_to(self, engine: object) -> bool:
+        return any(provider.leads_to(engine) for provider in self.providers)
+
+    async def _entered(self, provider: Provider) -> Provider:
+        """A provider whose lifespan is entered, if that of this one is.
+
+        Raises:
+            UpstreamError: it was added late, and its lifespan failed. It is tried again next time.
+        """
+        loop = asyncio.get_running_loop()
+        run = next((run for run in reversed(self._runs) if run.loop is loop), None)
+        if run is None or provider in run.entered:
+            return provider
+        late = run.late.setdefault(provider, RunningLifespan(provider.lifespan))
+        try:
+            # As part of the run, and of no call that happens to come first.
+            await loop.create_task(late.acquire(), context=run.context)
+        except Exception as error:
+            _logger.exception("The lifespan of %r, which was added late, failed", provider)
+            raise UpstreamError(f"{provider!r} could not be started; see the log") from error
+        if provider in run.entered:  # another call was as early
+            await late.release()
+        else:
+            run.entered.add(provider)
+            run.stack.push_async_callback(late.release)
+        return provider
 
     async def about(self) -> About | None:
         """What the servers behind them can do together; the instructions of the first that gives
         some."""
         asked = [provider for provider in self.providers if provider.stands_for_a_server]
-        found = [about for about in [await provider.about() for provider in asked] if about]
+        abouts = [await (await self._entered(provider)).about() for provider in asked]
+        found = [about for about in abouts if about]
         if not found:
             return None
         capabilities: dict[str, Any] = {}
@@ -108,7 +149,8 @@ class AggregateProvider(Provider):
     async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             for provider in list(self.providers):
-                await stack.enter_async_context(provider.listening(uris))
+                listening = (await self._entered(provider)).listening(uris)
+                await stack.enter_async_context(listening)
             yield
 
     async def subscribe(self, uri: str) -> bool:
@@ -119,11 +161,11 @@ class AggregateProvider(Provider):
 
     async def unsubscribe(self, uri: str) -> None:
         for provider in list(self.providers):
-            await provider.unsubscribe(uri)
+            await (await self._entered(provider)).unsubscribe(uri)
 
     async def hear(self, method: str, params: dict[str, Any]) -> None:
         for provider in list(self.providers):
-            await provider.hear(method, params)
+            await (await self._entered(provider)).hear(method, params)
 
     async def _all(self, ask: Callable[[Provider], Awaitable[Sequence[C]]]) -> list[C]:
         providers = list(self.providers)
@@ -143,7 +185,7 @@ class AggregateProvider(Provider):
         self, provider: Provider, ask: Callable[[Provider], Awaitable[Sequence[C]]]
     ) -> Sequence[C]:
         try:
-            return await ask(provider)
+            return await ask(await self._entered(provider))
         except Exception as error:
             if self.error_strategy == "raise":
                 raise
@@ -159,7 +201,7 @@ class AggregateProvider(Provider):
         failed: UpstreamError | None = None
         for provider in list(self.providers):
             try:
-                found = await ask(provider)
+                found = await ask(await self._entered(provider))
             except UpstreamError as error:
                 failed = failed or error
                 continue
@@ -168,3 +210,23 @@ class AggregateProvider(Provider):
         if failed is not None:
             raise failed
         return None
+
+
+@dataclass(eq=False)
+class _Run:
+    """A server's run on one event loop, as far as its providers go.
+
+    Args:
+        stack: what is left with it.
+
+    Attributes:
+        context: of the run.
+        entered: the providers whose lifespans are.
+        late: the lifespans of those that were added since.
+    """
+
+    stack: AsyncExitStack
+    context: Context = field(default_factory=copy_context)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    entered: set[Provider] = field(default_factory=set[Provider])
+    late: dict[Provider, RunningLifespan] = field(default_factory=dict[Provider, RunningLifespan])

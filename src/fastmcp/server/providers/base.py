@@ -102,6 +102,15 @@ class Provider:
         """Entered while a server runs that has this provider."""
         yield
 
+    def leads_to(self, engine: object) -> bool:
+        """Whether it gets components from this server, in the end: such a one cannot be added
+        to it.
+
+        Args:
+            engine: the server's.
+        """
+        return False
+
     async def about(self) -> About | None:
         """What the server behind it says of itself, to the client of the current call."""
         return None

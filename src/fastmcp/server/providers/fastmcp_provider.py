@@ -9,7 +9,7 @@ a `Context` of its own, with its own lifespan and state, and the client of the c
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from fastmcp.prompts.base import Prompt, PromptResult
@@ -60,6 +60,9 @@ class FastMCPProvider(Provider):
 
     def __repr__(self) -> str:
         return f"FastMCPProvider({self.server!r})"
+
+    def leads_to(self, engine: object) -> bool:
+        return self._engine is engine or self._engine.behind.leads_to(engine)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
@@ -136,8 +139,7 @@ class FastMCPProvider(Provider):
 
     async def about(self) -> About | None:
         engine = self._engine
-        behind = [] if engine.providers is None else engine.providers.providers
-        completes = any(provider.stands_for_a_server for provider in behind)
+        completes = any(provider.stands_for_a_server for provider in engine.behind.providers)
         if engine.completion_handler is None and not completes:
             return None
         return About({"completions": {}})
@@ -149,8 +151,7 @@ class FastMCPProvider(Provider):
 
     @asynccontextmanager
     async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
-        behind = self._engine.providers
-        async with nullcontext() if behind is None else behind.listening(uris):
+        async with self._engine.behind.listening(uris):
             yield
 
     async def subscribe(self, uri: str) -> bool:

@@ -165,6 +165,9 @@ class NamespacedProvider(Provider):
 
     # what concerns more than one
 
+    def leads_to(self, engine: object) -> bool:
+        return self.inner.leads_to(engine)
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         async with self.inner.lifespan():
