@@ -189,11 +189,14 @@ async def test_who_finds_no_room_is_told_so():
 
 
 @pytest.mark.usefixtures("few")
-async def test_fewer_processes():
+@pytest.mark.parametrize("configured", [False, True])
+async def test_fewer_processes(configured: bool):
     """Each client has a process, and there are two at most."""
     script = f"import sys; sys.path.insert(0, {str(BACKEND.parent)!r}); import backend; "
-    run = "backend.mcp.run(transport='stdio', show_banner=False)"
-    proxy = create_proxy(StdioTransport(sys.executable, ["-c", script + run]))
+    run = script + "backend.mcp.run(transport='stdio', show_banner=False)"
+    entry = {"command": sys.executable, "args": ["-c", run]}
+    direct = StdioTransport(sys.executable, ["-c", run])
+    proxy = create_proxy({"mcpServers": {"one": entry}} if configured else direct)
     app = proxy.http_app()
     async with proxy.engine.lifespan.use():
         waiting = [as_one(app, f"{n}").start_call("wait", {"tag": f"{n}"}) for n in range(2)]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import msgspec
 
 from fastmcp.protocol import jsonrpc
+from fastmcp.protocol.passage import Passage, say
 
 __all__ = [
     "AnyChange",
@@ -53,14 +54,17 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     Attributes:
         audience: whom it concerns, "" for everyone: behind a proxy each client may see another
             server.
+        passage: the servers that told of it, each the one in front of it.
     """
 
     audience: str = ""
+    passage: Passage = ()
     method: ClassVar[str]
 
     @property
-    def params(self) -> dict[str, Any] | None:
-        return None
+    def params(self) -> dict[str, Any]:
+        """What the notification says beside what it is about."""
+        return {"_meta": say(self.passage)} if self.passage else {}
 
     def concerns(self, subscriber: Subscriber) -> bool:
         """Whether this client wants to hear it."""
@@ -72,7 +76,7 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     def notification(self) -> bytes:
         """The JSON-RPC notification it becomes for a client."""
-        return jsonrpc.encode_notification(self.method, self.params)
+        return jsonrpc.encode_notification(self.method, self.params or None)
 
 
 class ToolsChanged(Change, frozen=True):
@@ -94,8 +98,8 @@ class ResourceUpdated(Change, frozen=True):
     method = "notifications/resources/updated"
 
     @property
-    def params(self) -> dict[str, Any] | None:
-        return {"uri": self.uri}
+    def params(self) -> dict[str, Any]:
+        return {"uri": self.uri, **super().params}
 
     def concerns(self, subscriber: Subscriber) -> bool:
         return self.uri in subscriber.subscriptions and self.is_for(subscriber.audience)

@@ -11,7 +11,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from fastmcp.client.channel import Channel
 from fastmcp.protocol.versions import Era
@@ -29,7 +29,7 @@ class ClientTransport(ABC):
     """
 
     legacy_only: bool = False
-    starts_server: ClassVar[bool] = False
+    starts_server: bool = False
     _era: Era | None = None
 
     @property

@@ -86,6 +86,7 @@ class CompositeTransport(ClientTransport):
     def __init__(self, members: Mapping[str, Member], prefixed: bool = True) -> None:
         self.members = dict(members)
         self.prefixed = prefixed
+        self.starts_server = any(each.transport.starts_server for each in self.members.values())
 
     @property
     def remembered_era(self) -> Era | None:

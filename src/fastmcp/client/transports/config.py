@@ -62,6 +62,7 @@ class MCPConfigTransport(ClientTransport):
                 name_as_prefix,
             )
         self.legacy_only = self.transport.legacy_only
+        self.starts_server = self.transport.starts_server
 
     @property
     def remembered_era(self) -> Era | None:

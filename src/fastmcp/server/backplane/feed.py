@@ -132,4 +132,6 @@ def events_of(changes: list[tuple[int, Change]] | None, audience: str) -> list[E
     """
     if changes is None:
         return None
-    return [(change.method, change.params) for _, change in changes if change.is_for(audience)]
+    return [
+        (change.method, change.params or None) for _, change in changes if change.is_for(audience)
+    ]

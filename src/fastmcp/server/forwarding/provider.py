@@ -428,6 +428,12 @@ class ProxyProvider(Provider):
             await asyncio.wait([task])
 
     async def _listen(self, context: Context, uris: Sequence[str]) -> None:
+        try:
+            await self._listened(context, uris)
+        except UpstreamError as error:
+            _logger.warning("What changes behind this server cannot be heard: %s", error)
+
+    async def _listened(self, context: Context, uris: Sequence[str]) -> None:
         async with self._relays.serving(context) as relay, relay.held():
             heard: set[str] = set()
             try:

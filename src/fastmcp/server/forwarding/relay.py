@@ -21,14 +21,17 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final
 
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol import jsonrpc, meta
 from fastmcp.protocol.errors import INTERNAL_ERROR, METHOD_NOT_FOUND, method_not_found
 from fastmcp.protocol.input_required import ASKS, required
+from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.link import Upstream
 from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.passage import MOST, Passage, passage, say
 from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.tasks import TASKS_EXTENSION
 from fastmcp.protocol.versions import Era
@@ -55,6 +58,7 @@ class Relay:
         publish: tells this server what changed.
         audience: the client's name, for what concerns it alone; "" where it has none.
         capabilities: that it declared.
+        come: the servers that its requests have come through, this one the last.
         is_there: whether the client is known to be connected.
 
     Attributes:
@@ -68,6 +72,7 @@ class Relay:
         publish: Callable[[Change], None],
         audience: str,
         capabilities: Mapping[str, Any],
+        come: Passage,
         is_there: Callable[[], bool] = lambda: False,
     ) -> None:
         self.listed = Listed()
@@ -80,7 +85,8 @@ class Relay:
         self._upstream: Upstream | None = None
         self._calls: dict[Context, int] = {}
         self._began = asyncio.Event()
-        self._capabilities = _declared(capabilities)
+        self._capabilities = _declared(capabilities, come)
+        self._name = come[-1]
         self._headers: Mapping[str, str] = {}
         self._wanted: dict[str, int] = {}
         self._holds = 0
@@ -239,14 +245,15 @@ class Relay:
 
     async def hear(self, method: str, params: dict[str, Any]) -> None:
         """Tell the client, or this server, what the server behind says."""
+        told = passage(as_object(params.get("_meta")))
         changed = [kind for kind in KINDS if kind.change.method == method]
         if changed:
             self.listed.forget(*(kind.member for kind in changed))
-            self._publish(changed[0].change(audience=self._audience))
+            self._tell(changed[0].change, told)
         elif method == ResourceUpdated.method:
             uri = params.get("uri")
             if isinstance(uri, str):
-                self._publish(ResourceUpdated(uri=uri, audience=self._audience))
+                self._tell(partial(ResourceUpdated, uri=uri), told)
         elif method == "notifications/message":
             context = next(self._likeliest(), None)
             if context is not None and params.get("level") in meta.LOG_LEVELS:
@@ -257,6 +264,11 @@ class Relay:
                 message = jsonrpc.encode_notification(method, params or None)
                 if not await context.exchange.emit(message) and context.session is not None:
                     await context.session.say(message)
+
+    def _tell(self, change: Callable[..., Change], told: Passage) -> None:
+        """Publish a change, unless it comes from here."""
+        if self._name not in told and len(told) < MOST:
+            self._publish(change(audience=self._audience, passage=(*told, self._name)))
 
     def _likeliest(self) -> Iterator[Context]:
         """Whom something may be about: the call it is said in, where that is its client's; then
@@ -298,12 +310,14 @@ _NOT_PASSED: Final = frozenset(
 _FOR_THIS_HOP: Final = frozenset(("notifications/cancelled", ACKNOWLEDGED, "notifications/tasks"))
 
 
-def _declared(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+def _declared(capabilities: Mapping[str, Any], come: Passage) -> dict[str, Any]:
     found = {name: capabilities[name] for name in _DECLARED if name in capabilities}
-    extensions = jsonrpc.as_object(found.get("extensions"))
+    extensions = as_object(found.get("extensions"))
     if extensions is not None and TASKS_EXTENSION in extensions:
         # What the server behind would answer with could not be looked after.
         found["extensions"] = {id: extensions[id] for id in extensions if id != TASKS_EXTENSION}
+    experimental = as_object(found.get("experimental")) or {}
+    found["experimental"] = {**experimental, **say(come)}
     return found
 
 

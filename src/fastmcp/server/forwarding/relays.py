@@ -11,20 +11,22 @@ the server behind when the connection was opened.
 Whoever can send a request can name a new client with each, so there is a limit to all of them,
 `FASTMCP_PROXY_MAX_CONNECTIONS`, and a lower one where each is a process,
 `FASTMCP_PROXY_MAX_PROCESSES`. At the limit the one that is idle for the longest gives way; where
-none is idle, the call is refused.
+none is idle, the call is refused. So is one that has come through here before (`protocol/passage`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from fastmcp.exceptions import UpstreamError
-from fastmcp.protocol.jsonrpc import dump
+from fastmcp.protocol.jsonrpc import as_object, dump
 from fastmcp.protocol.link import ForwardingClient, Upstream
+from fastmcp.protocol.passage import MOST, passage
 from fastmcp.protocol.versions import Era
 from fastmcp.server.audience import ANYONE, audience_of
 from fastmcp.server.bus import Change
@@ -65,6 +67,7 @@ class Relays:
     def __init__(self, client_factory: ClientFactory, publish: Callable[[Change], None]) -> None:
         self._client_factory = client_factory
         self._publish = publish
+        self._name = secrets.token_hex(8)
         self._kept: dict[_Key, Relay] = {}  # the one that was used last stands last
         self._alive: set[Relay] = set()
         self._farewells: dict[_Key, tuple[list[Callable[[], None]], Callable[[], None]]] = {}
@@ -122,6 +125,13 @@ class Relays:
 
     def _made(self, key: _Key, context: Context) -> Relay:
         handshake = context.session is not None
+        come = passage(as_object(context.client_capabilities.get("experimental")))
+        if self._name in come or len(come) >= MOST:
+            raise UpstreamError(
+                "This request has come through this server before: what stands behind it stands in "
+                "front of it as well",
+                passing=False,
+            )
 
         async def connect(relay: Relay) -> Upstream:
             client: Any = self._client_factory()
@@ -139,6 +149,7 @@ class Relays:
             self._publish,
             key.audience,
             context.client_capabilities,
+            (*come, self._name),
             _is_there(context),
         )
         self._alive.add(relay)
