@@ -10,7 +10,7 @@ import pytest
 
 from fastmcp import Client
 from fastmcp.client.elicitation import ElicitResult
-from fastmcp.client.errors import of_server
+from fastmcp.client.errors import ConnectionClosedError, of_server
 from fastmcp.client.transports import PythonStdioTransport
 from fastmcp.exceptions import McpError, ToolError, URLElicitationRequiredError
 from tests.client.conftest import SERVED
@@ -86,6 +86,26 @@ async def test_all_that_a_server_may_ask(to: Any) -> None:
         async with asyncio.timeout(10):
             await complete.wait()
     assert [message.params.elicitation_id for message in heard] == ["pay-1"]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_a_person_who_leaves_is_waited_for_no_longer(to: Any, mode: str) -> None:
+    asked, freed = asyncio.Event(), asyncio.Event()
+
+    async def on_elicit(message: str, response_type: Any, params: Any, context: Any) -> Any:
+        asked.set()
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            freed.set()
+
+    async with asyncio.timeout(20):
+        async with Client(to, mode=mode, elicitation_handler=on_elicit) as client:
+            call = asyncio.create_task(client.call_tool("plan"))
+            await asked.wait()
+        with pytest.raises(ConnectionClosedError):
+            await call
+        await freed.wait()
 
 
 async def test_a_page_that_is_needed_first(to: Any) -> None:

@@ -61,7 +61,7 @@ from fastmcp.protocol.negotiation import (
 from fastmcp.protocol.param_headers import ParamHeader, param_headers
 from fastmcp.protocol.subscriptions import ACKNOWLEDGED
 from fastmcp.protocol.versions import Era
-from fastmcp.utilities.spawning import spawn
+from fastmcp.utilities.spawning import is_cancelled, spawn
 from fastmcp.utilities.tracing import Telemetry
 from fastmcp.utilities.waiting import is_set_within
 
@@ -124,6 +124,7 @@ class ClientSession(Opening):
         self._terms: dict[RequestId, Term] = {}
         """Of the requests whose time-out their progress sets anew."""
         self._answering: dict[RequestId, asyncio.Task[None]] = {}
+        self._giving: set[asyncio.Task[dict[str, Any]]] = set()
         self._background: set[asyncio.Task[None]] = set()
         self.put_off: McpError | None = None
         """Why a request was last sent again."""
@@ -554,9 +555,15 @@ class ClientSession(Opening):
             return await self._answer_of(method, params, None)
 
         tasks = [asyncio.create_task(one(question)) for question in asked.requests.values()]
+        self._giving.update(tasks)
         try:
             answers = await asyncio.gather(*tasks)
+        except asyncio.CancelledError as exc:
+            if self._left.is_set() and not is_cancelled(exc):
+                raise ConnectionClosedError("the client left") from None
+            raise
         finally:
+            self._giving.difference_update(tasks)
             for task in tasks:  # one that failed ends the call: nobody waits for the others
                 task.cancel()
         return dict(zip(asked.requests, answers, strict=True))
@@ -628,7 +635,7 @@ class ClientSession(Opening):
         if self._renewal is not None:
             self._renewal.cancel()
         await self.subscriptions.stop()
-        for task in list(self._answering.values()):
+        for task in (*self._answering.values(), *self._giving):
             task.cancel()
         if self._background:
             await asyncio.wait(self._background, timeout=min(seconds, 1.0))
