@@ -13,6 +13,7 @@ from aiohttp import web
 
 from fastmcp import Client, Context, FastMCP
 from fastmcp.client.elicitation import ElicitResult
+from fastmcp.client.errors import ConnectionClosedError
 from fastmcp.client.reshaping import Reshaping, ToolChange
 from fastmcp.client.transports import (
     FastMCPTransport,
@@ -24,7 +25,7 @@ from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.versions import Era
 from tests.client.conftest import SERVED
-from tests.client.site import answer, handshake, initialized, site, text
+from tests.client.site import answer, discovered, handshake, initialized, site, text
 from tests.client.test_stdio_child import ODD
 from tests.client.test_subscriptions import CHANGING, Ears
 from tests.support.locks import ROOT
@@ -352,6 +353,43 @@ async def test_pages_are_read_to_the_end() -> None:
         assert names == [*(f"many_t{i}" for i in range(7)), "one_t"]
 
 
+async def test_the_most_cautious_page_says_how_long_a_list_holds() -> None:
+    pages = [("a", 60_000, "public", "1"), ("b", 1_000, "public", "2"), ("c", 5_000, "private", "")]
+
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "server/discover":
+            return answer(message, discovered())
+        name, ttl, scope, cursor = pages[int(message["params"].get("cursor", "0"))]
+        page: dict[str, Any] = {"tools": [{"name": name, "inputSchema": {"type": "object"}}]}
+        page |= {"resultType": "complete", "ttlMs": ttl, "cacheScope": scope}
+        return answer(message, {**page, **({"nextCursor": cursor} if cursor else {})})
+
+    async with site(post) as seen:
+        member = Member(StreamableHttpTransport(seen.url))
+        async with Client(CompositeTransport({"far": member})) as client:
+            listed = await client.session.request("tools/list", {})
+    assert [tool["name"] for tool in listed["tools"]] == ["far_a", "far_b", "far_c"]
+    assert (listed["ttlMs"], listed["cacheScope"]) == (1_000, "private")
+
+
+async def test_a_list_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        if message["method"] == "server/discover":
+            return answer(message, discovered())
+        at = int(message["params"].get("cursor", "0"))
+        tool = {"name": f"t{at}", "inputSchema": {"type": "object"}}
+        page = {"tools": [tool], "nextCursor": str(at + 1)}
+        return answer(
+            message, {**page, "resultType": "complete", "ttlMs": 0, "cacheScope": "public"}
+        )
+
+    async with site(post) as seen:
+        member = Member(StreamableHttpTransport(seen.url))
+        async with Client(CompositeTransport({"far": member})) as client:
+            assert len(await client.list_tools()) == 250
+    assert "has no end; the first 250 are taken" in caplog.text
+
+
 # --- servers that are away ---------------------------------------------------------------------
 
 
@@ -446,8 +484,10 @@ async def test_one_that_is_started_anew_is_told_again_what_is_wanted(mode: str) 
 async def test_one_dies_and_the_other_goes_on() -> None:
     client = Client(config(a=CHILD, b=CHILD))
     async with client:
-        with pytest.raises(McpError, match=r"the server 'a': .*exit code 3"):
+        with pytest.raises(McpError, match=r"the server 'a': .*exit code 3") as died:
             await client.call_tool("a_die")
+        assert isinstance(died.value, ConnectionClosedError)
+        assert died.value.reached  # it may have acted before
         assert (await client.call_tool("b_add", {"a": 1, "b": 1})).data == 2
         assert (await client.call_tool("a_add", {"a": 1, "b": 1})).data == 2  # started anew
     await client.close()

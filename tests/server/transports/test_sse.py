@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, SimpleUser
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from fastmcp import Context, FastMCP
@@ -366,12 +368,20 @@ async def test_alone(stage: Stage):
 
 
 async def test_create_sse_app(stage: Stage):
+    part = FastMCP("part")
+
+    @part.custom_route("/smell", methods=["GET"])
+    async def smell(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("good")
+
+    stage.mcp.mount(part)
     app = create_sse_app(stage.mcp, message_path="/m/", sse_path="/s")
     peer = await SsePeer(app, path="/s").open()
     assert peer.endpoint.startswith("/m/?session_id=")
     assert await peer.call("add", {"a": 1, "b": 2}) == "3"
     assert app.state.fastmcp_server is stage.mcp
     await peer.leave()
+    assert (await Peer(app).send("GET", path="/smell").done()).body == b"good"
 
 
 async def test_t30_one_app_serves_both(stage: Stage):

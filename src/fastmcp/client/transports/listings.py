@@ -179,9 +179,14 @@ class Listings:
             items += as_object_list(page.get(LISTS[method].member))
             hints.append(hint(page))
             cursor = page.get("nextCursor")
-            if not isinstance(cursor, str) or cursor in seen or len(seen) == _MOST_PAGES:
+            if not isinstance(cursor, str) or cursor in seen:
                 return items, hints
             seen.add(cursor)
+            if len(seen) == _MOST_PAGES:
+                logger.warning(
+                    "%s of a server has no end; the first %d are taken", method, len(items)
+                )
+                return items, hints
 
     def _tools(
         self, upstream: Upstream, session: ClientSession, tools: list[dict[str, Any]]
