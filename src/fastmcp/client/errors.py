@@ -26,6 +26,7 @@ __all__ = [
     "ResponseTooLargeError",
     "SessionLostError",
     "of_server",
+    "refuses",
     "why_of",
 ]
 
@@ -168,6 +169,12 @@ class ResponseTooLargeError(McpError):
             f"The server's response is larger than the {limit} bytes this transport accepts; "
             "set max_message_bytes on the transport if that is intended.",
         )
+
+
+def refuses(status: int) -> bool:
+    """Whether an HTTP status is a refusal that would be the same again: of the client's errors
+    (RFC 9110, 15.5) all but those that are a matter of time."""
+    return status < 500 and status not in (408, 409, 425, 429)
 
 
 def why_of(error: Exception) -> str:

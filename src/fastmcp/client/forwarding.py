@@ -33,6 +33,7 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.protocol import meta
 from fastmcp.protocol.link import Downstream, OnProgress
+from fastmcp.protocol.subscriptions import LIST_FIELDS
 from fastmcp.protocol.versions import Era
 
 __all__ = ["Forwarding", "ForwardingHandlers"]
@@ -44,11 +45,6 @@ _FEATURE_OF: Final = {
     "elicitation/create": "elicitation",
     "roots/list": "roots",
 }
-_LISTS: Final = (
-    "notifications/tools/list_changed",
-    "notifications/prompts/list_changed",
-    "notifications/resources/list_changed",
-)
 _OURS: Final = (ConnectionClosedError, HttpStatusError, RequestTimeoutError, ResponseTooLargeError)
 """What a session raises that no server said."""
 
@@ -210,12 +206,12 @@ class Forwarding:
             session.protocol_version,
         )
         if self._listens:
-            session.subscriptions.want(_LISTS)
+            session.subscriptions.want(LIST_FIELDS)
         for uri in self._uris:
             with suppress(McpError):
                 await session.subscriptions.subscribe(uri)
         if again:
-            for method in _LISTS:
+            for method in LIST_FIELDS:
                 await self._downstream.hear(method, {})
 
     def _lost(self, exc: Exception) -> UpstreamError:
@@ -281,7 +277,7 @@ class Forwarding:
         known = self._known
         session = await self._session()
         try:
-            session.subscriptions.want(_LISTS)
+            session.subscriptions.want(LIST_FIELDS)
             for uri in wanted - self._uris:
                 await session.subscriptions.subscribe(uri)
                 self._uris |= {uri}  # it was not refused: a session that follows is told too

@@ -13,6 +13,13 @@ from typing import Any, Final, TypeAlias
 import mcp_types
 import pydantic
 
+from fastmcp.protocol.subscriptions import (
+    PROMPTS_CHANGED,
+    RESOURCE_UPDATED,
+    RESOURCES_CHANGED,
+    TOOLS_CHANGED,
+)
+
 __all__ = ["Message", "MessageHandler", "MessageHandlerT", "heard_by", "notification_of"]
 
 Message: TypeAlias = mcp_types.ServerNotification | Exception
@@ -22,10 +29,10 @@ _HOOKS: Final[dict[str, str]] = {
     "notifications/cancelled": "on_cancelled",
     "notifications/progress": "on_progress",
     "notifications/message": "on_logging_message",
-    "notifications/tools/list_changed": "on_tool_list_changed",
-    "notifications/resources/list_changed": "on_resource_list_changed",
-    "notifications/prompts/list_changed": "on_prompt_list_changed",
-    "notifications/resources/updated": "on_resource_updated",
+    TOOLS_CHANGED: "on_tool_list_changed",
+    RESOURCES_CHANGED: "on_resource_list_changed",
+    PROMPTS_CHANGED: "on_prompt_list_changed",
+    RESOURCE_UPDATED: "on_resource_updated",
 }
 
 

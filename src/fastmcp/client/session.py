@@ -59,7 +59,7 @@ from fastmcp.protocol.negotiation import (
     retry_params,
 )
 from fastmcp.protocol.param_headers import ParamHeader, param_headers
-from fastmcp.protocol.subscriptions import ACKNOWLEDGED
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED, TOOLS_CHANGED
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.spawning import is_cancelled, spawn
 from fastmcp.utilities.tracing import Telemetry
@@ -468,7 +468,7 @@ class ClientSession(Opening):
             task = self._answering.get(asked) if isinstance(asked, (int, str)) else None
             if task is not None:
                 task.cancel()
-        elif method == "notifications/tools/list_changed":
+        elif method == TOOLS_CHANGED:
             self._forget_tools()
         elif method == ACKNOWLEDGED:
             self.subscriptions.acknowledged(params)

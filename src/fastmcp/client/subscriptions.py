@@ -23,13 +23,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Protocol, cast
 
 from fastmcp.client.channel import Channel, Outgoing
-from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, RequestTimeoutError
+from fastmcp.client.errors import (
+    ConnectionClosedError,
+    HttpStatusError,
+    RequestTimeoutError,
+    refuses,
+)
 from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from fastmcp.protocol.jsonrpc import as_object, encode_notification, encode_request
 from fastmcp.protocol.meta import SUBSCRIPTION_ID
-from fastmcp.protocol.subscriptions import LISTEN
+from fastmcp.protocol.subscriptions import LIST_FIELDS, LISTEN, RESOURCE_UPDATED, URIS
 from fastmcp.protocol.versions import Era
 from fastmcp.utilities.spawning import spawn
 from fastmcp.utilities.waiting import is_set_within
@@ -37,15 +42,6 @@ from fastmcp.utilities.waiting import is_set_within
 __all__ = ["Subscriptions"]
 
 logger = logging.getLogger("fastmcp.client")
-
-_LISTS: Final = {
-    "notifications/tools/list_changed": "toolsListChanged",
-    "notifications/prompts/list_changed": "promptsListChanged",
-    "notifications/resources/list_changed": "resourcesListChanged",
-}
-"""The member of the filter that asks for a notification."""
-_UPDATED: Final = "notifications/resources/updated"
-_URIS: Final = "resourceSubscriptions"
 
 _ACKNOWLEDGED_WITHIN: Final = 30.0
 """Seconds after which a server that acknowledges nothing counts as one that is away."""
@@ -129,7 +125,7 @@ class Subscriptions:
         era tells of them unasked. Whether that needs a subscription."""
         if self._session.era is not Era.STATELESS or self._refused is not None:
             return False
-        wanted = {name for name in methods if name in _LISTS and self._session.announces(name)}
+        wanted = {name for name in methods if name in LIST_FIELDS and self._session.announces(name)}
         if wanted <= self._lists:
             return False
         self._lists |= wanted
@@ -192,7 +188,7 @@ class Subscriptions:
             except McpError as exc:
                 logger.warning("The server tells no more of changes of %r: %s", uri, exc)
                 self._uris.pop(uri, None)
-        announced = [method for method in _LISTS if self._session.announces(method)]
+        announced = [method for method in LIST_FIELDS if self._session.announces(method)]
         spawn(self._everything(announced, list(self._uris), {}), self._tasks)
 
     def acknowledged(self, params: dict[str, Any]) -> None:
@@ -215,8 +211,8 @@ class Subscriptions:
     # --- the one subscription ------------------------------------------------------------------
 
     def _filter(self) -> dict[str, Any]:
-        asked: dict[str, Any] = {_LISTS[method]: True for method in sorted(self._lists)}
-        return asked | ({_URIS: list(self._uris)} if self._uris else {})
+        asked: dict[str, Any] = {LIST_FIELDS[method]: True for method in sorted(self._lists)}
+        return asked | ({URIS: list(self._uris)} if self._uris else {})
 
     def _ask(self) -> None:
         self._wanted_anew.set()
@@ -283,8 +279,8 @@ class Subscriptions:
         if error is None:
             self._refused = None
             honored = stream.honored or {}
-            for uri in wanted.get(_URIS, ()):
-                told = uri in honored.get(_URIS, ())
+            for uri in wanted.get(URIS, ()):
+                told = uri in honored.get(URIS, ())
                 self._settle(uri, None if told else _not_told(uri))
             self._settled.set()
             return stream
@@ -312,8 +308,8 @@ class Subscriptions:
 
     async def _everything_on(self, stream: _Stream) -> None:
         honored = stream.honored or {}
-        methods = [method for method, field in _LISTS.items() if honored.get(field)]
-        await self._everything(methods, honored.get(_URIS, []), {SUBSCRIPTION_ID: stream.id})
+        methods = [method for method, field in LIST_FIELDS.items() if honored.get(field)]
+        await self._everything(methods, honored.get(URIS, []), {SUBSCRIPTION_ID: stream.id})
 
     async def _everything(
         self, methods: Iterable[str], uris: Iterable[str], meta: dict[str, Any]
@@ -324,7 +320,7 @@ class Subscriptions:
         for method in methods:
             await self._told(method, params)
         for uri in uris:
-            await self._told(_UPDATED, {**params, "uri": uri})
+            await self._told(RESOURCE_UPDATED, {**params, "uri": uri})
 
 
 class _Stream:
@@ -412,10 +408,10 @@ def _honored(said: object) -> dict[str, Any]:
     """What an acknowledgement honors, in the form of the filter; what has another is not honored
     (schema, `SubscriptionFilter`)."""
     notifications = as_object(said) or {}
-    uris = notifications.get(_URIS)
+    uris = notifications.get(URIS)
     told = cast("list[object]", uris) if isinstance(uris, list) else []
-    lists = {field: bool(notifications.get(field)) for field in _LISTS.values()}
-    return lists | {_URIS: [uri for uri in told if isinstance(uri, str)]}
+    lists = {field: bool(notifications.get(field)) for field in LIST_FIELDS.values()}
+    return lists | {URIS: [uri for uri in told if isinstance(uri, str)]}
 
 
 def _not_told(uri: str) -> McpError:
@@ -430,5 +426,5 @@ def _is_refusal(error: McpError) -> bool:
     if isinstance(error, (ConnectionClosedError, RequestTimeoutError)):
         return False
     if isinstance(error, HttpStatusError):
-        return error.status < 500 and error.status not in (408, 409, 425, 429)
+        return refuses(error.status)
     return error.code != INTERNAL_ERROR

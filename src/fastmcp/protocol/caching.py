@@ -15,6 +15,12 @@ from typing import Any, Final, NamedTuple
 
 from fastmcp.protocol.era2026 import CacheHint
 from fastmcp.protocol.methods import METHODS
+from fastmcp.protocol.subscriptions import (
+    PROMPTS_CHANGED,
+    RESOURCE_UPDATED,
+    RESOURCES_CHANGED,
+    TOOLS_CHANGED,
+)
 
 __all__ = ["LONGEST_TTL_MS", "Place", "hint", "made_stale", "place", "readable", "told_by"]
 
@@ -24,17 +30,16 @@ LONGEST_TTL_MS: Final = 24 * 60 * 60 * 1000
 _READS: Final = frozenset({"resources/read", "skills/get"})
 """Methods whose result belongs to one URI."""
 
-_UPDATED: Final = "notifications/resources/updated"
 _STALE: Final[dict[str, tuple[str, ...]]] = {
-    "notifications/tools/list_changed": ("tools/list",),
-    "notifications/prompts/list_changed": ("prompts/list",),
+    TOOLS_CHANGED: ("tools/list",),
+    PROMPTS_CHANGED: ("prompts/list",),
     # Templates stand for resources too, and a skill is made of them.
-    "notifications/resources/list_changed": (
+    RESOURCES_CHANGED: (
         "resources/list",
         "resources/templates/list",
         "skills/list",
     ),
-    _UPDATED: ("resources/read", "skills/get"),
+    RESOURCE_UPDATED: ("resources/read", "skills/get"),
 }
 
 
@@ -91,10 +96,10 @@ def readable(result: dict[str, Any]) -> dict[str, Any]:
 
 def made_stale(method: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The methods and subjects whose kept answers a notification makes stale."""
-    subject = params.get("uri", "") if method == _UPDATED else ""
+    subject = params.get("uri", "") if method == RESOURCE_UPDATED else ""
     return [(kept, subject) for kept in _STALE.get(method, ()) if isinstance(subject, str)]
 
 
 def told_by(method: str) -> list[str]:
     """The notifications that say of all answers to a method that they are stale."""
-    return [told for told, kept in _STALE.items() if method in kept and told != _UPDATED]
+    return [told for told, kept in _STALE.items() if method in kept and told != RESOURCE_UPDATED]

@@ -26,8 +26,14 @@ __all__ = [
     "ACKNOWLEDGED",
     "KINDS",
     "LISTEN",
+    "LIST_FIELDS",
     "LONGEST_URI",
     "MOST_URIS",
+    "PROMPTS_CHANGED",
+    "RESOURCES_CHANGED",
+    "RESOURCE_UPDATED",
+    "TOOLS_CHANGED",
+    "URIS",
     "Event",
     "Kind",
     "Look",
@@ -37,6 +43,12 @@ __all__ = [
 
 LISTEN: Final = "subscriptions/listen"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+
+# In the handshake era these are told unasked, or after `resources/subscribe`.
+TOOLS_CHANGED: Final = "notifications/tools/list_changed"
+PROMPTS_CHANGED: Final = "notifications/prompts/list_changed"
+RESOURCES_CHANGED: Final = "notifications/resources/list_changed"
+RESOURCE_UPDATED: Final = "notifications/resources/updated"
 
 MOST_URIS: Final = 1000
 LONGEST_URI: Final = 4096
@@ -71,11 +83,18 @@ class Kind(NamedTuple):
 
 _TASKS: Final = Kind("taskIds", "notifications/tasks", "taskId", _MOST_TASKS)
 
+LIST_FIELDS: Final = {
+    TOOLS_CHANGED: "toolsListChanged",
+    PROMPTS_CHANGED: "promptsListChanged",
+    RESOURCES_CHANGED: "resourcesListChanged",
+}
+"""The member of the filter that asks for word of a list."""
+URIS: Final = "resourceSubscriptions"
+"""And the one that names resources."""
+
 KINDS: Final = (
-    Kind("toolsListChanged", "notifications/tools/list_changed"),
-    Kind("promptsListChanged", "notifications/prompts/list_changed"),
-    Kind("resourcesListChanged", "notifications/resources/list_changed"),
-    Kind("resourceSubscriptions", "notifications/resources/updated", "uri"),
+    *(Kind(field, method) for method, field in LIST_FIELDS.items()),
+    Kind(URIS, RESOURCE_UPDATED, "uri"),
     _TASKS,
 )
 """The members of `SubscriptionFilter`, and that of the tasks extension."""

@@ -14,6 +14,12 @@ import msgspec
 
 from fastmcp.protocol import jsonrpc
 from fastmcp.protocol.passage import Passage, say
+from fastmcp.protocol.subscriptions import (
+    PROMPTS_CHANGED,
+    RESOURCE_UPDATED,
+    RESOURCES_CHANGED,
+    TOOLS_CHANGED,
+)
 
 __all__ = [
     "AnyChange",
@@ -80,22 +86,22 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class ToolsChanged(Change, frozen=True):
-    method = "notifications/tools/list_changed"
+    method = TOOLS_CHANGED
 
 
 class ResourcesChanged(Change, frozen=True):
-    method = "notifications/resources/list_changed"
+    method = RESOURCES_CHANGED
 
 
 class PromptsChanged(Change, frozen=True):
-    method = "notifications/prompts/list_changed"
+    method = PROMPTS_CHANGED
 
 
 class ResourceUpdated(Change, frozen=True):
     """The contents behind one URI changed."""
 
     uri: str
-    method = "notifications/resources/updated"
+    method = RESOURCE_UPDATED
 
     @property
     def params(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from fastmcp.protocol.errors import (
 from fastmcp.protocol.jsonrpc import Notification, RequestId, Response, as_object, load
 from fastmcp.protocol.negotiation import AUTO, LEGACY
 from fastmcp.protocol.param_headers import mirror
-from fastmcp.protocol.subscriptions import ACKNOWLEDGED, KINDS, LISTEN
+from fastmcp.protocol.subscriptions import ACKNOWLEDGED, KINDS, LISTEN, RESOURCE_UPDATED, URIS
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, STATELESS_VERSIONS, Era
 from fastmcp.utilities.spawning import is_cancelled
 
@@ -51,8 +51,6 @@ logger = logging.getLogger("fastmcp.client")
 _START_SECONDS: Final = 30.0
 """How long the client's start waits for servers that take their time; those that take longer are
 announced when they come."""
-_UPDATED: Final = "notifications/resources/updated"
-_URIS: Final = "resourceSubscriptions"
 _KIND_OF: Final = {kind.method: kind for kind in KINDS}
 _OWN_META: Final = (
     meta.PROGRESS_TOKEN,
@@ -237,7 +235,7 @@ class CompositeChannel:
         if said_meta:
             params["_meta"] = said_meta
         self._listings.changed(server, method)
-        if method == _UPDATED:
+        if method == RESOURCE_UPDATED:
             params["uri"] = self._names.public_uri(Place(server, str(params.get("uri", ""))))
         elif method == "notifications/message":
             params.setdefault("logger", server)
@@ -276,7 +274,7 @@ class CompositeChannel:
         for method in LIST_CHANGED:
             await self._said(upstream.name, method, {})
         for uri in uris:
-            await self._said(upstream.name, _UPDATED, {"uri": uri})
+            await self._said(upstream.name, RESOURCE_UPDATED, {"uri": uri})
 
     # --- the beginning -------------------------------------------------------------------------
 
@@ -525,9 +523,9 @@ class CompositeChannel:
             kind.field: True for kind in _KIND_OF.values() if asked.get(kind.field) is True
         }
         lists = [kind.method for kind in _KIND_OF.values() if kind.field in honored]
-        uris: list[str] = [str(uri) for uri in asked.get(_URIS) or ()]
+        uris: list[str] = [str(uri) for uri in asked.get(URIS) or ()]
         if uris:
-            honored[_URIS] = uris
+            honored[URIS] = uris
         self._listens[id] = honored
         try:
             _, *subscribed = await asyncio.gather(
@@ -547,7 +545,7 @@ class CompositeChannel:
         finally:
             del self._listens[id]
             if self.closed is None:
-                still = {uri for other in self._listens.values() for uri in other.get(_URIS, ())}
+                still = {uri for other in self._listens.values() for uri in other.get(URIS, ())}
                 await all_of([self._unsubscribe(uri) for uri in uris if uri not in still])
 
 

@@ -27,7 +27,7 @@ from fastmcp.client.patience import LONGEST_WISH
 from fastmcp.client.stream_patience import asked_for
 from fastmcp.client.transports.http_listener import Listener
 from fastmcp.client.transports.http_sender import HttpSender, reason_of, retry_after_of, some
-from fastmcp.client.transports.second_reading import read_again, read_batch
+from fastmcp.client.transports.second_reading import read
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import sse
@@ -131,14 +131,7 @@ class HttpChannel:
             body = await self._http.read(response)
         except (aiohttp.ClientError, OSError) as exc:
             raise self._broken(outgoing, exc) from exc
-        messages: list[Message | Malformed]
-        if body.lstrip()[:1] == b"[":
-            messages = read_batch(body)
-        else:
-            try:
-                messages = [decode(body)]
-            except Malformed as exc:
-                messages = [read_again(body, exc)]
+        messages = read(body)
         if len(messages) == 1 and isinstance(messages[0], Malformed):
             raise HttpStatusError(
                 response.status,
@@ -197,12 +190,9 @@ class HttpChannel:
             for event in decoder.feed(chunk):
                 if not event.data:
                     continue  # a priming event carries only its id
-                message: Message | Malformed
-                try:
-                    message = decode(event.data.encode())
-                except Malformed as exc:
-                    message = read_again(event.data.encode(), exc)
-                answer = await self._hear(message, id)
+                answer: Response | None = None
+                for message in read(event.data.encode()):
+                    answer = await self._hear(message, id) or answer
                 if answer is not None:
                     await self._drain(response)
                     return answer

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from fastmcp.client.errors import refuses
 from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
@@ -76,7 +77,7 @@ class Listener:
                     await self._follow(response, decoder)
                 elif response.status == 404 and self._was_open:
                     await self._lost()  # else 404 is how this server says 405
-                elif response.status < 500 and response.status not in (408, 409, 429):
+                elif refuses(response.status):
                     # 405: no such stream. Other refusals mean the same to a listener.
                     self.refused = response.status == 405
                     return False

@@ -22,6 +22,7 @@ from fastmcp.protocol.caching import hint
 from fastmcp.protocol.era2026 import CacheHint
 from fastmcp.protocol.errors import METHOD_NOT_FOUND, invalid_params
 from fastmcp.protocol.jsonrpc import as_object
+from fastmcp.protocol.subscriptions import PROMPTS_CHANGED, RESOURCES_CHANGED, TOOLS_CHANGED
 
 __all__ = ["LISTS", "LIST_CHANGED", "Listings", "as_object_list"]
 
@@ -47,9 +48,9 @@ LISTS: Final = {
     "resources/templates/list": _List("resourceTemplates", "uriTemplate", "resources"),
 }
 LIST_CHANGED: Final = {
-    "notifications/tools/list_changed": ("tools/list",),
-    "notifications/prompts/list_changed": ("prompts/list",),
-    "notifications/resources/list_changed": ("resources/list", "resources/templates/list"),
+    TOOLS_CHANGED: ("tools/list",),
+    PROMPTS_CHANGED: ("prompts/list",),
+    RESOURCES_CHANGED: ("resources/list", "resources/templates/list"),
 }
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import ConnectionClosedError
-from fastmcp.client.transports.second_reading import read_again, read_batch
+from fastmcp.client.transports.second_reading import read
 from fastmcp.protocol.jsonrpc import (
     Malformed,
     Message,
@@ -26,7 +26,6 @@ from fastmcp.protocol.jsonrpc import (
     Request,
     RequestId,
     Response,
-    decode,
     encode_notification,
 )
 from fastmcp.utilities.spawning import is_cancelled
@@ -127,15 +126,7 @@ class PipeChannel:
         Returns:
             whether there was a message in it.
         """
-        messages: list[Message | Malformed]
-        if data[:1] == b"[":
-            messages = read_batch(data)
-        else:
-            try:
-                messages = [decode(data)]
-            except Malformed as exc:
-                messages = [exc if last else read_again(data, exc)]
-        taken = [self._take(message, data) for message in messages]
+        taken = [self._take(message, data) for message in read(data, again=not last)]
         return any(taken)
 
     def _take(self, message: Message | Malformed, data: bytes) -> bool:

@@ -30,7 +30,7 @@ from fastmcp.protocol.jsonrpc import (
     decode_many,
 )
 
-__all__ = ["read_again", "read_batch"]
+__all__ = ["read"]
 
 _HALF_PAIRS: Final = re.compile("[\ud800-\udfff]")
 
@@ -46,7 +46,22 @@ _ENDS: Final = re.compile(rb'(?:"2\.0"|[\]}])\s*,\s*%s(?:,\s*%s)?\}\s*\Z' % (_ID
 """How answers begin and end, in the orders in which the common libraries write them."""
 
 
-def read_again(data: bytes, why: Malformed) -> Message | Malformed:
+def read(data: bytes, *, again: bool = True) -> list[Message | Malformed]:
+    """The message in a text, or the messages of a batch.
+
+    Args:
+        data: what the server wrote.
+        again: what is no message is read a second time; False where it was cut off.
+    """
+    if data.lstrip()[:1] == b"[":
+        return _read_batch(data)
+    try:
+        return [decode(data)]
+    except Malformed as exc:
+        return [_read_again(data, exc) if again else exc]
+
+
+def _read_again(data: bytes, why: Malformed) -> Message | Malformed:
     """What a text says after all that `decode` refused.
 
     Args:
@@ -62,7 +77,7 @@ def read_again(data: bytes, why: Malformed) -> Message | Malformed:
         return _of_broken_text(data, why)
 
 
-def read_batch(data: bytes) -> list[Message | Malformed]:
+def _read_batch(data: bytes) -> list[Message | Malformed]:
     """The messages of a batch, each read twice if need be; what is no batch is malformed."""
     try:
         messages = decode_many(data)
