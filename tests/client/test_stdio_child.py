@@ -21,7 +21,7 @@ from fastmcp.client.errors import ConnectionClosedError
 from fastmcp.client.transports import PythonStdioTransport, StdioTransport
 from tests.client.conftest import SERVED
 from tests.support.locks import ROOT
-from tests.support.process import eventually
+from tests.support.process import children, eventually
 
 ODD = Path(__file__).with_name("odd_child.py")
 
@@ -261,23 +261,21 @@ async def test_leaving_ends_its_children_too(tmp_path: Path, what: str) -> None:
     assert none_runs(file)()
 
 
-def children() -> set[int]:
-    """The processes that this one has, guards included."""
-    own = Path(f"/proc/{os.getpid()}/task")
-    listed = [file.read_text().split() for file in own.glob("*/children")]
-    return {int(pid) for pids in listed for pid in pids if runs(int(pid))}
+def running() -> set[int]:
+    """The processes that this one has and that run, guards included."""
+    return {pid for pid in children() if runs(pid)}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("keep_alive", [False, True])
 async def test_no_process_is_left(keep_alive: bool) -> None:
-    before = children()
+    before = running()
     client = Client(odd("polite", keep_alive=keep_alive), mode="legacy")
     async with client:
-        assert len(children() - before) == 2  # the server and its guard
-    assert len(children() - before) == (2 if keep_alive else 0)
+        assert len(running() - before) == 2  # the server and its guard
+    assert len(running() - before) == (2 if keep_alive else 0)
     await client.close()
-    assert children() == before
+    assert running() == before
 
 
 PARENT = """

@@ -23,12 +23,11 @@ from tests.outsiders.meeting import HANDSHAKE, STATELESS, User
 from tests.outsiders.watching import (
     Restartable,
     assert_left,
-    children,
     nothing_stays,
     watched,
 )
 from tests.support import venvs
-from tests.support.process import script
+from tests.support.process import children, script
 from tests.workers.conftest import eventually
 
 FOLDER = Path(__file__).parent / "servers"

@@ -43,6 +43,19 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(_POLL_SECONDS)
 
 
+def children() -> set[int]:
+    """The processes that this one has started and that are still there, by Linux's /proc; one that
+    ended and was not yet asked how is."""
+    while True:
+        found: set[int] = set()
+        try:
+            for thread in Path("/proc/self/task").iterdir():
+                found.update(map(int, (thread / "children").read_text().split()))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread has ended, and its children are another's, maybe one's read above
+        return found
+
+
 def listening(port: int) -> bool:
     """Whether something accepts connections on that port of the loopback interface."""
     with socket.socket() as probe:
