@@ -24,7 +24,7 @@ import uvicorn
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import McpError, ToolError
 from tests.support import process
-from tests.support.process import Server, eventually, listening, serve
+from tests.support.process import Server, eventually, listening, serve, without_settings
 from tests.support.wire import STATELESS, Answer, Wire
 
 SOURCE = '''
@@ -157,14 +157,13 @@ class Site:
 @asynccontextmanager
 async def site(tmp_path: Path, way: str, grace: float, **more: str) -> AsyncIterator[Site]:
     (tmp_path / "stopping.py").write_text(SOURCE)
-    own = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
-    env = own | {
-        "FASTMCP_HOME": str(tmp_path / "home"),
-        "FASTMCP_HTTP_SHUTDOWN_GRACE": str(grace),
+    env = without_settings(
+        FASTMCP_HOME=str(tmp_path / "home"),
+        FASTMCP_HTTP_SHUTDOWN_GRACE=str(grace),
         # Python writes bytecode beside the file, and reloaders would see it.
-        "PYTHONDONTWRITEBYTECODE": "1",
+        PYTHONDONTWRITEBYTECODE="1",
         **more,
-    }
+    )
     with serve(WAYS[way], cwd=tmp_path, env=env) as server:
         # The port answers from the first worker on; one in the middle of its imports is not meant.
         workers = 2 if "--workers" in way else 1

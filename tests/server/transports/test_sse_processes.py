@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import threading
@@ -13,11 +12,11 @@ from pathlib import Path
 import uvicorn
 
 from fastmcp import FastMCP
-from tests.client.test_sse import OLD_SERVED
-from tests.support.process import eventually, script, serve
+from tests.client.conftest import OLD_SERVED
+from tests.support.process import eventually, script, serve, without_settings
 from tests.support.sse_wire import OldWire, old_wire
 
-ENV = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
+ENV = without_settings()
 
 
 async def sleeping(wire: OldWire, seconds: float) -> asyncio.Task[dict[str, object]]:
