@@ -67,6 +67,10 @@ format: venv
 bench: venv
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# What a client costs: calls per second, and the time of its import.
+bench-clients: venv
+	$(BIN)/python -m benchmarks --clients $(BENCH)
+
 # What ten thousand idle sessions and a thousand open streams cost each of them in memory.
 bench-memory: venv
 	$(BIN)/python -m benchmarks --memory $(BENCH)
@@ -79,10 +83,6 @@ system-deps:
 	if [ -z "$$missing" ]; then echo "system-deps: nothing to install"; \
 	elif [ "$$(id -u)" != 0 ]; then echo "system-deps: as root: apt-get install -y$$missing"; \
 	else apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; fi
-
-# What a client costs: calls per second, and the time of its import.
-bench-clients: venv
-	$(BIN)/python -m benchmarks --clients $(BENCH)
 
 clean:
 	rm -rf $(VENV) .cache .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis \

@@ -16,6 +16,7 @@ _LONG_MODULES = (
     "tests/cli/",
     "tests/client/test_composite.py",
     "tests/client/test_stdio_child.py",
+    "tests/client/test_survival.py",
     "tests/outsiders/",
     "tests/server/test_shutdown.py",
     "tests/server/test_telemetry.py",

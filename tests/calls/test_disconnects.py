@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fastmcp import Client
-from tests.support.process import Server, eventually, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.wire import BOTH, STATELESS, Wire
 
 SOON = 5.0
@@ -30,7 +30,7 @@ class Served:
         return self.journal.read_text().splitlines() if self.journal.exists() else []
 
     async def noted(self, line: str, seconds: float = 10) -> None:
-        await asyncio.to_thread(eventually, lambda: line in self.lines, seconds, f"{line!r}")
+        await until(lambda: line in self.lines, repr(line), seconds)
 
     def forget(self) -> None:
         self.journal.write_text("")
@@ -155,17 +155,13 @@ async def test_t13_fifty_calls_given_up_leave_no_task(tmp_path: Path, mode: str,
             await asyncio.gather(*(tasks() for _ in range(10)))
             on_server, here = await tasks(), len(asyncio.all_tasks())
             calls = [asyncio.create_task(client.call_tool(tool)) for _ in range(50)]
-            await asyncio.to_thread(
-                eventually, lambda: running.lines.count("begins") == 50, 20, "all of them begin"
-            )
+            await until(lambda: running.lines.count("begins") == 50, "all of them begin", 20)
             for call in calls:
                 call.cancel()  # as a time-out does
             await asyncio.wait(calls)
             assert all(call.cancelled() for call in calls)
-            await asyncio.to_thread(
-                eventually,
+            await until(
                 lambda: running.lines.count("cancelled True") == running.lines.count("begins"),
-                10,
                 "the tools are cancelled",
             )
             assert running.lines.count("begins") == 50

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.process import Server, eventually, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.wire import STATELESS, Wire
 
 ERAS = ("2025-11-25", STATELESS)
@@ -110,7 +110,7 @@ async def test_t11_who_gives_up_leaves_the_queue(tmp_path: Path):
     with served(journal) as server:
         async with Wire(server.url, STATELESS) as wire:
             first = [asyncio.create_task(wire.call("two", {"seconds": 1})) for _ in range(2)]
-            await asyncio.to_thread(eventually, lambda: begun() == 2, 10, "both begin")
+            await until(lambda: begun() == 2, "both begin")
             running = int((await wire.call("tasks")).text)
             given_up = [asyncio.create_task(wire.call("two", {"seconds": 0})) for _ in range(5)]
             async with asyncio.timeout(10):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.process import without_settings
 
 FILE = '''
 import sys
@@ -62,8 +63,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """That of the tests without settings, with a home of its own."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
-    return {**own, "FASTMCP_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
+    return without_settings(FASTMCP_HOME=str(tmp_path / "home"), COLUMNS="200")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from fastmcp.client.transports import StdioTransport
 from fastmcp.exceptions import ToolError
 from tests.cli.conftest import Command
 from tests.forwarding.conftest import BACKEND
-from tests.forwarding.test_through import Person
+from tests.forwarding.person import Person
 from tests.support.process import Server, free_port, script, serve
 from tests.support.recorder import recording
 

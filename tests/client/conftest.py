@@ -1,4 +1,4 @@
-"""A server process shared by the tests of this folder."""
+"""The server files of this folder, one of them as a process that its tests share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 from tests.support.process import Server, script, serve
 
 SERVED = Path(__file__).with_name("served.py")
+OLD_SERVED = SERVED.with_name("old_served.py")
+CHANGING = SERVED.with_name("changing.py")
+ODD = SERVED.with_name("odd_child.py")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.loopback import served
+
 Handler = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 SESSION = {"Mcp-Session-Id": "s-1"}
@@ -71,15 +73,9 @@ async def site(
     app.router.add_post("/{tail:.*}", on_post)
     app.router.add_get("/{tail:.*}", on_get)
     app.router.add_delete("/{tail:.*}", on_delete)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        tcp = web.TCPSite(runner, "127.0.0.1", 0)
-        await tcp.start()
-        seen.url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
+    async with served(app) as origin:
+        seen.url = origin + path
         yield seen
-    finally:
-        await runner.cleanup()
 
 
 def answer(message: dict[str, Any], result: Any, **headers: str) -> web.Response:
@@ -104,6 +100,11 @@ def error(
 def text(value: str) -> dict[str, Any]:
     """A tool's result."""
     return {"content": [{"type": "text", "text": value}]}
+
+
+async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+    """Answers every call with a text."""
+    return answer(message, text("ok"))
 
 
 def discovered() -> dict[str, Any]:

@@ -29,8 +29,8 @@ from fastmcp.client.transports import (
 from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError
 from tests.client.changing import mcp
+from tests.client.ears import Ears, listening
 from tests.client.site import Site, answer, discovered, error, handshake, site
-from tests.client.test_subscriptions import Ears, listening
 
 Answers = Callable[[dict[str, Any]], dict[str, Any]]
 

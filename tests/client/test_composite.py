@@ -24,12 +24,11 @@ from fastmcp.client.transports import (
 from fastmcp.client.transports.composite import CompositeTransport, Member
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.versions import Era
-from tests.client.conftest import SERVED
+from tests.client.conftest import CHANGING, ODD, SERVED
+from tests.client.ears import Ears
 from tests.client.site import answer, discovered, handshake, initialized, site, text
-from tests.client.test_stdio_child import ODD
-from tests.client.test_subscriptions import CHANGING, Ears
 from tests.support.locks import ROOT
-from tests.support.process import Server, free_port, script, serve
+from tests.support.process import Server, free_port, script, serve, until
 
 
 class Legacy(FastMCPTransport):
@@ -226,9 +225,7 @@ async def test_cancelling_a_call_cancels_it_there(two: CompositeTransport) -> No
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        async with asyncio.timeout(5):
-            while cancelled != ["moon", "sun"]:  # noqa: ASYNC110  (the server's own list)
-                await asyncio.sleep(0.01)
+        await until(lambda: cancelled == ["moon", "sun"], "both servers cancel", 5)
 
 
 async def test_a_changed_list_is_told_and_listed(two: CompositeTransport) -> None:
@@ -418,11 +415,11 @@ async def test_one_is_away_and_comes_back(caplog: pytest.LogCaptureFixture) -> N
         [warning] = [r for r in caplog.records if "cannot be reached" in r.message]
         assert "'away'" in warning.message
         with serve(script(SERVED), port=port, clean=False):
-            async with asyncio.timeout(30):
-                while "away_add" not in {  # noqa: ASYNC110  (a server's start)
-                    tool.name for tool in await client.list_tools()
-                }:
-                    await asyncio.sleep(0.2)
+
+            async def is_listed() -> bool:
+                return "away_add" in {tool.name for tool in await client.list_tools()}
+
+            await until(is_listed, "the other server is there", 30)
             assert (await client.call_tool("away_add", {"a": 1, "b": 1})).data == 2
             await asyncio.wait_for(changed.wait(), 5)
     await client.close()

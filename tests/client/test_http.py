@@ -41,6 +41,7 @@ from tests.client.site import (
     events,
     handshake,
     initialized,
+    said,
     site,
     stateless,
     tasks_of_the_client,
@@ -60,11 +61,6 @@ def served_on(port: int) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-    """Answers every call with a text."""
-    return answer(message, text("ok"))
 
 
 # --- against our own server in a process --------------------------------------------------------
@@ -386,7 +382,7 @@ async def test_a_server_that_never_answers() -> None:
         assert tasks_of_the_client() == []
 
 
-async def test_a_stream_that_ends_without_the_answer() -> None:
+async def test_t5_a_stream_that_ends_without_the_answer() -> None:
     async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         return await events(request, ": nothing\n\n")
 

@@ -24,27 +24,28 @@ from fastmcp.client.transports import SSETransport, StreamableHttpTransport, inf
 from fastmcp.client.transports.orders import ORDERS, Order, tries
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import sse
-from tests.client.conftest import SERVED
-from tests.client.site import Site, answer, error, handshake, initialized, site, stateless, text
-from tests.support.process import Server, free_port, script, serve
-
-OLD_SERVED = SERVED.with_name("old_served.py")
-
-
-def tasks_of_the_client() -> list[str]:
-    """What the client left running."""
-    return [repr(task) for task in asyncio.all_tasks() if "fastmcp/client" in repr(task)]
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until this holds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
+from tests.client.conftest import OLD_SERVED
+from tests.client.site import (
+    Site,
+    answer,
+    error,
+    handshake,
+    initialized,
+    said,
+    site,
+    stateless,
+    tasks_of_the_client,
+    text,
+)
+from tests.support import loopback
+from tests.support.process import Server, free_port, script, serve, until
 
 IMPATIENT = {**os.environ, "FASTMCP_HTTP_SHUTDOWN_GRACE": "0.5"}
+
+
+def works(name: str) -> bool:
+    """Whether a task of the client is at this function."""
+    return any(name in task for task in tasks_of_the_client())
 
 
 @pytest.fixture(scope="module")
@@ -277,15 +278,9 @@ async def old_site(**how: Any) -> AsyncGenerator[OldSite]:
     app.router.add_post("/messages", server.post)
     app.router.add_post("/sse", refused)
     app.router.add_get("/sse", server.get)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        tcp = web.TCPSite(runner, "127.0.0.1", 0)
-        await tcp.start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/sse"
+    async with loopback.served(app) as origin:
+        server.url = f"{origin}/sse"
         yield server
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(
@@ -338,7 +333,7 @@ async def test_a_stream_that_ends_between_calls_is_opened_anew() -> None:
         async with Client(SSETransport(server.url)) as client:
             await client.ping()
             server.hang_up.set()
-            await eventually(lambda: not any("_follow" in task for task in tasks_of_the_client()))
+            await until(lambda: not works("_follow"), "nobody asks for a stream")
             await client.call_tool_mcp("t", {})
             assert client.is_connected()
         assert (server.count("tools/call"), server.count("initialize")) == (1, 2)
@@ -360,29 +355,26 @@ async def test_a_client_that_only_listens_hears_of_changes_after_a_lost_stream(
         transport = SSETransport(server.url, order=order)
         async with Client(transport, message_handler=hear) as client:
             calling = asyncio.create_task(client.call_tool("t"))
-            await eventually(lambda: server.count("tools/call") == 1)
+            await until(lambda: server.count("tools/call") == 1, "the call is there")
             server.get_status = 503  # it is away for a moment
             server.hang_up.set()
             with pytest.raises(ConnectionClosedError):
                 await calling
-            await eventually(lambda: server.refusals > 0)
+            await until(lambda: server.refusals > 0, "a stream is refused")
             server.get_status = 200
-            await eventually(lambda: server.count("notifications/initialized") == 2)
+            await until(lambda: server.count("notifications/initialized") == 2, "a new session")
             changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
             await server.streams[-1].write(sse.encode(json.dumps(changed).encode()))
             await asyncio.wait_for(heard.wait(), 5)
             assert (server.count("tools/call"), len(server.streams)) == (1, 2)
             server.hang_up.set()
-            await eventually(lambda: not any("_follow" in task for task in tasks_of_the_client()))
+            await until(lambda: not works("_follow"), "nobody asks for a stream")
         assert not tasks_of_the_client()  # nobody asks after the client has left
 
 
 async def test_the_server_moved_on_while_nobody_called() -> None:
     """The lost session is opened anew over the other transport, and that is the end of it."""
     before, moved = OldSite(), False
-
-    async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-        return answer(message, text("ok"))
 
     async def get(request: web.Request) -> web.StreamResponse:
         return web.Response(status=405) if moved else await before.get(request)
@@ -400,7 +392,7 @@ async def test_the_server_moved_on_while_nobody_called() -> None:
             moved = True
             before.hang_up.set()
             await seen.until(lambda: seen.count("notifications/initialized") == 2)
-            await eventually(lambda: not any("_renew" in task for task in tasks_of_the_client()))
+            await until(lambda: not works("_renew"), "the session is opened anew")
             assert (await client.call_tool_mcp("t", {})).model_dump()["content"][0]["text"] == "ok"
             assert not client.session.channel.is_pipe
             assert seen.count("initialize") == 2
@@ -411,8 +403,9 @@ async def test_streams_that_end_at_once_are_not_stormed() -> None:
     at: list[float] = []
     async with old_site() as server, Client(SSETransport(server.url)):
         for number in (1, 2, 3):
-            await eventually(
-                lambda number=number: server.count("notifications/initialized") == number
+            await until(
+                lambda number=number: server.count("notifications/initialized") == number,
+                f"session {number}",
             )
             at.append(time.monotonic())
             server.hang_up.set()

@@ -19,11 +19,9 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.errors import ConnectionClosedError
 from fastmcp.client.transports import PythonStdioTransport, StdioTransport
-from tests.client.conftest import SERVED
+from tests.client.conftest import ODD, SERVED
 from tests.support.locks import ROOT
-from tests.support.process import eventually
-
-ODD = Path(__file__).with_name("odd_child.py")
+from tests.support.process import children, eventually, until
 
 
 def odd(what: str, *args: object, **options: object) -> StdioTransport:
@@ -109,8 +107,7 @@ async def test_a_start_that_is_given_up_leaves_nothing(tmp_path: Path, keep_aliv
     file = tmp_path / "pids"
     client = Client(odd("silent", file, keep_alive=keep_alive), mode="legacy")
     entering = asyncio.create_task(client.__aenter__())
-    while not pids(file):  # noqa: ASYNC110  (another process's file)
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(pids(file)), "it has started")
     entering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await entering
@@ -131,8 +128,7 @@ async def test_leaving_does_not_wait_for_one_who_enters(tmp_path: Path) -> None:
     with pytest.raises(ConnectionClosedError):
         await client.ping()
     entering = asyncio.create_task(client.__aenter__())
-    while len(pids(file)) < 2:  # noqa: ASYNC110  (another process's file)
-        await asyncio.sleep(0.01)
+    await until(lambda: len(pids(file)) >= 2, "its successor has started")
     await asyncio.wait_for(client.__aexit__(None, None, None), 5)
     entering.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -253,31 +249,28 @@ async def test_leaving_ends_its_children_too(tmp_path: Path, what: str) -> None:
     began = time.monotonic()
     with pytest.raises(ZeroDivisionError):  # noqa: PT012
         async with Client(odd(what, file), mode="legacy"):
-            while len(pids(file)) < 2:  # noqa: ASYNC110  (another process's file)
-                await asyncio.sleep(0.01)
+            await until(lambda: len(pids(file)) >= 2, "its child has started")
             began = time.monotonic()
             _ = 1 / 0
     assert time.monotonic() - began < 8
     assert none_runs(file)()
 
 
-def children() -> set[int]:
-    """The processes that this one has, guards included."""
-    own = Path(f"/proc/{os.getpid()}/task")
-    listed = [file.read_text().split() for file in own.glob("*/children")]
-    return {int(pid) for pids in listed for pid in pids if runs(int(pid))}
+def running() -> set[int]:
+    """The processes that this one has and that run, guards included."""
+    return {pid for pid in children() if runs(pid)}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("keep_alive", [False, True])
 async def test_no_process_is_left(keep_alive: bool) -> None:
-    before = children()
+    before = running()
     client = Client(odd("polite", keep_alive=keep_alive), mode="legacy")
     async with client:
-        assert len(children() - before) == 2  # the server and its guard
-    assert len(children() - before) == (2 if keep_alive else 0)
+        assert len(running() - before) == 2  # the server and its guard
+    assert len(running() - before) == (2 if keep_alive else 0)
     await client.close()
-    assert children() == before
+    assert running() == before
 
 
 PARENT = """

@@ -1,12 +1,13 @@
 """What a client bears: servers that restart, vanish, fall silent, are too busy or close their
-streams, and the time-outs that end what cannot be borne. Tests with a T are named after the list
-of what users of MCP over HTTP report.
+streams, and the time-outs that end what cannot be borne. A test with a T in its name is that one of
+the list of what users of MCP over HTTP report.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -34,20 +35,18 @@ from tests.client.site import (
     events,
     handshake,
     initialized,
+    said,
     site,
     stateless,
     tasks_of_the_client,
     text,
 )
+from tests.support.extent import extent
+from tests.support.nginx import nginx
 from tests.support.process import Server, script, serve
 
 ERAS = [pytest.param(stateless, id="stateless"), pytest.param(handshake, id="handshake")]
 Era = Callable[[Handler], Handler]
-
-
-async def said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-    """Answers every call with a text."""
-    return answer(message, text("ok"))
 
 
 def listed(**hints: bool) -> dict[str, Any]:
@@ -99,7 +98,7 @@ async def cut(request: web.Request, message: dict[str, Any]) -> web.StreamRespon
     return web.Response()
 
 
-# --- T2: the server restarts ---------------------------------------------------------------------
+# --- the server restarts -------------------------------------------------------------------------
 
 
 async def test_t2_a_restart_costs_one_handshake() -> None:
@@ -137,7 +136,7 @@ async def test_t2_what_was_carried_out_is_not_sent_again() -> None:
         assert seen.count("tools/call") == 1
 
 
-async def test_t2_an_idempotent_call_is_sent_again_in_the_new_session() -> None:
+async def test_an_idempotent_call_is_sent_again_in_the_new_session() -> None:
     async def lose(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         return await events(request, "id: e-1\nretry: 10\ndata: \n\n")
 
@@ -173,7 +172,7 @@ async def test_t2_a_server_that_says_404_for_ever() -> None:
         assert len(seen.posts) < 15
 
 
-async def test_t2_a_session_that_is_lost_at_once_again() -> None:
+async def test_a_session_that_is_lost_at_once_again() -> None:
     """Also by the request that restores the level of the log, within the renewal itself."""
     forgetful = False
 
@@ -190,7 +189,7 @@ async def test_t2_a_session_that_is_lost_at_once_again() -> None:
                 await client.call_tool("x")
 
 
-async def test_t2_a_stream_is_not_resumed_in_another_session() -> None:
+async def test_a_stream_is_not_resumed_in_another_session() -> None:
     """Its own was lost and replaced meanwhile, by a call that found it out."""
     session = "s-1"
     broken = asyncio.Event()
@@ -218,7 +217,7 @@ async def test_t2_a_stream_is_not_resumed_in_another_session() -> None:
         assert all("last-event-id" not in headers for headers in seen.gets)
 
 
-async def test_t2_whoever_waits_for_a_new_session_hears_that_the_client_leaves() -> None:
+async def test_whoever_waits_for_a_new_session_hears_that_the_client_leaves() -> None:
     """As an error, not as a cancellation that nobody asked for."""
     lost = False
     renewing = asyncio.Event()
@@ -243,7 +242,7 @@ async def test_t2_whoever_waits_for_a_new_session_hears_that_the_client_leaves()
             await asyncio.wait_for(call, 5)
 
 
-# --- T5: the server dies or falls silent ---------------------------------------------------------
+# --- the server dies or falls silent -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tool", ["die", "doze"])
@@ -293,7 +292,7 @@ async def test_t5_it_accepts_and_never_answers() -> None:
     assert tasks_of_the_client() == []
 
 
-# --- T22: time-outs ------------------------------------------------------------------------------
+# --- time-outs -----------------------------------------------------------------------------------
 
 
 async def test_t22_a_time_out_cancels_the_server(served: Server, mode: str) -> None:
@@ -307,6 +306,30 @@ async def test_t22_a_time_out_cancels_the_server(served: Server, mode: str) -> N
             await client.call_tool("sleep", {"seconds": 30}, timeout=0.2)
         result = await client.call_tool("sleep", {"seconds": 1.2}, timeout=0)
         assert result.data == "slept"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(150)
+async def test_t22_a_call_may_take_as_long_as_it_takes(served: Server, mode: str) -> None:
+    """With nothing said about time, straight, behind an nginx at its defaults and behind a proxy of
+    ours, all of them silent; and so long may a client be idle."""
+    seconds = extent(1, 70)  # longer than most time-outs on the way
+    location = f"location / {{ proxy_pass http://127.0.0.1:{served.port}; }}"
+    proxying = [sys.executable, "-m", "fastmcp", "run", served.url, "--no-banner"]
+
+    def proxy(port: int) -> list[str]:
+        return [*proxying, "--transport", "http", "--port", str(port)]
+
+    async def calls(url: str) -> None:
+        async with Client(url, mode=mode) as client, Client(url, mode=mode) as idle:
+            before = idle.transport.get_session_id()
+            assert (await idle.call_tool("add", {"a": 1, "b": 2})).data == 3
+            assert (await client.call_tool("sleep", {"seconds": seconds})).data == "slept"
+            assert (await idle.call_tool("add", {"a": 1, "b": 2})).data == 3
+            assert idle.transport.get_session_id() == before
+
+    with nginx(location) as behind, serve(proxy) as relayed:
+        await asyncio.gather(*map(calls, (served.url, behind.url, relayed.url)))
 
 
 async def beats(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
@@ -356,7 +379,7 @@ async def test_t22_silence_is_not_life_and_comments_are() -> None:
         assert 1.1 < time.monotonic() - began < 3
 
 
-async def test_t22_a_silent_stream_is_resumed_where_it_can_be() -> None:
+async def test_a_silent_stream_is_resumed_where_it_can_be() -> None:
     async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         asked.append(message["id"])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -379,7 +402,7 @@ async def test_t22_a_silent_stream_is_resumed_where_it_can_be() -> None:
         assert (await client.call_tool("x")).content[0].text == "late"
 
 
-def test_t22_where_there_is_no_silence_to_measure() -> None:
+def test_where_there_is_no_silence_to_measure() -> None:
     with pytest.raises(ValueError, match="sse_read_timeout"):
         Client(FastMCP("here"), sse_read_timeout=1)
     transport = StreamableHttpTransport("http://127.0.0.1/mcp", sse_read_timeout=5)
@@ -503,7 +526,7 @@ async def test_a_server_that_stays_busy_is_not_taken_for_an_old_one(wish: dict[s
             assert seen.count("initialize") == 0
 
 
-# --- T23: the stream the server speaks on unasked ------------------------------------------------
+# --- the stream the server speaks on unasked -----------------------------------------------------
 
 
 async def test_t23_a_stream_that_closes_is_not_stormed() -> None:
@@ -518,6 +541,31 @@ async def test_t23_a_stream_that_closes_is_not_stormed() -> None:
         await client.call_tool("x")
         await seen.until(lambda: len(seen.gets) == 3)
         assert 0.7 < at[1] - at[0] < 1.6 < at[2] - at[1]
+        await client.call_tool("x")
+
+
+@pytest.mark.long
+async def test_t23_a_server_that_was_away_is_heard_again() -> None:
+    """It is asked seldom while it is away, and soon after its return the stream stands again."""
+    away, seldom = extent(2, 10), extent(2, 6)
+    at: list[float] = []
+    stands = asyncio.Event()
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        at.append(time.monotonic())
+        if at[-1] - at[0] < away:
+            return web.Response(status=503)
+        stands.set()
+        return await events(request, ": here again\n\n")
+
+    async with site(handshake(said), get=get) as seen, Client(seen.url, mode="legacy") as client:
+        await seen.until(lambda: seen.gets)
+        await client.call_tool("x")
+        async with asyncio.timeout(away + 8):
+            await stands.wait()
+        back = at[0] + away
+        assert sum(moment < back for moment in at) <= seldom
+        assert at[-1] - back < 5
         await client.call_tool("x")
 
 
@@ -547,7 +595,7 @@ async def test_t23_a_server_without_the_stream_is_not_asked_twice(code: int) -> 
         assert seen.count("initialize") == 1
 
 
-async def test_t23_a_lost_session_is_found_lost_by_the_stream() -> None:
+async def test_a_lost_session_is_found_lost_by_the_stream() -> None:
     """A client that only listens hears of the changes after a restart too."""
     session = "s-1"
     heard = asyncio.Event()
@@ -577,7 +625,7 @@ async def test_t23_a_lost_session_is_found_lost_by_the_stream() -> None:
         assert client.transport.get_session_id() == "s-2"
 
 
-# --- T31: tasks ----------------------------------------------------------------------------------
+# --- tasks ---------------------------------------------------------------------------------------
 
 
 async def test_t31_entered_in_one_task_and_left_in_another(served: Server, mode: str) -> None:

@@ -34,6 +34,12 @@ CLIENT_SKILLS = (
 )
 """The same of clients."""
 
+MUST_RUN = {
+    "2025-11-25": {"sse-retry", "json-schema-2020-12-preservation"},
+    "2026-07-28": {"json-schema-2020-12-preservation"},
+}
+"""Client scenarios that measure time or are not scored: nobody would miss one that did not run."""
+
 Mode = Literal["server", "client"]
 
 _STAMP = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from fastmcp.exceptions import McpError
+from tests.support.loopback import served
 
 Answer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -67,11 +68,6 @@ async def rough(answer: Answer) -> AsyncGenerator[Rough]:
     server = Rough(answer)
     application = web.Application()
     application.router.add_route("*", "/mcp", server.handle)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
+    async with served(application, cancelling=True) as origin:
+        server.url = f"{origin}/mcp"
         yield server
-    finally:
-        await runner.cleanup()

@@ -19,7 +19,7 @@ from fastmcp.exceptions import ToolError
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import FastMCPProxy, ProxyClient
 from tests.forwarding.conftest import BACKEND
-from tests.forwarding.test_through import Person
+from tests.forwarding.person import Person
 from tests.support.process import Server, free_port, script, serve
 from tests.support.recorder import Recorder, recording
 

@@ -9,10 +9,10 @@ import mcp_types
 import pytest
 
 from fastmcp import Client, FastMCP
-from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.messages import MessageHandler
 from fastmcp.exceptions import McpError
 from fastmcp.server import create_proxy
+from tests.forwarding.person import Person
 from tests.support.process import Server
 
 ERAS = ("legacy", "2026-07-28")
@@ -26,41 +26,6 @@ def behind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=ERAS)
 def front(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-class Person:
-    """Whoever sits at the client: answers, and remembers what was said."""
-
-    def __init__(self, name: str = "Ada") -> None:
-        self.name = name
-        self.heard: list[Any] = []
-        self.asked: list[str] = []
-        self.pages: list[str] = []
-
-    def options(self) -> dict[str, Any]:
-        return {
-            "elicitation_handler": self.elicit,
-            "sampling_handler": self.sample,
-            "roots": [f"file:///home/{self.name}"],
-            "log_handler": self.log,
-            "progress_handler": self.progress,
-        }
-
-    async def elicit(self, message: str, kind: Any, params: Any, context: Any) -> Any:
-        self.asked.append(message)
-        if params.mode == "url":
-            self.pages.append(str(params.url))
-            return ElicitResult(action="accept")
-        return {"value": self.name}
-
-    async def sample(self, messages: Any, params: Any, context: Any) -> str:
-        return f"{self.name} thinks: {messages[0].content.text}"
-
-    async def log(self, message: Any) -> None:
-        self.heard.append((message.level, message.logger, message.data))
-
-    async def progress(self, progress: float, total: float | None, message: str | None) -> None:
-        self.heard.append((progress, total, message))
 
 
 def proxied(backend: Server, behind: str, **settings: Any) -> FastMCP:

@@ -56,7 +56,6 @@ FLOORS: dict[str, int] = {
     "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
-    "fastmcp.decorators": 6,
     "fastmcp.cli": 6,
     "fastmcp.__main__": 6,
 }
@@ -69,7 +68,6 @@ FACES = {
     "fastmcp.client",
     "fastmcp.dependencies",
     "fastmcp.types",
-    "fastmcp.decorators",
     "fastmcp.server.providers",
 }
 """Modules whose `__getattr__` may import first-party modules when a name is asked for."""

@@ -17,7 +17,7 @@ import pytest
 
 from fastmcp import Client
 from fastmcp.exceptions import McpError, ToolError
-from tests.workers.conftest import eventually
+from tests.support.process import until
 
 HANDSHAKE = "2025-11-25"
 STATELESS = "2026-07-28"
@@ -177,11 +177,11 @@ async def takes_a_call_back(client: Client[Any]) -> None:
     """By cancelling it, and by a time-out."""
     tag = secrets.token_hex(4)  # others met this server before
     call = asyncio.create_task(client.call_tool("wait", {"tag": tag}))
-    await eventually(lambda: is_noted(client, f"{tag} begins"), "the call begins")
+    await until(lambda: is_noted(client, f"{tag} begins"), "the call begins")
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await eventually(lambda: is_noted(client, f"{tag} cancelled"), "the call is cancelled")
+    await until(lambda: is_noted(client, f"{tag} cancelled"), "the call is cancelled")
     # What is taken back before its server has begun it runs all the same with some of them, and on
     # a busy machine half a second may be too short to begin.
     for seconds in (0.5, 2.0, 8.0):
@@ -202,7 +202,7 @@ async def times_out(client: Client[Any], tag: str, seconds: float) -> bool:
     with pytest.raises(McpError, match=rf"within {seconds:g} seconds"):
         await call
     if in_time:
-        await eventually(lambda: is_noted(client, f"{tag} cancelled"), "the call is taken back")
+        await until(lambda: is_noted(client, f"{tag} cancelled"), "the call is taken back")
     return in_time
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.caching import CacheConfig
 from fastmcp.exceptions import McpError
-from tests.client.test_subscriptions import Ears
+from tests.client.ears import Ears
 from tests.support import venvs
 from tests.support.process import script, serve
 from tests.support.recorder import recording

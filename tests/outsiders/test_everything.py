@@ -20,11 +20,11 @@ from tests.outsiders.meeting import HANDSHAKE, ROOT, User
 from tests.outsiders.watching import (
     Restartable,
     assert_left,
-    children,
     nothing_stays,
     watched,
 )
 from tests.support import node
+from tests.support.process import children
 
 PAGE = "https://example.com/pay"
 LONG = "trigger-long-running-operation"

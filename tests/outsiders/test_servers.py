@@ -23,13 +23,11 @@ from tests.outsiders.meeting import HANDSHAKE, STATELESS, User
 from tests.outsiders.watching import (
     Restartable,
     assert_left,
-    children,
     nothing_stays,
     watched,
 )
 from tests.support import venvs
-from tests.support.process import script
-from tests.workers.conftest import eventually
+from tests.support.process import children, script, until
 
 FOLDER = Path(__file__).parent / "servers"
 
@@ -159,7 +157,7 @@ async def test_leaving_in_the_middle_of_an_error(
     async def one_stay(url: str) -> None:
         async with User().client(url, mode) as client:
             calls.append(asyncio.create_task(client.call_tool("wait", {"tag": tag})))
-            await eventually(lambda: meeting.is_noted(client, f"{tag} begins"), "it begins")
+            await until(lambda: meeting.is_noted(client, f"{tag} begins"), "it begins")
             raise ZeroDivisionError
 
     with watched(running.server.url) as recorder:
@@ -181,8 +179,8 @@ async def test_a_server_that_is_killed_and_comes_back(
     with watched(running.server.url) as recorder:
         async with User().client(recorder.url, mode) as client:
             first = meeting.value(await client.call_tool("process"))
-            call = asyncio.create_task(client.call_tool("wait", {"tag": "killed"}))
-            await eventually(lambda: meeting.is_noted(client, "killed begins"), "it begins")
+            call = asyncio.create_task(client.call_tool("wait", {"tag": f"killed {mode}"}))
+            await until(lambda: meeting.is_noted(client, f"killed {mode} begins"), "it begins")
             await running.replace()
             async with asyncio.timeout(5):
                 with pytest.raises(McpError):

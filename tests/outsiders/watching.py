@@ -69,11 +69,3 @@ def nothing_stays() -> Iterator[None]:
     before = asyncio.all_tasks()
     yield
     assert asyncio.all_tasks() <= before
-
-
-def children() -> set[int]:
-    """The processes that this one has started and that are still there."""
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        found.update(int(pid) for pid in (task / "children").read_text().split())
-    return found

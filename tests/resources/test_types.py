@@ -14,6 +14,7 @@ from fastmcp.resources import (
     HttpResource,
     TextResource,
 )
+from tests.support.loopback import served
 
 
 async def test_text_and_bytes() -> None:
@@ -66,18 +67,11 @@ async def test_http() -> None:
 
     app = web.Application()
     app.router.add_get("/x", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        url = f"http://{host}:{port}/x?status="
+    async with served(app) as origin:
+        url = f"{origin}/x?status="
         made = HttpResource(uri="h://x", url=url + "200")
         assert (await made.read()).to_wire("h://x")["contents"] == [
             {"uri": "h://x", "mimeType": "application/json", "text": '{"path": "/x"}'}
         ]
         with pytest.raises(ResourceError, match="Error reading http"):
             await HttpResource(uri="h://x", url=url + "500").read()
-    finally:
-        await runner.cleanup()

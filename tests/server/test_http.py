@@ -27,7 +27,7 @@ from fastmcp.server.event_store import EventStore
 from fastmcp.server.http import StarletteWithLifespan, create_base_app
 from tests.server import mounted
 from tests.support.asgi import HANDSHAKE, STATELESS, Peer
-from tests.support.process import Server, eventually, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.wire import Wire
 
 INITIALIZE = {
@@ -222,14 +222,10 @@ async def test_disconnects_over_a_socket(tmp_path: Path):
                 if version != STATELESS:
                     await wire.initialize()
                 call = asyncio.create_task(wire.call("slow", {"seconds": seconds}))
-                await asyncio.to_thread(
-                    eventually, lambda: "slow begins" in lines(journal), 10, "the call begins"
-                )
+                await until(lambda: "slow begins" in lines(journal), "the call begins")
                 call.cancel()
                 await asyncio.gather(call, return_exceptions=True)
-                await asyncio.to_thread(
-                    eventually, lambda end=end: end in lines(journal), 1.5, f"{end} is noted"
-                )
+                await until(lambda end=end: end in lines(journal), f"{end} is noted", 1.5)
                 assert lines(journal) == ["slow begins", end]
 
 

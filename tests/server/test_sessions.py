@@ -29,10 +29,9 @@ from fastmcp.server.session_manager import SessionManager
 from fastmcp.server.sessions import Session
 from fastmcp.settings import get_settings
 from tests.support.asgi import Peer
-from tests.support.process import script, serve
+from tests.support.process import script, serve, until
 from tests.support.redis import redis
 from tests.support.wire import Wire
-from tests.workers.conftest import eventually
 
 KEYS = SessionKeys([b"k" * 32])
 INFO = {"name": "c", "version": "1", "title": "C", "icons": ["x" * 9000]}
@@ -224,7 +223,7 @@ async def test_an_open_stream_keeps_it(clock: Clock):
         used = await shared.fact(session.name, "used")
         return used is not None and float(used) == clock.now
 
-    await eventually(told, "its use is noted")
+    await until(told, "its use is noted")
     assert await manager(shared, idle_timeout=0.2).find(session.id) is not None
     await ended(sessions)
 
@@ -362,7 +361,7 @@ async def test_a_worker_that_says_what_it_was_told_ends_no_stream():
         async def known() -> bool:
             return bool(await second.notes(session.name))
 
-        await eventually(known, "the stream is known")
+        await until(known, "the stream is known")
         (socket,) = home.rglob(f"{here.worker}.sock")
         hidden = socket.rename(socket.with_suffix(".hidden"))
         await third.start(lambda _: None)
@@ -373,7 +372,7 @@ async def test_a_worker_that_says_what_it_was_told_ends_no_stream():
         async def said() -> bool:
             return bool(stream.said)
 
-        await eventually(said, "the stream is reached")
+        await until(said, "the stream is reached")
         assert not stream.closed
         for backplane in (second, third):
             await backplane.stop()
@@ -398,7 +397,7 @@ async def test_a_stream_that_was_opened_while_redis_was_away():
                     await there.say(b"{}")
                 return bool(stream.said)
 
-            await eventually(said, "the stream is reached")
+            await until(said, "the stream is reached")
             await ended(one)
             await ended(two)
 

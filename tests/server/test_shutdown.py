@@ -24,7 +24,7 @@ import uvicorn
 from fastmcp import Client, FastMCP
 from fastmcp.exceptions import McpError, ToolError
 from tests.support import process
-from tests.support.process import Server, eventually, listening, serve
+from tests.support.process import Server, listening, serve, until, without_settings
 from tests.support.wire import STATELESS, Answer, Wire
 
 SOURCE = '''
@@ -157,23 +157,17 @@ class Site:
 @asynccontextmanager
 async def site(tmp_path: Path, way: str, grace: float, **more: str) -> AsyncIterator[Site]:
     (tmp_path / "stopping.py").write_text(SOURCE)
-    own = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
-    env = own | {
-        "FASTMCP_HOME": str(tmp_path / "home"),
-        "FASTMCP_HTTP_SHUTDOWN_GRACE": str(grace),
+    env = without_settings(
+        FASTMCP_HOME=str(tmp_path / "home"),
+        FASTMCP_HTTP_SHUTDOWN_GRACE=str(grace),
         # Python writes bytecode beside the file, and reloaders would see it.
-        "PYTHONDONTWRITEBYTECODE": "1",
+        PYTHONDONTWRITEBYTECODE="1",
         **more,
-    }
+    )
     with serve(WAYS[way], cwd=tmp_path, env=env) as server:
         # The port answers from the first worker on; one in the middle of its imports is not meant.
         workers = 2 if "--workers" in way else 1
-        await asyncio.to_thread(
-            eventually,
-            lambda: server.log.count(STARTED) == workers,
-            20.0,
-            "every worker has started",
-        )
+        await until(lambda: server.log.count(STARTED) == workers, "every worker has started", 20)
         yield Site(server, tmp_path / "book")
 
 
@@ -239,9 +233,7 @@ class Crowd:
 
 
 async def begun(at: Site, count: int) -> None:
-    await asyncio.to_thread(
-        eventually, lambda: at.lines("begun") == count, 10.0, "the calls have begun"
-    )
+    await until(lambda: at.lines("begun") == count, "the calls have begun")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -255,9 +247,7 @@ async def test_t8_streams_end_at_once_and_calls_deliver(tmp_path: Path, way: str
         await asyncio.gather(*streams)
         assert not any(call.done() for call in calls)
         if way not in KEEPS_LISTENING:
-            await asyncio.to_thread(
-                eventually, lambda: not listening(at.server.port), 1.5, "connections are refused"
-            )
+            await until(lambda: not listening(at.server.port), "connections are refused", 1.5)
             assert not any(call.done() for call in calls)
         assert [(await call).text for call in calls] == ["done"] * 3
         assert await at.ended() == 0
@@ -307,10 +297,8 @@ async def test_t8_a_second_ctrl_c_means_at_once(tmp_path: Path, way: str, tool: 
         await stream
         # A signal that comes before the last one was heard is the same signal, to the system.
         workers = 2 if "--workers" in way else 1
-        await asyncio.to_thread(
-            eventually,
+        await until(
             lambda: at.server.log.count("Shutting down") == workers,
-            10.0,
             "every worker has heard the first",
         )
         at.signal(signal.SIGINT, group=True)
@@ -396,7 +384,7 @@ async def test_t8_a_server_in_a_thread():
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        await asyncio.to_thread(eventually, lambda: server.started, 10.0, "it has started")
+        await until(lambda: server.started, "it has started")
         port = server.servers[0].sockets[0].getsockname()[1]
         async with Crowd(f"http://127.0.0.1:{port}/mcp") as crowd:
             streams = [await crowd.listen() for _ in range(3)]
@@ -431,7 +419,7 @@ async def test_t8_a_call_that_comes_while_the_server_stops_has_its_grace_time():
     server = Late(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     serving = asyncio.create_task(server._serve())
     async with asyncio.timeout(20):
-        await asyncio.to_thread(eventually, lambda: server.started, 10.0, "it has started")
+        await until(lambda: server.started, "it has started")
         port = server.servers[0].sockets[0].getsockname()[1]
         async with Crowd(f"http://127.0.0.1:{port}/mcp") as crowd:
             wire = await crowd.wire()
@@ -450,7 +438,7 @@ async def test_t8_one_of_two_servers_in_a_loop_stops_alone():
         serving.append(asyncio.create_task(servers[-1]._serve()))
     async with asyncio.timeout(20):
         for server in servers:
-            await asyncio.to_thread(eventually, lambda s=server: s.started, 10.0, "it has started")
+            await until(lambda s=server: s.started, "it has started")
         ports = [server.servers[0].sockets[0].getsockname()[1] for server in servers]
         async with (
             Crowd(f"http://127.0.0.1:{ports[0]}/mcp") as one,

@@ -1,4 +1,5 @@
-"""Real server processes for tests: started, polled until they answer, ended, and their log read.
+"""Real server processes for tests: started, polled until they answer, ended, and their log read;
+and what tests wait for that happens somewhere else.
 
 Every process runs in a session (process group) of its own, because a reloader or a supervisor of
 workers has children; the end of a test ends the whole group. Ports are asked of the kernel, and a
@@ -7,6 +8,7 @@ start that loses the race for one is tried again with another.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,47 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
         time.sleep(_POLL_SECONDS)
+
+
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 10
+) -> None:
+    """The same beside other tasks of the loop; `condition` may have to ask somebody.
+
+    Raises:
+        TimeoutError: it did not hold within `seconds`; the message says `what`.
+    """
+    try:
+        async with asyncio.timeout(seconds) as scope:
+            while not await _answer(condition()):  # noqa: ASYNC110  (often another process's)
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise TimeoutError(f"{what}: not within {seconds:g} s") from None
+
+
+async def _answer(held: bool | Awaitable[bool]) -> bool:
+    return held if isinstance(held, bool) else await held
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that are still there, by Linux's /proc; one that
+    ended and was not yet asked how is."""
+    while True:
+        found: set[int] = set()
+        try:
+            for thread in Path("/proc/self/task").iterdir():
+                found.update(map(int, (thread / "children").read_text().split()))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread has ended, and its children are another's, maybe one's read above
+        return found
+
+
+def without_settings(**extra: str) -> dict[str, str]:
+    """The environment of the tests without what sets FastMCP, and with `extra`."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FASTMCP_")}
+    return own | extra
 
 
 def listening(port: int) -> bool:

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.support import schema
+from tests.support.loopback import served
 from tests.support.sse import Decoder
 
 _HOP_HEADERS = {
@@ -186,15 +187,10 @@ def recording(target: str, *, judge: bool = True) -> Iterator[Recorder]:
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
         ) as http:
             app[_HTTP] = http
-            runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-            recorder.url = f"http://127.0.0.1:{port}/mcp"
-            ready.set()
-            await stopping.wait()
-            await runner.cleanup()
+            async with served(app, cancelling=True) as origin:
+                recorder.url = f"{origin}/mcp"
+                ready.set()
+                await stopping.wait()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,19 +40,6 @@ class Workers:
             return 0
         lines = [line.split() for line in self.journal.read_text().splitlines()]
         return sum((line[0], line[1], line[3]) == (tool, what, tag) for line in lines)
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], what: str, seconds: float = 10) -> None:
-    """Wait for what another worker will have heard in a moment, by asking.
-
-    Raises:
-        TimeoutError: it never came; the message says what.
-    """
-    deadline = time.monotonic() + seconds
-    while not await check():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
-        await asyncio.sleep(0.01)
 
 
 def environment(folder: Path, store: Server | None, **extra: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.process import until
 from tests.support.wire import Wire
-from tests.workers.conftest import Workers, eventually
+from tests.workers.conftest import Workers
 
 CAPABILITIES = {"elicitation": {}, "sampling": {}, "roots": {}}
 
@@ -96,14 +97,14 @@ async def test_a_request_is_cancelled_wherever_it_runs(three: Workers):
         async def cancelled() -> bool:
             return three.noted("slow", "cancelled", "c") > 0
 
-        await eventually(begun, "begun")
+        await until(begun, "begun")
         cancel = {
             "jsonrpc": "2.0",
             "method": "notifications/cancelled",
             "params": {"requestId": 77},
         }
         await wire.send("POST", message=cancel, headers=wire.standard_headers(), url=three.urls[1])
-        await eventually(cancelled, "cancelled")
+        await until(cancelled, "cancelled")
         reply = await call
         assert reply.messages == []
         three.journal.unlink()
@@ -123,7 +124,7 @@ async def test_an_ended_session_is_ended_everywhere(three: Workers):
                 )
                 return answer.status == 404
 
-            await eventually(gone, "gone")
+            await until(gone, "gone")
 
 
 async def test_the_log_level_holds_everywhere(three: Workers):
@@ -144,7 +145,7 @@ async def test_the_log_level_holds_everywhere(three: Workers):
                 said = [m["level"] for m in answer.notifications("notifications/message")]
                 return said == ["warning"]
 
-            await eventually(quiet, "quiet")
+            await until(quiet, "quiet")
 
 
 async def test_state_and_visibility_are_the_sessions(three: Workers):
@@ -155,7 +156,7 @@ async def test_state_and_visibility_are_the_sessions(three: Workers):
             async def known() -> bool:
                 return (await wire.call("recall")).text == "blue"
 
-            await eventually(known, "known")
+            await until(known, "known")
         assert (await other.call("recall")).text == "None"
         await wire.call("hide", {"name": "add"})
         for _ in three.urls:
@@ -164,7 +165,7 @@ async def test_state_and_visibility_are_the_sessions(three: Workers):
                 tools = (await wire.request("tools/list")).result["tools"]
                 return "add" not in [tool["name"] for tool in tools]
 
-            await eventually(hidden, "hidden")
+            await until(hidden, "hidden")
         tools = (await other.request("tools/list")).result["tools"]
         assert "add" in [tool["name"] for tool in tools]
 

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.support.process import Server, serve, uvicorn
-from tests.support.process import eventually as until
+from tests.support.process import Server, eventually, serve, until, uvicorn
 from tests.support.redis import redis
-from tests.workers.conftest import HERE, Workers, environment, eventually
+from tests.workers.conftest import HERE, Workers, environment
 from tests.workers.test_tasks import Watcher
 
 FASTMCP = Path(sys.executable).with_name("fastmcp")
@@ -71,7 +70,7 @@ async def test_a_task_survives_the_restart_of_its_server(site: Site):
             async def begun() -> bool:
                 return site.noted("job", "begins", "running") == 1
 
-            await eventually(begun, "the task runs")
+            await until(begun, "the task runs")
             assert first.stop() == 0
     assert site.noted("job", "cancelled", "running") == 1
     with site.server() as second:
@@ -84,7 +83,7 @@ async def test_a_task_survives_the_restart_of_its_server(site: Site):
             async def asked_again() -> bool:
                 return before not in (await wire.get(asking)).get("inputRequests", [before])
 
-            await eventually(asked_again, "the question is asked again")
+            await until(asked_again, "the question is asked again")
             [after] = (await wire.until(asking, "input_required"))["inputRequests"]
             answer = {"action": "accept", "content": {"value": "yes"}}
             responses = {before: {"action": "decline"}, after: answer}
@@ -104,7 +103,7 @@ async def test_a_task_survives_the_death_of_its_worker(site: Site):
             async def begun() -> bool:
                 return sum(site.noted("job", "begins", f"t{n}") for n in range(6)) == 6
 
-            await eventually(begun, "the tasks run")
+            await until(begun, "the tasks run")
             first.stop(signal.SIGKILL)
             wire._turn = itertools.cycle([second.url])
             for n, id in enumerate(ids):
@@ -137,14 +136,14 @@ async def test_a_worker_that_serves_nobody_runs_them(site: Site):
                 async def begun() -> bool:
                     return site.noted("job", "begins", "long") == 1
 
-                await eventually(begun, "the task runs")
+                await until(begun, "the task runs")
                 await wire.request("tasks/cancel", {"taskId": long})
                 assert (await wire.get(long))["status"] == "cancelled"
 
                 async def over() -> bool:
                     return site.noted("job", "cancelled", "long") == 1
 
-                await eventually(over, "the function was interrupted")
+                await until(over, "the function was interrupted")
                 worker.terminate()
                 _, said = worker.communicate(timeout=10)
                 assert worker.returncode == 0, said
@@ -170,7 +169,7 @@ def test_a_worker_that_can_run_no_more_ends(site: Site):
         assert site.redis
         client = Redis(port=site.redis.port)
         try:
-            until(lambda: bool(client.keys("*:stream")), 20, "the worker waits for tasks")
+            eventually(lambda: bool(client.keys("*:stream")), 20, "the worker waits for tasks")
             for name in client.keys("*:stream"):
                 client.xadd(name, {"function": "garbage"})
         finally:

@@ -16,9 +16,9 @@ import pytest
 
 from fastmcp import Client
 from tests.support.extent import extent
-from tests.support.process import Server, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.wire import Wire
-from tests.workers.conftest import HERE, environment, eventually
+from tests.workers.conftest import HERE, environment
 
 INITIALIZE: dict[str, Any] = {
     "jsonrpc": "2.0",
@@ -149,7 +149,7 @@ async def test_t3_abandoned_sessions_end(brief: Server):
             )
             return answer.status == 404
 
-        await eventually(is_over, "the youngest has ended", 5)
+        await until(is_over, "the youngest has ended", 5)
         assert ids
         for _ in range(min(50, len(ids))):
             assert await is_over()
@@ -234,7 +234,7 @@ async def test_t12_one_that_does_not_read_holds_up_nobody(one: Server):
             async def given_up() -> bool:
                 return (await stats(one))["tasks"] <= before["tasks"] + 1
 
-            await eventually(given_up, "the stream is given up", 20)
+            await until(given_up, "the stream is given up", 20)
         assert (await wire.call("add", {"a": 1, "b": 2})).text == "3"
 
 
@@ -286,7 +286,7 @@ async def test_t20_a_stream_that_nobody_reads_is_taken_over(one: Server):
                 async def one_is_left() -> bool:
                     return (await stats(one))["tasks"] <= before["tasks"] + 3
 
-                await eventually(one_is_left, "the older stream has ended")
+                await until(one_is_left, "the older stream has ended")
         finally:
             writer.transport.abort()
 

@@ -13,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.process import serve, uvicorn
+from tests.support.process import serve, until, uvicorn
 from tests.support.redis import redis
 from tests.support.sse import Decoder, Event
 from tests.support.wire import Wire
-from tests.workers.conftest import HERE, Workers, environment, eventually, workers
+from tests.workers.conftest import HERE, Workers, environment, workers
 
 LEASE = 2.0
 
@@ -104,7 +104,7 @@ async def test_t7_the_answer_outlives_the_worker(pair: Workers):
         async def ended() -> bool:
             return pair.noted("ticking", "ends", "outlives") == 1
 
-        await eventually(ended, "the tool ends")
+        await until(ended, "the tool ends")
         # The answer is written when the tool has ended; another worker can hear that it is.
         await call.resume(pair.urls[1])
         again = Cut(wire, "ticking")
@@ -144,7 +144,7 @@ async def test_a_client_that_waits_on_the_killed_worker_itself(pair: Workers):
         async def heard() -> bool:
             return len(call.events) > 3
 
-        await eventually(heard, "progress")
+        await until(heard, "progress")
         pair.servers[0].stop(signal.SIGKILL)
         with pytest.raises(aiohttp.ClientError):
             await cut
@@ -172,7 +172,7 @@ async def test_a_question_of_a_worker_that_was_killed(pair: Workers):
             assert answer.status in (400, 503)
             return answer.status == 400
 
-        await eventually(refused, "the worker is known to be dead", 20)
+        await until(refused, "the worker is known to be dead", 20)
 
 
 async def test_t7_of_another_session(pair: Workers):
@@ -226,7 +226,7 @@ async def test_t1_redis_goes_and_comes_back(tmp_path: Path):
             async def heard() -> bool:
                 return len(call.events) > 3
 
-            await eventually(heard, "progress")
+            await until(heard, "progress")
             store.stop(signal.SIGKILL)
             ping = wire.message("ping")
             headers = wire.standard_headers()
@@ -255,7 +255,7 @@ async def test_t1_redis_goes_and_comes_back(tmp_path: Path):
                     )
                     return answer.status == 200
 
-                await eventually(back, "Redis is back")
+                await until(back, "Redis is back")
 
                 async def answer(message: dict[str, Any]) -> dict[str, Any]:
                     return {"action": "accept", "content": {"value": "yes"}}
@@ -279,7 +279,7 @@ async def test_t1_redis_goes_and_comes_back(tmp_path: Path):
                     await asking.resume(two.url)
                     return asking.answer["result"]["content"][0]["text"] == "well: yes"
 
-                await eventually(answered, "an answer finds the way again", 20)
+                await until(answered, "an answer finds the way again", 20)
 
 
 async def test_t1_without_redis_from_the_start(tmp_path: Path):

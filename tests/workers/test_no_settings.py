@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 
 from tests.support.extent import extent
-from tests.support.process import Server, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.sse import Decoder
-from tests.workers.conftest import HERE, environment, eventually
+from tests.workers.conftest import HERE, environment
 
 HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 INITIALIZE: dict[str, Any] = {
@@ -105,7 +105,7 @@ class Caller:
             seen.add(await self.call(session, "who"))
             return len(seen) == 4
 
-        await eventually(all_four, "four workers", 30)
+        await until(all_four, "four workers", 30)
 
 
 @pytest.mark.long

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.process import until
 from tests.support.wire import STATELESS, Answer, RpcError, Wire
-from tests.workers.conftest import Workers, eventually, workers
+from tests.workers.conftest import Workers, workers
 
 CAPABILITIES = {"elicitation": {}, "sampling": {}, "roots": {}}
 
@@ -111,13 +112,13 @@ async def test_a_client_that_leaves_a_retry_cancels_its_call(three: Workers):
             return three.noted("slow", "begins", "left") >= 1
 
         before = three.noted("slow", "cancelled", "left")
-        await eventually(begun, "the call goes on")
+        await until(begun, "the call goes on")
         retry.cancel()
 
         async def cancelled() -> bool:
             return three.noted("slow", "cancelled", "left") == before + 1
 
-        await eventually(cancelled, "the call is cancelled")
+        await until(cancelled, "the call is cancelled")
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -135,7 +136,7 @@ async def test_a_worker_that_dies(tmp_path: Path, shared: bool):
             async def begun() -> bool:
                 return two.noted("slow", "begins", "runs") == 1
 
-            await eventually(begun, "the call goes on")
+            await until(begun, "the call goes on")
             here.process.send_signal(signal.SIGKILL)
             here.process.wait()
             with pytest.raises(RpcError, match="the server that ran it has ended"):

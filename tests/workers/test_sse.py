@@ -14,7 +14,7 @@ import pytest
 
 from fastmcp import Client
 from fastmcp.client.transports import SSETransport
-from tests.support.process import Server, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.sse_wire import OldWire, old_wire
 from tests.workers.conftest import HERE, Workers, environment, workers
 
@@ -74,9 +74,7 @@ async def test_t30_a_message_at_another_worker(pair: Workers):
         assert (await wire.post(message, to=to))[0] == 202
         cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
         assert (await wire.post({**cancel, "params": {"requestId": 800}}, to=to))[0] == 202
-        async with asyncio.timeout(10):
-            while not pair.noted("slow", "cancelled", "cancelled"):
-                await wire.request("ping")
+        await until(lambda: pair.noted("slow", "cancelled", "cancelled") == 1, "it is cancelled")
         status, body = await wire.post({"jsonrpc": "2.0"}, to=to)
         assert (status, json.loads(body)["error"]["code"]) == (400, -32600)
 

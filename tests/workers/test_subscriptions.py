@@ -12,9 +12,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.process import Server, serve, uvicorn
+from tests.support.process import Server, serve, until, uvicorn
 from tests.support.wire import STATELESS, Wire
-from tests.workers.conftest import HERE, Workers, environment, eventually, workers
+from tests.workers.conftest import HERE, Workers, environment, workers
 
 URI = "thing://7"
 FILTER = {"toolsListChanged": True, "promptsListChanged": True, "resourceSubscriptions": [URI]}
@@ -114,4 +114,4 @@ async def test_many_subscriptions_leave_nothing_behind(tmp_path: Path):
             after = await asyncio.to_thread(stats, server)
             return all(after[name] <= before[name] + 1 for name in ("tasks", "files"))
 
-        await eventually(gone, "nothing is left")
+        await until(gone, "nothing is left")

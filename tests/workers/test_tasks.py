@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.process import until
 from tests.support.wire import STATELESS, RpcError, Wire
-from tests.workers.conftest import Workers, eventually, workers
+from tests.workers.conftest import Workers, workers
 
 CAPABILITIES = {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}
 
@@ -40,7 +41,7 @@ class Watcher(Wire):
             found.update(await self.get(id))
             return found["status"] == status
 
-        await eventually(reached, f"a task is {status}")
+        await until(reached, f"a task is {status}")
         return found
 
     async def follow(self, id: str, url: str) -> list[dict[str, Any]]:
@@ -113,7 +114,7 @@ async def test_any_worker_cancels_it(three: Workers):
                 begun = three.noted("job", "begins", tag)
                 return begun == three.noted("job", "cancelled", tag)
 
-            await eventually(over, "the function was interrupted")
+            await until(over, "the function was interrupted")
 
 
 async def test_any_worker_tells_how_it_is(three: Workers):
@@ -162,7 +163,7 @@ async def test_a_worker_that_stops_gives_its_tasks_time(tmp_path: Path):
             async def begun() -> bool:
                 return running.noted("job", "begins", "long") == 1
 
-            await eventually(begun, "the tasks run")
+            await until(begun, "the tasks run")
             begin = time.monotonic()
             stopped = asyncio.create_task(asyncio.to_thread(stopping.stop))
             wire._turn = itertools.cycle([other.url])

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.loopback import served
+
 Said = tuple[str, dict[str, Any]] | str
 """A call of a tool, its name and arguments; or text."""
 
@@ -121,13 +123,5 @@ async def serving(vendor: Vendor) -> AsyncGenerator[Vendor]:
     """The vendor's API on the loopback interface, at `vendor.url`."""
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post(vendor.path, vendor.handle)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        vendor.url = f"http://{host}:{port}"
+    async with served(app) as vendor.url:
         yield vendor
-    finally:
-        await runner.cleanup()

@@ -25,7 +25,7 @@ from fastmcp.server.backplane.base import BackplaneDown
 from fastmcp.server.bus import Bus, TaskChanged
 from fastmcp.server.exchange import Detached, Exchange
 from fastmcp.settings import Settings
-from tests.support.process import Server
+from tests.support.process import Server, until
 from tests.support.redis import redis
 
 
@@ -62,7 +62,7 @@ async def begin(tasks: DocketTasks, owner: str = "", **params: Any) -> str:
     return (await tasks.begin(call, Detached(), owner, 1000))["taskId"]
 
 
-async def until(tasks: DocketTasks, id: str, *statuses: str, owner: str = "") -> TaskState:
+async def reached(tasks: DocketTasks, id: str, *statuses: str, owner: str = "") -> TaskState:
     async with asyncio.timeout(10):
         while True:
             state = await tasks.find(id, owner)
@@ -74,21 +74,35 @@ async def until(tasks: DocketTasks, id: str, *statuses: str, owner: str = "") ->
 async def begun(tasks: DocketTasks, id: str) -> None:
     """It runs there; nothing of that is written yet."""
     async with asyncio.timeout(10):
-        while True:
-            if id in tasks._runs:
-                return
+        while id not in tasks._runs:  # noqa: ASYNC110  (a longer pause, and it is written)
             await asyncio.sleep(0)
 
 
+class Failures:
+    """The commands of a process that failed."""
+
+    def __init__(self) -> None:
+        self._each: asyncio.Queue[None] = asyncio.Queue()
+
+    def add(self) -> None:
+        self._each.put_nowait(None)
+
+    async def times(self, count: int) -> None:
+        """Wait for so many more."""
+        async with asyncio.timeout(10):
+            for _ in range(count):
+                await self._each.get()
+
+
 @contextmanager
-def unheard(tasks: DocketTasks) -> Iterator[asyncio.Event]:
+def unheard(tasks: DocketTasks) -> Iterator[Failures]:
     """What Redis replies to its commands, which are done, does not come in time; docket has
-    connections of its own. Yields what is set once a command failed."""
-    failed, do = asyncio.Event(), tasks._line.do
+    connections of its own."""
+    failed, do = Failures(), tasks._line.do
 
     async def late(command: Callable[[Any], Awaitable[Any]]) -> Any:
         await do(command)
-        failed.set()
+        failed.add()
         raise BackplaneDown("Redis")
 
     with patch.object(tasks._line, "do", late):
@@ -96,12 +110,12 @@ def unheard(tasks: DocketTasks) -> Iterator[asyncio.Event]:
 
 
 @contextmanager
-def unreachable(tasks: DocketTasks) -> Iterator[asyncio.Event]:
+def unreachable(tasks: DocketTasks) -> Iterator[Failures]:
     """Its commands do not reach Redis; docket's do."""
-    failed = asyncio.Event()
+    failed = Failures()
 
     async def never(command: Callable[[Any], Awaitable[Any]]) -> Any:
-        failed.set()
+        failed.add()
         raise BackplaneDown("Redis")
 
     with patch.object(tasks._line, "do", never):
@@ -117,12 +131,12 @@ async def test_changes_are_told_where_they_are_watched(store: Server, no_leaks: 
         running(store, "watched") as working,
     ):
         id = await begin(watching, asks=True)
-        await until(watching, id, "input_required")
+        await reached(watching, id, "input_required")
         assert await watching.watch(id, "")
         assert not await watching.watch(id, "somebody else")
-        [key] = json.loads(bytes((await until(watching, id, "input_required")).input_requests))
+        [key] = json.loads(bytes((await reached(watching, id, "input_required")).input_requests))
         assert await watching.answer(id, "", {key: {"roots": []}, "other": 5})
-        await until(working, id, "completed")
+        await reached(working, id, "completed")
         async with asyncio.timeout(10):
             while (await heard.get()) != TaskChanged(id):
                 pass
@@ -155,22 +169,21 @@ async def test_what_is_not_over_is_counted(store: Server, no_leaks: None):
         with pytest.raises(McpError, match="FASTMCP_TASKS_MAX "):
             await begin(tasks, "eve")
         assert await tasks.cancel(ids[0], "ann")
-        assert (await until(tasks, ids[0], "cancelled", owner="ann")).status_message
-        await until(tasks, await begin(tasks, "ann"), "completed", owner="ann")
+        assert (await reached(tasks, ids[0], "cancelled", owner="ann")).status_message
+        await reached(tasks, await begin(tasks, "ann"), "completed", owner="ann")
 
 
 async def gone(tasks: DocketTasks, id: str) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if await tasks.find(id, "") is None:
-                return
-            await asyncio.sleep(0.02)
+    async def unknown() -> bool:
+        return await tasks.find(id, "") is None
+
+    await until(unknown, "it is forgotten")
 
 
 async def test_a_task_is_forgotten_when_its_time_is_over(store: Server, no_leaks: None):
     async with running(store, "kept", retention=1) as tasks:
         id = await begin(tasks)
-        assert (await until(tasks, id, "completed")).ttl_ms < 20_000
+        assert (await reached(tasks, id, "completed")).ttl_ms < 20_000
         await gone(tasks, id)
     async with running(store, "forgotten", lifetime=0.5) as tasks:
         await gone(tasks, await begin(tasks, seconds=60))
@@ -185,13 +198,15 @@ async def test_what_cannot_be_stored_while_stopping_is_left_to_others(
             await begun(tasks, ids[0])
             with unreachable(tasks) as failed:
                 ids.append(await begin(asked))
-                async with asyncio.timeout(10):
-                    await failed.wait()  # it was taken, and cannot be begun
+                await failed.times(1)  # it was taken, and cannot be begun
                 tasks.close()
-                await asyncio.sleep(0.7)  # the other is done, and cannot be stored
+                assert tasks._working is not None
+                async with asyncio.timeout(10):
+                    await asyncio.wait([tasks._working])  # the other is done, and cannot be stored
+                await reached(asked, ids[0], "working")
         async with running(store, "left"):
             for id in ids:
-                await until(asked, id, "completed")
+                await reached(asked, id, "completed")
 
 
 async def test_what_could_not_be_written_or_read_is_tried_again(store: Server, no_leaks: None):
@@ -202,16 +217,15 @@ async def test_what_could_not_be_written_or_read_is_tried_again(store: Server, n
     ):
         id = await begin(asked, asks=True)
         await begun(tasks, id)
-        with unreachable(tasks):
-            await asyncio.sleep(0.3)
-        state = await until(asked, id, "input_required")
+        with unreachable(tasks) as failed:
+            # Its beginning, its question and its mailbox wake it once each; then nothing does.
+            await failed.times(4)
+        state = await reached(asked, id, "input_required")
         [key] = json.loads(bytes(state.input_requests))
         with unheard(tasks) as failed:
             await asked.answer(id, "", {key: {"roots": []}})
-            async with asyncio.timeout(10):
-                await failed.wait()
-            await asyncio.sleep(0.3)
-        await until(asked, id, "completed")
+            await failed.times(2)  # the answer wakes it once
+        await reached(asked, id, "completed")
 
 
 async def test_a_task_that_cannot_be_queued_is_not_counted(store: Server, no_leaks: None):

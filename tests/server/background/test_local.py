@@ -45,7 +45,7 @@ async def begin(tasks: LocalTasks, **params: Any) -> dict[str, Any]:
     return await tasks.begin(call, Detached(), "", 1000)
 
 
-async def until(tasks: LocalTasks, id: str, status: str) -> TaskState:
+async def reached(tasks: LocalTasks, id: str, status: str) -> TaskState:
     async with asyncio.timeout(5):
         while True:
             state = await tasks.find(id, "")
@@ -70,7 +70,7 @@ async def test_what_is_asked_at_once_comes_before_the_task(no_leaks: None):
         created = await begin(tasks, inputResponses={"name": ANSWER}, requestState="sealed")
         assert created["resultType"] == "task"
         assert "requestState" not in created
-        state = await until(tasks, created["taskId"], "completed")
+        state = await reached(tasks, created["taskId"], "completed")
         result = json.loads(bytes(state.result))
         assert (result["name"], result["state"]) == ("Ann", "sealed")
 

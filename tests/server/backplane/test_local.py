@@ -10,7 +10,7 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.bus import Bus, ResourceUpdated, ToolsChanged
 from fastmcp.server.session_keys import SessionKeys
 from tests.support.asgi import settled
+from tests.support.process import until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets"),
@@ -185,13 +186,6 @@ async def remotes(
     finally:
         for remote in found:
             await remote.end()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Poll, with a deadline."""
-    async with asyncio.timeout(SECONDS):
-        while not await condition():  # noqa: ASYNC110 - it is in another process
-            await asyncio.sleep(0.01)
 
 
 def everything(folder: Path) -> list[Path]:
@@ -463,12 +457,12 @@ async def test_a_killed_worker_is_gone_at_once(home: Path):
         async def cleaned() -> bool:
             return sorted(path.stem for path in sockets(home)) == sorted([a.name, c.name])
 
-        await until(cleaned, "the dead worker's socket is removed")
+        await until(cleaned, "the dead worker's socket is removed", SECONDS)
 
         async def gone() -> bool:
             return not await c.backplane.send(b.name, Said("s", b"1"))
 
-        await until(gone, "the dead worker is known to be dead")
+        await until(gone, "the dead worker is known to be dead", SECONDS)
         assert await c.backplane.send(a.name, Said("s", b"1"))
         await a.hears(["said", "s", 1])
 

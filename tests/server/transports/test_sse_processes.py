@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import threading
@@ -13,11 +12,11 @@ from pathlib import Path
 import uvicorn
 
 from fastmcp import FastMCP
-from tests.client.test_sse import OLD_SERVED
-from tests.support.process import eventually, script, serve
+from tests.client.conftest import OLD_SERVED
+from tests.support.process import script, serve, until, without_settings
 from tests.support.sse_wire import OldWire, old_wire
 
-ENV = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
+ENV = without_settings()
 
 
 async def sleeping(wire: OldWire, seconds: float) -> asyncio.Task[dict[str, object]]:
@@ -76,7 +75,7 @@ async def test_t8_a_server_in_a_thread_that_no_signal_reaches():
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        await asyncio.to_thread(eventually, lambda: server.started, 10.0, "it has started")
+        await until(lambda: server.started, "it has started")
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}/sse"
         async with old_wire(url) as idle, old_wire(url) as busy:
