@@ -35,6 +35,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.auth.auth import AuthProvider
 from fastmcp.server.background.base import Tasks
 from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits
@@ -85,7 +86,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Transport = Literal["stdio", "http", "sse", "streamable-http"]
 
 _LATER: Final = {
-    "auth": "authorization",
     "transforms": "transforms",
 }
 _REMOVED: Final = {
@@ -145,6 +145,8 @@ class FastMCP:
         request_state_security: keys and life time of what clients carry between the rounds of a
             call that asks them something; the session keys and the settings by default.
         tasks: whether tools that do not say so may run as tasks; no by default.
+        auth: verifies the token of each HTTP request (`fastmcp.server.auth`); by default anybody
+            may come. Over stdio and in memory nobody is asked.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -176,6 +178,7 @@ class FastMCP:
         on_disconnect: OnDisconnect | None = None,
         request_state_security: RequestStateSecurity | None = None,
         tasks: bool | None = None,
+        auth: AuthProvider | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -204,7 +207,7 @@ class FastMCP:
         self._mounted: list[FastMCP] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
-        self.auth = None
+        self.auth = auth
         bus = Bus()
         self._engine = Engine(
             facade=self,
@@ -1101,6 +1104,7 @@ class FastMCP:
             ),
             max_body_bytes=max_body_bytes,
             keepalive_interval=keepalive_interval,
+            auth=self.auth,
         )
         app.state.fastmcp_server = self
         return app
