@@ -225,9 +225,7 @@ class Site:
             "resource": RESOURCE,
             **parameters,
         }
-        return await self.post(
-            "/token", {k: v for k, v in asked.items() if v is not None}, headers
-        )
+        return await self.post("/token", {k: v for k, v in asked.items() if v is not None}, headers)
 
     async def refresh(self, client_id: str, token: str, **parameters: Any) -> Reply:
         asked = {

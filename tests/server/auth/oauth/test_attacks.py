@@ -8,8 +8,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from key_value.aio.stores.memory import MemoryStore
+from starlette.requests import Request
+from starlette.responses import Response
 
-from fastmcp.server.auth import Limit, RateLimits
+from fastmcp.server.auth import Limit, RateLimits, StoredOAuthProvider, Subject
 from fastmcp.server.auth.oauth.redirects import check, same
 from tests.server.auth.oauth.hand import (
     BASE,
@@ -31,6 +34,11 @@ TWO = "https://app.example.com/cb?tenant=1"
 def site(**options: Any) -> Site:
     clients = [known(), known(client_id="web", redirect_uris=[WEB, TWO])]
     return Site(application(provider(clients=clients, **options)))
+
+
+class Anybody(StoredOAuthProvider):
+    async def authenticate(self, request: Request) -> Subject | Response:
+        return Subject("anybody")
 
 
 def is_page(reply: Reply, status: int = 400) -> bool:
@@ -377,12 +385,17 @@ async def test_a_code_or_token_in_the_place_of_another():
 
 async def test_a_token_for_another_server_of_the_same_store():
     """RFC 8707, 2; 2026-07-28, basic/authorization, "Access Token Privilege Restriction"."""
-    auth = provider(clients=[known()])
-    here = Site(application(auth))
-    token = (await here.tokens("known"))["access_token"]
+    store = MemoryStore()
+
+    def at(path: str) -> StoredOAuthProvider:
+        auth = Anybody(base_url=BASE, storage=store, clients=[known()], rate_limits=None)
+        auth.get_routes(path)
+        return auth
+
+    auth, other = at("/mcp"), at("/other")
+    token = (await Site(application(auth)).tokens("known"))["access_token"]
     assert await auth.verify_token(token) is not None
-    auth.get_routes("/other")
-    assert await auth.verify_token(token) is None
+    assert await other.verify_token(token) is None
 
 
 async def test_two_ways_to_prove_who_one_is():
@@ -551,7 +564,9 @@ async def test_the_person_is_told_whom_they_let_in():
     """2026-07-28, basic/authorization/security-considerations: the host of the redirect URI MUST be
     shown, and localhost warned of."""
     here = site()
-    page = (await here.get((await here.authorize("known", Pkce(), scope="read admin")).location)).text
+    page = (
+        await here.get((await here.authorize("known", Pkce(), scope="read admin")).location)
+    ).text
     for shown in ("A known one", "127.0.0.1:3333", RESOURCE, "read", "admin", "the only user"):
         assert shown in page
     assert "It runs on the computer that you use now" in page
@@ -594,7 +609,7 @@ async def test_a_request_that_is_too_large():
         b'{"redirect_uris": ["https://a.example/"], "grant_types": ["implicit"]}',
         b'{"redirect_uris": ["https://a.example/"], "response_types": ["token"]}',
         b'{"redirect_uris": ["https://a.example/"], "token_endpoint_auth_method": "magic"}',
-        b'{"redirect_uris": ["https://a.example/"], "token_endpoint_auth_method": "private_key_jwt"}',
+        b'{"redirect_uris": ["https://a.b/"], "token_endpoint_auth_method": "private_key_jwt"}',
         b'{"redirect_uris": ["https://a.example/"], "scope": "root"}',
         b'{"redirect_uris": ["https://a.example/"], "client_name": {"a": 1}}',
         json.dumps({"redirect_uris": ["https://a.example/"] * 60}).encode(),

@@ -233,9 +233,7 @@ async def test_a_secret_that_has_expired():
     site, pkce = Site(application(provider(client_registration_options=options))), Pkce()
     client = await site.register(token_endpoint_auth_method="client_secret_post")
     code = await site.code(client["client_id"], pkce)
-    reply = await site.token(
-        client["client_id"], code, pkce, client_secret=client["client_secret"]
-    )
+    reply = await site.token(client["client_id"], code, pkce, client_secret=client["client_secret"])
     assert reply.error == "invalid_client"
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import import_key
 from starlette.requests import Request
 
 from fastmcp.server.auth.oauth.clients import Clients
@@ -41,6 +41,7 @@ ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS51
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_LIFE: Final = 3600
 _LEEWAY: Final = 30
+_KEYS: Final = 64
 _REFUSED: Final = "The client is unknown, or has not proven who it is"
 
 
@@ -110,14 +111,11 @@ class ClientAuthenticator:
         if kind != _ASSERTION:
             raise OAuthError("invalid_request", f"client_assertion_type is {_ASSERTION}")
         try:
-            keys = KeySet.import_key_set(await self._clients.keys(client))
-            claims = jwt.decode(assertion, keys, algorithms=list(ALGORITHMS)).claims
+            claims = _verified(assertion, await self._clients.keys(client))
         except ClientDocumentError as error:
             raise TokenError("invalid_client", str(error)) from None
-        except (JoseError, ValueError, TypeError, KeyError):
-            raise TokenError(
-                "invalid_client", "The assertion is not signed by the client"
-            ) from None
+        if claims is None:
+            raise TokenError("invalid_client", "The client did not sign the assertion")
         await self._check_claims(client, assertion, claims)
 
     async def _check_claims(
@@ -163,6 +161,20 @@ def _basic(header: str) -> tuple[str, str]:
         return unquote_plus(name, errors="strict"), unquote_plus(secret, errors="strict")
     except (ValueError, binascii.Error):
         raise TokenError("invalid_client", "The Authorization header is not Basic") from None
+
+
+def _verified(assertion: str, keys: Any) -> dict[str, Any] | None:
+    """What an assertion says; None where none of the keys signed it."""
+    listed = cast("dict[str, Any]", keys).get("keys") if isinstance(keys, dict) else None
+    if not isinstance(listed, list):
+        return None
+    for entry in cast("list[Any]", listed)[:_KEYS]:
+        try:
+            key = import_key(entry)
+            return jwt.decode(assertion, key, algorithms=list(ALGORITHMS)).claims
+        except (JoseError, ValueError, TypeError, LookupError, AttributeError):
+            continue
+    return None
 
 
 def _subject_of(assertion: str) -> str:

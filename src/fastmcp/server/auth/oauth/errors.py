@@ -102,7 +102,7 @@ class ClientDocumentError(Exception):
     """What is at a client's URL is not its metadata, or cannot be had; the text may be shown."""
 
 
-class InvalidRedirectUriError(Exception):
+class InvalidRedirectUriError(ValueError):
     """The client may not be sent answers there.
 
     Attributes:
@@ -114,7 +114,7 @@ class InvalidRedirectUriError(Exception):
         self.message = message
 
 
-class InvalidScopeError(Exception):
+class InvalidScopeError(ValueError):
     """The client may not ask for that scope.
 
     Attributes:

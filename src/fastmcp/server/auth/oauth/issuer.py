@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import AuthProvider
+from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.limits import DEFAULT_LIMITS, RateLimits
 from fastmcp.server.auth.oauth.models import (
     AuthorizationCode,
@@ -29,6 +30,7 @@ from fastmcp.server.auth.oauth.models import (
     Subject,
 )
 from fastmcp.server.auth.oauth.records import MemoryRecords, Records, name
+from fastmcp.server.auth.resource import resource_url
 
 __all__ = ["Issuer"]
 
@@ -73,10 +75,13 @@ class Issuer(AuthProvider):
         self.static_clients = {client.client_id: client for client in clients}
         self.enable_cimd = enable_cimd
         self.rate_limits = rate_limits or RateLimits(None, None, None)
+        for client in self.static_clients.values():
+            for uri in client.redirect_uris or []:
+                redirects.check(uri)
         for scope in self.scopes_supported:
             if not _SCOPE.fullmatch(scope):
                 raise ValueError(f"{scope!r} is no scope: one has no space, quote or backslash")
-        self._mcp_path: str | None = None
+        self._resources: dict[str, None] = {}
         self._used: Records = MemoryRecords()
 
     @property
@@ -87,21 +92,22 @@ class Issuer(AuthProvider):
             return self.required_scopes
         return [*valid, *(scope for scope in self.required_scopes if scope not in valid)]
 
+    def serve_at(self, mcp_path: str | None) -> None:
+        """Learn where an endpoint is that tokens are for."""
+        base = str(self.resource_base_url or self.base_url)
+        self._resources[resource_url(base, (mcp_path or "").rstrip("/"))] = None
+
     @property
     def resource(self) -> str | None:
         """Whom tokens are for: the URL of the endpoint (RFC 8707). None until the routes are made,
         where the path of the endpoint is learnt."""
-        if self._mcp_path is None:
-            return None
-        base = str(self.resource_base_url or self.base_url).rstrip("/")
-        path = self._mcp_path.strip("/")
-        return f"{base}/{path}" if path else base
+        return next(iter(self._resources), None)
 
     def is_own(self, resource: str) -> bool:
         """Whether a client means this server by that. Scheme and host may be in capitals, and a
         slash may stand at the end (basic/authorization, "Canonical Server URI")."""
-        own = self.resource
-        return own is not None and _canonical(resource) == _canonical(own)
+        named = _canonical(resource)
+        return any(_canonical(own) == named for own in self._resources)
 
     # clients
 

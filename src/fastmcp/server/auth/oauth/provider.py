@@ -152,7 +152,7 @@ class OAuthProvider(Issuer):
             TypeError: a method is missing.
         """
         self._check_methods()
-        self._mcp_path = mcp_path or ""
+        self.serve_at(mcp_path)
         clients, limits = self._clients, self.rate_limits
         authenticator = ClientAuthenticator(self, clients)
         for_tokens = _meter(limits.token)
@@ -181,10 +181,14 @@ class OAuthProvider(Issuer):
 
     def _check_methods(self) -> None:
         needed: list[str] = list(_METHODS)
-        if not self._overrides("authorize"):
-            needed += ["authenticate", "create_authorization_code"]
+        if not self._overrides("verify_token"):
+            needed.append("load_access_token")
         if self.client_registration_options.enabled:
             needed.append("register_client")
+        if self.revocation_options.enabled:
+            needed.append("revoke_token")
+        if not self._overrides("authorize"):
+            needed += ["authenticate", "create_authorization_code"]
         missing = [method for method in needed if not self._overrides(method)]
         if missing:
             raise TypeError(
@@ -199,8 +203,6 @@ _METHODS: Final = (
     "exchange_authorization_code",
     "load_refresh_token",
     "exchange_refresh_token",
-    "load_access_token",
-    "revoke_token",
 )
 
 

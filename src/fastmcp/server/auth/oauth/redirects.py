@@ -34,10 +34,10 @@ _LOOPBACK: Final = re.compile(
     r"(?P<before>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]{1,5})?(?P<behind>(?:[/?].*)?)"
 )
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):.+")
-_NEVER: Final = """
-    about blob chrome chrome-extension content data file filesystem ftp intent jar javascript mailto
-    moz-extension ms-appx resource sms tel vbscript view-source ws wss
-""".split()
+_NEVER: Final = re.compile(
+    r"about|blob|chrome|chrome-extension|content|data|file|filesystem|ftp|intent|jar|javascript"
+    r"|mailto|moz-extension|ms-appx|resource|sms|tel|vbscript|view-source|ws|wss"
+)
 
 
 def check(uri: str) -> None:
@@ -64,7 +64,7 @@ def check(uri: str) -> None:
             )
         return
     scheme = _SCHEME.fullmatch(uri)
-    if scheme is None or scheme[1] in _NEVER:
+    if scheme is None or _NEVER.fullmatch(scheme[1]):
         raise InvalidRedirectUriError(
             "A redirect URI is https, http to the loopback interface, or of a program's own scheme"
         )
@@ -101,7 +101,8 @@ def form_target(uri: str) -> str:
     form against it."""
     found = _WEB.fullmatch(uri)
     if found is None:
-        return uri.partition(":")[0] + ":"
+        scheme = _SCHEME.fullmatch(uri)
+        return "'none'" if scheme is None else scheme[1] + ":"
     if found["host"].startswith("["):
         return "http:"  # an IPv6 address is no source
     return f"{found['scheme']}://{place_of(uri)}"

@@ -9,6 +9,7 @@ is what was made with one consent, and has a secret. Kept are facts that are nev
 - `family`: that there is one. It outlives its codes and tokens, so what comes in the name of a
   family that exists, and is not there, was used before: then somebody has a copy, and all of the
   family ends (OAuth 2.1, 4.1.3 and 4.3.1; RFC 9700, 4.14).
+- `spent`: by the hash of a refresh token that was replaced just now, where there is grace for it.
 - `ended`: that a family has ended. It is written once and looked for with every token, so it also
   ends tokens that another worker makes at this moment.
 - `client`, `active`: a client that registered itself, and whether it has ever been given a token;
@@ -17,6 +18,7 @@ is what was made with one consent, and has a secret. Kept are facts that are nev
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from typing import Any, Final, Protocol
@@ -47,11 +49,14 @@ from fastmcp.server.auth.oauth.records import (
 
 __all__ = ["StoredOAuthProvider", "StoredOptions"]
 
+_logger: Final = logging.getLogger("fastmcp.server.auth")
+
 _DAY: Final = 24 * 3600
 _UNUSED_CLIENT: Final = _DAY
 _CLIENT: Final = 90 * _DAY
 _CLIENTS: Final = 10_000
 _LONGEST_SECRET: Final = 200
+_WORDS: Final = {"code": "code", "refresh": "refresh token"}
 
 
 class StoredOptions(OAuthOptions, total=False):
@@ -59,6 +64,7 @@ class StoredOptions(OAuthOptions, total=False):
 
     access_token_expiry_seconds: int
     refresh_token_expiry_seconds: int
+    refresh_token_grace_seconds: int
     authorization_code_expiry_seconds: int
 
 
@@ -75,6 +81,9 @@ class StoredOAuthProvider(OAuthProvider):
             no longer, and a client renews it by itself.
         refresh_token_expiry_seconds: how long a refresh token is good that is not used; each use
             gives a new one.
+        refresh_token_grace_seconds: how long a refresh token can be used again after it was
+            replaced. None at all by default; with a few seconds, programs that share one and renew
+            it at once go on, and so does a client that did not hear the answer. So would a thief.
         authorization_code_expiry_seconds: how long a code is good; OAuth 2.1, 4.1.2 allows ten
             minutes, and a client needs seconds.
         options: the others of `OAuthProvider`.
@@ -87,12 +96,14 @@ class StoredOAuthProvider(OAuthProvider):
         storage: KeyValueStore | None = None,
         access_token_expiry_seconds: int = 3600,
         refresh_token_expiry_seconds: int = 30 * _DAY,
+        refresh_token_grace_seconds: int = 0,
         authorization_code_expiry_seconds: int = 120,
         **options: Unpack[OAuthOptions],
     ) -> None:
         super().__init__(base_url=base_url, **options)
         self._access_seconds = access_token_expiry_seconds
         self._refresh_seconds = refresh_token_expiry_seconds
+        self._grace_seconds = refresh_token_grace_seconds
         self._code_seconds = authorization_code_expiry_seconds
         if min(self._access_seconds, self._refresh_seconds, self._code_seconds) < 1:
             raise ValueError("Tokens and codes are good for a second at least")
@@ -232,14 +243,17 @@ class StoredOAuthProvider(OAuthProvider):
         family = _family_of(secret)
         if family is None:
             return None
-        kept, known, ended = await self._records.read(
-            name(kind, secret), name("family", family), name("ended", family)
+        kept, spent, known, ended = await self._records.read(
+            name(kind, secret),
+            name("spent", secret),
+            name("family", family),
+            name("ended", family),
         )
         if known is None or ended is not None or known["client_id"] != client.client_id:
             return None
-        if kept is None:
-            await self._end(family)
-        return kept
+        if kept is None and spent is None:
+            await self._end_because(f"A {_WORDS[kind]} of {client.client_id!r} came again", family)
+        return kept or spent
 
     async def _use(self, kind: str, secret: str) -> None:
         """Use a code or refresh token up.
@@ -247,9 +261,15 @@ class StoredOAuthProvider(OAuthProvider):
         Raises:
             TokenError: another request was first.
         """
-        if not await self._records.take(name(kind, secret)):
-            await self._end(_family_of(secret) or "")
-            raise TokenError("invalid_grant", "It was used before")
+        key, spent = name(kind, secret), name("spent", secret)
+        if kind == "refresh" and self._grace_seconds:
+            (kept,) = await self._records.read(key)
+            if kept is not None:  # before it is removed, for who comes in between
+                await self._records.write(spent, kept, self._grace_seconds)
+        if await self._records.take(key) or (await self._records.read(spent))[0] is not None:
+            return
+        await self._end_because(f"A {_WORDS[kind]} came twice at once", _family_of(secret) or "")
+        raise TokenError("invalid_grant", "It was used before")
 
     async def _issue(
         self, client: OAuthClientInformationFull, used: str, grant: _Grant, scopes: list[str]
@@ -292,6 +312,10 @@ class StoredOAuthProvider(OAuthProvider):
     ) -> None:
         record = {"client_id": client.client_id}
         await self._records.write(name("family", family), record, seconds)
+
+    async def _end_because(self, why: str, family: str) -> None:
+        _logger.warning("%s: somebody may have a copy, so its family of tokens ends", why)
+        await self._end(family)
 
     async def _end(self, family: str) -> None:
         # Longer than whatever another worker makes at this moment.
