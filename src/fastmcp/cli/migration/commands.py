@@ -26,7 +26,7 @@ from fastmcp.cli.migration.programs import (
     serve_settings,
 )
 from fastmcp.cli.migration.shell import commands_in
-from fastmcp.cli.migration.tree import Broken, insert_before, words_of
+from fastmcp.cli.migration.tree import Broken, insert_before, skip, words_of
 
 __all__ = ["read_dockerfile", "read_env", "read_nginx", "read_script", "read_unit"]
 
@@ -104,12 +104,11 @@ def read_unit(found: Findings, known: Knowledge, where: str) -> None:
     lines = _logical_lines(found.text, "\\")
     settings: dict[str, str] = {}
     execs: list[list[Word]] = []
-    none: list[Word] = []
     for start, end in lines:
         key = _UNIT_LINE.match(found.text, start, end)
         if key is None:
             continue
-        words = next(iter(commands_in(found.text, key.end(), end, folded=True)), none)
+        words = next(commands_in(found.text, key.end(), end, folded=True))
         if key[1] == "Environment":
             pairs = (word.value.partition("=") for word in words)
             settings |= {name: value for name, _, value in pairs}
@@ -140,11 +139,9 @@ def read_dockerfile(found: Findings, known: Knowledge, where: str) -> None:
         elif name in ("ENV", "ARG"):
             _read_env_instruction(place, settings, at, end, escape)
         elif name in ("RUN", "HEALTHCHECK", "ENTRYPOINT", "CMD"):
-            options = _OPTIONS.match(found.text, at, end)
-            at = at if options is None else options.end()
+            at = skip(_OPTIONS, found.text, at, end)
             if name == "HEALTHCHECK":
-                inner = _INSTRUCTION.match(found.text, at, end)
-                at = at if inner is None else inner.end()
+                at = skip(_INSTRUCTION, found.text, at, end)
             words = _exec_form(found, at, end, escape)
             if words is None:
                 script = _HERE.search(found.text, at, end) and found.text.find("\n", at, end)
@@ -172,8 +169,7 @@ def _exec_form(found: Findings, at: int, end: int, escape: str) -> list[Word] | 
 def _read_env_instruction(
     place: Place, settings: dict[str, str], at: int, end: int, escape: str
 ) -> None:
-    none: list[Word] = []
-    words = next(iter(commands_in(place.found.text, at, end, escape, folded=True)), none)
+    words = next(commands_in(place.found.text, at, end, escape, folded=True))
     old_form = len(words) == 2 and "=" not in words[0].value  # ENV NAME value
     pairs: Sequence[tuple[str, str, Word]] = (
         [(words[0].value, words[1].value, words[1])]

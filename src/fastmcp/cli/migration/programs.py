@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fastmcp.cli.migration.edits import Findings, Word
-from fastmcp.cli.migration.endpoints import Url
+from fastmcp.cli.migration.endpoints import Url, port_of
 from fastmcp.cli.migration.knowledge import DEFAULT_PORT, HTTP_PATH, SSE_PATH, Knowledge, Served
 from fastmcp.cli.migration.shell import commands_in
 
@@ -232,7 +232,7 @@ def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: st
     place.known.served.add(
         Served(
             place.where,
-            int(written) if re.fullmatch(r"[0-9]{1,5}", written) else None,
+            port_of(written),
             was,
             new or HTTP_PATH,
             place.service,
@@ -267,6 +267,11 @@ class _Options:
     values: dict[str, Word]
     words: dict[str, Word]
     plain: list[Word]
+
+    @property
+    def url(self) -> Word | None:
+        """The first word that is no option, and is a URL."""
+        return next((word for word in self.plain if Url.parse(word.value)), None)
 
     def value(self, *names: str) -> Word | None:
         return next((self.values[name] for name in names if name in self.values), None)
@@ -391,8 +396,7 @@ def _fastmcp(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bo
     if place.chosen and named == "sse":
         _transport(place, transport, "http")
         port = options.text("--port", "-p") or str(DEFAULT_PORT)
-        number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else None
-        place.known.old.add((place.where, number))
+        place.known.old.add((place.where, port_of(port)))
     elif _transport(place, transport, "http") or named in ("sse", "http", "streamable-http"):
         _serve(place, here, options.text("--port", "-p"), options.text("--path"))
     if remote and target is not None:
@@ -414,13 +418,13 @@ def _sdk(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
 
 def _remote(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--transport", "--header", "--host", "--resource", "--ignore-tool"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     return url is None or _client(place, url, options.value("--transport"), _BRIDGE_ORDERS)
 
 
 def _proxy(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--transport", "--headers", "-H", "--port", "--host", "--env", "-e"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     if url is None or options.plain[0] is not url:
         return not options.plain  # it starts a server: what follows is another command
     transport = options.value("--transport")
@@ -452,17 +456,17 @@ def _client_add(place: Place, words: Sequence[Word], here: Mapping[str, str]) ->
     if [word.value for word in words[:2]] != ["mcp", "add"]:
         return False
     options = _options(words[2:], ("--transport", "-t", "--scope", "-s", "--header", "-H"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     return url is None or _client(place, url, options.value("--transport", "-t"), {"sse": "http"})
 
 
 def _uvicorn(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--port", "--host", "--workers", "--log-level"))
     if options.plain and ":" in options.plain[0].value:
-        port = options.text("--port") or str(DEFAULT_PORT)
+        port = port_of(options.text("--port") or str(DEFAULT_PORT))
         module = options.plain[0].value.partition(":")[0].rpartition(".")[2]
-        if re.fullmatch(r"[0-9]{1,5}", port):
-            place.known.applications.add((module, int(port)))
+        if port is not None:
+            place.known.applications.add((module, port))
     return True
 
 
