@@ -28,7 +28,7 @@ from fastmcp.cli.migration.knowledge import (
 from fastmcp.cli.migration.programs import Place, read_setting, serve_settings
 from fastmcp.cli.migration.python_kinds import Kinds
 from fastmcp.cli.migration.python_names import drop_argument, drop_import
-from fastmcp.cli.migration.python_source import Source, arguments_of
+from fastmcp.cli.migration.python_source import Source, arguments_of, inside
 
 __all__ = ["read_servers"]
 
@@ -40,10 +40,12 @@ _OLD: Final[dict[ServerKind, dict[str, str]]] = {
     "sdk": {"sse_app": "streamable_http_app", "run_sse_async": "run_streamable_http_async"},
 }
 """Methods that are the old transport, and what does the same with the new one."""
+_OLD_METHODS: Final = frozenset(("sse_app", "run_sse_async"))
 _APPS: Final = frozenset(("http_app", "sse_app", "streamable_http_app"))
 _HTTP: Final = frozenset(("http", "streamable-http"))
 _LOW_LEVEL: Final = frozenset(("mcp.server.sse.SseServerTransport",))
 _CREATE: Final = frozenset(("fastmcp.server.http.create_sse_app",))
+_WHOSE: Final = "whose server this is cannot be told from the files."
 _MOUNTS: Final = "an application of Streamable HTTP has a lifespan, and its parent must run it: "
 
 
@@ -69,7 +71,6 @@ class _Use:
 
     name: cst.Name
     words: list[Word]
-    new: str
     call: cst.Call
     kind: ServerKind
 
@@ -125,7 +126,7 @@ class _Servers:
 
     def _method(self, call: cst.Call, func: cst.Attribute) -> None:
         name = func.attr.value
-        old = name in ("sse_app", "run_sse_async")
+        old = name in _OLD_METHODS
         if name not in _RUNS and not old and name != "streamable_http_app":
             return
         kind = self.kinds.of(func.value)
@@ -148,27 +149,26 @@ class _Servers:
             return
         if kind is None:
             if "sse" in values:
-                self._undecided(call, None, "whose server this is cannot be told from the files.")
+                self._undecided(call, None, _WHOSE)
             return
         why_not = choice.why_not or self._cannot(call, kind, name)
         if why_not:
             if "sse" in values or choice.words or choice.why_not:
                 self._undecided(call, kind, why_not)
             return
-        new = _NEW[kind]
         old_words = [word for word in choice.words if word.value == "sse"]
         if choice.names:
-            self.uses += [_Use(used, old_words, new, call, kind) for used in choice.names]
+            self.uses += [_Use(used, old_words, call, kind) for used in choice.names]
             return
         for word in old_words:
-            self.place.found.replace_in(word, "sse", new)
+            self.place.found.replace_in(word, "sse", _NEW[kind])
         self._arguments(call, kind)
         self._move(call, kind)
 
     def _old_method(self, call: cst.Call, func: cst.Attribute, kind: ServerKind | None) -> None:
         name = func.attr.value
         if kind is None:
-            self._undecided(call, None, "whose server this is cannot be told from the files.")
+            self._undecided(call, None, _WHOSE)
             return
         why_not = self._cannot(call, kind, name)
         if why_not:
@@ -221,12 +221,7 @@ class _Servers:
         value = self.source.constant(node)
         entries: list[tuple[str, cst.BaseExpression]] = []
         if isinstance(value, cst.Dict):
-            for element in value.elements:
-                key = (
-                    self.source.word(element.key) if isinstance(element, cst.DictElement) else None
-                )
-                if key is not None:
-                    entries.append((key.value, element.value))
+            entries = [(key.value, given) for key, given in self.source.entries(value)]
         elif isinstance(value, cst.Call) and get_full_name_for_node(value) == "dict":
             _, named = arguments_of(value)
             entries = [(name, arg.value) for name, arg in named.items()]
@@ -277,12 +272,10 @@ class _Servers:
     def _cannot(self, call: cst.Call, kind: ServerKind, name: str) -> str:
         """Why a call of the new transport cannot take the arguments of this one."""
         plain, named = arguments_of(call)
-        old = name in ("sse_app", "run_sse_async")
         if chosen := self._chosen(call):
             return chosen
-        if "mount_path" in named or (kind == "sdk" and old and plain):
-            return "mount_path moves the endpoint, and exists for HTTP+SSE alone."
-        if kind == "sdk" and name == "run" and len(plain) > 1:
+        unnamed = (name in _OLD_METHODS and plain) or (name == "run" and len(plain) > 1)
+        if "mount_path" in named or (kind == "sdk" and unnamed):
             return "mount_path moves the endpoint, and exists for HTTP+SSE alone."
         if name in _APPS and (where := self._mounted(call)):
             return where
@@ -302,14 +295,8 @@ class _Servers:
         return ""
 
     def _says_sse(self, node: cst.CSTNode) -> bool:
-        waiting: list[cst.CSTNode] = [node]
-        while waiting:
-            here = waiting.pop()
-            word = self.source.word(self.source.constant(here))
-            if word is not None and word.value == "sse":
-                return True
-            waiting.extend(here.children)
-        return False
+        words = (self.source.word(self.source.constant(here)) for here in inside(node))
+        return any(word is not None and word.value == "sse" for word in words)
 
     def _mounted(self, call: cst.Call) -> str:
         """Why an application that another one mounts cannot simply be another."""
@@ -319,20 +306,21 @@ class _Servers:
             if isinstance(outer, cst.BaseSmallStatement | cst.BaseCompoundStatement):
                 break
         name = self._assigned_to(call)
-        if name is None:
-            return ""
-        mounts = [
-            one
-            for one in self._mounts
-            if any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
-        ]
-        if not mounts:
+        if name is None or not self._mounts_of(name):
             return ""
         for load in self.source.loads.get(name, []):
             parent = self.source.parents[load]
             if isinstance(parent, cst.Attribute) and parent.attr.value in ("lifespan", "router"):
                 return ""
         return f"{_MOUNTS}pass lifespan={name}.lifespan to it."
+
+    def _mounts_of(self, name: str) -> list[cst.Call]:
+        """The calls that mount the application of this name."""
+        return [
+            one
+            for one in self._mounts
+            if any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
+        ]
 
     def _assigned_to(self, call: cst.Call) -> str | None:
         parent = self.source.parents[call]
@@ -446,12 +434,9 @@ class _Servers:
     def _prefix(self, call: cst.Call) -> str:
         """Where the application is mounted, if it is."""
         name = self._assigned_to(call)
-        for one in self._mounts if name is not None else ():
-            uses = any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
-            if uses:
-                word = self.source.word(one.args[0].value)
-                return "" if word is None else word.value.rstrip("/")
-        return ""
+        mounts = [] if name is None else self._mounts_of(name)
+        word = self.source.word(mounts[0].args[0].value) if mounts else None
+        return "" if word is None else word.value.rstrip("/")
 
     # --- other ways to say it ----------------------------------------------------------------
 
@@ -463,12 +448,11 @@ class _Servers:
         server, path = given.get("server"), given.get("sse_path")
         word = None if path is None else self.source.word(self.source.constant(path.value))
         more = set(given) - {*order, "middleware"}
-        why_not = ""
         receiver = "" if server is None else self._receiver(server.value)
         if server is None or word is None or more or len(plain) > len(order):
             why_not = "it has arguments that http_app takes in another way, or not at all."
         elif not receiver:
-            why_not = "whose server this is cannot be told from the files."
+            why_not = _WHOSE
         else:
             why_not = self._chosen(call) or self._mounted(call)
         if why_not or server is None or word is None:
@@ -523,11 +507,10 @@ class _Servers:
 
     def _environment_dict(self, node: cst.Dict) -> None:
         """`env={"FASTMCP_TRANSPORT": "sse"}`."""
-        for element in node.elements:
-            if isinstance(element, cst.DictElement):
-                key, value = self.source.word(element.key), self.source.word(element.value)
-                if key is not None and value is not None and key.value.startswith("FASTMCP_"):
-                    self._setting(key.value, value)
+        for key, value in self.source.entries(node):
+            word = self.source.word(value)
+            if word is not None and key.value.startswith("FASTMCP_"):
+                self._setting(key.value, word)
 
     def _setting(self, name: str, word: Word) -> None:
         read_setting(self.place, name, word.value, word, {name: word.value})
@@ -537,14 +520,12 @@ class _Servers:
         """Rewrite the names that are the transport of servers and nothing else."""
         used = {use.name for use in self.uses}
         mixed: set[str] = set()
-        news: dict[str, str] = {}
+        kinds: dict[str, ServerKind] = {}
         for use in self.uses:
-            if news.setdefault(use.name.value, use.new) != use.new:
+            if kinds.setdefault(use.name.value, use.kind) != use.kind:
                 mixed.add(use.name.value)
-        for name in news:
-            loads = self.source.loads.get(name, [])
-            strange = any(load not in used and not self.source.shown(load) for load in loads)
-            if strange or self.known.is_wanted(self.place.where, name):
+        for name in kinds:
+            if self.source.strange(name, used) or self.known.is_wanted(self.place.where, name):
                 mixed.add(name)
         for use in self.uses:
             if use.name.value in mixed:
@@ -553,7 +534,7 @@ class _Servers:
                 )
                 continue
             for word in use.words:
-                self.place.found.replace_in(word, "sse", use.new)
+                self.place.found.replace_in(word, "sse", _NEW[use.kind])
             self._arguments(use.call, use.kind)
             self._move(use.call, use.kind)
         for node in self.source.assignments:
