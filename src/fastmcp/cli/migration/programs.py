@@ -227,16 +227,11 @@ def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: st
     written = port or around.get("FASTMCP_PORT") or str(DEFAULT_PORT)
     default = re.fullmatch(r"\$\{\w+:?-([0-9]+)\}", written)
     written = default[1] if default else written
-    was = path or around.get("FASTMCP_SSE_PATH") or SSE_PATH
-    new = path or around.get("FASTMCP_STREAMABLE_HTTP_PATH") or around.get("FASTMCP_SSE_PATH")
+    old = around.get("FASTMCP_SSE_PATH")
+    renamed = old if _becomes_http(around) else None
+    new = path or around.get("FASTMCP_STREAMABLE_HTTP_PATH") or renamed or HTTP_PATH
     place.known.served.add(
-        Served(
-            place.where,
-            port_of(written),
-            was,
-            new or HTTP_PATH,
-            place.service,
-        )
+        Served(place.where, port_of(written), path or old or SSE_PATH, new, place.service)
     )
 
 

@@ -82,8 +82,12 @@ class _Servers:
         self.known: Knowledge = place.known
         self.kinds = Kinds(source, place.known, place.where)
         self.uses: list[_Use] = []
-        self.moved: set[str] = set()
-        """Receivers that were rewritten."""
+        self.moving: list[tuple[cst.Call, ServerKind]] = []
+        """Calls that were rewritten."""
+        self.there: list[tuple[cst.Call, ServerKind]] = []
+        """Calls that serve Streamable HTTP already."""
+        self.left: set[str] = set()
+        """Receivers that may go on with HTTP+SSE."""
 
     @cached_property
     def _mounts(self) -> list[cst.Call]:
@@ -140,12 +144,12 @@ class _Servers:
         choice = self._transport(call, name)
         if choice is None:
             if kind is not None and name in ("http_app", "streamable_http_app", "run_http_async"):
-                self._serve(call, kind)
+                self.there.append((call, kind))
             return
         values = {word.value for word in choice.words}
         if "sse" not in values and not choice.why_not:
             if kind is not None and values & _HTTP:
-                self._serve(call, kind)
+                self.there.append((call, kind))
             return
         if kind is None:
             if "sse" in values:
@@ -162,7 +166,6 @@ class _Servers:
             return
         for word in old_words:
             self.place.found.replace_in(word, "sse", _NEW[kind])
-        self._arguments(call, kind)
         self._move(call, kind)
 
     def _old_method(self, call: cst.Call, func: cst.Attribute, kind: ServerKind | None) -> None:
@@ -174,7 +177,6 @@ class _Servers:
         if why_not:
             self._undecided(call, kind, why_not)
             return
-        self._arguments(call, kind)
         self.source.replace(func.attr, _OLD[kind][name])
         self._move(call, kind)
 
@@ -330,7 +332,7 @@ class _Servers:
         return None
 
     def _arguments(self, call: cst.Call, kind: ServerKind) -> None:
-        """Rename what has another name for the new transport, and drop what it has not."""
+        """Rename what a call names otherwise for the new transport, and drop what it has not."""
         _, named = arguments_of(call)
         path, right = named.get("sse_path"), "streamable_http_path" if kind == "sdk" else "path"
         if path is not None and path.keyword is not None and right not in named:
@@ -347,18 +349,31 @@ class _Servers:
         )
         for port in self._ports(call):
             self.known.old.add((f"{self.place.where}:{self.source.line(call)}", port))
+        self.left.add(_receiver_of(call))
 
     # --- where it is -------------------------------------------------------------------------
 
     def _move(self, call: cst.Call, kind: ServerKind) -> None:
-        """Remember a server that was rewritten."""
-        if isinstance(call.func, cst.Attribute):
-            self.moved.add(get_full_name_for_node(call.func.value) or "")
-        self._serve(call, kind)
+        """Rewrite what is around the word for the transport, and remember the server."""
+        self._arguments(call, kind)
+        self.moving.append((call, kind))
 
-    def _serve(self, call: cst.Call, kind: ServerKind) -> None:
-        """Remember where a server is."""
-        self._add(call, *self._paths(call, kind))
+    def _serve(self) -> None:
+        """Remember where servers are, and rename the paths of those that move.
+
+        A server that is at Streamable HTTP already has its path there: what it was given for
+        HTTP+SSE would move it, so that stays.
+        """
+        made = [self._made(call) for call, _ in self.there]
+        for call, kind in self.moving:
+            self._add(call, *self._paths(call, kind, self._made(call) not in made))
+        for call, kind in self.there:
+            self._add(call, *self._paths(call, kind, False))
+        there = {_receiver_of(call) for call, _ in self.there}
+        moved = {_receiver_of(call) for call, _ in self.moving}
+        for node in self.source.assignments:
+            if _is_setting(node, "sse_path"):
+                self._path_setting(node, moved - there, there - self.left)
 
     def _add(self, call: cst.Call, was: str | None, new: str | None) -> None:
         prefix = self._prefix(call)
@@ -372,26 +387,36 @@ class _Servers:
                 )
             )
 
-    def _paths(self, call: cst.Call, kind: ServerKind) -> tuple[str | None, str | None]:
+    def _paths(
+        self, call: cst.Call, kind: ServerKind, renamed: bool
+    ) -> tuple[str | None, str | None]:
+        """Where clients know a server, and where it is.
+
+        Args:
+            renamed: the path that its maker was given for HTTP+SSE becomes that of the new
+                transport.
+        """
         plain, _ = arguments_of(call)
         named = self._named(call)
         given = named.get("path") or named.get("sse_path") or named.get("streamable_http_path")
         name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
         if given is None and plain and kind == "fastmcp" and name in ("http_app", "sse_app"):
             given = plain[0].value
-        if given is None:
-            made = self._made(call)
-            if made is not None:
-                _, options = arguments_of(made)
-                old, new = options.get("sse_path"), options.get("streamable_http_path")
-                chosen = new or old
-                given = None if chosen is None else chosen.value
-                if old is not None and old.keyword is not None and new is None:
-                    self.source.replace(old.keyword, "streamable_http_path")
-        if given is None:
-            return SSE_PATH, HTTP_PATH
-        word = self.source.word(self.source.constant(given))
-        return (None, None) if word is None else (word.value, word.value)
+        was = now = given
+        made = self._made(call) if given is None else None
+        if made is not None:
+            _, options = arguments_of(made)
+            old, new = options.get("sse_path"), options.get("streamable_http_path")
+            if renamed and new is None and old is not None and old.keyword is not None:
+                self.source.replace(old.keyword, "streamable_http_path")
+                new = old
+            was = _value(old or new)
+            now = _value(new)
+        return self._path(was, SSE_PATH), self._path(now, HTTP_PATH)
+
+    def _path(self, node: cst.BaseExpression | None, default: str) -> str | None:
+        word = self.source.word(self.source.constant(node))
+        return default if node is None else None if word is None else word.value
 
     def _made(self, call: cst.Call) -> cst.Call | None:
         """The call that made the server which `call` runs."""
@@ -535,28 +560,41 @@ class _Servers:
                 continue
             for word in use.words:
                 self.place.found.replace_in(word, "sse", _NEW[use.kind])
-            self._arguments(use.call, use.kind)
             self._move(use.call, use.kind)
-        for node in self.source.assignments:
-            if _is_setting(node, "sse_path"):
-                self._path_setting(node)
+        self._serve()
 
-    def _path_setting(self, node: cst.Assign) -> None:
-        """`mcp.settings.sse_path = ...`, which has another name where that server moves."""
+    def _path_setting(self, node: cst.Assign, moved: set[str], there: set[str]) -> None:
+        """`mcp.settings.sse_path = ...`, which has another name where that server moves.
+
+        Args:
+            moved: receivers that move.
+            there: receivers that are at Streamable HTTP, and have no use for it.
+        """
         place = node.targets[0].target
         assert isinstance(place, cst.Attribute)
         assert isinstance(place.value, cst.Attribute)
         server = place.value.value
         if self.kinds.of(server) != "sdk":
             return
-        if get_full_name_for_node(server) in self.moved:
+        name = get_full_name_for_node(server)
+        if name in moved:
             self.source.replace(place.attr, "streamable_http_path")
-        else:
+        elif name not in there:
             self.source.note(
                 node,
                 "The path of a server of HTTP+SSE, and where that is run is not known here.",
                 "Where it moves, write streamable_http_path.",
             )
+
+
+def _receiver_of(call: cst.Call) -> str:
+    """The name of the server whose method is called; empty, if it has none."""
+    func = call.func
+    return (get_full_name_for_node(func.value) or "") if isinstance(func, cst.Attribute) else ""
+
+
+def _value(arg: cst.Arg | None) -> cst.BaseExpression | None:
+    return None if arg is None else arg.value
 
 
 def _is_mount(source: Source, call: cst.Call) -> bool:
