@@ -440,8 +440,11 @@ class Caller(Patient):
         assert asked.headers["mcp-name"] == message["params"]["name"] == "work"
         assert message["params"]["arguments"] == {"much": 1}
         if self.failing:
-            return self.error(asked, -32602, "Unknown tool: work")
+            return self.refusal(asked)
         return Reply(200, STREAM, self.working(message))
+
+    def refusal(self, asked: Asked) -> Reply:
+        return self.error(asked, -32602, "Unknown tool: work")
 
     async def working(self, message: dict[str, Any]) -> AsyncIterator[bytes]:
         token = message["params"]["_meta"]["progressToken"]
@@ -463,12 +466,48 @@ class FailingCaller(Caller):
     failing = True
 
 
+class UnreadCaller(FailingCaller):
+    """Refuses a request unread, and so without its id."""
+
+    streamed = False
+
+    def refusal(self, asked: Asked) -> Reply:
+        error = {"code": -32600, "message": "too much for me"}
+        message = {"jsonrpc": "2.0", "id": None, "error": error}
+        if self.streamed:
+            return Reply(200, STREAM, event(message))
+        return Reply(413, {"Content-Type": "application/json"}, json.dumps(message).encode())
+
+
+class UnreadStreamingCaller(UnreadCaller):
+    streamed = True
+
+
+class BrokenCaller(FailingCaller):
+    def refusal(self, asked: Asked) -> Reply:
+        return Reply(500, {"Content-Type": "text/plain"}, b"a bug of mine")
+
+
+class TalkingCaller(Caller):
+    """Says so much that it can only be read if each part is looked at once."""
+
+    async def working(self, message: dict[str, Any]) -> AsyncIterator[bytes]:
+        said = event({"jsonrpc": "2.0", "method": "notifications/message", "params": {}})
+        for _ in range(40_000):
+            yield said
+        yield event({"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}})
+
+
 @pytest.mark.parametrize(
     ("patient", "id", "status", "said"),
     [
         (Caller, "call", "ok", "the first of 1 notifications after"),
         (HeldCaller, "call-held", "problem", "came only then"),
-        (FailingCaller, "call", "warning", "Unknown tool"),
+        (FailingCaller, "call", "warning", "is refused: error -32602 'Unknown tool"),
+        (UnreadCaller, "call", "warning", "is refused: error -32600 'too much for me'"),
+        (UnreadStreamingCaller, "call", "warning", "is refused: error -32600 'too much for me'"),
+        (BrokenCaller, "call", "problem", "is answered with HTTP 500: 'a bug of mine'"),
+        (TalkingCaller, "call", "ok", "the first of 40000 notifications after"),
     ],
 )
 async def test_a_call(patient: type[Patient], id: str, status: str, said: str):
