@@ -419,6 +419,72 @@ async def test_streams_that_do_not_last(
     assert found.bad == ({id} if status in ("warning", "problem") else set()), found.findings
 
 
+class Dropped(Patient):
+    """The subscription is never answered: its connection is closed."""
+
+    def listen(self, asked: Asked) -> Reply:
+        raise OSError
+
+
+class Failing(Patient):
+    status = 500
+
+    def listen(self, asked: Asked) -> Reply:
+        return Reply(self.status, {"Content-Type": "text/plain"}, b"a bug of mine")
+
+
+class Full(Failing):
+    status = 503
+
+
+class Refusing(Patient):
+    """An error that takes its time, and is told on a stream."""
+
+    def listen(self, asked: Asked) -> Reply:
+        return Reply(200, STREAM, self.refusing())
+
+    async def refusing(self) -> AsyncIterator[bytes]:
+        await asyncio.sleep(1.2)
+        error = {"code": -32603, "message": "a bug of mine"}
+        yield event({"jsonrpc": "2.0", "id": None, "error": error})
+
+
+class SlowAndBroken(Patient):
+    """The head takes its time, and nothing follows it."""
+
+    async def get(self, asked: Asked) -> Reply:
+        if "last-event-id" in asked.headers:
+            return await super().get(asked)
+        await asyncio.sleep(1.2)
+        return Reply(200, STREAM, self.broken())
+
+    async def broken(self) -> AsyncIterator[bytes]:
+        for piece in ():
+            yield piece
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    ("patient", "id", "status", "said"),
+    [
+        (Dropped, "stream-failed", "problem", "closed without an answer"),
+        (Failing, "stream-failed", "problem", "HTTP 500, 'text/plain': 'a bug of mine'"),
+        (Full, "stream-failed", "problem", "HTTP 503"),
+        (Refusing, "stream-refused", "warning", "error -32603 'a bug of mine'"),
+        (SlowAndBroken, "stream-cut", "problem", "was cut"),
+    ],
+)
+async def test_a_stream_that_fails_is_not_held_back(
+    patient: type[Patient], id: str, status: str, said: str
+):
+    async with admitted(patient()) as ill:
+        found = await diagnosed(ill.url, idle=1.6)
+    finding = found.of(id)
+    assert (finding["status"], said in finding["seen"]) == (status, True), finding
+    assert "buffering" not in finding["do"]
+    assert found.bad == {id}, found.findings
+
+
 async def test_a_stream_that_is_held_and_cut():
     async with admitted(HeldAndCut()) as ill:
         found = await diagnosed(ill.url, idle=3)

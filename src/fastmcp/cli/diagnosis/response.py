@@ -22,7 +22,15 @@ from fastmcp.cli.diagnosis.finding import quote
 __all__ = ["HttpResponse", "Line", "Times", "Unreachable", "beginning"]
 
 Why: TypeAlias = Literal[
-    "name", "refused", "timeout", "unroutable", "certificate", "tls", "not-http", "closed"
+    "name",
+    "refused",
+    "timeout",
+    "silent",
+    "unroutable",
+    "certificate",
+    "tls",
+    "not-http",
+    "closed",
 ]
 
 _HEAD_LIMIT: Final = 64 * 1024

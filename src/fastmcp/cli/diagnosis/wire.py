@@ -129,7 +129,7 @@ class Http:
                 line.times.head = time.monotonic() - began
         except TimeoutError:
             response.close()
-            raise Unreachable("timeout", "the server did not answer in time") from None
+            raise Unreachable("silent", "the server did not answer in time") from None
         except BaseException:
             response.close()
             raise
