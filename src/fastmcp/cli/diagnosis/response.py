@@ -208,7 +208,7 @@ class HttpResponse:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._headed:
-            self.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+            self.headers.add(name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -147,7 +147,8 @@ class Http:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method == "POST":
             lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+        # As our client has it; bytes that are no UTF-8 go back as they came.
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
     async def resolve(self, url: URL) -> list[Address]:
         """The addresses of a host, looked up once.
