@@ -107,7 +107,7 @@ def doctor(
         http = Http(ca=ca, proxy=None if proxy is None else URL(proxy))
     except (OSError, ssl.SSLError) as exc:
         raise CliError(f"{ca} holds no certificates that can be read ({exc}).", 2) from None
-    subject = Subject(target, http, Speech(http, target, own, http.patience), wishes)
+    subject = Subject(target, http, Speech(http, target, own), wishes)
     report = Report(_secrets(own, given))
     began = time.monotonic()
     asyncio.run(examine(subject, report, limit, _progress))

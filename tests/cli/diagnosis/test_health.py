@@ -140,6 +140,28 @@ class WordyNotification(Patient):
         return Reply(200, {"Content-Type": "application/json"}, b"{}")
 
 
+class Lingering(Patient):
+    """Takes messages, and does not end what it answers."""
+
+    def notified(self) -> Reply:
+        return Reply(202, {"Content-Type": "text/plain"}, self.lingering())
+
+    async def delete(self, asked: Asked) -> Reply:
+        await super().delete(asked)
+        return Reply(200, {"Content-Type": "text/plain"}, self.lingering())
+
+    async def lingering(self) -> AsyncIterator[bytes]:
+        yield b"taken"
+        await asyncio.sleep(60)
+
+
+async def test_what_nobody_reads_is_not_waited_for():
+    async with admitted(Lingering()) as patient:
+        found = await diagnosed(patient.url, idle=IDLE, timeout=8.0)
+    assert found.bad == set()
+    assert "skipped" not in found.statuses().values()
+
+
 class OldVersionOnly(Patient):
     """It knows no other revision than its own, and does not offer it."""
 

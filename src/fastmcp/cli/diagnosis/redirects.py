@@ -54,7 +54,7 @@ async def examine(subject: Subject) -> Findings:
             yield _lost(been, "has no end")
             subject.reached = False
             return
-        for finding in _step(subject, answer.status, speech.url, target):
+        for finding in _step(answer.status, speech.url, target):
             yield finding
         if not same_server(speech.url, target) and speech.trusted:
             speech.trusted = False
@@ -88,7 +88,7 @@ async def _silent(subject: Subject, answer: Answer) -> Finding:
     )
 
 
-def _step(subject: Subject, status: int, url: URL, target: URL) -> list[Finding]:
+def _step(status: int, url: URL, target: URL) -> list[Finding]:
     found: list[Finding] = []
     if status in _LOSE:
         found.append(

@@ -94,7 +94,6 @@ class HttpResponse:
         self.headers: CIMultiDict[str] = CIMultiDict()
         self.cut = False
         self.times = line.times
-        self.address = line.address
         self._line = line
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: deque[bytes] = deque()

@@ -33,7 +33,7 @@ from fastmcp.cli.diagnosis.intermediaries import Intermediary, advice, recognize
 from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable
 from fastmcp.cli.diagnosis.speech import EVENTS, JSON
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Spent
+from fastmcp.cli.diagnosis.wire import PATIENCE, Spent
 from fastmcp.protocol.jsonrpc import Malformed, Response, decode
 from fastmcp.protocol.sse import Decoder
 from fastmcp.protocol.subscriptions import KINDS, LISTEN
@@ -162,7 +162,7 @@ async def watch(
         if watched.is_stream:
             await _follow(response, watched, began, idle)
         else:
-            text = await response.body(4096, subject.http.patience)
+            text = await response.body(4096, PATIENCE)
             watched.text = text.decode("utf-8", "replace")
     finally:
         response.close()
