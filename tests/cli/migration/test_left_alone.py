@@ -179,6 +179,51 @@ def test_clients_of_a_server_that_was_at_another_path():
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.service", "Environment=FASTMCP_SSE_PATH=/x\nEnvironment=FASTMCP_TRANSPORT=sse\n"),
+        ("serve.sh", "export FASTMCP_SSE_PATH=/x\nexport FASTMCP_TRANSPORT=sse\n"),
+        ("serve.bat", "set FASTMCP_SSE_PATH=/x\nset FASTMCP_TRANSPORT=sse\n"),
+        ("Dockerfile", "FROM a\nENV FASTMCP_SSE_PATH=/x\nENV FASTMCP_TRANSPORT=sse\n"),
+        (".env", "FASTMCP_SSE_PATH=/x\nFASTMCP_TRANSPORT=sse\n"),
+        ("a.py", "env = {'FASTMCP_SSE_PATH': '/x', 'FASTMCP_TRANSPORT': 'sse'}\n"),
+    ],
+)
+def test_settings_of_a_server_that_moves_go_together(name: str, text: str):
+    became, notes = rewritten(text, name)
+    assert became == text.replace("SSE_PATH", "STREAMABLE_HTTP_PATH").replace("sse", "http")
+    assert notes == []
+
+
+def test_settings_of_a_server_that_stays_go_together():
+    chosen = 'if [ "$1" = sse ]; then\n  export FASTMCP_TRANSPORT=sse\nfi\n'
+    stays(chosen + "export FASTMCP_SSE_PATH=/x\n", "serve.sh", said="sse")
+
+
+def test_settings_of_one_command_are_not_another_s():
+    one, other = "FASTMCP_TRANSPORT=%s fastmcp run a.py\n", "FASTMCP_SSE_PATH=/x fastmcp run b.py\n"
+    became, _ = rewritten(one % "sse" + other, "serve.sh")
+    assert became == one % "http" + other
+
+
+def test_where_a_server_is_that_exports_say():
+    exports = "export FASTMCP_TRANSPORT=%s\nexport FASTMCP_PORT=9000\nexport FASTMCP_%s_PATH=/x\n"
+    client = "npx mcp-remote http://localhost:%s --transport %s\n"
+    became, notes = rewritten(
+        exports % ("sse", "SSE")
+        + client % ("9000/x", "sse-only")
+        + client % ("8000/sse", "sse-only"),
+        "serve.sh",
+    )
+    assert became == (
+        exports % ("http", "STREAMABLE_HTTP")
+        + client % ("9000/x", "http-only")
+        + client % ("8000/sse", "sse-only")
+    )
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         "FASTMCP_TRANSPORT=http FASTMCP_SSE_PATH=/events fastmcp run a.py",

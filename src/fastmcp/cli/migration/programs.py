@@ -156,7 +156,7 @@ def apply_rules(place: Place, words: Sequence[Word]) -> None:
     ]
     here = {name: value for name, value, _ in pairs}
     for name, value, word in pairs:
-        read_setting(place, name, value, word, here)
+        read_setting(place, name, value, word, {**place.settings, **here})
     if here:
         serve_settings(place, here)
     for option, word in itertools.pairwise(words):
@@ -202,9 +202,9 @@ def read_setting(
             place.found.replace_in(word, f"{name}={value}", f"{name}={new}")
         else:
             _replace_end(place.found, word, value, new)
-    elif name == "FASTMCP_SSE_PATH" and _becomes_http(around):
+    elif name == "FASTMCP_SSE_PATH" and _becomes_http(place, around):
         place.found.replace_in(key or word, name, "FASTMCP_STREAMABLE_HTTP_PATH")
-    elif name == "FASTMCP_MESSAGE_PATH" and _becomes_http(around):
+    elif name == "FASTMCP_MESSAGE_PATH" and _becomes_http(place, around):
         place.say(
             word,
             "FASTMCP_MESSAGE_PATH has no meaning for Streamable HTTP, which has one path.",
@@ -214,12 +214,15 @@ def read_setting(
 
 def serve_settings(place: Place, settings: Mapping[str, str]) -> None:
     """Remember the server that an environment describes."""
-    if _becomes_http(settings) or settings.get("FASTMCP_TRANSPORT") in ("http", "streamable-http"):
+    if _becomes_http(place, settings) or settings.get("FASTMCP_TRANSPORT") in (
+        "http",
+        "streamable-http",
+    ):
         _serve(place, settings, None, None)
 
 
-def _becomes_http(settings: Mapping[str, str]) -> bool:
-    return _SSE.fullmatch(settings.get("FASTMCP_TRANSPORT", "")) is not None
+def _becomes_http(place: Place, settings: Mapping[str, str]) -> bool:
+    return not place.chosen and _SSE.fullmatch(settings.get("FASTMCP_TRANSPORT", "")) is not None
 
 
 def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: str | None) -> None:
@@ -228,11 +231,11 @@ def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: st
     default = re.fullmatch(r"\$\{\w+:?-([0-9]+)\}", written)
     written = default[1] if default else written
     old = around.get("FASTMCP_SSE_PATH")
-    renamed = old if _becomes_http(around) else None
-    new = path or around.get("FASTMCP_STREAMABLE_HTTP_PATH") or renamed or HTTP_PATH
-    place.known.served.add(
-        Served(place.where, port_of(written), path or old or SSE_PATH, new, place.service)
-    )
+    new = around.get("FASTMCP_STREAMABLE_HTTP_PATH")
+    if new is None and _becomes_http(place, around):
+        new = old  # it is renamed
+    was, now = path or old or new or SSE_PATH, path or new or HTTP_PATH
+    place.known.served.add(Served(place.where, port_of(written), was, now, place.service))
 
 
 def _program(value: str) -> str:

@@ -532,10 +532,14 @@ class _Servers:
 
     def _environment_dict(self, node: cst.Dict) -> None:
         """`env={"FASTMCP_TRANSPORT": "sse"}`."""
-        for key, value in self.source.entries(node):
-            word = self.source.word(value)
-            if word is not None and key.value.startswith("FASTMCP_"):
-                self._setting(key.value, word)
+        entries = [(key, self.source.word(value)) for key, value in self.source.entries(node)]
+        given = [(key, word) for key, word in entries if word is not None]
+        settings = {
+            key.value: word.value for key, word in given if key.value.startswith("FASTMCP_")
+        }
+        for key, word in given:
+            read_setting(self.place, key.value, word.value, word, settings, key)
+        serve_settings(self.place, settings)
 
     def _setting(self, name: str, word: Word) -> None:
         read_setting(self.place, name, word.value, word, {name: word.value})
