@@ -294,8 +294,8 @@ def create_streamable_http_app(
             await life.leave()
 
     if auth is not None:
-        own = {route.path: route for one in paths for route in auth.get_routes(_rooted(one))}
-        routes = [*own.values(), *routes]
+        more = [route for one in paths[1:] for route in auth.get_metadata_routes(_rooted(one))]
+        routes = [*auth.get_routes(_rooted(paths[0])), *more, *routes]
         middleware = [*middleware, *auth.get_middleware()]
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions

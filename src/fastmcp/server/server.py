@@ -569,6 +569,8 @@ class FastMCP:
             provider: to ask.
             namespace: tools and prompts are called `namespace_name` here, and resources are at
                 `scheme://namespace/path`.
+        Raises:
+            ValueError: its components are this server's.
         """
         self._engine.add_provider(provider, namespace)
 
@@ -598,6 +600,8 @@ class FastMCP:
         if prefix is not None:
             deprecated("Write mount(server, namespace=...): `prefix` is its old name")
             namespace = namespace or prefix
+        self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
+        self._mounted.append(server)
         if self.mask_error_details and not server.mask_error_details:
             _logger.warning(
                 "%r masks error details and %r, which is mounted on it, does not: give that one "
@@ -605,8 +609,6 @@ class FastMCP:
                 self,
                 server,
             )
-        self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
-        self._mounted.append(server)
 
     @property
     def providers(self) -> list[Provider]:
@@ -1120,6 +1122,8 @@ class FastMCP:
     @asynccontextmanager
     async def _enter_lifespan(self) -> AsyncGenerator[dict[str, Any]]:
         engine = self._engine
+        for provider in engine.behind.providers:  # something may have been added to it since
+            engine.check_is_no_circle(provider)
         async with (
             (self._lifespan or _NO_LIFESPAN)(self) as value,
             engine.tasks.hold(engine.handle),

@@ -101,6 +101,10 @@ class AuthProvider:
         Args:
             mcp_path: of the endpoint, such as "/mcp".
         """
+        return self.get_metadata_routes(mcp_path)
+
+    def get_metadata_routes(self, mcp_path: str | None = None) -> list[Route]:
+        """Those that say of an endpoint whose tokens it takes."""
         if self.base_url is None or not self.authorization_servers:
             return []
         return metadata_routes(

@@ -96,5 +96,8 @@ class MultiAuth(AuthProvider):
     def get_routes(self, mcp_path: str | None = None) -> list[Route]:
         return [] if self.server is None else self.server.get_routes(mcp_path)
 
+    def get_metadata_routes(self, mcp_path: str | None = None) -> list[Route]:
+        return [] if self.server is None else self.server.get_metadata_routes(mcp_path)
+
     def get_middleware(self) -> list[Any]:
         return [] if self.server is None else self.server.get_middleware()
