@@ -15,6 +15,7 @@ from pydantic import AnyHttpUrl
 from starlette.requests import Request
 from starlette.routing import Route
 
+from fastmcp.server.auth.fetching import Fetcher as PublicFetcher
 from fastmcp.server.auth.oauth import metadata
 from fastmcp.server.auth.oauth.authorize import AuthorizationEndpoint
 from fastmcp.server.auth.oauth.client_auth import ClientAuthenticator
@@ -115,9 +116,9 @@ class OAuthProvider(Issuer):
 
     @cached_property
     def _clients(self) -> Clients:
-        if not self.enable_cimd or self._fetcher is None:
+        if not self.enable_cimd:
             return Clients(self, None)
-        return Clients(self, ClientDocuments(self._fetcher))
+        return Clients(self, ClientDocuments(self._fetcher or PublicFetcher()))
 
     @cached_property
     def _authorization(self) -> AuthorizationEndpoint:
@@ -152,7 +153,6 @@ class OAuthProvider(Issuer):
             TypeError: a method is missing.
         """
         self._check_methods()
-        self.serve_at(mcp_path)
         clients, limits = self._clients, self.rate_limits
         authenticator = ClientAuthenticator(self, clients)
         for_tokens = _meter(limits.token)
@@ -170,6 +170,10 @@ class OAuthProvider(Issuer):
             revocation = RevocationEndpoint(self, authenticator)
             routes.append(_posted("/revoke", revocation.serve, for_tokens))
         return [*routes, *super().get_routes(mcp_path)]
+
+    def get_metadata_routes(self, mcp_path: str | None = None) -> list[Route]:
+        self.serve_at(mcp_path)
+        return super().get_metadata_routes(mcp_path)
 
     def _asks(self) -> bool:
         """Whether the page of consent is used."""
