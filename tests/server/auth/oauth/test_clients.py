@@ -15,6 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from fastmcp.server.auth.fetching import Fetcher
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
@@ -308,3 +309,80 @@ async def test_an_assertion_of_one_client_for_another():
     assert (reply.status, reply.error) == (400, "invalid_request")
     reply = await one.site.token("known", code, pkce, client_secret="x")
     assert (reply.status, reply.error) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.100.100.200",
+        "0.0.0.0",
+        "metadata.internal",
+        "rebound.example",
+    ],
+)
+async def test_a_url_that_leads_inside(host: str, caplog: pytest.LogCaptureFixture):
+    """Section 6.5 of the draft (SSRF), and names that mean an address inside (DNS rebinding): with
+    the fetcher that a server has by default, and a resolver that knows such names."""
+    asked: list[str] = []
+
+    async def resolve(name: str, port: int) -> list[str]:
+        asked.append(name)
+        return {"rebound.example": ["93.184.215.14", "127.0.0.1"]}.get(name, ["10.1.2.3"])
+
+    here = Site(application(provider(fetcher=Fetcher(resolve=resolve))))
+    url = f"https://{host}/client.json"
+    reply = await here.authorize(url, Pkce())
+    assert reply.status == 400
+    assert "could not be fetched" in reply.text
+    assert "not a public one" not in reply.text  # says what is inside, so it is for the log
+    assert "not a public one" in caplog.text
+
+
+async def test_keys_that_lead_inside():
+    """The same for what a document points to."""
+    keys = "https://169.254.169.254/keys.json"
+
+    class Split(Web):
+        """A document from the web, and everything else by the fetcher of servers."""
+
+        async def get_json(self, url: str, *, limit: int, seconds: float) -> Any:
+            if url == URL:
+                return await super().get_json(url, limit=limit, seconds=seconds)
+            return await Fetcher().get_json(url, limit=limit, seconds=seconds)
+
+    said = document(jwks_uri=keys, token_endpoint_auth_method="private_key_jwt")
+    here = Site(application(provider(fetcher=Split({URL: said}))))
+    one, pkce = Signer(here, URL, ECKey.generate_key("P-256")), Pkce()
+    reply = await one.token(await here.code(URL, pkce), pkce, one.assertion())
+    assert (reply.status, reply.error) == (401, "invalid_client")
+    assert "could not be fetched" in reply.text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [None, [], "keys", {"keys": None}, {"keys": [None, 5, {}, {"kty": "oct", "k": "AA"}]}],
+)
+async def test_keys_that_are_none(keys: Any):
+    said = document(jwks_uri=KEYS, token_endpoint_auth_method="private_key_jwt")
+    here, _ = site({URL: said, KEYS: Found(keys)})
+    one, pkce = Signer(here, URL, ECKey.generate_key("P-256")), Pkce()
+    reply = await one.token(await here.code(URL, pkce), pkce, one.assertion())
+    assert (reply.status, reply.error) == (401, "invalid_client")
+
+
+async def test_one_of_several_keys():
+    """RFC 7517, 5: a token without a `kid` is tried with each; what is not understood is passed
+    over."""
+    keys = [ECKey.generate_key("P-256") for _ in range(3)]
+    public: list[Any] = [{"kty": "future"}, *(key.as_dict(private=False) for key in keys)]
+    here, _ = site(
+        {URL: document(jwks={"keys": public}, token_endpoint_auth_method="private_key_jwt")}
+    )
+    for key in keys:
+        one, pkce = Signer(here, URL, key), Pkce()
+        assert (await one.token(await here.code(URL, pkce), pkce, one.assertion())).status == 200

@@ -17,31 +17,37 @@ import time
 from typing import Any, Final, cast
 from urllib.parse import unquote_plus
 
-from joserfc import jws, jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 from starlette.requests import Request
 
+from fastmcp.server.auth.claims import Refusal
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.errors import ClientDocumentError, OAuthError, TokenError
 from fastmcp.server.auth.oauth.exchange import Form
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
+from fastmcp.server.auth.signatures import (
+    ALGORITHMS,
+    Signed,
+    keys_of_set,
+    may_sign,
+    read,
+    verifies,
+)
 
-__all__ = ["ALGORITHMS", "METHODS", "ClientAuthenticator", "hash_of"]
+__all__ = ["ASYMMETRIC", "METHODS", "ClientAuthenticator", "hash_of"]
 
 PUBLIC_CLIENT: Final = "none"
 SIGNED: Final = "private_key_jwt"
 METHODS: Final = (PUBLIC_CLIENT, "client_secret_basic", "client_secret_post", SIGNED)
 """How a client can prove who it is."""
 
-ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256")
-"""Of assertions: asymmetric ones alone, so that no public key can be used as a secret."""
+ASYMMETRIC: Final = tuple(sorted(one for one in ALGORITHMS if may_sign(one, None)))
+"""Algorithms of assertions: no public key can be used as a secret."""
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_LIFE: Final = 3600
 _LEEWAY: Final = 30
-_KEYS: Final = 64
+_KINDS: Final = frozenset({"client-authentication"})
 _REFUSED: Final = "The client is unknown, or has not proven who it is"
 
 
@@ -74,6 +80,7 @@ class ClientAuthenticator:
         ways = [header, form.get("client_secret"), assertion]
         if sum(way is not None for way in ways) > 1:
             raise OAuthError("invalid_request", "A client proves who it is in one way, not in two")
+        said = None if assertion is None else _read(assertion)
         named, secret = form.get("client_id"), form.get("client_secret")
         if header is not None:
             by_header, secret = _basic(header)
@@ -82,8 +89,11 @@ class ClientAuthenticator:
                     "invalid_request", "The header and the body name different clients"
                 )
             named = by_header
-        elif assertion is not None:
-            by_assertion = _subject_of(assertion)
+        elif said is not None:
+            # Whom it names decides by which keys it is checked, and nothing else.
+            by_assertion = said[1].get("sub")
+            if not isinstance(by_assertion, str):
+                raise TokenError("invalid_client", "The assertion names no client: see sub")
             if named is not None and named != by_assertion:
                 raise OAuthError(
                     "invalid_request", "The assertion and the body name different clients"
@@ -97,29 +107,34 @@ class ClientAuthenticator:
             raise TokenError("invalid_client", str(error)) from None
         if client is None:
             raise TokenError("invalid_client", _REFUSED)
-        if assertion is not None or client.token_endpoint_auth_method == SIGNED:
-            await self._check_assertion(client, form.get("client_assertion_type"), assertion)
+        if said is not None or client.token_endpoint_auth_method == SIGNED:
+            await self._check_assertion(client, form.get("client_assertion_type"), said)
         elif not _secret_fits(client, secret):
             raise TokenError("invalid_client", _REFUSED)
         return client
 
     async def _check_assertion(
-        self, client: OAuthClientInformationFull, kind: str | None, assertion: str | None
+        self,
+        client: OAuthClientInformationFull,
+        kind: str | None,
+        said: tuple[Signed, dict[str, Any]] | None,
     ) -> None:
-        if client.token_endpoint_auth_method != SIGNED or assertion is None:
+        if client.token_endpoint_auth_method != SIGNED or said is None:
             raise TokenError("invalid_client", _REFUSED)
         if kind != _ASSERTION:
             raise OAuthError("invalid_request", f"client_assertion_type is {_ASSERTION}")
+        signed, claims = said
         try:
-            claims = _verified(assertion, await self._clients.keys(client))
+            keys = keys_of_set(await self._clients.keys(client), None)
         except ClientDocumentError as error:
             raise TokenError("invalid_client", str(error)) from None
-        if claims is None:
+        named = [key for key in keys or [] if signed.kid in (None, key.kid) or key.kid is None]
+        if not verifies(signed, named):
             raise TokenError("invalid_client", "The client did not sign the assertion")
-        await self._check_claims(client, assertion, claims)
+        await self._check_claims(client, signed, claims)
 
     async def _check_claims(
-        self, client: OAuthClientInformationFull, assertion: str, claims: dict[str, Any]
+        self, client: OAuthClientInformationFull, signed: Signed, claims: dict[str, Any]
     ) -> None:
         """RFC 7523, 3."""
         now, issuer = time.time(), self._issuer
@@ -137,7 +152,7 @@ class ClientAuthenticator:
             raise TokenError("invalid_client", "The assertion is not good yet")
         if until > now + _LONGEST_LIFE + _LEEWAY:
             raise TokenError("invalid_client", "The assertion is good for longer than an hour")
-        mark = claims.get("jti", assertion)
+        mark = claims.get("jti", signed.payload)
         life = until - now + 2 * _LEEWAY
         if not await issuer.is_first_use(f"assertion {client.client_id} {mark}", life):
             raise TokenError("invalid_client", "The assertion has been used before")
@@ -163,30 +178,20 @@ def _basic(header: str) -> tuple[str, str]:
         raise TokenError("invalid_client", "The Authorization header is not Basic") from None
 
 
-def _verified(assertion: str, keys: Any) -> dict[str, Any] | None:
-    """What an assertion says; None where none of the keys signed it."""
-    listed = cast("dict[str, Any]", keys).get("keys") if isinstance(keys, dict) else None
-    if not isinstance(listed, list):
-        return None
-    for entry in cast("list[Any]", listed)[:_KEYS]:
-        try:
-            key = import_key(entry)
-            return jwt.decode(assertion, key, algorithms=list(ALGORITHMS)).claims
-        except (JoseError, ValueError, TypeError, LookupError, AttributeError):
-            continue
-    return None
+def _read(assertion: str) -> tuple[Signed, dict[str, Any]]:
+    """An assertion, and what it says, which is not verified.
 
-
-def _subject_of(assertion: str) -> str:
-    """Whom an assertion names: that decides by which keys it is checked, and nothing else."""
+    Raises:
+        TokenError: it cannot be read.
+    """
+    signed = read(assertion, kinds=_KINDS)
     try:
-        claims: Any = json.loads(jws.extract_compact(assertion.encode()).payload)
-        subject = claims["sub"]
-    except (JoseError, ValueError, TypeError, LookupError, RecursionError):
-        subject = None
-    if not isinstance(subject, str):
+        claims: Any = None if isinstance(signed, Refusal) else json.loads(signed.payload)
+    except (ValueError, RecursionError):
+        claims = None
+    if isinstance(signed, Refusal) or not isinstance(claims, dict):
         raise TokenError("invalid_client", "The assertion cannot be read")
-    return subject
+    return signed, cast("dict[str, Any]", claims)
 
 
 def _secret_fits(client: OAuthClientInformationFull, secret: str | None) -> bool:

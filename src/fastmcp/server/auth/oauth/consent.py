@@ -217,7 +217,7 @@ class ConsentPage:
         by_document = is_url(client.client_id)
         rows = [
             ("It calls itself", name),
-            ("Its address" if by_document else "Its number", said(client.client_id, 300)),
+            ("Its address" if by_document else "Its id", said(client.client_id, 300)),
             ("The answer goes to", f"<code>{place}</code>"),
             ("It may then", f"<ul>{scopes}</ul>" if scopes else "use this server as you"),
             ("You are", said(person.name or person.subject)),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fastmcp.server.auth.oauth.client_auth import ALGORITHMS, METHODS
+from fastmcp.server.auth.oauth.client_auth import ASYMMETRIC, METHODS
 from fastmcp.server.auth.oauth.exchange import endpoint
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.token import GRANTS
@@ -35,7 +35,7 @@ def document(issuer: Issuer) -> dict[str, Any]:
         "grant_types_supported": list(GRANTS),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": list(METHODS),
-        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ASYMMETRIC),
         "authorization_response_iss_parameter_supported": True,  # RFC 9207, 3
         "client_id_metadata_document_supported": issuer.enable_cimd,
     }
@@ -46,7 +46,7 @@ def document(issuer: Issuer) -> dict[str, Any]:
     if issuer.revocation_options.enabled:
         found["revocation_endpoint"] = f"{base}/revoke"
         found["revocation_endpoint_auth_methods_supported"] = list(METHODS)
-        found["revocation_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+        found["revocation_endpoint_auth_signing_alg_values_supported"] = list(ASYMMETRIC)
     if issuer.service_documentation_url is not None:
         found["service_documentation"] = str(issuer.service_documentation_url)
     return found
