@@ -67,12 +67,16 @@ class Lease:
 
     Args:
         provider: verifies the token again.
-        token: that opened it.
+        sent: the token as the client sent it, which need not be the one that handlers are given.
+        token: what it said.
         recheck: seconds between two times.
     """
 
-    def __init__(self, provider: AuthProvider, token: AccessToken, recheck: float) -> None:
+    def __init__(
+        self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
+    ) -> None:
         self._provider = provider
+        self._sent = sent
         self._token = token
         self._recheck = recheck
 
@@ -99,7 +103,7 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(token.token)
+                again = await self._provider.verify_token(self._sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
@@ -140,9 +144,9 @@ class BearerGate:
         if found is None:
             await self._refuse(scope, send, 401)
             return False
-        provider = self.provider
+        provider, sent = self.provider, found[1].decode("ascii")
         try:
-            token = await provider.verify_token(found[1].decode("ascii"))
+            token = await provider.verify_token(sent)
         except VerificationUnavailableError as error:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
@@ -160,7 +164,7 @@ class BearerGate:
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
-        scope["fastmcp.lease"] = Lease(provider, token, self._recheck)
+        scope["fastmcp.lease"] = Lease(provider, sent, token, self._recheck)
         return True
 
     async def _refuse(
