@@ -28,6 +28,7 @@ from tests.server.auth.oauth.hand import (
     Pkce,
     Site,
     application,
+    fields,
     known,
     provider,
 )
@@ -156,6 +157,21 @@ async def test_who_is_not_logged_in_gets_what_the_author_says():
     client = await site.register()
     asked = await site.authorize(client["client_id"], Pkce())
     assert (await site.get(asked.location)).location == "/login?next=/consent"
+
+
+async def test_somebody_else_logs_in_before_the_click():
+    """Whoever consents is whom the page was shown to."""
+    site = Site(application(stored()))
+    site.cookies["user"] = "ann"
+    client = await site.register()
+    asked = await site.authorize(client["client_id"], Pkce())
+    page = (await site.get(asked.location)).text
+    assert "Ann" in page
+    site.cookies["user"] = "bob"
+    form = {**fields(page), "decision": "approve"}
+    assert (await site.post("/consent", form)).status == 403
+    site.cookies["user"] = "ann"
+    assert (await site.post("/consent", form)).answer["code"]
 
 
 async def test_a_request_by_post():
