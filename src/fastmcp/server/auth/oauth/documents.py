@@ -36,7 +36,7 @@ _SECONDS: Final = 5.0
 _KEPT_AT_LEAST: Final = 60.0
 _KEPT_AT_MOST: Final = 3600.0
 _KEPT: Final = 500
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 64
 _URL: Final = re.compile(
     r"https://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*"
 )
