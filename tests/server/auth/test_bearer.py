@@ -156,8 +156,8 @@ async def test_g13_a_token_in_the_url_is_refused(tokens: Tokens, named: str):
         live = await Peer(app).send("POST", b"{}", query_string=query).done()
         assert live.status == 400
         assert "Authorization: Bearer" in live.messages[0]["error_description"]
-        for query, refused in ((query, named.lower() == "access_token"), (b"mytoken=t", False)):
-            live = await Peer(app).send("GET", headers=bearing("t"), query_string=query).done()
+        for sent, refused in ((query, named.lower() == "access_token"), (b"mytoken=t", False)):
+            live = await Peer(app).send("GET", headers=bearing("t"), query_string=sent).done()
             assert (live.messages[0]["error"] == "invalid_request") is refused
 
 
