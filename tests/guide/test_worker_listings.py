@@ -1,4 +1,4 @@
-"""G13 to G15: four workers, without sessions and with them. Any of them answers, and asks who comes."""
+"""G13 to G15: four workers, with sessions and without. Any of them answers; each asks who comes."""
 
 from __future__ import annotations
 
