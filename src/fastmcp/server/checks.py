@@ -19,6 +19,7 @@ from fastmcp.utilities.components import FastMCPComponent
 
 __all__ = [
     "AuthCheck",
+    "AuthChecks",
     "AuthContext",
     "is_permitted",
     "require_roles",
@@ -49,6 +50,8 @@ class AuthContext:
 
 
 AuthCheck: TypeAlias = Callable[[AuthContext], bool | Awaitable[bool]]
+AuthChecks: TypeAlias = AuthCheck | Sequence[AuthCheck]
+"""One, or several that must all say yes."""
 
 
 def require_scopes(*scopes: str) -> AuthCheck:
@@ -86,7 +89,7 @@ def restrict_tag(tag: str, *, scopes: list[str]) -> AuthCheck:
     return check
 
 
-async def run_auth_checks(checks: AuthCheck | Sequence[AuthCheck], context: AuthContext) -> bool:
+async def run_auth_checks(checks: AuthChecks, context: AuthContext) -> bool:
     """Whether all checks say yes. One that fails says no, and its error is logged."""
     for check in cast("list[AuthCheck]", [checks] if callable(checks) else checks):
         try:

@@ -40,6 +40,7 @@ from fastmcp.server.background.base import Tasks
 from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
+from fastmcp.server.checks import AuthChecks
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
@@ -338,6 +339,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
@@ -358,6 +360,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
@@ -385,6 +388,7 @@ class FastMCP:
                 return annotation if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
             task: True, or a `TaskConfig`: whether clients that know tasks are answered with one;
                 what `FastMCP(tasks=...)` says by default.
             timeout: seconds a call may take.
@@ -438,6 +442,7 @@ class FastMCP:
         tags: set[str] | None = None,
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
         cache_ttl: float | None = None,
         cache_scope: CacheScope | None = None,
@@ -455,6 +460,7 @@ class FastMCP:
             tags: the author's groups.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
             security: what template parameters are refused; the server's policy by default.
             cache_ttl: seconds that clients may cache what they read; the server's by default.
             cache_scope: who may share it: "private" to the caller, or "public" where everyone reads
@@ -474,6 +480,7 @@ class FastMCP:
             "tags": tags,
             "annotations": annotations,
             "meta": meta,
+            "auth": auth,
             "security": security,
             "cache_ttl": cache_ttl,
             "cache_scope": cache_scope,
@@ -517,6 +524,7 @@ class FastMCP:
         icons: list[mcp_types.Icon] | None = None,
         tags: set[str] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
     ) -> F: ...
     @overload
     def prompt(
@@ -530,6 +538,7 @@ class FastMCP:
         icons: list[mcp_types.Icon] | None = None,
         tags: set[str] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
     ) -> Callable[[F], F]: ...
     def prompt(self, name_or_fn: Any = None, **given: Any) -> Any:
         """Make a function a prompt, in the same forms as `tool`. The function itself is returned.
@@ -543,6 +552,7 @@ class FastMCP:
             icons: shown by clients.
             tags: the author's groups.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
         Raises:
             TypeError: the decorator is used in a way it cannot be.
             ValueError: the function cannot be a prompt.

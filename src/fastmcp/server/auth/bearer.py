@@ -30,7 +30,6 @@ __all__ = ["AuthenticatedUser", "BearerGate", "Lease"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_TOKEN: Final = re.compile(rb"bearer +([\x21-\x7e]+) *\Z", re.IGNORECASE)
 _IN_QUERY: Final = re.compile(rb"(?:\A|&)(access_token|token|api_key|apikey)=", re.IGNORECASE)
 _NOT_GOOD: Final = (
     "Authentication failed. The provided bearer token is invalid, expired, or no longer recognized "
@@ -67,16 +66,16 @@ class Lease:
 
     Args:
         provider: verifies the token again.
-        sent: the token as the client sent it, which need not be the one that handlers are given.
+        given: the token as the client sent it, which need not be the one that handlers are given.
         token: what it said.
         recheck: seconds between two times.
     """
 
     def __init__(
-        self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
+        self, provider: AuthProvider, given: str, token: AccessToken, recheck: float
     ) -> None:
         self._provider = provider
-        self._sent = sent
+        self._given = given
         self._token = token
         self._recheck = recheck
 
@@ -103,7 +102,7 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(self._sent)
+                again = await self._provider.verify_token(self._given)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
@@ -140,13 +139,13 @@ class BearerGate:
             text = "A token in the URL is not accepted. Send it as Authorization: Bearer <token>"
             await self._refuse(scope, send, 400, "invalid_request", text)
             return False
-        found = None if raw is None else _TOKEN.match(raw)
-        if found is None:
+        given = None if raw is None else _token_in(raw)
+        if given is None:
             await self._refuse(scope, send, 401)
             return False
-        provider, sent = self.provider, found[1].decode("ascii")
+        provider = self.provider
         try:
-            token = await provider.verify_token(sent)
+            token = await provider.verify_token(given)
         except VerificationUnavailableError as error:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
@@ -164,7 +163,7 @@ class BearerGate:
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
-        scope["fastmcp.lease"] = Lease(provider, sent, token, self._recheck)
+        scope["fastmcp.lease"] = Lease(provider, given, token, self._recheck)
         return True
 
     async def _refuse(
@@ -196,6 +195,14 @@ class BearerGate:
         text = "Whether the token is good cannot be known now; try again in a moment"
         body = msgspec.json.encode({"error": "temporarily_unavailable", "error_description": text})
         await respond(send, 503, body, [*JSON_HEADERS, RETRY_AFTER])
+
+
+def _token_in(header: bytes) -> str | None:
+    """The token in the value of `Authorization`; None where none is there (RFC 6750, 2.1)."""
+    if header[:7].lower() != b"bearer ":
+        return None
+    token = header[7:].strip()
+    return token.decode() if token and token.isascii() and b" " not in token else None
 
 
 def _kind(error: Exception) -> str:

@@ -258,12 +258,13 @@ async def test_a_parameter_that_comes_twice(name: str):
 
 
 @pytest.mark.parametrize(
-    "verifier", [None, "", "a" * 43, "short", "ä" * 50, "a" * 129, Pkce().verifier]
+    "verifier", [None, "", "a" * 43, "short", "ä" * 50, "a" * 129, "another's"]
 )
 async def test_a_code_without_its_verifier(verifier: str | None):
     """RFC 7636, 4.6; OAuth 2.1, 7.5: whoever intercepts a code cannot use it."""
     here, pkce = site(), Pkce()
     code = await here.code("known", pkce)
+    verifier = Pkce().verifier if verifier == "another's" else verifier
     reply = await here.token("known", code, pkce, code_verifier=verifier)
     assert reply.status == 400
     assert reply.error == ("invalid_request" if not verifier else "invalid_grant")
@@ -469,6 +470,23 @@ async def test_the_request_of_another_server_with_the_same_keys():
     is_page(await Site(application(other)).get(asked.location))
 
 
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+async def test_a_page_whose_name_means_this_machine(verb: str):
+    """DNS rebinding: to the browser the page of consent would be one of the attacker's own, which
+    can be read and sent (2026-07-28, basic/transports/streamable-http, "Security Warning")."""
+    here = site()
+    asked = await here.authorize("known", Pkce())
+    form = fields((await here.get(asked.location)).text) | {"decision": "approve"}
+    for host in ("evil.example:8000", "127.0.0.1.evil.example", ""):
+        if verb == "GET":
+            reply = await here.get(asked.location, {"host": host})
+        else:
+            reply = await here.post("/consent", form, {"host": host})
+        is_page(reply, 421)
+        assert "token" not in fields(reply.text)
+    assert (await here.post("/consent", form, {"host": "localhost:8000"})).answer["code"]
+
+
 async def test_the_cookie():
     """RFC 6265bis, 4.1.3.2 and 5.4.7: of this host alone, not for scripts, not with others'
     forms."""
@@ -602,7 +620,7 @@ async def test_a_request_that_is_too_large():
         b"[]",
         b"{",
         b"\xff",
-        b"[" * 50_000,
+        b"[" * 15_000,
         b'{"redirect_uris": []}',
         b'{"redirect_uris": "https://a.example/"}',
         b'{"redirect_uris": [1]}',

@@ -19,10 +19,10 @@ class Clients:
 
     Args:
         issuer: knows them.
-        documents: of those that are a URL; None where none may be.
+        documents: of those that are a URL, and keys of all.
     """
 
-    def __init__(self, issuer: Issuer, documents: ClientDocuments | None) -> None:
+    def __init__(self, issuer: Issuer, documents: ClientDocuments) -> None:
         self._issuer = issuer
         self._documents = documents
 
@@ -38,7 +38,7 @@ class Clients:
         if known is not None:
             return known
         client = await self._issuer.get_client(client_id)
-        if client is not None or self._documents is None or not is_url(client_id):
+        if client is not None or not self._issuer.enable_cimd or not is_url(client_id):
             return client
         return await self._documents.client(client_id)
 
@@ -50,6 +50,6 @@ class Clients:
         """
         if client.jwks is not None:
             return client.jwks
-        if client.jwks_uri is None or self._documents is None:
+        if client.jwks_uri is None:
             raise ClientDocumentError("The client's metadata has no keys")
         return await self._documents.keys(client.jwks_uri)

@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass
 from html import escape
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -47,6 +48,7 @@ from fastmcp.server.auth.oauth.models import (
 )
 from fastmcp.server.auth.oauth.pages import error_page, page, said
 from fastmcp.server.session_keys import SessionKeys
+from fastmcp.server.transports.security import DEFAULT_HOSTS, HostOriginGuard
 
 __all__ = ["ConsentPage", "Visit"]
 
@@ -113,6 +115,11 @@ class ConsentPage:
         self._form = f"form of oauth consent to {issuer.issuer}"
         self._url = f"{issuer.endpoints_url}/consent"
         self._secure = self._url.startswith("https:")
+        # A page of somebody else's, whose name means this machine for a moment (DNS rebinding),
+        # could read this one and press its button. Elsewhere TLS stands before that.
+        here = urlsplit(self._url).netloc.rpartition("@")[2]
+        is_here = (urlsplit(self._url).hostname or "") in DEFAULT_HOSTS
+        self._guard = HostOriginGuard([here], mode="strict") if is_here else None
         self._cookie = "__Host-fastmcp-consent" if self._secure else "fastmcp-consent"
 
     def url(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
@@ -127,6 +134,10 @@ class ConsentPage:
         wait = 0 if self._meter is None else self._meter.wait(address_of(request))
         if wait:
             return too_many(wait)
+        if self._guard is not None:
+            host = request.headers.get("host", "").encode("latin-1")
+            if self._guard.refusal(request.scope, {b"host": host}) is not None:
+                return error_page(421, "This page is not at this address.", _AGAIN)
         try:
             return await (self._decide if request.method == "POST" else self._show)(request)
         except ClientDisconnect:

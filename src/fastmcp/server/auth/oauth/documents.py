@@ -29,13 +29,14 @@ __all__ = ["ClientDocuments", "Fetched", "Fetcher", "is_url"]
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _LONGEST_URL: Final = 2048
-_LONGEST: Final = 64 * 1024
-"""Bytes; the draft proposes 5 KB (6.6), and a set of keys is larger."""
+_LONGEST: Final = 16 * 1024
+"""Bytes; the draft proposes 5 KB (6.6)."""
+_LONGEST_KEYS: Final = 64 * 1024
 _SECONDS: Final = 5.0
 _KEPT_AT_LEAST: Final = 60.0
 _KEPT_AT_MOST: Final = 3600.0
-_KEPT: Final = 1000
-_AT_ONCE: Final = 8
+_KEPT: Final = 500
+_AT_ONCE: Final = 64
 _URL: Final = re.compile(
     r"https://[A-Za-z0-9.\-]+(?::[0-9]{1,5})?/[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*"
 )
@@ -91,7 +92,7 @@ class ClientDocuments:
             ClientDocumentError: there is none.
         """
         _check_url(url)
-        return _client_of(url, await self._json(url))
+        return _client_of(url, await self._json(url, _LONGEST))
 
     async def keys(self, url: str) -> Any:
         """The JWK Set at a URL that a client's document names.
@@ -100,23 +101,23 @@ class ClientDocuments:
             ClientDocumentError: there is none.
         """
         _check_url(url)
-        return await self._json(url)
+        return await self._json(url, _LONGEST_KEYS)
 
-    async def _json(self, url: str) -> Any:
+    async def _json(self, url: str, limit: int) -> Any:
         now = time.monotonic()
         kept = self._kept.get(url)
         if kept is not None and (not kept[1].done() or kept[0] > now):
             return await asyncio.shield(kept[1])
-        answer: asyncio.Future[Any] = asyncio.ensure_future(self._fetch(url))
+        answer: asyncio.Future[Any] = asyncio.ensure_future(self._fetch(url, limit))
         # Nobody may be waiting any more when it fails.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._keep(url, now + _KEPT_AT_LEAST, answer)
         return await asyncio.shield(answer)
 
-    async def _fetch(self, url: str) -> Any:
+    async def _fetch(self, url: str, limit: int) -> Any:
         async with self._gate:
             try:
-                fetched = await self._fetcher.get_json(url, limit=_LONGEST, seconds=_SECONDS)
+                fetched = await self._fetcher.get_json(url, limit=limit, seconds=_SECONDS)
             except asyncio.CancelledError:
                 raise
             except Exception as error:

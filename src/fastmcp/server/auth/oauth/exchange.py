@@ -121,19 +121,23 @@ async def form_of(request: Request) -> Form:
     return form_in(await body_of(request))
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, longest: int = _LONGEST) -> bytes:
     """The body.
+
+    Args:
+        request: whose body it is.
+        longest: bytes that it may have.
 
     Raises:
         TooLargeError: it is too large; no more of it was read.
     """
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > _LONGEST:
+    if length.isdecimal() and int(length[:20]) > longest:
         raise TooLargeError
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LONGEST:
+        if len(body) > longest:
             raise TooLargeError
     return bytes(body)
 
@@ -193,7 +197,7 @@ async def _answer(handler: Handler, request: Request) -> Response:
             response.headers["WWW-Authenticate"] = 'Basic realm="token"'
         return response
     except TooLargeError:
-        return problem("invalid_request", f"A body has at most {_LONGEST} bytes", 413)
+        return problem("invalid_request", "The body is too large", 413)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
     except Exception:

@@ -116,8 +116,6 @@ class OAuthProvider(Issuer):
 
     @cached_property
     def _clients(self) -> Clients:
-        if not self.enable_cimd:
-            return Clients(self, None)
         return Clients(self, ClientDocuments(self._fetcher or PublicFetcher()))
 
     @cached_property

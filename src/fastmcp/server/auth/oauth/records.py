@@ -27,7 +27,7 @@ __all__ = ["KeyValueRecords", "KeyValueStore", "MemoryRecords", "Record", "Recor
 Record: TypeAlias = dict[str, Any]
 
 _COLLECTION: Final = "fastmcp_oauth"
-_RECORDS: Final = 200_000
+_RECORDS: Final = 50_000
 
 
 def name(kind: str, secret: str) -> str:
@@ -55,7 +55,7 @@ class MemoryRecords:
     """Keeps records in this process, and of each kind only the newest.
 
     Args:
-        limits: how many of a kind; of a kind that is not named, 200 000.
+        limits: how many of a kind; of a kind that is not named, 50 000.
     """
 
     def __init__(self, limits: dict[str, int] | None = None) -> None:

@@ -27,6 +27,8 @@ from fastmcp.server.auth.oauth.token import GRANTS
 
 __all__ = ["RegistrationEndpoint"]
 
+_LONGEST: Final = 16 * 1024
+"""Bytes: thousands of clients are kept."""
 _NO_OBJECT: Final = "The metadata is not a JSON object"
 
 
@@ -49,7 +51,7 @@ class RegistrationEndpoint:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise RegistrationError("invalid_client_metadata", "Send it as application/json")
-        asked = _metadata(await body_of(request))
+        asked = _metadata(await body_of(request, _LONGEST))
         client = self._made(asked)
         await self._issuer.register_client(client)
         said = client.model_dump(mode="json", exclude_none=True)

@@ -107,6 +107,7 @@ class StoredOAuthProvider(OAuthProvider):
         self._code_seconds = authorization_code_expiry_seconds
         if min(self._access_seconds, self._refresh_seconds, self._code_seconds) < 1:
             raise ValueError("Tokens and codes are good for a second at least")
+        self._client_seconds = max(_CLIENT, self._refresh_seconds + _DAY)
         self._records: Records = (
             MemoryRecords({"client": _CLIENTS}) if storage is None else KeyValueRecords(storage)
         )
@@ -135,7 +136,7 @@ class StoredOAuthProvider(OAuthProvider):
         )
         kept = active or known
         if kept is not None:
-            await self._records.write(name("active", client.client_id), kept, _CLIENT)
+            await self._records.write(name("active", client.client_id), kept, self._client_seconds)
 
     # codes
 

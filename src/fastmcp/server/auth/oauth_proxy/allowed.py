@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
@@ -75,22 +75,18 @@ class AllowedClients(Clients):
 
     Args:
         issuer: knows them.
-        clients: finds them.
+        clients: that are not yet held back.
         patterns: allow redirect URIs.
     """
 
     def __init__(self, issuer: Issuer, clients: Clients, patterns: Sequence[str]) -> None:
-        super().__init__(issuer, None)
-        self._all = clients
+        super().__init__(issuer, clients._documents)
         self._patterns = tuple(patterns)
 
     async def find(self, client_id: str) -> OAuthClientInformationFull | None:
-        client = await self._all.find(client_id)
+        client = await super().find(client_id)
         if client is None:
             return None
         # Each field as it is: it was validated, and a hash of a secret is left out of dumps.
         fields = {one: getattr(client, one) for one in type(client).model_fields}
         return _AllowedClient.model_construct(None, **fields, patterns=self._patterns)
-
-    async def keys(self, client: OAuthClientInformationFull) -> Any:
-        return await self._all.keys(client)
