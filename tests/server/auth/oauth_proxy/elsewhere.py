@@ -61,6 +61,14 @@ class Elsewhere:
         granted: scopes, in place of those that were asked for.
         status: of its token endpoint; 200 for as it should be.
         token_error: what that answers.
+        pkce: it has been sent a challenge, and holds the verifier against it.
+        discovery: what its document says beside the usual, or instead of it.
+        userinfo: what it says of a person beside their subject.
+        userinfo_status: and with which status.
+        headers: and with which headers.
+        shown: how often it was asked that.
+        jwt: its access tokens are JSON Web Tokens, as its ID tokens are.
+        claims: what those say beside the usual, or instead of it.
         open: its token endpoint answers while this is set.
         begun: its token endpoint was asked.
     """
@@ -77,6 +85,12 @@ class Elsewhere:
     token_error: str | None = None
     pkce: bool = True
     discovery: dict[str, Any] = field(default_factory=dict[str, Any])
+    userinfo: dict[str, Any] = field(default_factory=dict[str, Any])
+    userinfo_status: int = 200
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    shown: int = 0
+    jwt: bool = False
+    claims: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     token_requests: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     revoked: list[str] = field(default_factory=list[str])
@@ -96,6 +110,11 @@ class Elsewhere:
     def renewals(self) -> int:
         return sum(form["grant_type"] == "refresh_token" for form in self.token_requests)
 
+    def login(self, user: str, scope: str) -> Issued:
+        """Somebody logs in."""
+        self.logins.append(login := Issued(user, scope))
+        return login
+
     def end_logins(self) -> None:
         """Somebody took them all back there."""
         for login in self.logins:
@@ -105,8 +124,10 @@ class Elsewhere:
         """All access tokens end now, the logins go on."""
         self.access = {token: (login, 0.0) for token, (login, _) in self.access.items()}
 
-    def _made(self) -> str:
+    def _made(self, login: Issued | None = None) -> str:
         secret = secrets.token_urlsafe(24)
+        if login is not None and self.jwt:
+            secret = self._signed(login, jti=secret)
         self.secrets.append(secret)
         return secret
 
@@ -121,9 +142,7 @@ class Elsewhere:
         else:
             code = answer["code"] = self._made()
             scope = asked.get("scope", "") if self.granted is None else self.granted
-            login = Issued(self.user, scope)
-            self.logins.append(login)
-            self.codes[code] = login, asked
+            self.codes[code] = self.login(self.user, scope), asked
         location = f"{asked['redirect_uri']}?{urlencode(answer)}"
         return web.Response(status=302, headers={"Location": location})
 
@@ -161,7 +180,7 @@ class Elsewhere:
         return login
 
     def _tokens(self, login: Issued) -> dict[str, Any]:
-        access = self._made()
+        access = self._made(login)
         life = 3600.0 if self.expires_in is None else float(self.expires_in)
         self.access[access] = login, time.time() + life
         answer: dict[str, Any] = {
@@ -175,12 +194,21 @@ class Elsewhere:
             login.refresh = answer["refresh_token"] = self._made()
             self.refresh[login.refresh] = login
         if "openid" in login.scope:
-            claims = {"email": f"{login.user}@example.com", "iss": self.url, "aud": CLIENT}
-            answer["id_token"] = signed(
-                self.key, "ES256", {**claims, "sub": login.user}, exp=int(time.time() + life)
-            )
+            answer["id_token"] = self._signed(login)
             self.secrets.append(answer["id_token"])
         return answer
+
+    def _signed(self, login: Issued, **more: Any) -> str:
+        claims = {
+            "iss": self.url,
+            "aud": CLIENT,
+            "sub": login.user,
+            "email": f"{login.user}@example.com",
+            "exp": int(time.time() + 3600),
+            **self.claims,
+            **more,
+        }
+        return signed(self.key, "ES256", claims)
 
     async def _introspect(self, request: web.Request) -> web.Response:
         token = str((await request.post())["token"])
@@ -192,6 +220,18 @@ class Elsewhere:
             {"active": True, "client_id": CLIENT, "email": f"{login.user}@example.com", **claims}
         )
 
+    async def _userinfo(self, request: web.Request) -> web.Response:
+        self.shown += 1
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        login, until = self.access.get(token, (None, 0.0))
+        if self.userinfo_status != 200:
+            return web.json_response({}, status=self.userinfo_status, headers=self.headers)
+        if login is None or not login.alive or until <= time.time():
+            return web.json_response({"message": "Bad credentials"}, status=401)
+        return web.json_response(
+            {"sub": login.user, **self.userinfo}, headers={**self.headers, "X-Scopes": login.scope}
+        )
+
     async def _revoke(self, request: web.Request) -> web.Response:
         token = str((await request.post())["token"])
         self.revoked.append(token)
@@ -201,7 +241,7 @@ class Elsewhere:
         return web.Response()
 
     async def _keys(self, request: web.Request) -> web.Response:
-        return web.json_response({"keys": [published(self.key, alg="ES256", use="sig")]})
+        return web.json_response({"keys": [published(self.key, use="sig")]})
 
     async def _discovery(self, request: web.Request) -> web.Response:
         said = {
@@ -223,7 +263,7 @@ class Elsewhere:
 
     async def visit(self, url: str) -> str:
         """Where a browser that comes with this URL is sent."""
-        assert url.startswith(f"{self.url}/authorize?"), url
+        assert url.startswith(f"{self.url}/"), url
         async with (
             aiohttp.ClientSession() as session,
             session.get(url, allow_redirects=False) as answer,
@@ -237,11 +277,14 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
     """A server, until the block ends."""
     there = Elsewhere(**knobs)
     app = web.Application()
-    app.router.add_get("/authorize", there._authorize)
-    app.router.add_post("/token", there._token)
+    for below in ("", "/oauth2", "/oauth"):
+        app.router.add_get(f"{below}/authorize", there._authorize)
+        app.router.add_post(f"{below}/token", there._token)
+        app.router.add_get(f"{below}/userinfo", there._userinfo)
     app.router.add_post("/introspect", there._introspect)
     app.router.add_post("/revoke", there._revoke)
-    app.router.add_get("/keys", there._keys)
+    for keys in ("/keys", "/oauth2/jwks", "/protocol/openid-connect/certs"):
+        app.router.add_get(keys, there._keys)
     app.router.add_get("/.well-known/openid-configuration", there._discovery)
     async with served(app) as url:
         there.url = url

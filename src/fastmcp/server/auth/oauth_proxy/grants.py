@@ -18,7 +18,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -82,6 +82,7 @@ class Grants:
         upstream: renews it.
         verifier: of its tokens.
         by_id_token: the ID token is verified, in place of the access token.
+        scopes_as_granted: the verifier does not know scopes: they are those of the login.
         scopes_again: the scopes that a request to renew names, by those that were consented to;
             None for those of before (OAuth 2.1, 4.3.1).
         early: renew at least that many seconds before the end, half of its life at most.
@@ -99,6 +100,7 @@ class Grants:
         verifier: TokenVerifier,
         *,
         by_id_token: bool,
+        scopes_as_granted: bool,
         scopes_again: Callable[[list[str]], list[str] | None],
         early: float,
         fallback: float | None,
@@ -110,6 +112,7 @@ class Grants:
         self._upstream = upstream
         self._verifier = verifier
         self._by_id_token = by_id_token
+        self._scopes_as_granted = scopes_as_granted or by_id_token
         self._scopes_again = scopes_again
         self._early = early
         self._fallback = fallback
@@ -156,9 +159,11 @@ class Grants:
             # OpenID Connect Core 1.0, 12.2: a renewed login is the same person's.
             _logger.warning("The upstream renewed a login for somebody else; it is refused")
             return None
-        if self._by_id_token:  # which has no scopes
-            return found.model_copy(update={"scopes": grant.scopes, "token": grant.access_token})
-        return found
+        # A tool calls the upstream's API with the access token, whichever was verified.
+        update: dict[str, Any] = {"token": grant.access_token}
+        if self._scopes_as_granted:
+            update["scopes"] = grant.scopes
+        return found.model_copy(update=update)
 
     async def keep(self, family: str, grant: Grant) -> None:
         """Keep a grant for a family of tokens."""

@@ -249,6 +249,9 @@ class OAuthProxy(StoredOAuthProvider):
     verify_id_token: bool = False
     """Whether who logged in is read from the ID token, and not from the access token."""
 
+    scopes_as_granted: bool = False
+    """Whether `token_verifier` does not know scopes: they are those of the login then."""
+
     upstream_names_itself: bool = False
     """Whether the upstream says who it is with each answer (RFC 9207, 3)."""
 
@@ -282,6 +285,7 @@ class OAuthProxy(StoredOAuthProvider):
             self._upstream,
             self.token_verifier,
             by_id_token=self.verify_id_token,
+            scopes_as_granted=self.scopes_as_granted,
             scopes_again=self.token_scopes,
             early=self._threshold,
             fallback=self._fallback,
