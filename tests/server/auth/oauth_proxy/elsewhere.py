@@ -67,6 +67,8 @@ class Elsewhere:
         userinfo_status: and with which status.
         headers: and with which headers.
         shown: how often it was asked that.
+        hops: whom it asked who sits at a browser.
+        verified: how often it was asked to verify one.
         jwt: its access tokens are JSON Web Tokens, as its ID tokens are.
         claims: what those say beside the usual, or instead of it.
         open: its token endpoint answers while this is set.
@@ -89,6 +91,8 @@ class Elsewhere:
     userinfo_status: int = 200
     headers: dict[str, str] = field(default_factory=dict[str, str])
     shown: int = 0
+    verified: int = 0
+    hops: list[str] = field(default_factory=list[str])
     jwt: bool = False
     claims: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -134,7 +138,7 @@ class Elsewhere:
     async def _authorize(self, request: web.Request) -> web.Response:
         asked = dict(request.query)
         self.asked.append(asked)
-        if asked["client_id"] != CLIENT or asked["redirect_uri"] != f"{BASE}/auth/callback":
+        if asked["client_id"] != CLIENT or not asked["redirect_uri"].endswith("/auth/callback"):
             return web.Response(status=400, text="the client or its redirect_uri is not known")
         answer = {"state": asked["state"]} | ({} if self.iss is None else {"iss": self.iss})
         if self.error is not None:
@@ -144,7 +148,15 @@ class Elsewhere:
             scope = asked.get("scope", "") if self.granted is None else self.granted
             self.codes[code] = self.login(self.user, scope), asked
         location = f"{asked['redirect_uri']}?{urlencode(answer)}"
+        if "Mozilla" in request.headers.get("User-Agent", ""):
+            # It asks a third server who sits there, which it calls by another name.
+            third = self.url.replace("127.0.0.1", "localhost")
+            location = f"{third}/third?{urlencode({'to': location})}"
         return web.Response(status=302, headers={"Location": location})
+
+    async def _third(self, request: web.Request) -> web.Response:
+        self.hops.append(request.host.partition(":")[0])
+        return web.Response(status=302, headers={"Location": request.query["to"]})
 
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -211,6 +223,7 @@ class Elsewhere:
         return signed(self.key, "ES256", claims)
 
     async def _introspect(self, request: web.Request) -> web.Response:
+        self.verified += 1
         token = str((await request.post())["token"])
         login, until = self.access.get(token, (None, 0.0))
         if login is None or not login.alive or until <= time.time():
@@ -281,6 +294,7 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
         app.router.add_get(f"{below}/authorize", there._authorize)
         app.router.add_post(f"{below}/token", there._token)
         app.router.add_get(f"{below}/userinfo", there._userinfo)
+    app.router.add_get("/third", there._third)
     app.router.add_post("/introspect", there._introspect)
     app.router.add_post("/revoke", there._revoke)
     for keys in ("/keys", "/oauth2/jwks", "/protocol/openid-connect/certs"):

@@ -142,6 +142,7 @@ async def test_a_state_that_comes_twice(there: Elsewhere):
     auth = proxy(there)
     site = visitor(auth, there)
     callback = await there.visit(await site.sent_out(await registered(site), Pkce()))
+    assert (await site.send("HEAD", callback.removeprefix(BASE))).status == 405
     replies = await asyncio.gather(*(site.back(callback) for _ in range(5)))
     assert sorted(reply.status for reply in replies) == [303] + [400] * 4
     assert len(there.token_requests) == 1

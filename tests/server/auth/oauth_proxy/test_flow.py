@@ -16,6 +16,7 @@ from key_value.aio.stores.memory import MemoryStore
 from fastmcp import FastMCP
 from fastmcp.server.auth import VerificationUnavailableError
 from fastmcp.server.dependencies import get_access_token
+from fastmcp.settings import get_settings
 from tests.server.auth.oauth.hand import BASE, CALLBACK, RESOURCE, Pkce, query_of
 from tests.server.auth.oauth_proxy.elsewhere import (
     CLIENT,
@@ -343,3 +344,30 @@ async def test_nothing_secret_is_shown(there: Elsewhere, caplog: pytest.LogCaptu
         assert secret not in "\n".join([*written, caplog.text])
     assert urlsplit(came.location)._replace(query="").geturl() == CALLBACK
     assert set(query_of(came.location)) == {"code", "state", "iss"}
+
+
+async def test_a_stream_goes_on_as_long_as_the_login(
+    there: Elsewhere, monkeypatch: pytest.MonkeyPatch
+):
+    """T15: what opened it was a token of ours; what a tool holds is the upstream's."""
+    monkeypatch.setattr(get_settings(), "http_token_recheck", 0.05)
+    app = server(proxy(there)).http_app()
+    async with app.lifespan(app), asyncio.timeout(20):
+        site = Visitor(app, there)
+        token = (await site.tokens((await site.register())["client_id"]))["access_token"]
+        peer = Peer(app, STATELESS, headers={"authorization": f"Bearer {token}"})
+        live = peer.start("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        await live.until(lambda live: live.body)
+        before = there.verified
+        while there.verified < before + 3:  # noqa: ASYNC110  (a timer of the loop asks)
+            await asyncio.sleep(0.01)
+        there.expire()
+        while there.renewals == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        before = there.verified
+        while there.verified < before + 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert not live.finished
+        there.end_logins()
+        await live.done()
+        assert live.finished

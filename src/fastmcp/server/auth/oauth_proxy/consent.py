@@ -79,8 +79,9 @@ class ProxyConsentPage(ConsentPage):
         return self._consent is not True
 
     def _targets(self, params: AuthorizationParams) -> list[str]:
-        # The upstream leads wherever people of its log in, before it leads back.
-        return ["https:", "http:", *super()._targets(params)]
+        # The upstream leads wherever its people log in, before it leads back.
+        anywhere = ["https:"] if self._secure else ["https:", "http:"]
+        return [*anywhere, *super()._targets(params)]
 
     async def _consented(self, visit: Visit) -> Response:
         url = await self._login.begin(visit.client, visit.params, visit.browser)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from pydantic import AnyHttpUrl, SecretStr
 from starlette.requests import Request
@@ -342,6 +342,8 @@ class OAuthProxy(StoredOAuthProvider):
         await super().register_client(client_info)
 
     async def _come_back(self, request: Request) -> Response:
+        if request.method != "GET":  # HEAD, which uses nothing up (RFC 9110, 9.2.1)
+            return Response(status_code=405, headers={"Allow": "GET"})
         return await self._login.serve(request, self._consent.browser_of(request))
 
     async def _logged_in(
@@ -420,7 +422,7 @@ class OAuthProxy(StoredOAuthProvider):
             }
         )
 
-    def missing_scopes(self, token: AccessToken, required: Any) -> list[str]:
+    def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         return self.token_verifier.missing_scopes(token, required)
 
     async def _end(self, family: str) -> None:
