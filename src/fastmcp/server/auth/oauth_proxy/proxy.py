@@ -48,6 +48,7 @@ from fastmcp.server.auth.oauth.redirects import with_parameters
 from fastmcp.server.auth.oauth.stored import StoredOAuthProvider, family_of
 from fastmcp.server.auth.oauth_proxy.allowed import AllowedClients, is_allowed
 from fastmcp.server.auth.oauth_proxy.consent import Consent, ProxyConsentPage
+from fastmcp.server.auth.oauth_proxy.file_records import records_at
 from fastmcp.server.auth.oauth_proxy.grants import Grant, Grants
 from fastmcp.server.auth.oauth_proxy.login import Login
 from fastmcp.server.auth.oauth_proxy.upstream import Upstream, UpstreamTokens
@@ -123,7 +124,8 @@ class OAuthProxy(StoredOAuthProvider):
             "client_secret_basic" (the default), "client_secret_post" or "none".
         extra_authorize_params: further parameters of the upstream's authorization endpoint.
         extra_token_params: further parameters of its token endpoint.
-        client_storage: as `storage` of `StoredOAuthProvider`.
+        client_storage: as `storage` of `StoredOAuthProvider`. None for a file under `FASTMCP_HOME`,
+            which the workers of one machine share, and a server that starts again goes on with.
         jwt_signing_key: a secret that the servers of one installation share: what is kept and what
             pages carry is sealed with a key made of it. By default that is `FASTMCP_SESSION_KEY`,
             or the key file of this machine. (No token is signed with it: they are opaque.)
@@ -213,6 +215,10 @@ class OAuthProxy(StoredOAuthProvider):
             access_token_expiry_seconds=fastmcp_access_token_expiry_seconds or 3600,
             refresh_token_expiry_seconds=fallback_refresh_token_expiry_seconds or 30 * _DAY,
         )
+        if client_storage is None:
+            about = [self.issuer, upstream_authorization_endpoint, upstream_client_id]
+            mark = hashlib.sha256("\n".join(about).encode()).hexdigest()[:32]
+            self._records = records_at(get_settings().home / "oauth" / f"{mark}.sqlite")
         path = redirect_path or _CALLBACK
         self.redirect_path = path if path.startswith("/") else f"/{path}"
         self.token_verifier = token_verifier
