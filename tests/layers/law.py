@@ -56,6 +56,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
+    "fastmcp.utilities.tests": 6,
     "fastmcp.cli": 6,
     "fastmcp.__main__": 6,
 }
@@ -69,6 +70,7 @@ FACES = {
     "fastmcp.dependencies",
     "fastmcp.types",
     "fastmcp.server.providers",
+    "fastmcp.utilities.tests",
 }
 """Modules whose `__getattr__` may import first-party modules when a name is asked for."""
 

@@ -76,7 +76,7 @@ def list_(
         output_schema: show each tool's output schema.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL; env:NAME takes it from the environment.
+        auth: bearer token for a URL, env:NAME takes it from the environment; oauth: in a browser.
         header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
 
@@ -119,7 +119,7 @@ def call(
         input_json: arguments as a JSON object; key=value words win.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL; env:NAME takes it from the environment.
+        auth: bearer token for a URL, env:NAME takes it from the environment; oauth: in a browser.
         header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
     if command is not None and server_spec is not None:

@@ -90,7 +90,7 @@ class EitherChannel:
             try:
                 if kind == "http":
                     return await self._over_http(outgoing)
-                await self._sse.prepare()
+                await self._sse.prepare(outgoing.term)
             except (HttpStatusError, ConnectionClosedError) as exc:
                 if not isinstance(exc, HttpStatusError) or exc.status not in NOT_HERE[kind]:
                     raise self._after(kind, exc) from exc
