@@ -81,6 +81,13 @@ NAMES: dict[str, str] = {
         "GetSkillResult ListSkillsResult Skill SkillFrontmatter SkillResource SkillsClientExtension"
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
+    "fastmcp.server.auth": (
+        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier StaticTokenVerifier TokenVerifier"
+    ),
+    "fastmcp.server.auth.auth": "AccessToken AuthProvider TokenVerifier",
+    "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
+    "fastmcp.server.auth.providers.introspection": "IntrospectionTokenVerifier",
+    "fastmcp.server.auth.providers.jwt": "JWTVerifier RSAKeyPair StaticTokenVerifier",
     "fastmcp.server.context": "Context LogData",
     "fastmcp.server.dependencies": (
         "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends"
@@ -167,6 +174,19 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP.list_tools": "run_middleware",
     "fastmcp:FastMCP.mount": "server namespace tool_names",
     "fastmcp.server:create_proxy": "target mode",
+    "fastmcp.server.auth:DebugTokenVerifier": "validate client_id scopes required_scopes",
+    "fastmcp.server.auth:JWTVerifier": (
+        "public_key jwks_uri issuer audience algorithm required_scopes base_url ssrf_safe"
+        " http_client jwks_refresh_interval"
+    ),
+    "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
+    "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (
+        "introspection_url client_id client_secret client_auth_method timeout_seconds"
+        " required_scopes audience base_url cache_ttl_seconds max_cache_size http_client"
+    ),
+    "fastmcp.server.auth.providers.jwt:RSAKeyPair.create_token": (
+        "subject issuer audience scopes expires_in_seconds additional_claims kid"
+    ),
     "fastmcp:FastMCP.read_resource": "uri version run_middleware",
     "fastmcp:FastMCP.render_prompt": "name arguments version run_middleware",
     "fastmcp:FastMCP.resource": (
