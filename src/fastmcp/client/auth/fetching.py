@@ -25,6 +25,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.utilities.addresses import is_ip, is_loopback, is_numeric, is_public
 from fastmcp.utilities.proxies import proxy_for
 
 __all__ = ["Answer", "Fetcher", "shown"]
@@ -34,8 +35,6 @@ _LIMIT: Final = 256 * 1024
 _SECONDS: Final = 15.0
 """That any answer may take, from the connection to its last byte."""
 _REDIRECTS: Final = 3
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOOPBACK, _LINK, _PRIVATE, _PUBLIC = range(4)
 
@@ -114,19 +113,15 @@ class Fetcher:
             there = found.scheme in ("http", "https") and bool(found.host)
         except ValueError:
             found, there = URL(), False
-        if not there or found.user is not None or found.password is not None:
+        odd = found.user is not None or found.password is not None or is_numeric(found.host or "")
+        if not there or odd:
             raise AuthorizationFailedError(
                 f"The {what} that was named is no http or https address: {url[:200]!r}"
             )
         assert found.host is not None
-        literal = _address(found.host)
-        if literal is not None and not await self._guard.admits(literal):
+        if is_ip(found.host) and not await self._guard.admits(found.host):
             raise AuthorizationFailedError(_away(what, shown(found), self._endpoint))
-        if (
-            found.scheme == "http"
-            and self._endpoint.scheme == "https"
-            and not _is_loopback(found.host)
-        ):
+        if found.scheme == "http" and self._endpoint.scheme == "https" and not _is_own(found.host):
             raise AuthorizationFailedError(
                 f"The {what} {shown(found)} has no TLS: everybody on the way could read what is "
                 "sent there (OAuth 2.1, 1.5). Its server has to name an https address."
@@ -261,32 +256,26 @@ class _Guard(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         if host in (self._host, self.proxy):
             return found  # the user chose these
-        admitted = [
-            each
-            for each in found
-            if (address := _address(each["host"])) is not None and await self.admits(address)
-        ]
+        admitted = [each for each in found if await self.admits(each["host"])]
         if not admitted:
             raise _Away("not for this server to name")
         return admitted
 
-    async def admits(self, address: _Address) -> bool:
+    async def admits(self, address: str) -> bool:
         """Whether the server may name an address: one no nearer to the client than its own."""
         distance = _distance(address)
         return distance == _PUBLIC or distance >= await self._distance_of_server()
 
     async def _distance_of_server(self) -> int:
         if self._nearest is None:
-            literal = _address(self._host)
-            if literal is not None:
-                self._nearest = _distance(literal)
-            else:
+            known = [self._host]
+            if not is_ip(self._host):
                 try:
                     found = await self._resolver.resolve(self._host, 0, socket.AF_UNSPEC)
                 except OSError:  # only a proxy knows the name
                     found = []
-                known = [_address(each["host"]) for each in found]
-                self._nearest = min((_distance(each) for each in known if each), default=_PUBLIC)
+                known = [each["host"] for each in found]
+            self._nearest = min(map(_distance, known), default=_PUBLIC)
         return self._nearest
 
     async def close(self) -> None:
@@ -294,28 +283,19 @@ class _Guard(AbstractResolver):
         await self._resolver.close()
 
 
-def _address(host: str) -> _Address | None:
-    try:
-        found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
-
-
-def _distance(address: _Address) -> int:
-    if address.is_loopback or address.is_unspecified:
+def _distance(address: str) -> int:
+    """How far an address is from this machine. What is not known to be far is near."""
+    if is_public(address):
+        return _PUBLIC
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if is_loopback(address) or parsed.is_unspecified:
         return _LOOPBACK
-    if address.is_link_local or address.is_multicast:
-        return _LINK
-    return _PUBLIC if address.is_global else _PRIVATE
+    return _LINK if parsed.is_link_local or parsed.is_multicast else _PRIVATE
 
 
-def _is_loopback(host: str) -> bool:
-    literal = _address(host)
-    if literal is not None:
-        return literal.is_loopback
-    return host == "localhost" or host.endswith(".localhost")
+def _is_own(host: str) -> bool:
+    """Whether a host is this machine, without asking anybody."""
+    return is_loopback(host) or host == "localhost" or host.endswith(".localhost")
 
 
 def _away(what: str, where: str, endpoint: URL) -> str:
