@@ -26,6 +26,7 @@ from fastmcp.cli.errors import CliError
 from fastmcp.cli.remote import Auth, Headers, is_url, remote
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
+from fastmcp.client.errors import HttpStatusError
 from fastmcp.client.transports import StdioTransport
 from fastmcp.client.transports.orders import Order
 from fastmcp.exceptions import FastMCPError, McpError
@@ -202,7 +203,10 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
     except (McpError, FastMCPError, RuntimeError, TimeoutError, OSError, ValueError) as error:
         # What a client raises for a server it cannot reach or that says no; the text is made
         # for people. Anything else is a defect and is told with its type.
-        raise CliError(" ".join(str(error).split()) or type(error).__name__) from error
+        text = " ".join(str(error).split()) or type(error).__name__
+        if type(error) is HttpStatusError and error.status == 401:
+            text += ". Give --auth a token, or oauth to authorize it in a browser."
+        raise CliError(text) from error
 
 
 async def _target(

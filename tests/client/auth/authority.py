@@ -250,7 +250,7 @@ class Guarded:
 
 
 async def _said(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-    return answer(message, text("ok"))
+    return answer(message, {"tools": []} if message["method"] == "tools/list" else text("ok"))
 
 
 @asynccontextmanager
@@ -275,7 +275,10 @@ async def guarded(by: Authority, **given: Any) -> AsyncGenerator[Guarded]:
     async def post(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         return await made.post(request, message)
 
-    async with site(post, get=made.get) as seen:
+    async def get(request: web.Request) -> web.StreamResponse:
+        return await made.get(request)
+
+    async with site(post, get=get) as seen:
         made.site = seen
         yield made
 

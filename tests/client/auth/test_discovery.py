@@ -112,6 +112,8 @@ async def test_the_resource_is_the_one_that_was_asked(resource: Any, good: bool)
         "http://",
         "not an address",
         "http://user:word@127.0.0.1:1/x",
+        "http://127.1/x",
+        "http://0x7f000001/x",
     ],
 )
 async def test_no_address_but_of_a_web_server_is_asked(named: str) -> None:
@@ -288,6 +290,8 @@ async def test_what_is_posted_is_not_redirected(hook: str) -> None:
         "https://[::1]/x",
         "https://[::ffff:127.0.0.1]/x",
         "https://0.0.0.0/x",
+        "https://100.64.0.1/x",
+        "https://[64:ff9b::7f00:1]/x",
         "https://10.0.0.1/x",
         "https://192.168.1.1/x",
         "https://169.254.169.254/latest/meta-data/",
