@@ -12,9 +12,10 @@ import contextlib
 import difflib
 import json
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from cyclopts import Parameter
@@ -193,8 +194,23 @@ def _talk(
     if get_settings().log_level != "DEBUG":
         # A server file runs in this process: its side of an error would be told twice.
         logging.getLogger("fastmcp.server").setLevel(logging.CRITICAL)
-    with contextlib.redirect_stdout(sys.stderr):
+    with _everything_on_stderr():
         return _run(main())
+
+
+@contextlib.contextmanager
+def _everything_on_stderr() -> Generator[None]:
+    """For a block standard output is kept for the results, from other processes too: a browser
+    that is opened for authorization may say something."""
+    sys.stdout.flush()
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(OSError):  # whoever has closed one of them wants none of it
+            own = os.dup(1)
+            undo.callback(os.close, own)
+            os.dup2(2, 1)
+            undo.callback(os.dup2, own, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 import urllib.request
+from contextlib import suppress
 
 if __name__ == "__main__":
     # A page of 400 is one too.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        opener.open(sys.argv[1], timeout=10).read()
-    except urllib.error.HTTPError:
-        pass
+    with suppress(urllib.error.HTTPError):
+        print(opener.open(sys.argv[1], timeout=10).read())

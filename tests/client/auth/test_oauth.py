@@ -541,5 +541,7 @@ def test_what_cannot_be() -> None:
         OAuth(httpx_client_factory=lambda: None)
     with pytest.raises(ValueError, match="client_id"):
         OAuth(client_secret="x")
+    with pytest.raises(ValueError, match="callback_host"):
+        OAuth(callback_host="0.0.0.0")
     with pytest.raises(ValueError, match="credentials of"):
         Client("http://127.0.0.1:9/mcp", auth=object())  # type: ignore[arg-type]

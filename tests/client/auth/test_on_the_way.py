@@ -18,7 +18,7 @@ from fastmcp.client.auth import BearerAuth, Credentials
 from fastmcp.client.errors import AuthorizationFailedError, HttpStatusError
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 from tests.client.auth.authority import Guarded, Person, authority, guarded
-from tests.client.site import answer, handshake, initialized, text
+from tests.client.site import answer, data, discovered, handshake, initialized, text
 from tests.support.locks import ROOT
 from tests.support.loopback import served
 from tests.support.process import until, without_settings
@@ -81,6 +81,51 @@ async def test_what_nobody_waits_for_disturbs_nobody() -> None:
             end.set()
     assert len(server.authorized) == 2  # nor for the end of the session
     assert endpoint.site.deletes == 1
+
+
+async def test_a_subscription_is_asked_for_again_when_a_call_was_let_in() -> None:
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        listening: list[str] = []
+        over = asyncio.Event()
+
+        async def call(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+            if message["method"] == "server/discover":
+                capabilities = {"tools": {"listChanged": True}}
+                return answer(message, {**discovered(), "capabilities": capabilities})
+            if message["method"] != "subscriptions/listen":
+                return answer(message, text("ok"))
+            listening.append(request.headers["Authorization"])
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await response.prepare(request)
+            said = {"notifications": message["params"]["notifications"]}
+            said["_meta"] = {"io.modelcontextprotocol/subscriptionId": message["id"]}
+            acknowledged = {
+                "jsonrpc": "2.0",
+                "method": "notifications/subscriptions/acknowledged",
+                "params": said,
+            }
+            await response.write(data(acknowledged).encode())
+            await over.wait()
+            return response
+
+        endpoint.call = call  # type: ignore[method-assign]
+
+        async def heard(message: Any) -> None:
+            pass
+
+        client = Client(endpoint.url, auth=Person(), message_handler=heard)
+        async with client:
+            await until(lambda: len(listening) == 1, "the client listens")
+            server.good.clear()
+            refused = endpoint.refused
+            over.set()
+            await until(lambda: endpoint.refused >= refused + 2, "it was refused, twice")
+            assert len(server.authorized) == 1
+            over.clear()
+            await client.call_tool("x")
+            assert len(server.authorized) == 2
+            await until(lambda: len(listening) == 2, "it listens again")
+            over.set()
 
 
 async def test_http_and_sse_has_the_same_credentials() -> None:

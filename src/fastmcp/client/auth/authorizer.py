@@ -50,6 +50,8 @@ _NONCES: Final = 3
 _EARLY_SECONDS: Final = 30.0
 """A token is renewed so long before its end, or a tenth of its life before: it may have to reach
 the server, whose clock is another."""
+_PAUSE_SECONDS: Final = 5.0
+"""Between two attempts at refreshing a token that is still sent."""
 _OFFLINE: Final = "offline_access"
 
 
@@ -232,8 +234,10 @@ class TokenCredentials(ABC):
             try:
                 await self._have(Demand(self._endpoint, token.header, silent=True))
             except AuthorizationFailedError as exc:
-                # The server says what is to be done when it refuses what there is.
+                # The server says what is to be done when it refuses what there is. Meanwhile not
+                # every call tries this anew, and waits for whoever does not answer.
                 logger.info("The token could not be refreshed: %s", exc)
+                self._good_until = max(self._good_until, time.time() + _PAUSE_SECONDS)
         headers.pop("DPoP", None)
         if self._token is not None:
             assert self._header is not None

@@ -37,6 +37,7 @@ from fastmcp.client.auth.tokens import (
     request_token,
 )
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.utilities.addresses import is_loopback
 from fastmcp.utilities.http import find_available_port
 
 __all__ = ["OAuth"]
@@ -133,6 +134,13 @@ class OAuth(TokenCredentials):
             )
         if client_secret is not None and client_id is None:
             raise ValueError("client_secret= is of no use without the client_id= it belongs to")
+        host = callback_host.strip("[]")
+        if host != "localhost" and not is_loopback(host):
+            raise ValueError(
+                f"callback_host is localhost or a loopback address, not {callback_host!r}: a code "
+                "that goes elsewhere without TLS is everybody's (basic/authorization, "
+                '"Communication Security"). To wait for it elsewhere, override callback_handler.'
+            )
         if client_metadata_url is not None and not _is_document(client_metadata_url):
             raise ValueError(
                 "client_metadata_url is an https address with a path, such as "
@@ -140,7 +148,7 @@ class OAuth(TokenCredentials):
             )
         self._client_name = client_name
         self._additional = dict(additional_client_metadata or {})
-        self._callback_host = callback_host.strip("[]")
+        self._callback_host = host
         self._callback_port = callback_port
         self._callback_timeout = callback_timeout
         self._client_metadata_url = client_metadata_url
