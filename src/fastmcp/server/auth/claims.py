@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from fastmcp.server.access import AccessToken
 
-__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "access_token", "scope_list"]
+__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "RefusalLog", "access_token", "scope_list"]
 
+_logger: Final = logging.getLogger("fastmcp.server.auth")
+
+_TOLD: Final = 32
+_FAR: Final = 1 << 53
 LEEWAY: Final = 5.0
 """Seconds by which the clocks of issuer and server may differ."""
 
@@ -35,6 +38,27 @@ class Refusal(NamedTuple):
 
     reason: str
     level: int = logging.DEBUG
+
+
+class RefusalLog:
+    """Tells whoever runs the server why tokens are refused.
+
+    What looks like a mistake of the server's is told once for each reason: the same token comes
+    with every request, and anybody can send others. The rest is for who debugs.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, refusal: Refusal) -> None:
+        """One line, or nothing."""
+        reason, level = refusal
+        if level > logging.DEBUG:
+            if reason in self._told or len(self._told) >= _TOLD:
+                level = logging.DEBUG
+            else:
+                self._told.add(reason)
+        _logger.log(level, "A token was refused: it %s", reason)
 
 
 class Expected:
@@ -135,7 +159,8 @@ def _names(what: str, given: str | list[str] | None) -> frozenset[str] | None:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and value is not True and math.isfinite(value)
+    """Whether it is seconds that can be reckoned with; neither true, nor the end of all time."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR
 
 
 def _other(how: str, said: Any, parameter: str, expected: Iterable[str]) -> Refusal:

@@ -22,6 +22,7 @@ from joserfc.errors import InvalidKeyTypeError, JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey, import_key
 
 from fastmcp.server.auth.claims import Refusal
+from fastmcp.server.auth.verified import LENGTH
 
 __all__ = [
     "ALGORITHMS",
@@ -55,7 +56,6 @@ _RSA_BITS: Final = range(2048, 8192 + 1)
 """The least of RFC 7518, 3.3; beyond the most, verifying costs so much that it is an attack."""
 _KEYS: Final = 64
 """What is looked at of a key set; a token without a `kid` is tried with each that fits."""
-_LENGTH: Final = 16 * 1024
 _PUBLIC_PARTS: Final = ("kty", "n", "e", "crv", "x", "y")
 _TYPES: Final = frozenset({"at", "application/at"})
 
@@ -112,7 +112,7 @@ def read(token: str, key_set: str | None = None) -> Signed | Refusal:
         token: as it came.
         key_set: the address of the keys that verify it, which it may name.
     """
-    if len(token) > _LENGTH:
+    if len(token) > LENGTH:
         return Refusal("is longer than 16 KiB")
     try:
         parts = jws.extract_compact(token.encode("ascii"), registry=_registry)
