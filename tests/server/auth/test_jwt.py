@@ -125,6 +125,18 @@ async def test_whose_client(claims: dict[str, Any], client: str):
     assert token.client_id == client
 
 
+async def test_a_token_that_names_nobody_is_told(caplog: pytest.LogCaptureFixture):
+    """All of them would share their sessions (T14)."""
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256"))
+    assert await verifier.verify_token(signed(RSA, "RS256", sub=None, azp="app"))
+    assert caplog.text == ""
+    for number in range(3):
+        assert await verifier.verify_token(signed(RSA, "RS256", sub=None, jti=number))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "names neither" in caplog.text
+
+
 async def test_too_few_scopes_are_for_the_server_to_refuse():
     """RFC 6750, 3.1: 403 insufficient_scope, not 401."""
     verifier = rsa_verifier(required_scopes=["admin"])

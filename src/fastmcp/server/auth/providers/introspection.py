@@ -12,7 +12,7 @@ from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
-from fastmcp.server.auth.claims import Claims, Expected, RefusalLog, access_token, scope_list
+from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.verified import LENGTH, VerifiedTokens, digest
 
@@ -86,7 +86,7 @@ class IntrospectionTokenVerifier(TokenVerifier):
             client_secret if isinstance(client_secret, SecretStr) else SecretStr(client_secret)
         )
         self._expected = Expected(issuer, audience)
-        self._log = RefusalLog()
+        self._log = TokenLog()
         self._known = VerifiedTokens(
             cache_ttl_seconds or 0, _CACHED if max_cache_size is None else max_cache_size
         )
@@ -116,6 +116,7 @@ class IntrospectionTokenVerifier(TokenVerifier):
         if refusal is not None:
             self._log.tell(refusal)
             return None
+        self._log.look_at(claims)
         self._known.put(token, fetched.body, claims.get("exp"))
         return access_token(token, claims)
 

@@ -28,7 +28,7 @@ from fastmcp.server.auth.claims import (
     Claims,
     Expected,
     Refusal,
-    RefusalLog,
+    TokenLog,
     access_token,
     scope_list,
 )
@@ -120,7 +120,7 @@ class JWTVerifier(TokenVerifier):
         self.ssrf_safe = ssrf_safe
         self._expected = Expected(issuer, audience)
         self._known = VerifiedTokens(_KNOWN_SECONDS, _KNOWN_TOKENS)
-        self._log = RefusalLog()
+        self._log = TokenLog()
         self._own: list[VerificationKey] = []
         self._remote: RemoteKeys | None = None
         if public_key:
@@ -166,6 +166,7 @@ class JWTVerifier(TokenVerifier):
             self._log.tell(found)
             return None
         signed, claims = found
+        self._log.look_at(claims)
         exp = claims.get("exp")
         until = math.inf if self._remote is None else self._remote.early
         end = None if exp is None else exp + self._expected.leeway
