@@ -123,9 +123,13 @@ def test_a_token_is_never_shown(fastmcp: Command, ours: Server):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--header", "do-not-show"], "write --header 'Name: value'"),
-        (["--header", "X: a\nb"], "write --header"),
-        (["--auth", "do-not-show\n"], "no header can carry"),
+        (["--header", "do-not-show"], '--header has the form "Name: value"'),
+        (["--header", "X: do-not\nshow"], "--header X: a value is one line"),
+        (["--header", "X: ${NO_SUCH_NAME}"], "--header X needs the variable NO_SUCH_NAME"),
+        (["--auth", "do-not\nshow"], "--auth: a value is one line"),
+        (["--auth", "env:NO_SUCH_NAME"], "--auth needs the variable NO_SUCH_NAME"),
+        (["--auth", ""], "--auth is empty"),
+        (["--auth", "oauth"], "pass a bearer token"),
         (["--origin", "app.example/path"], "not an origin"),
         (["--idle", "0"], "--idle is a number of seconds"),
         (["--timeout", "-1"], "--timeout is a number of seconds"),

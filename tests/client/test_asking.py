@@ -8,7 +8,7 @@ from typing import Any
 import mcp_types
 import pytest
 
-from fastmcp import Client
+from fastmcp import Client, Context, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.errors import ConnectionClosedError, of_server
 from fastmcp.client.transports import PythonStdioTransport
@@ -106,6 +106,38 @@ async def test_a_person_who_leaves_is_waited_for_no_longer(to: Any, mode: str) -
         with pytest.raises(ConnectionClosedError):
             await call
         await freed.wait()
+
+
+async def test_a_person_who_leaves_is_asked_nothing_more() -> None:
+    server, asked = FastMCP("slow to ask"), asyncio.Event()
+    running, ask = asyncio.Event(), asyncio.Event()
+
+    @server.tool
+    async def plan(ctx: Context) -> str:
+        running.set()
+        await ask.wait()
+        return str(await ctx.elicit("Where to?", str))
+
+    async def on_elicit(message: str, response_type: Any, params: Any, context: Any) -> Any:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    async def on_message(message: Any) -> None:
+        """Busy for as long as leaving waits for it; that is when the question comes."""
+        asyncio.get_running_loop().call_later(0.2, ask.set)
+        await asyncio.get_running_loop().create_future()
+
+    client = Client(
+        server, mode="2026-07-28", elicitation_handler=on_elicit, message_handler=on_message
+    )
+    async with asyncio.timeout(20):
+        async with client:
+            call = asyncio.create_task(client.call_tool("plan"))
+            await running.wait()
+            client.session.on_exception(ValueError("something to hear while leaving"))
+        with pytest.raises(ConnectionClosedError):
+            await call
+    assert not asked.is_set()
 
 
 async def test_a_page_that_is_needed_first(to: Any) -> None:

@@ -70,6 +70,13 @@ def test_what_is_honored(asked: dict[str, Any], honored: dict[str, Any]):
     }
 
 
+def test_what_a_notification_says_of_itself_stays_beside_the_id():
+    subscription = read("x", {"notifications": {"toolsListChanged": True}})
+    said = {"_meta": {"a/b": 1, META + "subscriptionId": "another's"}}
+    [message] = subscription.messages([("notifications/tools/list_changed", said)])
+    assert json.loads(message)["params"] == {"_meta": {"a/b": 1, META + "subscriptionId": "x"}}
+
+
 def test_nobody_hears_what_he_did_not_ask_for():
     events = [TOOLS, updated("a:1"), PROMPTS, updated("a:3"), RESOURCES]
     assert heard({}, *events) == []

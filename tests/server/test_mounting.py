@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,10 +13,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from fastmcp import Client, Context, FastMCP
-from fastmcp.exceptions import FastMCPDeprecationWarning, McpError, NotFoundError, ToolError
+from fastmcp.exceptions import (
+    FastMCPDeprecationWarning,
+    McpError,
+    NotFoundError,
+    ToolError,
+    UpstreamError,
+)
 from fastmcp.server.bus import ResourceUpdated
 from fastmcp.server.middleware import Middleware
-from fastmcp.server.providers import AggregateProvider, FastMCPProvider
+from fastmcp.server.providers import AggregateProvider, FastMCPProvider, Provider
 from tests.support.asgi import STATELESS, Peer
 
 ERAS = ("2025-11-25", STATELESS)
@@ -355,6 +362,98 @@ async def test_a_late_lifespan_that_fails_is_tried_again(caplog: pytest.LogCaptu
     assert oven.lived == ["on", "off"]
 
 
+@pytest.mark.parametrize("version", ERAS)
+async def test_one_that_cannot_be_started_keeps_nobody_from_the_others(version: str):
+    oven, house, well = Oven(), kitchen("house"), kitchen("well")
+    oven.failing = 1000
+    app = house.http_app()
+    async with app.lifespan(app):
+        house.mount(kitchen(lifespan=oven), "k")
+        house.mount(well, "w")
+        peer = await Peer(app, version).open()
+        listed = (await peer.request("tools/list")).result["tools"]
+        assert [t["name"] for t in listed] == ["cook", "ask", "burn", "w_cook", "w_ask", "w_burn"]
+        if version == STATELESS:
+            asked = {"resourceSubscriptions": ["menu://w/today"]}
+            live = peer.start("subscriptions/listen", {"notifications": asked})
+            await live.until(lambda live: live.messages)
+            well.engine.bus.publish(ResourceUpdated(uri="menu://today"))
+            await live.until(lambda live: live.sent("notifications/resources/updated"))
+            live.leave()
+            await live.done()
+        else:
+            await peer.request("resources/subscribe", {"uri": "menu://w/today"})
+            await peer.request("resources/unsubscribe", {"uri": "menu://w/today"})
+
+
+async def test_providers_that_are_equal_or_have_no_hash():
+    entered: list[int] = []
+
+    @dataclass
+    class Shelf(Provider):
+        names: tuple[str, ...] = ()
+
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncIterator[None]:
+            entered.append(id(self))
+            yield
+
+    first, second, late = Shelf(), Shelf(), Shelf()
+    house = FastMCP("house", providers=[first, second])
+    async with Client(house) as client:
+        house.add_provider(late)
+        await client.list_tools()
+    assert entered == [id(first), id(second), id(late)]
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_late_lifespan_is_left_whenever_its_first_caller_leaves(ticks: int):
+    lived: list[str] = []
+
+    class Shelf(Provider):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncIterator[None]:
+            lived.append("on")
+            loop = asyncio.get_running_loop()
+
+            def later(left: int) -> None:
+                if left:
+                    loop.call_soon(later, left - 1)
+                else:
+                    call.cancel()
+
+            later(ticks)
+            yield
+            lived.append("off")
+
+    shelves = AggregateProvider()
+    async with shelves.lifespan():
+        shelves.add_provider(Shelf())
+        call = asyncio.create_task(shelves.list_tools())
+        await asyncio.wait([call])
+    async with asyncio.timeout(10):
+        while lived != ["on", "off"]:  # noqa: ASYNC110  (a task of the loop says it)
+            await asyncio.sleep(0)
+
+
+async def test_a_server_that_stops_waits_for_no_late_lifespan():
+    begun, never, house = asyncio.Event(), asyncio.Event(), FastMCP("house")
+
+    @asynccontextmanager
+    async def slow(server: Any) -> AsyncIterator[None]:
+        begun.set()
+        await never.wait()
+        yield
+
+    async with asyncio.timeout(10):
+        async with house.engine.lifespan.use():
+            house.mount(kitchen(lifespan=slow))
+            call = asyncio.create_task(house.call_tool("cook", {"dish": "soup"}))
+            await begun.wait()
+        with pytest.raises(UpstreamError, match="before the server stopped"):
+            await call
+
+
 async def test_what_changes_on_a_server_that_was_mounted_late_is_told():
     inner, house, told = kitchen(), FastMCP("house"), asyncio.Event()
 
@@ -374,6 +473,27 @@ async def test_what_changes_on_a_server_that_was_mounted_late_is_told():
                 return "fried"
 
             await told.wait()
+
+
+async def test_a_circle_that_is_made_later():
+    house, shelves = kitchen("house"), AggregateProvider()
+    house.add_provider(shelves)
+    async with Client(house) as client:
+        shelves.add_provider(FastMCPProvider(house))
+        assert [tool.name for tool in await client.list_tools()] == ["cook", "ask", "burn"]
+    with pytest.raises(RuntimeError, match="for ever"):
+        async with Client(house):
+            pass
+
+
+async def test_a_long_circle_that_is_made_later():
+    house, barn, shelves = kitchen("house"), FastMCP("barn"), AggregateProvider()
+    barn.add_provider(shelves)
+    async with Client(house) as client:
+        house.mount(barn)
+        shelves.add_provider(FastMCPProvider(house))
+        async with asyncio.timeout(10):
+            assert {tool.name for tool in await client.list_tools()} == {"cook", "ask", "burn"}
 
 
 def test_no_circle():

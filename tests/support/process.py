@@ -46,7 +46,7 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 async def until(
-    condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 10
+    condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 20
 ) -> None:
     """The same beside other tasks of the loop; `condition` may have to ask somebody.
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.support.process import Server, eventually, serve, until, uvicorn
+from tests.support.process import START_SECONDS, Server, eventually, serve, until, uvicorn
 from tests.support.redis import redis
 from tests.workers.conftest import HERE, Workers, environment
 from tests.workers.test_tasks import Watcher
@@ -119,7 +119,7 @@ async def test_a_worker_that_serves_nobody_runs_them(site: Site):
             await wire.request("tasks/cancel", {"taskId": never})
             assert (await wire.get(id))["status"] == "working"
             with site.worker() as worker:
-                await wire.until(id, "completed")
+                await wire.until(id, "completed", START_SECONDS)
                 asking = await wire.begin("asking_job", question="?")
                 [key] = (await wire.until(asking, "input_required"))["inputRequests"]
                 wrong: dict[str, Any] = {"taskId": asking, "inputResponses": {key: {"roots": []}}}

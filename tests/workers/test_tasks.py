@@ -34,14 +34,14 @@ class Watcher(Wire):
     async def get(self, id: str) -> dict[str, Any]:
         return (await self.request("tasks/get", {"taskId": id})).result
 
-    async def until(self, id: str, status: str) -> dict[str, Any]:
+    async def until(self, id: str, status: str, seconds: float = 20) -> dict[str, Any]:
         found: dict[str, Any] = {}
 
         async def reached() -> bool:
             found.update(await self.get(id))
             return found["status"] == status
 
-        await until(reached, f"a task is {status}")
+        await until(reached, f"a task is {status}", seconds)
         return found
 
     async def follow(self, id: str, url: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ import ssl
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -33,6 +34,7 @@ from fastmcp.cli.diagnosis.subject import Subject, Wishes
 from fastmcp.cli.diagnosis.table import examine
 from fastmcp.cli.diagnosis.wire import Http
 from fastmcp.cli.errors import CliError
+from fastmcp.cli.remote import Auth, headers_of, token_of
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.utilities.proxies import proxy_for
 
@@ -53,16 +55,18 @@ _HARMLESS: Final = frozenset(
     )
 )
 """Headers that may be shown; any other may be a secret, whatever its name."""
-_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def doctor(
     url: str,
     *,
     header: Annotated[
-        list[str] | None, Parameter(name=("--header", "-H"), negative="", help="Name: value")
+        list[str] | None,
+        Parameter(
+            name=("--header", "-H"), negative="", help='"Name: value"; ${VARIABLE} is filled in.'
+        ),
     ] = None,
-    auth: str | None = None,
+    auth: Auth = None,
     origin: str | None = None,
     idle: float = 20.0,
     timeout: float | None = None,
@@ -77,7 +81,7 @@ def doctor(
     Args:
         url: of the MCP endpoint.
         header: sent with every request to the server; may be given several times.
-        auth: a bearer token; it is never shown.
+        auth: a bearer token, env:NAME or ${NAME} for that variable; it is never shown.
         origin: of web pages that are to use the server, such as https://app.example.
         idle: seconds that open streams are watched.
         timeout: seconds for everything; default 70 more than --idle.
@@ -103,7 +107,7 @@ def doctor(
         http = Http(ca=ca, proxy=None if proxy is None else URL(proxy))
     except (OSError, ssl.SSLError) as exc:
         raise CliError(f"{ca} holds no certificates that can be read ({exc}).", 2) from None
-    subject = Subject(target, http, Speech(http, target, own, http.patience), wishes)
+    subject = Subject(target, http, Speech(http, target, own), wishes)
     report = Report(_secrets(own, given))
     began = time.monotonic()
     asyncio.run(examine(subject, report, limit, _progress))
@@ -132,28 +136,16 @@ def _url(text: str) -> URL:
     )
 
 
-def _headers(given: list[str] | tuple[()], auth: str | None, url: URL) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in given:
-        name, colon, value = line.partition(":")
-        value = value.strip()
-        if not colon or not _FIELD_NAME.fullmatch(name.strip()) or not _field_value(value):
-            # The text is not repeated: it may be half of a secret.
-            raise CliError("A --header is not one: write --header 'Name: value'", 2)
-        found[name.strip()] = value
-    if auth is not None:
-        if not _field_value(auth) or not auth:
-            raise CliError("--auth holds what no header can carry.", 2)
-        found["Authorization"] = f"Bearer {auth}"
+def _headers(lines: Sequence[str], auth: str | None, url: URL) -> dict[str, str]:
+    found, token = headers_of(lines), token_of(auth)
+    if token is not None:
+        if not token:
+            raise CliError("--auth is empty.", 2)
+        found["Authorization"] = f"Bearer {token}"
     elif url.user is not None:
         pair = f"{url.user}:{url.password or ''}".encode()
         found.setdefault("Authorization", f"Basic {base64.b64encode(pair).decode()}")
     return found
-
-
-def _field_value(text: str) -> bool:
-    """Whether a header can carry it (RFC 9110, 5.5)."""
-    return all(char == "\t" or " " <= char <= "~" or "\xa0" <= char <= "\xff" for char in text)
 
 
 def _secrets(own: dict[str, str], url: URL) -> list[str]:

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from fastmcp.cli.errors import CliError
 from fastmcp.cli.migration.endpoints import Endpoint, Endpoints
-from fastmcp.cli.migration.files import write_file
+from fastmcp.cli.migration.files import why, write_file
 from fastmcp.cli.migration.plan import Plan, make_plan
 from fastmcp.cli.migration.report import as_json, for_people
 
@@ -89,7 +89,7 @@ def _write(plan: Plan) -> list[str]:
         try:
             write_file(change.file, change.text)
         except OSError as error:
-            plan.errors.append((change.name, (error.strerror or str(error)).lower()))
+            plan.errors.append((change.name, why(error)))
         else:
             written.append(change.name)
     return written

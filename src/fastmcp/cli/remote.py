@@ -1,8 +1,8 @@
 """How a command line names a server at a URL, and how to be let in.
 
-`fastmcp bridge`, `list` and `call` say it with the same words. A secret need not stand on the
-command line, where every user of the machine can read it: `${NAME}` in a header or a token is
-the value of that variable of the environment.
+`fastmcp bridge`, `list`, `call` and `doctor` say it with the same words. A secret need not stand
+on the command line, where every user of the machine can read it: `${NAME}` in a header or a token
+is the value of that variable of the environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.orders import check_order
 from fastmcp.client.transports.remote import http_transport
 
-__all__ = ["Auth", "Headers", "expanded", "is_url", "remote"]
+__all__ = ["Auth", "Headers", "expanded", "headers_of", "is_url", "remote", "token_of"]
 
 Headers = Annotated[
     list[str] | None,
@@ -65,12 +65,19 @@ def remote(
     return http_transport(
         url,
         None if order is None else check_order(order),
-        headers=_headers(headers or ()),
-        auth=_token(auth),
+        headers=headers_of(headers or ()),
+        auth=token_of(auth),
     )
 
 
-def _headers(lines: Sequence[str]) -> dict[str, str]:
+def headers_of(lines: Sequence[str]) -> dict[str, str]:
+    """Headers by name, filled in.
+
+    Args:
+        lines: of "Name: value".
+    Raises:
+        CliError: a line is none, or needs a variable that is not set.
+    """
     found: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
@@ -107,7 +114,14 @@ def _check_url(url: str) -> None:
         raise CliError("The server's URL has no host: write http://HOST/mcp.", 2)
 
 
-def _token(auth: str | None) -> str | None:
+def token_of(auth: str | None) -> str | None:
+    """A bearer token, filled in; None for none.
+
+    Args:
+        auth: what `--auth` says.
+    Raises:
+        CliError: it cannot be one, or needs a variable that is not set.
+    """
     if auth is None or auth == "none":
         return None
     if auth == "oauth":

@@ -172,8 +172,8 @@ class ResponseTooLargeError(McpError):
 
 
 def refuses(status: int) -> bool:
-    """Whether an HTTP status is a refusal that would be the same again: of the client's errors
-    (RFC 9110, 15.5) all but those that are a matter of time."""
+    """Whether an HTTP status would be the same again: all are but the server's errors (RFC 9110,
+    15.6) and those of the client's that are a matter of time."""
     return status < 500 and status not in (408, 409, 425, 429)
 
 

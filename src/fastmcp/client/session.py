@@ -546,6 +546,8 @@ class ClientSession(Opening):
 
     async def _give(self, asked: InputRequired) -> dict[str, Any]:
         """The answers to what a result asks, by the server's keys, all at once."""
+        if self._left.is_set():
+            raise ConnectionClosedError("the client left")
 
         async def one(question: object) -> dict[str, Any]:
             request = as_object(question) or {}

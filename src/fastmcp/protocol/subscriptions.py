@@ -232,7 +232,9 @@ class Subscription:
         return b"" if told == hash(message) else message
 
     def _stamp(self, method: str, params: Mapping[str, Any] | None) -> bytes:
-        return encode_notification(method, {"_meta": {SUBSCRIPTION_ID: self.id}, **(params or {})})
+        given = params or {}
+        said = as_object(given.get("_meta")) or {}
+        return encode_notification(method, {**given, "_meta": {**said, SUBSCRIPTION_ID: self.id}})
 
 
 def read(id: RequestId, params: Mapping[str, Any], kinds: Iterable[Kind] = KINDS) -> Subscription:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-__all__ = ["AccessToken", "owner_of"]
+__all__ = ["AccessToken", "owner_of", "token_of"]
 
 
 class AccessToken(BaseModel):
@@ -27,6 +27,7 @@ class AccessToken(BaseModel):
         resource: whom it is for (RFC 8707).
         subject: whom it speaks for (`sub`).
         claims: everything it says, as far as it can be read.
+        source: which of several took it (`MultiAuth`).
     """
 
     token: str = Field(repr=False)
@@ -36,14 +37,21 @@ class AccessToken(BaseModel):
     resource: str | None = None
     subject: str | None = None
     claims: dict[str, Any] = {}
+    source: str = Field(default="", exclude=True, repr=False)
 
     @property
     def principal(self) -> str:
         """Who it is that calls: issuer and subject, so a token that was renewed is the same
         principal's. Where it names nobody, the client itself."""
         subject = self.subject or self.claims.get("sub")
-        issuer = self.claims.get("iss") or ""
+        issuer = self.claims.get("iss") or self.source
         return f"{issuer}|sub|{subject}" if subject else f"{issuer}|client|{self.client_id}"
+
+
+def token_of(scope: Mapping[str, Any] | None) -> AccessToken | None:
+    """The verified token of a request; None where there is none."""
+    user = None if scope is None else scope.get("user")
+    return getattr(user, "access_token", None)
 
 
 def owner_of(scope: Mapping[str, Any]) -> str:

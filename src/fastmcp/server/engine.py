@@ -191,11 +191,7 @@ class Engine:
         Raises:
             ValueError: its components are this server's.
         """
-        if provider.leads_to(self):
-            raise ValueError(
-                f"{provider!r} cannot be mounted on {self.facade!r}: it offers that server's "
-                "components, and they would ask each other for ever"
-            )
+        self.check_is_no_circle(provider)
         if namespace or tool_names:
             provider = NamespacedProvider(provider, namespace, tool_names)
         self.behind.add_provider(provider)
@@ -205,6 +201,18 @@ class Engine:
         provider.listeners = (*provider.listeners, self.bus.publish)
         for change in LIST_CHANGES.values():
             self.bus.publish(change())
+
+    def check_is_no_circle(self, provider: Provider) -> None:
+        """Refuse what would ask this server for what this server asks it for.
+
+        Raises:
+            ValueError: its components are this server's.
+        """
+        if provider.leads_to(self):
+            raise ValueError(
+                f"{provider!r} cannot be mounted on {self.facade!r}: it offers that server's "
+                "components, and they would ask each other for ever"
+            )
 
     # the wire
 

@@ -257,7 +257,12 @@ class Patient:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one request; closed by who accepted it."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        await self.heard((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"), reader, writer)
+
+    async def heard(
+        self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """A request whose head was read."""
         first, *lines = head.strip().split("\r\n")
         method, path, _ = first.split(" ", 2)
         headers = dict(line.split(": ", 1) for line in lines)

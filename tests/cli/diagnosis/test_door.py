@@ -230,6 +230,23 @@ async def test_a_token_in_the_url():
     assert all("?" in asked.path for asked in patient.asked)
 
 
+@pytest.mark.parametrize("auth", ["env:DOOR_TOKEN", "${DOOR_TOKEN}", "none"])
+async def test_what_lets_in_is_in_the_environment(monkeypatch: pytest.MonkeyPatch, auth: str):
+    """As `fastmcp list`, `call` and `bridge` have it."""
+    monkeypatch.setenv("DOOR_TOKEN", "a-token-in-a-variable\n")
+    monkeypatch.setenv("DOOR_KEY", "a-key-in-a-variable")
+    async with admitted(Echoing()) as patient:
+        found = await diagnosed(
+            patient.url, idle=IDLE, auth=auth, header=["X-Key: v1 ${DOOR_KEY}", "X-Name: Žofie"]
+        )
+    sent = [asked.headers for asked in patient.asked if "x-key" in asked.headers]
+    assert {each["x-key"] for each in sent} == {"v1 a-key-in-a-variable"}
+    assert {each["x-name"].encode("latin-1").decode() for each in sent} == {"Žofie"}
+    tokens = {each.get("authorization") for each in sent}
+    assert ("Bearer a-token-in-a-variable" in tokens) is (auth != "none")
+    assert "-in-a-variable" not in json.dumps(found.document)
+
+
 async def test_a_token_that_is_not_wanted():
     async with admitted(Patient()) as patient:
         found = await diagnosed(patient.url, idle=IDLE, header=["X-Api-Key: something"])

@@ -140,6 +140,28 @@ class WordyNotification(Patient):
         return Reply(200, {"Content-Type": "application/json"}, b"{}")
 
 
+class Lingering(Patient):
+    """Takes messages, and does not end what it answers."""
+
+    def notified(self) -> Reply:
+        return Reply(202, {"Content-Type": "text/plain"}, self.lingering())
+
+    async def delete(self, asked: Asked) -> Reply:
+        await super().delete(asked)
+        return Reply(200, {"Content-Type": "text/plain"}, self.lingering())
+
+    async def lingering(self) -> AsyncIterator[bytes]:
+        yield b"taken"
+        await asyncio.sleep(60)
+
+
+async def test_what_nobody_reads_is_not_waited_for():
+    async with admitted(Lingering()) as patient:
+        found = await diagnosed(patient.url, idle=IDLE, timeout=8.0)
+    assert found.bad == set()
+    assert "skipped" not in found.statuses().values()
+
+
 class OldVersionOnly(Patient):
     """It knows no other revision than its own, and does not offer it."""
 
@@ -419,6 +441,72 @@ async def test_streams_that_do_not_last(
     assert found.bad == ({id} if status in ("warning", "problem") else set()), found.findings
 
 
+class Dropped(Patient):
+    """The subscription is never answered: its connection is closed."""
+
+    def listen(self, asked: Asked) -> Reply:
+        raise OSError
+
+
+class Failing(Patient):
+    status = 500
+
+    def listen(self, asked: Asked) -> Reply:
+        return Reply(self.status, {"Content-Type": "text/plain"}, b"a bug of mine")
+
+
+class Full(Failing):
+    status = 503
+
+
+class Refusing(Patient):
+    """An error that takes its time, and is told on a stream."""
+
+    def listen(self, asked: Asked) -> Reply:
+        return Reply(200, STREAM, self.refusing())
+
+    async def refusing(self) -> AsyncIterator[bytes]:
+        await asyncio.sleep(1.2)
+        error = {"code": -32603, "message": "a bug of mine"}
+        yield event({"jsonrpc": "2.0", "id": None, "error": error})
+
+
+class SlowAndBroken(Patient):
+    """The head takes its time, and nothing follows it."""
+
+    async def get(self, asked: Asked) -> Reply:
+        if "last-event-id" in asked.headers:
+            return await super().get(asked)
+        await asyncio.sleep(1.2)
+        return Reply(200, STREAM, self.broken())
+
+    async def broken(self) -> AsyncIterator[bytes]:
+        for piece in ():
+            yield piece
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    ("patient", "id", "status", "said"),
+    [
+        (Dropped, "stream-failed", "problem", "closed without an answer"),
+        (Failing, "stream-failed", "problem", "HTTP 500, 'text/plain': 'a bug of mine'"),
+        (Full, "stream-failed", "problem", "HTTP 503"),
+        (Refusing, "stream-refused", "warning", "error -32603 'a bug of mine'"),
+        (SlowAndBroken, "stream-cut", "problem", "was cut"),
+    ],
+)
+async def test_a_stream_that_fails_is_not_held_back(
+    patient: type[Patient], id: str, status: str, said: str
+):
+    async with admitted(patient()) as ill:
+        found = await diagnosed(ill.url, idle=1.6)
+    finding = found.of(id)
+    assert (finding["status"], said in finding["seen"]) == (status, True), finding
+    assert "buffering" not in finding["do"]
+    assert found.bad == {id}, found.findings
+
+
 async def test_a_stream_that_is_held_and_cut():
     async with admitted(HeldAndCut()) as ill:
         found = await diagnosed(ill.url, idle=3)
@@ -440,8 +528,11 @@ class Caller(Patient):
         assert asked.headers["mcp-name"] == message["params"]["name"] == "work"
         assert message["params"]["arguments"] == {"much": 1}
         if self.failing:
-            return self.error(asked, -32602, "Unknown tool: work")
+            return self.refusal(asked)
         return Reply(200, STREAM, self.working(message))
+
+    def refusal(self, asked: Asked) -> Reply:
+        return self.error(asked, -32602, "Unknown tool: work")
 
     async def working(self, message: dict[str, Any]) -> AsyncIterator[bytes]:
         token = message["params"]["_meta"]["progressToken"]
@@ -463,12 +554,48 @@ class FailingCaller(Caller):
     failing = True
 
 
+class UnreadCaller(FailingCaller):
+    """Refuses a request unread, and so without its id."""
+
+    streamed = False
+
+    def refusal(self, asked: Asked) -> Reply:
+        error = {"code": -32600, "message": "too much for me"}
+        message = {"jsonrpc": "2.0", "id": None, "error": error}
+        if self.streamed:
+            return Reply(200, STREAM, event(message))
+        return Reply(413, {"Content-Type": "application/json"}, json.dumps(message).encode())
+
+
+class UnreadStreamingCaller(UnreadCaller):
+    streamed = True
+
+
+class BrokenCaller(FailingCaller):
+    def refusal(self, asked: Asked) -> Reply:
+        return Reply(500, {"Content-Type": "text/plain"}, b"a bug of mine")
+
+
+class TalkingCaller(Caller):
+    """Says so much that it can only be read if each part is looked at once."""
+
+    async def working(self, message: dict[str, Any]) -> AsyncIterator[bytes]:
+        said = event({"jsonrpc": "2.0", "method": "notifications/message", "params": {}})
+        for _ in range(40_000):
+            yield said
+        yield event({"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}})
+
+
 @pytest.mark.parametrize(
     ("patient", "id", "status", "said"),
     [
         (Caller, "call", "ok", "the first of 1 notifications after"),
         (HeldCaller, "call-held", "problem", "came only then"),
-        (FailingCaller, "call", "warning", "Unknown tool"),
+        (FailingCaller, "call", "warning", "is refused: error -32602 'Unknown tool"),
+        (UnreadCaller, "call", "warning", "is refused: error -32600 'too much for me'"),
+        (UnreadStreamingCaller, "call", "warning", "is refused: error -32600 'too much for me'"),
+        (BrokenCaller, "call", "problem", "is answered with HTTP 500: 'a bug of mine'"),
+        (TalkingCaller, "call", "ok", "the first of 40000 notifications after"),
     ],
 )
 async def test_a_call(patient: type[Patient], id: str, status: str, said: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -439,6 +440,53 @@ async def test_the_old_transport(patient: type[Old], bad: set[str], do: str):
         assert found.document["server"]["name"] == "old"
         assert "deprecated" in found.document["summary"]
         assert found.code == 0
+
+
+class Upgrading(Old):
+    """Behind a proxy, which is this server too: it takes http, and tells of https."""
+
+    endpoint = "https://mcp.invalid/messages?id=1"
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self.context = context
+
+    async def heard(
+        self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if head.startswith("CONNECT mcp.invalid:443 "):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await writer.start_tls(self.context)
+            await self.connected(reader, writer)
+        else:
+            await super().heard(head, reader, writer)
+
+    async def answer(self, asked: Asked) -> Reply:
+        asked.path = asked.path.removeprefix("http://mcp.invalid")
+        return await super().answer(asked)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_the_old_transport_leads_from_http_to_https(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secure: bool
+):
+    """As our client has it: to https of the same host it goes, and nowhere else."""
+    tls = made(tmp_path, name="mcp.invalid")
+    patient = Upgrading(tls.context)
+    if not secure:
+        patient.endpoint = "https://mcp.invalid:8443/messages?id=1"
+    async with admitted(patient):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{patient.port}")
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{patient.port}")
+        found = await diagnosed("http://mcp.invalid/sse", idle=IDLE, ca=str(tls.authority))
+    assert found.bad == {"certificate-none", "sse", "sse-endpoint"}
+    finding = found.of("sse-endpoint")
+    assert finding["status"] == ("warning" if secure else "problem")
+    if secure:
+        assert found.document["server"]["name"] == "old"
+        assert finding["do"] == "Write https://mcp.invalid/sse in clients"
+    else:
+        assert "Clients refuse it" in finding["means"]
 
 
 @pytest.mark.parametrize("url", ["ftp://a/mcp", "server.py", "http://", "localhost:8000/mcp"])

@@ -138,6 +138,105 @@ def test_settings_of_something_else():
     assert len(notes) == 1
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        SDK + 'mcp = FastMCP("a", sse_path="/events")\nmcp.run(transport="streamable-http")\n',
+        SDK + 'mcp = FastMCP("a", sse_path="/events")\napp = mcp.streamable_http_app()\n',
+        SDK + 'mcp = FastMCP("a")\nmcp.settings.sse_path = "/events"\nmcp.run("streamable-http")\n',
+        OURS + 'mcp = FastMCP("a", sse_path="/events")\nmcp.run(transport="http")\n',
+        OURS + 'mcp = FastMCP("a", sse_path="/events")\napp = mcp.http_app()\n',
+    ],
+)
+def test_the_old_path_of_a_server_that_is_at_streamable_http(rest: str):
+    stays(rest)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        'mcp = FastMCP("a", sse_path="/events")\n',
+        'mcp = FastMCP("a")\nmcp.settings.sse_path = "/events"\n',
+    ],
+)
+def test_the_old_path_of_a_server_that_is_at_both(rest: str):
+    # Renamed, it would move the one that is at /mcp.
+    text, notes = rewritten(SDK + rest + "new = mcp.streamable_http_app()\nold = mcp.sse_app()\n")
+    assert text == SDK + rest + "new = mcp.streamable_http_app()\nold = mcp.streamable_http_app()\n"
+    assert notes == []
+
+
+def test_clients_of_a_server_that_was_at_another_path():
+    client = (
+        "from fastmcp.client.transports import SSETransport, StreamableHttpTransport\n"
+        'a = %s("http://localhost:8000/%s")\n'
+    )
+    server = SDK + 'mcp = FastMCP("a", sse_path="/events")\nmcp.run(transport="streamable-http")\n'
+    text, notes = rewritten(server + client % ("SSETransport", "events"))
+    assert 'StreamableHttpTransport("http://localhost:8000/mcp")' in text
+    assert 'FastMCP("a", sse_path="/events")' in text
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.service", "Environment=FASTMCP_SSE_PATH=/x\nEnvironment=FASTMCP_TRANSPORT=sse\n"),
+        ("serve.sh", "export FASTMCP_SSE_PATH=/x\nexport FASTMCP_TRANSPORT=sse\n"),
+        ("serve.bat", "set FASTMCP_SSE_PATH=/x\nset FASTMCP_TRANSPORT=sse\n"),
+        ("Dockerfile", "FROM a\nENV FASTMCP_SSE_PATH=/x\nENV FASTMCP_TRANSPORT=sse\n"),
+        (".env", "FASTMCP_SSE_PATH=/x\nFASTMCP_TRANSPORT=sse\n"),
+        ("a.py", "env = {'FASTMCP_SSE_PATH': '/x', 'FASTMCP_TRANSPORT': 'sse'}\n"),
+    ],
+)
+def test_settings_of_a_server_that_moves_go_together(name: str, text: str):
+    became, notes = rewritten(text, name)
+    assert became == text.replace("SSE_PATH", "STREAMABLE_HTTP_PATH").replace("sse", "http")
+    assert notes == []
+
+
+def test_settings_of_a_server_that_stays_go_together():
+    chosen = 'if [ "$1" = sse ]; then\n  export FASTMCP_TRANSPORT=sse\nfi\n'
+    stays(chosen + "export FASTMCP_SSE_PATH=/x\n", "serve.sh", said="sse")
+
+
+def test_settings_of_one_command_are_not_another_s():
+    one, other = "FASTMCP_TRANSPORT=%s fastmcp run a.py\n", "FASTMCP_SSE_PATH=/x fastmcp run b.py\n"
+    became, _ = rewritten(one % "sse" + other, "serve.sh")
+    assert became == one % "http" + other
+
+
+def test_where_a_server_is_that_exports_say():
+    exports = "export FASTMCP_TRANSPORT=%s\nexport FASTMCP_PORT=9000\nexport FASTMCP_%s_PATH=/x\n"
+    client = "npx mcp-remote http://localhost:%s --transport %s\n"
+    became, notes = rewritten(
+        exports % ("sse", "SSE")
+        + client % ("9000/x", "sse-only")
+        + client % ("8000/sse", "sse-only"),
+        "serve.sh",
+    )
+    assert became == (
+        exports % ("http", "STREAMABLE_HTTP")
+        + client % ("9000/x", "http-only")
+        + client % ("8000/sse", "sse-only")
+    )
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "FASTMCP_TRANSPORT=http FASTMCP_SSE_PATH=/events fastmcp run a.py",
+        "FASTMCP_SSE_PATH=/events fastmcp run a.py --transport http",
+    ],
+)
+def test_the_setting_for_the_old_path_says_nothing_of_the_new_one(settings: str):
+    client = "npx mcp-remote http://localhost:8000/%s --transport %s\n"
+    text, notes = rewritten(f"{settings}\n{client % ('events', 'sse-only')}", "serve.sh")
+    assert text == f"{settings}\n{client % ('mcp', 'http-only')}"
+    assert notes == []
+
+
 # --- a choice ------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,6 @@ break: they run as they were before in a long run alone.
 
 from __future__ import annotations
 
-import os
 import runpy
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from fastmcp.cli.migrate import migrate
 from tests.cli.migration import ask
 from tests.cli.migration.project import copied
 from tests.support.extent import LONG
-from tests.support.process import free_port, serve
+from tests.support.process import free_port, serve, without_settings
 from tests.support.venvs import FASTMCP_4, MCP_SDK, MCP_SDK_1, environment, python_of
 
 Python = Callable[[], Path]
@@ -138,7 +137,7 @@ def test_an_env_file_and_a_client_on_the_command_line(tmp_path: Path):
         f'"$PYTHON" -m fastmcp call http://127.0.0.1:{port}/sse add a=1 b=2\n'
     )
     assert migrate(folder, write=True) == 0
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("FASTMCP_")}
+    clean = without_settings()
     run = [sys.executable, "-m", "fastmcp", "run", "server.py"]
     with serve(lambda _: run, cwd=folder, env=clean, port=port):
         done = subprocess.run(

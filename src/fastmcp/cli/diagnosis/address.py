@@ -68,7 +68,7 @@ async def failure(subject: Subject, exc: Unreachable) -> Finding:
                 "The address is not known.",
                 "Look for a slip of the pen in the host name; else add a DNS record for it.",
             )
-        case "refused" | "timeout" | "unroutable" | "closed":
+        case "refused" | "timeout" | "silent" | "unroutable" | "closed":
             return await _no_answer(subject, exc)
         case "tls" if url.scheme == "http":
             return _wrong_scheme(url, "https", "the server speaks TLS at this port")

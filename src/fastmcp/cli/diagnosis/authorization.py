@@ -30,6 +30,7 @@ from fastmcp.cli.diagnosis.finding import (
 from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import JSON, Answer, decode_json
 from fastmcp.cli.diagnosis.subject import Findings, Subject
+from fastmcp.cli.diagnosis.wire import PATIENCE
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.versions import LATEST_STATELESS
 
@@ -336,7 +337,7 @@ async def _fetch(subject: Subject, url: URL) -> tuple[dict[str, Any] | None, str
     except Unreachable as exc:
         return None, f"{name}: {exc}"
     try:
-        body = await response.body(_LARGEST, subject.http.patience)
+        body = await response.body(_LARGEST, PATIENCE)
     finally:
         response.close()
     if response.status != 200:

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import time
 
-from fastmcp.cli.diagnosis.finding import (
-    note,
-    ok,
-    problem,
-    quote,
-    seconds,
-    warning,
-)
+from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, seconds, warning
 from fastmcp.cli.diagnosis.intermediaries import advice, recognize
-from fastmcp.cli.diagnosis.response import Unreachable
-from fastmcp.cli.diagnosis.speech import EVENTS, next_piece
+from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable, beginning
+from fastmcp.cli.diagnosis.speech import EVENTS, JSON, answer_to, next_piece
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.protocol.jsonrpc import Malformed, Message, Response, as_object, decode
+from fastmcp.protocol.jsonrpc import Malformed, Response, as_object, decode
 from fastmcp.protocol.sse import Decoder
 
 __all__ = ["examine"]
@@ -57,38 +50,37 @@ async def examine(subject: Subject) -> Findings:
             advice(recognize(subject.heads), "silence", "Look into the server's log."),
         )
         return
-    came: list[tuple[float, Message]] = []
+    said: list[float] = []
+    answer: Response | None = None
+    when, read, decoder, text = 0.0, 0, Decoder(), bytearray()
     try:
-        decoder, read, rest = Decoder(), 0, b""
-        streamed = response.content_type == EVENTS
-        while read < _LARGEST and (piece := await next_piece(response, began + _SECONDS)):
-            now = time.monotonic() - began
-            read += len(piece)
-            texts = [event.data.encode() for event in decoder.feed(piece)] if streamed else []
-            rest = b"" if streamed else rest + piece
-            came += [(now, message) for text in texts if (message := _message(text)) is not None]
-            if any(isinstance(message, Response) for _, message in came):
+        while answer is None and read < _LARGEST:
+            piece = await next_piece(response, began + _SECONDS)
+            if not piece:
                 break
-        if rest and (message := _message(rest)) is not None:
-            came.append((time.monotonic() - began, message))
+            when = time.monotonic() - began
+            read += len(piece)
+            if response.content_type != EVENTS:
+                text += piece
+                continue
+            for data in (event.data.encode() for event in decoder.feed(piece)):
+                answer = answer_to(data, id)
+                if answer is not None:
+                    break
+                if _is_said(data):
+                    said.append(when)
     finally:
         response.close()
-    answered = [(when, each) for when, each in came if isinstance(each, Response)]
-    said = [when for when, each in came if not isinstance(each, Response)]
-    if not answered or answered[0][1].id != id:
-        yield problem(
-            "call",
-            f"the call of {quote(name)} has no answer (HTTP {response.status})",
-            "Its stream broke, or ended without it.",
-            advice(recognize(subject.heads), "silence", "Look into the server's log."),
-        )
+    answer = answer or answer_to(bytes(text), id)
+    if answer is None:
+        yield _lost(subject, response, bytes(text))
         return
-    when, answer = answered[0]
     if answer.error is not None:
+        error = answer.error
         yield warning(
             "call",
-            f"the call of {quote(name)} is refused: {quote(answer.error.message)}",
-            "The doctor's call does not fit.",
+            f"the call of {quote(name)} is refused: error {error.code} {quote(error.message)}",
+            "The call does not fit, or the server fails at it: the error says which.",
             "--call NAME --input-json '{...}'",
         )
         return
@@ -110,8 +102,28 @@ async def examine(subject: Subject) -> Findings:
         yield note("call", f"{seen}; it said nothing on the way, so no more can be seen")
 
 
-def _message(text: bytes) -> Message | None:
+def _lost(subject: Subject, response: HttpResponse, text: bytes) -> Finding:
+    """There is no answer, and why."""
+    call, status = f"the call of {quote(subject.wishes.call)}", response.status
+    if status < 400:
+        return problem(
+            "call",
+            f"{call} has no answer (HTTP {status})",
+            "Its stream broke, or ended without it.",
+            advice(recognize(subject.heads), "silence", "Look into the server's log."),
+        )
+    words = f": {beginning(text)}" if response.content_type in (JSON, "text/plain") else ""
+    return problem(
+        "call",
+        f"{call} is answered with HTTP {status}{words}",
+        "That is no answer of MCP, so a client does not learn what became of its call.",
+        "Look into the server's log; 502 to 504 come from a proxy, and stand in its log.",
+    )
+
+
+def _is_said(data: bytes) -> bool:
+    """Whether it is what a server says while it works, and no stray answer."""
     try:
-        return decode(text)
+        return not isinstance(decode(data), Response)
     except Malformed:
-        return None
+        return False

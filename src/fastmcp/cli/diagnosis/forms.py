@@ -97,9 +97,7 @@ async def _replay(subject: Subject, session: Session, last: str) -> int | str:
         extra={"Last-Event-ID": last},
     )
     try:
-        response = await subject.http.open(
-            "GET", subject.url, headers, wait=subject.speech.patience
-        )
+        response = await subject.http.open("GET", subject.url, headers)
     except Unreachable as exc:
         return str(exc)
     try:

@@ -17,6 +17,7 @@ from fastmcp.cli.diagnosis.finding import Finding, note, problem, quote, warning
 from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable
 from fastmcp.cli.diagnosis.speech import CLIENT_INFO, EVENTS, answer_to, next_piece
 from fastmcp.cli.diagnosis.subject import Findings, Session, Subject
+from fastmcp.client.transports.http_sender import same_server
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.sse import Decoder
 from fastmcp.protocol.versions import HANDSHAKE_VERSIONS, LATEST_HANDSHAKE
@@ -39,20 +40,28 @@ async def examine(subject: Subject) -> Findings:
     try:
         named = quote(stream.endpoint)
         try:
-            target = subject.url.join(URL(stream.endpoint))
-            elsewhere = target.origin() != subject.url.origin()
+            target = subject.url.join(URL(stream.endpoint.strip()))
+            here = target.scheme in ("http", "https") and same_server(subject.url, target)
         except ValueError:
-            target, elsewhere = subject.url, True
+            target, here = subject.url, False
         subject.legacy = target
-        if elsewhere:
+        if not here:
             yield problem(
                 "sse-endpoint",
-                f"the event endpoint names {named}, which is not on this server",
-                "Clients refuse it: their messages, and tokens, would go to a stranger.",
+                f"the event endpoint names {named}, which is another origin",
+                "Clients refuse it: their messages, and tokens, would go to a stranger, or "
+                "unencrypted.",
                 "Behind a proxy pass the host on (nginx: proxy_set_header Host $http_host;), or "
                 "have the server send a path without a host.",
             )
         else:
+            if target.scheme != subject.url.scheme:
+                yield warning(
+                    "sse-endpoint",
+                    f"the event endpoint names {named}, by https, and the stream came by http",
+                    "FastMCP's client posts there; others take it for another server, and refuse.",
+                    f"Write {subject.url.with_scheme('https')} in clients",
+                )
             refused = await _converse(subject, stream, target)
             if refused:
                 yield problem(

@@ -16,6 +16,7 @@ from fastmcp.cli.diagnosis.finding import Finding, held_back, problem, quote, wa
 from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import Answer
 from fastmcp.cli.diagnosis.subject import Findings, Subject
+from fastmcp.client.transports.http_sender import same_server
 from fastmcp.protocol.versions import LATEST_STATELESS
 
 __all__ = ["examine"]
@@ -53,9 +54,9 @@ async def examine(subject: Subject) -> Findings:
             yield _lost(been, "has no end")
             subject.reached = False
             return
-        for finding in _step(subject, answer.status, speech.url, target):
+        for finding in _step(answer.status, speech.url, target):
             yield finding
-        if not _same_server(speech.url, target) and speech.trusted:
+        if not same_server(speech.url, target) and speech.trusted:
             speech.trusted = False
             if speech.own:
                 yield held_back(f"the redirect leads to another server, {target.host}")
@@ -87,7 +88,7 @@ async def _silent(subject: Subject, answer: Answer) -> Finding:
     )
 
 
-def _step(subject: Subject, status: int, url: URL, target: URL) -> list[Finding]:
+def _step(status: int, url: URL, target: URL) -> list[Finding]:
     found: list[Finding] = []
     if status in _LOSE:
         found.append(
@@ -136,12 +137,3 @@ def _slash(began: URL, ended: URL) -> str:
     if began.origin() == ended.origin() and began.path.rstrip("/") == ended.path.rstrip("/"):
         return "; or serve both with and without a slash, as FastMCP's http_app() does"
     return ""
-
-
-def _same_server(url: URL, target: URL) -> bool:
-    """As our client has it: the same origin, or the same host by https instead of http."""
-    if target.origin() == url.origin():
-        return True
-    upgraded = url.scheme == "http" and target.scheme == "https"
-    default = url.is_default_port() and target.is_default_port()
-    return upgraded and default and url.host == target.host

@@ -22,7 +22,15 @@ from fastmcp.cli.diagnosis.finding import quote
 __all__ = ["HttpResponse", "Line", "Times", "Unreachable", "beginning"]
 
 Why: TypeAlias = Literal[
-    "name", "refused", "timeout", "unroutable", "certificate", "tls", "not-http", "closed"
+    "name",
+    "refused",
+    "timeout",
+    "silent",
+    "unroutable",
+    "certificate",
+    "tls",
+    "not-http",
+    "closed",
 ]
 
 _HEAD_LIMIT: Final = 64 * 1024
@@ -86,7 +94,6 @@ class HttpResponse:
         self.headers: CIMultiDict[str] = CIMultiDict()
         self.cut = False
         self.times = line.times
-        self.address = line.address
         self._line = line
         self._parser = httptools.HttpResponseParser(self)
         self._pieces: deque[bytes] = deque()
@@ -200,7 +207,7 @@ class HttpResponse:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._headed:
-            self.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+            self.headers.add(name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

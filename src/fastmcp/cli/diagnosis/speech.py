@@ -19,7 +19,7 @@ from yarl import URL
 
 from fastmcp.cli.diagnosis.finding import quote
 from fastmcp.cli.diagnosis.response import HttpResponse, Times, Unreachable
-from fastmcp.cli.diagnosis.wire import Http
+from fastmcp.cli.diagnosis.wire import PATIENCE, Http
 from fastmcp.protocol import headers as names
 from fastmcp.protocol import meta, sse
 from fastmcp.protocol.jsonrpc import (
@@ -52,7 +52,6 @@ EVENTS: Final = "text/event-stream"
 CLIENT_INFO: Final = {"name": "fastmcp-doctor", "version": "1"}
 
 _BODY_LIMIT: Final = 1024 * 1024
-_ERROR_LIMIT: Final = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -67,7 +66,6 @@ class Answer:
         events: what came on the stream with the message, and before it.
         retry: what the stream said of when to come back, in milliseconds.
         times: of the connection.
-        body: the beginning of the body, where it was no message.
     """
 
     status: int = 0
@@ -77,7 +75,6 @@ class Answer:
     events: list[sse.Event] = field(default_factory=list[sse.Event])
     retry: int | None = None
     times: Times = field(default_factory=Times)
-    body: bytes = b""
 
     @property
     def content_type(self) -> str:
@@ -121,19 +118,17 @@ class Speech:
         http: carries them.
         url: of the endpoint.
         own: headers of the user, with what lets in.
-        patience: seconds until an answer must be there.
 
     Attributes:
         trusted: whether the user's headers may be sent: not over a connection whose certificate
             is wrong.
     """
 
-    def __init__(self, http: Http, url: URL, own: Mapping[str, str], patience: float) -> None:
+    def __init__(self, http: Http, url: URL, own: Mapping[str, str]) -> None:
         self.http = http
         self.url = url
         self.own = dict(own)
         self.trusted = True
-        self.patience = patience
         self._last_id = 0
 
     def headers(
@@ -239,30 +234,26 @@ class Speech:
         self, method: str, url: URL, headers: CIMultiDict[str], body: bytes, id: int | None
     ) -> Answer:
         try:
-            response = await self.http.open(method, url, headers, body, wait=self.patience)
+            response = await self.http.open(method, url, headers, body)
         except Unreachable as exc:
             return Answer(fault=str(exc))
         answer = Answer(response.status, response.headers, times=response.times)
         try:
-            if id is None:
-                if response.content_type != EVENTS:
-                    answer.body = await response.body(_ERROR_LIMIT, self.patience)
-            elif response.content_type == EVENTS:
+            if id is not None and response.content_type == EVENTS:
                 await self._stream(response, answer, id)
-            else:
+            elif id is not None:
                 await self._body(response, answer, id)
         finally:
             response.close()
         return answer
 
     async def _body(self, response: HttpResponse, answer: Answer, id: int) -> None:
-        body = await response.body(_BODY_LIMIT, self.patience)
+        body = await response.body(_BODY_LIMIT, PATIENCE)
         if response.cut:
             answer.fault = f"the body of the answer is not complete after {len(body)} bytes"
             return
         answer.message, answer.fault = _message(body, id)
         if answer.message is None:
-            answer.body = body[:_ERROR_LIMIT]
             if not body:
                 answer.fault = "an empty body"
             elif answer.content_type != JSON:
@@ -271,12 +262,12 @@ class Speech:
     async def _stream(self, response: HttpResponse, answer: Answer, id: int) -> None:
         decoder = sse.Decoder()
         read = 0
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + PATIENCE
         answer.fault = "the stream ended without the answer"
         while True:
             piece = await next_piece(response, until)
             if piece is None:
-                answer.fault = f"no answer on the stream within {self.patience:.0f} s"
+                answer.fault = f"no answer on the stream within {PATIENCE:.0f} s"
                 return
             read += len(piece)
             for event in decoder.feed(piece):

@@ -19,12 +19,23 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-from fastmcp.cli.diagnosis.finding import Finding, note, ok, problem, quote, seconds, warning
+from fastmcp.cli.diagnosis.finding import (
+    Finding,
+    note,
+    ok,
+    problem,
+    quote,
+    seconds,
+    skipped,
+    warning,
+)
 from fastmcp.cli.diagnosis.intermediaries import Intermediary, advice, recognize
 from fastmcp.cli.diagnosis.response import HttpResponse, Unreachable
 from fastmcp.cli.diagnosis.speech import EVENTS, JSON
 from fastmcp.cli.diagnosis.subject import Findings, Subject
-from fastmcp.cli.diagnosis.wire import Spent
+from fastmcp.cli.diagnosis.wire import PATIENCE, Spent
+from fastmcp.protocol.jsonrpc import Malformed, Response, decode
+from fastmcp.protocol.sse import Decoder
 from fastmcp.protocol.subscriptions import KINDS, LISTEN
 
 __all__ = ["Watched", "examine", "watch"]
@@ -37,6 +48,7 @@ _ENOUGH_SIGNS: Final = 2
 """After so many signs of life, each after a silence, there is nothing more to be learnt."""
 _SILENCE: Final = 1.0
 _LARGEST: Final = 16 * 1024 * 1024
+_LARGEST_ERROR: Final = 64 * 1024
 
 _KEEPALIVES: Final = (
     "the server: send a comment (': keep-alive') every 15 s; FastMCP does: "
@@ -59,7 +71,9 @@ class Watched:
         signs: when bytes came.
         ended: when it ended, None where it is open still.
         cut: whether it ended in the middle.
-        text: its body, where it is no stream; or why there is no response.
+        text: its body, where it is no stream.
+        fault: why there is no response.
+        refused: the error that it begins with, if it does.
     """
 
     name: str
@@ -72,6 +86,8 @@ class Watched:
     ended: float | None = None
     cut: bool = False
     text: str = ""
+    fault: Unreachable | Spent | None = None
+    refused: str = ""
 
     @property
     def is_stream(self) -> bool:
@@ -136,7 +152,7 @@ async def watch(
     try:
         response = await subject.http.open(method, subject.url, headers, body, wait=idle)
     except (Unreachable, Spent) as exc:
-        watched.text = str(exc) or "too many requests"
+        watched.fault = exc
         watched.ended = time.monotonic() - began
         return watched
     watched.head = time.monotonic() - began
@@ -146,7 +162,7 @@ async def watch(
         if watched.is_stream:
             await _follow(response, watched, began, idle)
         else:
-            text = await response.body(4096, subject.http.patience)
+            text = await response.body(4096, PATIENCE)
             watched.text = text.decode("utf-8", "replace")
     finally:
         response.close()
@@ -155,6 +171,7 @@ async def watch(
 
 async def _follow(response: HttpResponse, watched: Watched, began: float, idle: float) -> None:
     size, lively = 0, 0
+    decoder: Decoder | None = Decoder()
     try:
         async with asyncio.timeout(max(0.0, began + idle - time.monotonic())):
             while size < _LARGEST:
@@ -168,15 +185,39 @@ async def _follow(response: HttpResponse, watched: Watched, began: float, idle: 
                 if now - last > 0.01 or not watched.signs:
                     watched.signs.append(now)
                 size += len(piece)
+                if decoder is not None:
+                    first = next((each for each in decoder.feed(piece) if each.data), None)
+                    watched.refused = "" if first is None else _error(first.data)
+                    if first is not None or decoder.buffered > _LARGEST_ERROR:
+                        decoder = None
                 if lively >= _ENOUGH_SIGNS:
                     return
     except TimeoutError:
         return
 
 
+def _error(text: str) -> str:
+    """The error that a message is; nothing, if it is none."""
+    try:
+        message = decode(text.encode())
+    except Malformed:
+        return ""
+    error = message.error if isinstance(message, Response) else None
+    return "" if error is None else f"error {error.code} {quote(error.message)}"
+
+
 def _judged(watched: Watched, idle: float, known: list[Intermediary]) -> list[Finding]:
     if not watched.is_stream:
-        return [_no_stream(watched, idle, known)]
+        return [_no_stream(watched, known)]
+    if watched.refused:
+        return [
+            warning(
+                "stream-refused",
+                f"{watched.name} is answered with {watched.refused}",
+                "Clients expect a stream that goes on, and hear nothing of changes.",
+                "Look for the reason in these words, and in the server's log.",
+            )
+        ]
     found = _form(watched, known)
     held = _held_back(watched, idle, known)
     if held is not None and not watched.cut:
@@ -188,32 +229,48 @@ def _judged(watched: Watched, idle: float, known: list[Intermediary]) -> list[Fi
     return [*found, _lasting(watched, idle, known)]
 
 
-def _no_stream(watched: Watched, idle: float, known: list[Intermediary]) -> Finding:
-    name = watched.name
-    if watched.status == 0:
-        if watched.begins:
+def _no_response(watched: Watched, known: list[Intermediary]) -> Finding:
+    name, took = watched.name, watched.ended or 0.0
+    match watched.fault:
+        case Spent():
+            return skipped("streams", f"{name} was not opened: so many requests were sent")
+        case Unreachable(why="silent") if watched.begins:
             return problem(
                 "stream-held",
-                f"{name}: no response began within {watched.ended or idle:.0f} s, though it has to "
-                "at once",
+                f"{name}: no response began within {took:.0f} s, though it has to at once",
                 "Somebody holds streams back until they end, so progress, changes and questions "
                 "do not arrive.",
                 advice(known, "buffering", _UNBUFFERED),
             )
-        return warning(
-            "stream-late",
-            f"{name}: no response began within {watched.ended or idle:.0f} s ({watched.text})",
-            "Clients cannot tell a server that says nothing from one that is not there; a proxy "
-            "may hold the response back until its first byte.",
-            advice(known, "buffering", "the server: send the head and a comment at once"),
-        )
+        case Unreachable(why="silent"):
+            return warning(
+                "stream-late",
+                f"{name}: no response began within {took:.0f} s",
+                "Clients cannot tell a server that says nothing from one that is not there; a "
+                "proxy may hold the response back until its first byte.",
+                advice(known, "buffering", "the server: send the head and a comment at once"),
+            )
+        case fault:
+            return problem(
+                "stream-failed",
+                f"{name} has no response: {fault}",
+                "Clients lose what it would say, and open it again and again.",
+                "Look into the server's log, and the proxy's.",
+            )
+
+
+def _no_stream(watched: Watched, known: list[Intermediary]) -> Finding:
+    name = watched.name
+    if watched.status == 0:
+        return _no_response(watched, known)
     if watched.status in (404, 405, 501):
         return note(
             "stream-none",
             f"{name} is not there (HTTP {watched.status})",
             "Of changes (list_changed) and questions outside of a call clients hear nothing.",
         )
-    if watched.status in (502, 503, 504):
+    waited = watched.status in (502, 503) and watched.head > _SILENCE
+    if waited or watched.status == 504:
         return problem(
             "stream-cut",
             f"{name}: a proxy gave up after {seconds(watched.head)} with HTTP {watched.status}",
@@ -222,9 +279,17 @@ def _no_stream(watched: Watched, idle: float, known: list[Intermediary]) -> Find
         )
     type_ = watched.headers.get("Content-Type", "no content type").partition(";")[0]
     said = f": {quote(watched.text, 100)}" if type_.strip() in (JSON, "text/plain") else ""
+    seen = f"{name} is answered with HTTP {watched.status}, {quote(type_, 60)}{said}"
+    if watched.status >= 500:
+        return problem(
+            "stream-failed",
+            seen,
+            "Clients lose what it would say, and open it again and again.",
+            "Look into the server's log; 502 and 503 may come from a proxy, and stand in its log.",
+        )
     return warning(
         "stream-refused",
-        f"{name} is answered with HTTP {watched.status}, {quote(type_, 60)}{said}",
+        seen,
         "Clients expect a stream, or 405 where there is none; some give up the connection.",
         "Answer 405 where there is no stream; upgrade the server's SDK.",
     )
@@ -281,9 +346,11 @@ def _form(watched: Watched, known: list[Intermediary]) -> list[Finding]:
 
 def _held_back(watched: Watched, idle: float, known: list[Intermediary]) -> Finding | None:
     began = watched.signs[0] if watched.signs else watched.head
-    with_the_end = watched.ended is not None and began > _SILENCE and watched.ended - began < _LUMP
-    if watched.begins and watched.ended is None and not watched.signs:
+    if not watched.signs and watched.begins and watched.ended is None:
         began = idle
+    elif not watched.signs and watched.ended is not None:
+        return None  # it failed: there was nothing to hold back
+    with_the_end = watched.ended is not None and began > _SILENCE and watched.ended - began < _LUMP
     if with_the_end or (watched.begins and began > _AT_ONCE):
         when = f"the first byte came after {seconds(began)}"
         if not watched.signs:

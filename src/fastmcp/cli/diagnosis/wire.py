@@ -24,16 +24,15 @@ from yarl import URL
 
 from fastmcp.cli.diagnosis.response import HttpResponse, Line, Times, Unreachable, beginning
 
-__all__ = [
-    "Address",
-    "Http",
-    "Spent",
-    "is_local",
-]
+__all__ = ["PATIENCE", "Address", "Http", "Spent", "is_local"]
 
 Address: TypeAlias = tuple[int, str, Any]
 """Address family, the address as text, and what the socket module connects to."""
 
+PATIENCE: Final = 10.0
+"""Seconds for a name to be looked up, for the head of a response, and for an answer."""
+
+_MOST_REQUESTS: Final = 120
 _HEAD_LIMIT: Final = 64 * 1024
 _CONNECT_SECONDS: Final = 5.0
 _MOST_ADDRESSES: Final = 4
@@ -49,8 +48,6 @@ class Http:
     Args:
         ca: a file with the authorities to trust; None for the system's.
         proxy: the URL of an HTTP proxy, None for none.
-        most: requests that may be sent in all.
-        patience: seconds for connecting, and for the head of a response.
     Raises:
         OSError, ssl.SSLError: `ca` holds no certificates.
 
@@ -60,15 +57,11 @@ class Http:
         limited: how often the server said that it is asked too much.
     """
 
-    def __init__(
-        self, *, ca: str | None, proxy: URL | None, most: int = 120, patience: float = 10.0
-    ) -> None:
+    def __init__(self, *, ca: str | None, proxy: URL | None) -> None:
         self.verify = True
         self.sent = 0
         self.limited = 0
         self.proxy = proxy
-        self.patience = patience
-        self._most = most
         self._ca = ca
         if ca is not None:
             self._trusting.get_ca_certs()  # read now, so that a wrong file is told at once
@@ -114,13 +107,13 @@ class Http:
             Unreachable: there was no response.
             Spent: the limit of requests is reached.
         """
-        if self.sent >= self._most:
+        if self.sent >= _MOST_REQUESTS:
             raise Spent
         self.sent += 1
         line = await self.connect(url, public=public)
         response = HttpResponse(line)
         try:
-            async with asyncio.timeout(self.patience if wait is None else wait):
+            async with asyncio.timeout(PATIENCE if wait is None else wait):
                 began = time.monotonic()
                 line.writer.write(self._request(method, url, headers, body))
                 with suppress(OSError):  # it may have answered already, and closed
@@ -129,7 +122,7 @@ class Http:
                 line.times.head = time.monotonic() - began
         except TimeoutError:
             response.close()
-            raise Unreachable("timeout", "the server did not answer in time") from None
+            raise Unreachable("silent", "the server did not answer in time") from None
         except BaseException:
             response.close()
             raise
@@ -147,7 +140,8 @@ class Http:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method == "POST":
             lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+        # As our client has it; bytes that are no UTF-8 go back as they came.
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
     async def resolve(self, url: URL) -> list[Address]:
         """The addresses of a host, looked up once.
@@ -158,7 +152,7 @@ class Http:
         host, port = url.host or "", url.port or 0
         known = self._addresses.get((host, port))
         if known is None:
-            known = self._addresses[host, port] = await _look_up(host, port, self.patience)
+            known = self._addresses[host, port] = await _look_up(host, port, PATIENCE)
         return known
 
     async def connect(self, url: URL, *, verify: bool | None = None, public: bool = False) -> Line:

@@ -26,7 +26,7 @@ from fastmcp.cli.migration.programs import (
     serve_settings,
 )
 from fastmcp.cli.migration.shell import commands_in
-from fastmcp.cli.migration.tree import Broken, insert_before, words_of
+from fastmcp.cli.migration.tree import Broken, insert_before, skip, words_of
 
 __all__ = ["read_dockerfile", "read_env", "read_nginx", "read_script", "read_unit"]
 
@@ -49,7 +49,9 @@ def read_script(found: Findings, known: Knowledge, where: str) -> None:
     text = found.text
     commands = [words[:LONGEST] for words in commands_in(text, 0, len(text), escape) if words]
     variables = Variables(text)
+    exported: set[str] = set()
     for words in commands:
+        names: list[str] = []
         for word in words:
             assigned = _ASSIGNMENT.fullmatch(word.value)
             if assigned is None and word.value not in _DECLARES:
@@ -57,11 +59,27 @@ def read_script(found: Findings, known: Knowledge, where: str) -> None:
             if assigned is not None:
                 value = Word(assigned[2], word.start, word.end)
                 variables.values.setdefault(assigned[1], []).append(value)
+                names.append(assigned[1])
+        else:
+            exported.update(names)  # no command follows, so it is said to all of them
+    settings = {
+        name: values[0].value
+        for name, values in variables.values.items()
+        if name in exported and name.startswith("FASTMCP_") and len(values) == 1
+    }
     if "makefile" in name or name.endswith(".mk") or name == "justfile":
         for key, _, value in _assignments(text, _MAKE_NAME):
             variables.values.setdefault(key, []).append(value)
     chosen = asks_for_sse(commands)
-    place = Place(found, known, where, variables=variables, escape=escape, chosen=chosen)
+    place = Place(
+        found,
+        known,
+        where,
+        variables=variables,
+        settings=settings,
+        escape=escape,
+        chosen=chosen,
+    )
     for words in commands:
         apply_rules(place, words)
     variables.settle(found)
@@ -104,12 +122,11 @@ def read_unit(found: Findings, known: Knowledge, where: str) -> None:
     lines = _logical_lines(found.text, "\\")
     settings: dict[str, str] = {}
     execs: list[list[Word]] = []
-    none: list[Word] = []
     for start, end in lines:
         key = _UNIT_LINE.match(found.text, start, end)
         if key is None:
             continue
-        words = next(iter(commands_in(found.text, key.end(), end, folded=True)), none)
+        words = next(commands_in(found.text, key.end(), end, folded=True))
         if key[1] == "Environment":
             pairs = (word.value.partition("=") for word in words)
             settings |= {name: value for name, _, value in pairs}
@@ -126,25 +143,33 @@ def read_dockerfile(found: Findings, known: Knowledge, where: str) -> None:
     """A Dockerfile: ENV, RUN, HEALTHCHECK, and ENTRYPOINT with CMD, in both their forms."""
     directive = re.match(r"#[ \t]*escape[ \t]*=[ \t]*([\\`])", found.text)
     escape = directive[1] if directive else "\\"
-    settings: dict[str, str] = {}
+    lines = [
+        (line[1].upper(), line.end(), end)
+        for start, end in _logical_lines(found.text, escape, here_documents=True)
+        if (line := _INSTRUCTION.match(found.text, start, end)) is not None
+    ]
+    variables = [
+        variable
+        for name, at, end in lines
+        if name in ("ENV", "ARG")
+        for variable in _variables(found.text, at, end, escape)
+    ]
+    settings = {name: value for name, value, _ in variables}
     place = Place(found, known, where, settings=settings, escape=escape)
+    for name, value, word in variables:
+        if name.startswith("FASTMCP_"):
+            read_setting(place, name, value, word, settings)
+        else:
+            read_command(place, [word])
     listed = dataclasses.replace(place, insert=insert_before)
     entry: list[Word] = []
-    for start, end in _logical_lines(found.text, escape, here_documents=True):
-        line = _INSTRUCTION.match(found.text, start, end)
-        if line is None:
-            continue
-        name, at = line[1].upper(), line.end()
+    for name, at, end in lines:
         if name == "FROM":
             entry = []
-        elif name in ("ENV", "ARG"):
-            _read_env_instruction(place, settings, at, end, escape)
         elif name in ("RUN", "HEALTHCHECK", "ENTRYPOINT", "CMD"):
-            options = _OPTIONS.match(found.text, at, end)
-            at = at if options is None else options.end()
+            at = skip(_OPTIONS, found.text, at, end)
             if name == "HEALTHCHECK":
-                inner = _INSTRUCTION.match(found.text, at, end)
-                at = at if inner is None else inner.end()
+                at = skip(_INSTRUCTION, found.text, at, end)
             words = _exec_form(found, at, end, escape)
             if words is None:
                 script = _HERE.search(found.text, at, end) and found.text.find("\n", at, end)
@@ -169,28 +194,17 @@ def _exec_form(found: Findings, at: int, end: int, escape: str) -> list[Word] | 
     return [Word(word.value, word.start + at, word.end + at) for word in words_of(node)] or None
 
 
-def _read_env_instruction(
-    place: Place, settings: dict[str, str], at: int, end: int, escape: str
-) -> None:
-    none: list[Word] = []
-    words = next(iter(commands_in(place.found.text, at, end, escape, folded=True)), none)
-    old_form = len(words) == 2 and "=" not in words[0].value  # ENV NAME value
-    pairs: Sequence[tuple[str, str, Word]] = (
-        [(words[0].value, words[1].value, words[1])]
-        if old_form
-        else [
-            (name, value, word)
-            for word in words
-            for name, sign, value in [word.value.partition("=")]
-            if sign
-        ]
-    )
-    settings |= {name: value for name, value, _ in pairs}
-    for name, value, word in pairs:
-        if name.startswith("FASTMCP_"):
-            read_setting(place, name, value, word, settings)
-        else:
-            read_command(place, [word])
+def _variables(text: str, at: int, end: int, escape: str) -> Sequence[tuple[str, str, Word]]:
+    """What an ENV or an ARG sets: names, values, and the words that hold them."""
+    words = next(commands_in(text, at, end, escape, folded=True))
+    if len(words) == 2 and "=" not in words[0].value:  # ENV NAME value
+        return [(words[0].value, words[1].value, words[1])]
+    return [
+        (name, value, word)
+        for word in words
+        for name, sign, value in [word.value.partition("=")]
+        if sign
+    ]
 
 
 def read_nginx(found: Findings, known: Knowledge, where: str) -> None:

@@ -65,11 +65,9 @@ def client_of(path: str) -> ClientKind:
         return REGISTRY
     if folder == "goose":
         return LANGCHAIN
-    return (
-        FASTMCP
-        if name in ("mcp.json", "fastmcp.json") and not folder.startswith(".")
-        else (ClientKind())
-    )
+    if name in ("mcp.json", "fastmcp.json") and not folder.startswith("."):
+        return FASTMCP
+    return ClientKind()
 
 
 def read_server(place: Place, entry: Table, client: ClientKind) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-__all__ = ["Endpoint", "Endpoints", "Url"]
+__all__ = ["Endpoint", "Endpoints", "Url", "port_of"]
 
-TABLE: Final = Path(__file__).with_name("endpoints.json")
+_TABLE: Final = Path(__file__).with_name("endpoints.json")
 
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<authority>[^/?#\s'\"]+)(?P<path>/[^?#\s'\"]*)?(?P<rest>[?#][^\s'\"]*)?",
@@ -55,8 +55,7 @@ class Url:
         found = re.search(r":([^:\]]*)$", self.authority.rpartition("@")[2])
         if found is None:
             return _DEFAULT_PORTS[self.scheme.lower()]
-        digits = found[1]
-        return int(digits) if re.fullmatch(r"[0-9]{1,5}", digits) else None
+        return port_of(found[1])
 
     @property
     def is_sse(self) -> bool:
@@ -93,7 +92,7 @@ class Endpoints:
     """The table, and what the caller added to it."""
 
     def __init__(self, entries: Iterable[Endpoint] = ()) -> None:
-        self.entries = [*entries, *_read(TABLE.read_text("utf-8"), TABLE.name)]
+        self.entries = [*entries, *self.read(_TABLE.read_text("utf-8"), _TABLE.name)]
 
     @staticmethod
     def read(text: str, name: str) -> list[Endpoint]:
@@ -102,7 +101,27 @@ class Endpoints:
         Raises:
             ValueError: it is not of that form.
         """
-        return _read(text, name)
+        try:
+            data: Any = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{name} is not JSON: {error}") from None
+        if not isinstance(data, list):
+            raise ValueError(f"{name} must hold a list of entries with from and to")
+        entries: list[Endpoint] = []
+        for item in cast("list[Any]", data):
+            if not isinstance(item, Mapping) or "from" not in item:
+                raise ValueError(f"{name}: each entry has at least from and to")
+            entry = cast("Mapping[str, Any]", item)
+            new = entry.get("to")
+            entries.append(
+                Endpoint(
+                    str(entry["from"]),
+                    None if new is None else str(new),
+                    str(entry.get("source", "")),
+                    str(entry.get("note", "")),
+                )
+            )
+        return entries
 
     @staticmethod
     def pair(text: str) -> Endpoint:
@@ -133,25 +152,6 @@ class Endpoints:
         return None
 
 
-def _read(text: str, name: str) -> list[Endpoint]:
-    try:
-        data: Any = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{name} is not JSON: {error}") from None
-    if not isinstance(data, list):
-        raise ValueError(f"{name} must hold a list of entries with from and to")
-    entries: list[Endpoint] = []
-    for item in cast("list[Any]", data):
-        if not isinstance(item, Mapping) or "from" not in item:
-            raise ValueError(f"{name}: each entry has at least from and to")
-        entry = cast("Mapping[str, Any]", item)
-        new = entry.get("to")
-        entries.append(
-            Endpoint(
-                str(entry["from"]),
-                None if new is None else str(new),
-                str(entry.get("source", "")),
-                str(entry.get("note", "")),
-            )
-        )
-    return entries
+def port_of(text: str) -> int | None:
+    """The port that a text is; None if it is none, such as a variable."""
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) else None

@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from fastmcp.cli.migration.ignore import ALWAYS, KEPT, SKIPPED, Ignore
 
-__all__ = ["LARGEST", "File", "read_begin", "read_file", "walk_files", "write_file"]
+__all__ = ["LARGEST", "File", "read_begin", "read_file", "walk_files", "why", "write_file"]
 
 LARGEST: Final = 512 * 1024
 """Bytes; a larger file was not written by a person, or is data."""
@@ -32,7 +33,7 @@ class File:
     path: Path
     data: bytes
 
-    @property
+    @cached_property
     def encoding(self) -> str:
         """UTF-8, or Latin-1 where it is not that: then every byte is a character, and stays."""
         try:
@@ -41,7 +42,7 @@ class File:
             return "latin-1"
         return "utf-8"
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Its text, without a mark at its begin."""
         return self.data.removeprefix(_BOM).decode(self.encoding)
@@ -64,11 +65,11 @@ def walk_files(path: Path) -> Iterator[Path]:
         return
     with os.scandir(path):
         pass  # it can be read; what lies below may be unreadable
-    yield from _walk(path, [])
+    yield from _walk(path)
 
 
-def _walk(folder: Path, ignores: list[tuple[int, Ignore]]) -> Iterator[Path]:
-    waiting: list[tuple[Path, tuple[str, ...], list[tuple[int, Ignore]]]] = [(folder, (), ignores)]
+def _walk(folder: Path) -> Iterator[Path]:
+    waiting: list[tuple[Path, tuple[str, ...], list[tuple[int, Ignore]]]] = [(folder, (), [])]
     while waiting:
         here, parts, above = waiting.pop()
         try:
@@ -131,6 +132,11 @@ def read_begin(path: Path, count: int) -> str:
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
         plain = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
         return opened.read(count).decode("latin-1") if plain else ""
+
+
+def why(error: OSError) -> str:
+    """Why a file could not be read or written, in words."""
+    return (error.strerror or str(error)).lower()
 
 
 def write_file(file: File, text: str) -> None:

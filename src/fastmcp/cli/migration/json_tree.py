@@ -6,8 +6,8 @@ import json
 import re
 from typing import Final
 
-from fastmcp.cli.migration.edits import Word
-from fastmcp.cli.migration.tree import DEEPEST, Broken, Items, Node, Other, Table
+from fastmcp.cli.migration.edits import Findings, Word
+from fastmcp.cli.migration.tree import DEEPEST, Broken, Items, Node, Other, Table, skip
 
 __all__ = ["read_json"]
 
@@ -35,12 +35,10 @@ class _Reader:
         self.text = text
 
     def broken(self, at: int, why: str) -> Broken:
-        line = len(re.findall(r"\r\n?|\n", self.text[:at])) + 1
-        return Broken(why, line)
+        return Broken(why, Findings(self.text).line_of(at))
 
     def blank(self, at: int) -> int:
-        found = _BLANK.match(self.text, at)
-        return at if found is None else found.end()
+        return skip(_BLANK, self.text, at)
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         if depth > DEEPEST:

@@ -18,7 +18,6 @@ __all__ = [
     "DEFAULT_PORT",
     "HTTP_PATH",
     "SSE_PATH",
-    "Home",
     "Knowledge",
     "Served",
     "ServerKind",
@@ -32,7 +31,7 @@ DEFAULT_PORT: Final = 8000
 _THIS_MACHINE: Final = frozenset(("localhost", "host.docker.internal", "0.0.0.0"))  # noqa: S104
 
 ServerKind: TypeAlias = Literal["fastmcp", "sdk"]
-Home: TypeAlias = Literal["here", "elsewhere"]
+_Home: TypeAlias = Literal["here", "elsewhere"]
 """Where a service's program comes from: it is built of these files, or it is someone's image."""
 
 
@@ -71,7 +70,7 @@ class Knowledge:
     """Servers that stay with HTTP+SSE: file and line, and port."""
     published: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """Ports of this machine that are ports of a container."""
-    services: dict[str, Home] = field(default_factory=dict[str, Home])
+    services: dict[str, _Home] = field(default_factory=dict[str, _Home])
     applications: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Modules that `uvicorn` serves, and the ports."""
     sdk: set[int] = field(default_factory=set[int])
@@ -88,24 +87,6 @@ class Knowledge:
         """Whether another file uses a name of the module in the file `where`."""
         module = module_of(where)
         return (module, name) in self.wanted or (module, "*") in self.wanted
-
-    def size(self) -> int:
-        """How much is known; it stops growing."""
-        return sum(
-            map(
-                len,
-                (
-                    self.served,
-                    self.old,
-                    self.published,
-                    self.services,
-                    self.applications,
-                    self.sdk,
-                    self.servers,
-                    self.wanted,
-                ),
-            )
-        )
 
     def judge(self, text: str) -> Verdict:
         """What becomes of a client that is told to use the URL `text`."""

@@ -23,7 +23,7 @@ from fastmcp.cli.migration.commands import (
 )
 from fastmcp.cli.migration.edits import Findings, Note
 from fastmcp.cli.migration.endpoints import Endpoints
-from fastmcp.cli.migration.files import LARGEST, File, read_begin, read_file, walk_files
+from fastmcp.cli.migration.files import LARGEST, File, read_begin, read_file, walk_files, why
 from fastmcp.cli.migration.knowledge import Knowledge, ServerKind, module_of
 from fastmcp.cli.migration.python import read_python
 from fastmcp.cli.migration.python_source import is_python
@@ -110,7 +110,7 @@ def make_plan(paths: Iterable[Path], endpoints: Endpoints) -> Plan:
             for found in walk_files(path):
                 _add(plan, files, found, asked=found == path)
         except OSError as error:
-            plan.errors.append((str(path), _why(error)))
+            plan.errors.append((str(path), why(error)))
     known = Knowledge(endpoints)
     python: list[tuple[str, str]] = []
     for file, name in files.values():
@@ -142,18 +142,21 @@ def rewrite(text: str, name: str, known: Knowledge) -> tuple[str, list[Note]]:
         known: what other files said; what this one says is added.
     """
     reader = _reader_of(name, text)
+    if reader is None:
+        return text, []
     old, server = (_OLD_PYTHON, _SERVER_PYTHON) if reader is read_python else (_OLD, _SERVER)
-    if reader is None or not (old.search(text) or server.search(text)):
+    speaks = old.search(text) is not None
+    if not speaks and not server.search(text):
         return text, []
     found = Findings(text)
     try:
         reader(found, known, name)
     except Broken as broken:
-        if not old.search(text) or "mcp" not in text.lower():
+        if not speaks or "mcp" not in text.lower():
             return text, []
         reason = f"This file was not looked at: {broken}."
         return text, [Note(broken.line, reason, "It speaks of SSE; see for yourself.")]
-    if not old.search(text):
+    if not speaks:
         return text, []
     became, notes = found.apply(), sorted(found.notes)
     if reader is read_python and became != text and not is_python(became):
@@ -226,12 +229,12 @@ def _add(plan: Plan, files: dict[Path, tuple[File, str]], path: Path, asked: boo
         file = read_file(real)
     except OSError as error:
         if asked or _reader_of(path.name, ""):
-            plan.errors.append((_shown(path), _why(error)))
+            plan.errors.append((_shown(path), why(error)))
         return
     if file is None:
         if asked:
-            why = f"it is not a text file of at most {LARGEST // 1024} kB"
-            plan.errors.append((_shown(path), why))
+            reason = f"it is not a text file of at most {LARGEST // 1024} kB"
+            plan.errors.append((_shown(path), reason))
         return
     files[real] = (file, _shown(path))
 
@@ -257,7 +260,3 @@ def _shown(path: Path) -> str:
         return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
     except (OSError, ValueError):
         return str(path)
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fastmcp.cli.migration.edits import Findings, Word
-from fastmcp.cli.migration.endpoints import Url
+from fastmcp.cli.migration.endpoints import Url, port_of
 from fastmcp.cli.migration.knowledge import DEFAULT_PORT, HTTP_PATH, SSE_PATH, Knowledge, Served
 from fastmcp.cli.migration.shell import commands_in
 
@@ -156,7 +156,7 @@ def apply_rules(place: Place, words: Sequence[Word]) -> None:
     ]
     here = {name: value for name, value, _ in pairs}
     for name, value, word in pairs:
-        read_setting(place, name, value, word, here)
+        read_setting(place, name, value, word, {**place.settings, **here})
     if here:
         serve_settings(place, here)
     for option, word in itertools.pairwise(words):
@@ -202,9 +202,9 @@ def read_setting(
             place.found.replace_in(word, f"{name}={value}", f"{name}={new}")
         else:
             _replace_end(place.found, word, value, new)
-    elif name == "FASTMCP_SSE_PATH" and _becomes_http(around):
+    elif name == "FASTMCP_SSE_PATH" and _becomes_http(place, around):
         place.found.replace_in(key or word, name, "FASTMCP_STREAMABLE_HTTP_PATH")
-    elif name == "FASTMCP_MESSAGE_PATH" and _becomes_http(around):
+    elif name == "FASTMCP_MESSAGE_PATH" and _becomes_http(place, around):
         place.say(
             word,
             "FASTMCP_MESSAGE_PATH has no meaning for Streamable HTTP, which has one path.",
@@ -214,12 +214,15 @@ def read_setting(
 
 def serve_settings(place: Place, settings: Mapping[str, str]) -> None:
     """Remember the server that an environment describes."""
-    if _becomes_http(settings) or settings.get("FASTMCP_TRANSPORT") in ("http", "streamable-http"):
+    if _becomes_http(place, settings) or settings.get("FASTMCP_TRANSPORT") in (
+        "http",
+        "streamable-http",
+    ):
         _serve(place, settings, None, None)
 
 
-def _becomes_http(settings: Mapping[str, str]) -> bool:
-    return _SSE.fullmatch(settings.get("FASTMCP_TRANSPORT", "")) is not None
+def _becomes_http(place: Place, settings: Mapping[str, str]) -> bool:
+    return not place.chosen and _SSE.fullmatch(settings.get("FASTMCP_TRANSPORT", "")) is not None
 
 
 def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: str | None) -> None:
@@ -227,17 +230,12 @@ def _serve(place: Place, settings: Mapping[str, str], port: str | None, path: st
     written = port or around.get("FASTMCP_PORT") or str(DEFAULT_PORT)
     default = re.fullmatch(r"\$\{\w+:?-([0-9]+)\}", written)
     written = default[1] if default else written
-    was = path or around.get("FASTMCP_SSE_PATH") or SSE_PATH
-    new = path or around.get("FASTMCP_STREAMABLE_HTTP_PATH") or around.get("FASTMCP_SSE_PATH")
-    place.known.served.add(
-        Served(
-            place.where,
-            int(written) if re.fullmatch(r"[0-9]{1,5}", written) else None,
-            was,
-            new or HTTP_PATH,
-            place.service,
-        )
-    )
+    old = around.get("FASTMCP_SSE_PATH")
+    new = around.get("FASTMCP_STREAMABLE_HTTP_PATH")
+    if new is None and _becomes_http(place, around):
+        new = old  # it is renamed
+    was, now = path or old or new or SSE_PATH, path or new or HTTP_PATH
+    place.known.served.add(Served(place.where, port_of(written), was, now, place.service))
 
 
 def _program(value: str) -> str:
@@ -267,6 +265,11 @@ class _Options:
     values: dict[str, Word]
     words: dict[str, Word]
     plain: list[Word]
+
+    @property
+    def url(self) -> Word | None:
+        """The first word that is no option, and is a URL."""
+        return next((word for word in self.plain if Url.parse(word.value)), None)
 
     def value(self, *names: str) -> Word | None:
         return next((self.values[name] for name in names if name in self.values), None)
@@ -391,8 +394,7 @@ def _fastmcp(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bo
     if place.chosen and named == "sse":
         _transport(place, transport, "http")
         port = options.text("--port", "-p") or str(DEFAULT_PORT)
-        number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else None
-        place.known.old.add((place.where, number))
+        place.known.old.add((place.where, port_of(port)))
     elif _transport(place, transport, "http") or named in ("sse", "http", "streamable-http"):
         _serve(place, here, options.text("--port", "-p"), options.text("--path"))
     if remote and target is not None:
@@ -414,13 +416,13 @@ def _sdk(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
 
 def _remote(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--transport", "--header", "--host", "--resource", "--ignore-tool"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     return url is None or _client(place, url, options.value("--transport"), _BRIDGE_ORDERS)
 
 
 def _proxy(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--transport", "--headers", "-H", "--port", "--host", "--env", "-e"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     if url is None or options.plain[0] is not url:
         return not options.plain  # it starts a server: what follows is another command
     transport = options.value("--transport")
@@ -452,17 +454,17 @@ def _client_add(place: Place, words: Sequence[Word], here: Mapping[str, str]) ->
     if [word.value for word in words[:2]] != ["mcp", "add"]:
         return False
     options = _options(words[2:], ("--transport", "-t", "--scope", "-s", "--header", "-H"))
-    url = next((word for word in options.plain if Url.parse(word.value)), None)
+    url = options.url
     return url is None or _client(place, url, options.value("--transport", "-t"), {"sse": "http"})
 
 
 def _uvicorn(place: Place, words: Sequence[Word], here: Mapping[str, str]) -> bool:
     options = _options(words, ("--port", "--host", "--workers", "--log-level"))
     if options.plain and ":" in options.plain[0].value:
-        port = options.text("--port") or str(DEFAULT_PORT)
+        port = port_of(options.text("--port") or str(DEFAULT_PORT))
         module = options.plain[0].value.partition(":")[0].rpartition(".")[2]
-        if re.fullmatch(r"[0-9]{1,5}", port):
-            place.known.applications.add((module, int(port)))
+        if port is not None:
+            place.known.applications.add((module, port))
     return True
 
 

@@ -65,7 +65,7 @@ def _list_the_rest(source: Source, place: Place) -> None:
         if isinstance(node, cst.Call):
             other = _OTHERS.get(source.qualified(node.func) or "")
             text = place.found.text[slice(*source.span(node))] if other else ""
-            if other and ("sse" in text.lower()) and not place.found.touches(*source.span(node)):
+            if other and "sse" in text.lower() and not place.found.touches(*source.span(node)):
                 source.note(node, "A client of HTTP+SSE.", f"Use {other} when its server moves.")
             continue
         word = source.word(node)
@@ -75,7 +75,7 @@ def _list_the_rest(source: Source, place: Place) -> None:
             if (
                 ends
                 and "http" in place.found.text[max(0, start - 200) : end]
-                and (not place.found.touches(start, end))
+                and not place.found.touches(start, end)
             ):
                 source.note(
                     node,

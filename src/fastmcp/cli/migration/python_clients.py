@@ -175,25 +175,25 @@ class _Clients:
         piece = Word(last.value, *self.source.span(last))
         return _Address("".join(parts), piece)
 
-    def _judge(self, node: cst.CSTNode, address: _Address | None, what: str) -> Verdict | None:
+    def _judge(self, node: cst.CSTNode, address: _Address | None) -> Verdict | None:
         """What becomes of a client with this address; None if it is listed instead."""
         if address is None:
             self.source.note(
                 node,
-                f"{what}: its address is not written here.",
+                "A client of HTTP+SSE: its address is not written here.",
                 "See which server it leads to, and migrate both together.",
             )
             return None
         if address.changeable:
             self.place.say(
                 address.piece,
-                f"{what}: a variable of the environment may say another address.",
+                "A client of HTTP+SSE: a variable of the environment may say another address.",
                 "Migrate it when every server it is used with has moved.",
             )
             return None
         verdict = self.place.known.judge(address.value)
         if not verdict.sure:
-            self.place.say(address.piece, f"{what}: {verdict.reason}", verdict.advice)
+            self.place.say(address.piece, f"A client of HTTP+SSE: {verdict.reason}", verdict.advice)
             return None
         return verdict if self._can_write(address, verdict.url) else None
 
@@ -226,11 +226,7 @@ class _Clients:
     def _is_shared(self, address: _Address, url: str) -> bool:
         """Whether something else uses the name of an address too, which is listed then."""
         for name in dict.fromkeys(one.value for one in address.names):
-            strange = [
-                load
-                for load in self.source.loads.get(name, [])
-                if load not in self._used and not self.source.shown(load)
-            ]
+            strange = self.source.strange(name, self._used)
             if strange or self.place.known.is_wanted(self.place.where, name):
                 self.source.note(
                     strange[0] if strange else address.names[0],
@@ -243,12 +239,12 @@ class _Clients:
 
     def _can_write(self, address: _Address, url: str) -> bool:
         """Whether the new address can be written; what cannot is listed."""
-        if address.value != url and self._is_shared(address, url):
-            return False
-        raw = self.place.found.raw(address.piece)
-        if _change(address, url) is not None and raw.count(_change(address, url)[0]) == 1:  # type: ignore[index]  # not None
-            return True
         if address.value == url:
+            return True
+        if self._is_shared(address, url):
+            return False
+        change = _change(address, url)
+        if change is not None and self.place.found.raw(address.piece).count(change[0]) == 1:
             return True
         self.place.say(
             address.piece,
@@ -256,9 +252,6 @@ class _Clients:
             f"Write {url} instead, by hand.",
         )
         return False
-
-    def _move(self, address: _Address, url: str) -> None:
-        self.moves.append((address, url))
 
     def _settle(self) -> None:
         """Write the new addresses."""
@@ -279,19 +272,14 @@ class _Clients:
                 "Write sse_read_timeout= and the names of those after it.",
             )
             return
-        address = self._address(self._argument(call, "url"))
-        verdict = self._judge(call, address, "A client of HTTP+SSE")
-        if verdict is None or address is None:
-            return
-        self._move(address, verdict.url)
-        self.renames.use(call.func, new)
+        self._class(call, new, self._argument(call, "url"))
 
     def _class(self, call: cst.Call, new: str, node: cst.BaseExpression | None) -> bool:
         """A client whose class has another name; whether it moves."""
         address = self._address(node)
-        verdict = self._judge(call, address, "A client of HTTP+SSE")
+        verdict = self._judge(call, address)
         if verdict is not None and address is not None:
-            self._move(address, verdict.url)
+            self.moves.append((address, verdict.url))
             self.renames.use(call.func, new)
             return True
         return False
@@ -305,12 +293,8 @@ class _Clients:
         if isinstance(value, cst.Call):
             return self._params(value)
         if isinstance(value, cst.Dict):
-            for element in value.elements:
-                key = (
-                    self.source.word(element.key) if isinstance(element, cst.DictElement) else None
-                )
-                if key is not None and key.value == "url":
-                    return element.value
+            entries = self.source.entries(value)
+            return next((address for key, address in entries if key.value == "url"), None)
         return None
 
     def _plain(self, call: cst.Call) -> None:
@@ -331,7 +315,7 @@ class _Clients:
                 "Write Client(StreamableHttpTransport(url)), or give the server the path /mcp.",
             )
         elif self._can_write(address, verdict.url):
-            self._move(address, verdict.url)
+            self.moves.append((address, verdict.url))
 
     def _langchain(self, call: cst.Call) -> None:
         value = self.source.constant(self._argument(call, "connections"))
@@ -362,13 +346,9 @@ class _Clients:
                 "read and to write first.",
             )
             return
-        address = self._address(self._argument(call, "url"))
-        verdict = self._judge(call, address, "A client of HTTP+SSE")
-        if verdict is None or address is None:
-            return
-        self._move(address, verdict.url)
         name = "streamablehttp_client" if version == 1 else "streamable_http_client"
-        self.renames.use(call.func, f"{_SDK_MODULE}.{name}")
+        if not self._class(call, f"{_SDK_MODULE}.{name}", self._argument(call, "url")):
+            return
         for at, text in streams or ():
             self.place.found.replace(at, at, text)
         if version is None:

@@ -14,7 +14,7 @@ from typing import Final
 import libcst as cst
 
 from fastmcp.cli.migration.knowledge import Knowledge, ServerKind
-from fastmcp.cli.migration.python_source import Binding, Source
+from fastmcp.cli.migration.python_source import Binding, Source, inside
 
 __all__ = ["Kinds"]
 
@@ -35,8 +35,6 @@ _CLASSES: Final[dict[str, ServerKind]] = {
 _QUOTED: Final = re.compile(r"FastMCP|MCPServer")
 _FURTHEST: Final = 8
 """Steps that a name is followed."""
-
-
 _MOST: Final = 20
 """Values of one name that are looked at."""
 
@@ -92,22 +90,18 @@ class Kinds:
         return None
 
     def _returned(self, function: cst.FunctionDef, depth: int) -> ServerKind | None:
-        if function.returns is not None:
-            annotated = self._annotated(function.returns)
-            if annotated:
-                return annotated
-        return _common(self.of(value, depth + 1) for value in self.source.returned(function))
+        return self._annotated(function.returns) or _common(
+            self.of(value, depth + 1) for value in self.source.returned(function)
+        )
 
     def _annotated(self, annotation: cst.Annotation | None) -> ServerKind | None:
         if annotation is None:
             return None
-        names = [node for node in _inside(annotation) if isinstance(node, cst.Name | cst.Attribute)]
-        found: list[ServerKind] = []
-        for name in names:
-            kind = _CLASSES.get(self.source.qualified(name) or "")
-            if kind is not None:
-                found.append(kind)
-        return _common(found)
+        return _common(
+            kind
+            for node in inside(annotation)
+            if (kind := _CLASSES.get(self.source.qualified(node) or "")) is not None
+        )
 
     def _kind_bound(self, binding: Binding, depth: int) -> ServerKind | None:
         return self._annotated(binding.annotation) or self.of(binding.value, depth)
@@ -181,14 +175,6 @@ def _common(kinds: Iterable[ServerKind | None]) -> ServerKind | None:
     """The one kind that all are; None if they differ, or there is none."""
     found = list(dict.fromkeys(kinds))
     return found[0] if len(found) == 1 else None
-
-
-def _inside(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    waiting = [node]
-    while waiting:
-        here = waiting.pop()
-        yield here
-        waiting.extend(here.children)
 
 
 def _is_module(file: str, parts: list[str]) -> bool:

@@ -55,14 +55,14 @@ class Renames:
             for one in self.source.imports.values()
         )
         if every and there and len(names) > 1:
-            drop_alias(self.source, names, imported.alias)
+            _drop_alias(self.source, names, imported.alias)
         elif every and (same_module or len(names) == 1):
             self.source.replace(imported.alias.name, name)
             if not same_module and statement.module is not None:
                 self.source.replace(statement.module, module)
         else:
             if every:
-                drop_alias(self.source, names, imported.alias)
+                _drop_alias(self.source, names, imported.alias)
             if not there:
                 self._add(statement, module, name)
 
@@ -106,7 +106,7 @@ def drop_import(source: Source, func: cst.BaseExpression) -> None:
         return
     names = list(statement.names)
     if len(names) > 1:
-        drop_alias(source, names, imported.alias)
+        _drop_alias(source, names, imported.alias)
         return
     line = source.parents[statement]
     alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
@@ -117,7 +117,7 @@ def drop_import(source: Source, func: cst.BaseExpression) -> None:
             source.found.replace(start, rest.end(), "")
 
 
-def drop_alias(source: Source, names: list[cst.ImportAlias], alias: cst.ImportAlias) -> None:
+def _drop_alias(source: Source, names: list[cst.ImportAlias], alias: cst.ImportAlias) -> None:
     """Take one name out of an import of several."""
     index = names.index(alias)
     start = source.start(alias)

@@ -28,7 +28,7 @@ from fastmcp.cli.migration.knowledge import (
 from fastmcp.cli.migration.programs import Place, read_setting, serve_settings
 from fastmcp.cli.migration.python_kinds import Kinds
 from fastmcp.cli.migration.python_names import drop_argument, drop_import
-from fastmcp.cli.migration.python_source import Source, arguments_of
+from fastmcp.cli.migration.python_source import Source, arguments_of, inside
 
 __all__ = ["read_servers"]
 
@@ -40,10 +40,12 @@ _OLD: Final[dict[ServerKind, dict[str, str]]] = {
     "sdk": {"sse_app": "streamable_http_app", "run_sse_async": "run_streamable_http_async"},
 }
 """Methods that are the old transport, and what does the same with the new one."""
+_OLD_METHODS: Final = frozenset(("sse_app", "run_sse_async"))
 _APPS: Final = frozenset(("http_app", "sse_app", "streamable_http_app"))
 _HTTP: Final = frozenset(("http", "streamable-http"))
 _LOW_LEVEL: Final = frozenset(("mcp.server.sse.SseServerTransport",))
 _CREATE: Final = frozenset(("fastmcp.server.http.create_sse_app",))
+_WHOSE: Final = "whose server this is cannot be told from the files."
 _MOUNTS: Final = "an application of Streamable HTTP has a lifespan, and its parent must run it: "
 
 
@@ -69,7 +71,6 @@ class _Use:
 
     name: cst.Name
     words: list[Word]
-    new: str
     call: cst.Call
     kind: ServerKind
 
@@ -81,8 +82,12 @@ class _Servers:
         self.known: Knowledge = place.known
         self.kinds = Kinds(source, place.known, place.where)
         self.uses: list[_Use] = []
-        self.moved: set[str] = set()
-        """Receivers that were rewritten."""
+        self.moving: list[tuple[cst.Call, ServerKind]] = []
+        """Calls that were rewritten."""
+        self.there: list[tuple[cst.Call, ServerKind]] = []
+        """Calls that serve Streamable HTTP already."""
+        self.left: set[str] = set()
+        """Receivers that may go on with HTTP+SSE."""
 
     @cached_property
     def _mounts(self) -> list[cst.Call]:
@@ -125,7 +130,7 @@ class _Servers:
 
     def _method(self, call: cst.Call, func: cst.Attribute) -> None:
         name = func.attr.value
-        old = name in ("sse_app", "run_sse_async")
+        old = name in _OLD_METHODS
         if name not in _RUNS and not old and name != "streamable_http_app":
             return
         kind = self.kinds.of(func.value)
@@ -139,42 +144,39 @@ class _Servers:
         choice = self._transport(call, name)
         if choice is None:
             if kind is not None and name in ("http_app", "streamable_http_app", "run_http_async"):
-                self._serve(call, kind)
+                self.there.append((call, kind))
             return
         values = {word.value for word in choice.words}
         if "sse" not in values and not choice.why_not:
             if kind is not None and values & _HTTP:
-                self._serve(call, kind)
+                self.there.append((call, kind))
             return
         if kind is None:
             if "sse" in values:
-                self._undecided(call, None, "whose server this is cannot be told from the files.")
+                self._undecided(call, None, _WHOSE)
             return
         why_not = choice.why_not or self._cannot(call, kind, name)
         if why_not:
             if "sse" in values or choice.words or choice.why_not:
                 self._undecided(call, kind, why_not)
             return
-        new = _NEW[kind]
         old_words = [word for word in choice.words if word.value == "sse"]
         if choice.names:
-            self.uses += [_Use(used, old_words, new, call, kind) for used in choice.names]
+            self.uses += [_Use(used, old_words, call, kind) for used in choice.names]
             return
         for word in old_words:
-            self.place.found.replace_in(word, "sse", new)
-        self._arguments(call, kind)
+            self.place.found.replace_in(word, "sse", _NEW[kind])
         self._move(call, kind)
 
     def _old_method(self, call: cst.Call, func: cst.Attribute, kind: ServerKind | None) -> None:
         name = func.attr.value
         if kind is None:
-            self._undecided(call, None, "whose server this is cannot be told from the files.")
+            self._undecided(call, None, _WHOSE)
             return
         why_not = self._cannot(call, kind, name)
         if why_not:
             self._undecided(call, kind, why_not)
             return
-        self._arguments(call, kind)
         self.source.replace(func.attr, _OLD[kind][name])
         self._move(call, kind)
 
@@ -221,12 +223,7 @@ class _Servers:
         value = self.source.constant(node)
         entries: list[tuple[str, cst.BaseExpression]] = []
         if isinstance(value, cst.Dict):
-            for element in value.elements:
-                key = (
-                    self.source.word(element.key) if isinstance(element, cst.DictElement) else None
-                )
-                if key is not None:
-                    entries.append((key.value, element.value))
+            entries = [(key.value, given) for key, given in self.source.entries(value)]
         elif isinstance(value, cst.Call) and get_full_name_for_node(value) == "dict":
             _, named = arguments_of(value)
             entries = [(name, arg.value) for name, arg in named.items()]
@@ -277,12 +274,10 @@ class _Servers:
     def _cannot(self, call: cst.Call, kind: ServerKind, name: str) -> str:
         """Why a call of the new transport cannot take the arguments of this one."""
         plain, named = arguments_of(call)
-        old = name in ("sse_app", "run_sse_async")
         if chosen := self._chosen(call):
             return chosen
-        if "mount_path" in named or (kind == "sdk" and old and plain):
-            return "mount_path moves the endpoint, and exists for HTTP+SSE alone."
-        if kind == "sdk" and name == "run" and len(plain) > 1:
+        unnamed = (name in _OLD_METHODS and plain) or (name == "run" and len(plain) > 1)
+        if "mount_path" in named or (kind == "sdk" and unnamed):
             return "mount_path moves the endpoint, and exists for HTTP+SSE alone."
         if name in _APPS and (where := self._mounted(call)):
             return where
@@ -302,14 +297,8 @@ class _Servers:
         return ""
 
     def _says_sse(self, node: cst.CSTNode) -> bool:
-        waiting: list[cst.CSTNode] = [node]
-        while waiting:
-            here = waiting.pop()
-            word = self.source.word(self.source.constant(here))
-            if word is not None and word.value == "sse":
-                return True
-            waiting.extend(here.children)
-        return False
+        words = (self.source.word(self.source.constant(here)) for here in inside(node))
+        return any(word is not None and word.value == "sse" for word in words)
 
     def _mounted(self, call: cst.Call) -> str:
         """Why an application that another one mounts cannot simply be another."""
@@ -319,20 +308,21 @@ class _Servers:
             if isinstance(outer, cst.BaseSmallStatement | cst.BaseCompoundStatement):
                 break
         name = self._assigned_to(call)
-        if name is None:
-            return ""
-        mounts = [
-            one
-            for one in self._mounts
-            if any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
-        ]
-        if not mounts:
+        if name is None or not self._mounts_of(name):
             return ""
         for load in self.source.loads.get(name, []):
             parent = self.source.parents[load]
             if isinstance(parent, cst.Attribute) and parent.attr.value in ("lifespan", "router"):
                 return ""
         return f"{_MOUNTS}pass lifespan={name}.lifespan to it."
+
+    def _mounts_of(self, name: str) -> list[cst.Call]:
+        """The calls that mount the application of this name."""
+        return [
+            one
+            for one in self._mounts
+            if any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
+        ]
 
     def _assigned_to(self, call: cst.Call) -> str | None:
         parent = self.source.parents[call]
@@ -342,7 +332,7 @@ class _Servers:
         return None
 
     def _arguments(self, call: cst.Call, kind: ServerKind) -> None:
-        """Rename what has another name for the new transport, and drop what it has not."""
+        """Rename what a call names otherwise for the new transport, and drop what it has not."""
         _, named = arguments_of(call)
         path, right = named.get("sse_path"), "streamable_http_path" if kind == "sdk" else "path"
         if path is not None and path.keyword is not None and right not in named:
@@ -359,18 +349,31 @@ class _Servers:
         )
         for port in self._ports(call):
             self.known.old.add((f"{self.place.where}:{self.source.line(call)}", port))
+        self.left.add(_receiver_of(call))
 
     # --- where it is -------------------------------------------------------------------------
 
     def _move(self, call: cst.Call, kind: ServerKind) -> None:
-        """Remember a server that was rewritten."""
-        if isinstance(call.func, cst.Attribute):
-            self.moved.add(get_full_name_for_node(call.func.value) or "")
-        self._serve(call, kind)
+        """Rewrite what is around the word for the transport, and remember the server."""
+        self._arguments(call, kind)
+        self.moving.append((call, kind))
 
-    def _serve(self, call: cst.Call, kind: ServerKind) -> None:
-        """Remember where a server is."""
-        self._add(call, *self._paths(call, kind))
+    def _serve(self) -> None:
+        """Remember where servers are, and rename the paths of those that move.
+
+        A server that is at Streamable HTTP already has its path there: what it was given for
+        HTTP+SSE would move it, so that stays.
+        """
+        made = [self._made(call) for call, _ in self.there]
+        for call, kind in self.moving:
+            self._add(call, *self._paths(call, kind, self._made(call) not in made))
+        for call, kind in self.there:
+            self._add(call, *self._paths(call, kind, False))
+        there = {_receiver_of(call) for call, _ in self.there}
+        moved = {_receiver_of(call) for call, _ in self.moving}
+        for node in self.source.assignments:
+            if _is_setting(node, "sse_path"):
+                self._path_setting(node, moved - there, there - self.left)
 
     def _add(self, call: cst.Call, was: str | None, new: str | None) -> None:
         prefix = self._prefix(call)
@@ -384,26 +387,36 @@ class _Servers:
                 )
             )
 
-    def _paths(self, call: cst.Call, kind: ServerKind) -> tuple[str | None, str | None]:
+    def _paths(
+        self, call: cst.Call, kind: ServerKind, renamed: bool
+    ) -> tuple[str | None, str | None]:
+        """Where clients know a server, and where it is.
+
+        Args:
+            renamed: the path that its maker was given for HTTP+SSE becomes that of the new
+                transport.
+        """
         plain, _ = arguments_of(call)
         named = self._named(call)
         given = named.get("path") or named.get("sse_path") or named.get("streamable_http_path")
         name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
         if given is None and plain and kind == "fastmcp" and name in ("http_app", "sse_app"):
             given = plain[0].value
-        if given is None:
-            made = self._made(call)
-            if made is not None:
-                _, options = arguments_of(made)
-                old, new = options.get("sse_path"), options.get("streamable_http_path")
-                chosen = new or old
-                given = None if chosen is None else chosen.value
-                if old is not None and old.keyword is not None and new is None:
-                    self.source.replace(old.keyword, "streamable_http_path")
-        if given is None:
-            return SSE_PATH, HTTP_PATH
-        word = self.source.word(self.source.constant(given))
-        return (None, None) if word is None else (word.value, word.value)
+        was = now = given
+        made = self._made(call) if given is None else None
+        if made is not None:
+            _, options = arguments_of(made)
+            old, new = options.get("sse_path"), options.get("streamable_http_path")
+            if renamed and new is None and old is not None and old.keyword is not None:
+                self.source.replace(old.keyword, "streamable_http_path")
+                new = old
+            was = _value(old or new)
+            now = _value(new)
+        return self._path(was, SSE_PATH), self._path(now, HTTP_PATH)
+
+    def _path(self, node: cst.BaseExpression | None, default: str) -> str | None:
+        word = self.source.word(self.source.constant(node))
+        return default if node is None else None if word is None else word.value
 
     def _made(self, call: cst.Call) -> cst.Call | None:
         """The call that made the server which `call` runs."""
@@ -446,12 +459,9 @@ class _Servers:
     def _prefix(self, call: cst.Call) -> str:
         """Where the application is mounted, if it is."""
         name = self._assigned_to(call)
-        for one in self._mounts if name is not None else ():
-            uses = any(isinstance(a.value, cst.Name) and a.value.value == name for a in one.args)
-            if uses:
-                word = self.source.word(one.args[0].value)
-                return "" if word is None else word.value.rstrip("/")
-        return ""
+        mounts = [] if name is None else self._mounts_of(name)
+        word = self.source.word(mounts[0].args[0].value) if mounts else None
+        return "" if word is None else word.value.rstrip("/")
 
     # --- other ways to say it ----------------------------------------------------------------
 
@@ -463,12 +473,11 @@ class _Servers:
         server, path = given.get("server"), given.get("sse_path")
         word = None if path is None else self.source.word(self.source.constant(path.value))
         more = set(given) - {*order, "middleware"}
-        why_not = ""
         receiver = "" if server is None else self._receiver(server.value)
         if server is None or word is None or more or len(plain) > len(order):
             why_not = "it has arguments that http_app takes in another way, or not at all."
         elif not receiver:
-            why_not = "whose server this is cannot be told from the files."
+            why_not = _WHOSE
         else:
             why_not = self._chosen(call) or self._mounted(call)
         if why_not or server is None or word is None:
@@ -523,11 +532,14 @@ class _Servers:
 
     def _environment_dict(self, node: cst.Dict) -> None:
         """`env={"FASTMCP_TRANSPORT": "sse"}`."""
-        for element in node.elements:
-            if isinstance(element, cst.DictElement):
-                key, value = self.source.word(element.key), self.source.word(element.value)
-                if key is not None and value is not None and key.value.startswith("FASTMCP_"):
-                    self._setting(key.value, value)
+        entries = [(key, self.source.word(value)) for key, value in self.source.entries(node)]
+        given = [(key, word) for key, word in entries if word is not None]
+        settings = {
+            key.value: word.value for key, word in given if key.value.startswith("FASTMCP_")
+        }
+        for key, word in given:
+            read_setting(self.place, key.value, word.value, word, settings, key)
+        serve_settings(self.place, settings)
 
     def _setting(self, name: str, word: Word) -> None:
         read_setting(self.place, name, word.value, word, {name: word.value})
@@ -537,14 +549,12 @@ class _Servers:
         """Rewrite the names that are the transport of servers and nothing else."""
         used = {use.name for use in self.uses}
         mixed: set[str] = set()
-        news: dict[str, str] = {}
+        kinds: dict[str, ServerKind] = {}
         for use in self.uses:
-            if news.setdefault(use.name.value, use.new) != use.new:
+            if kinds.setdefault(use.name.value, use.kind) != use.kind:
                 mixed.add(use.name.value)
-        for name in news:
-            loads = self.source.loads.get(name, [])
-            strange = any(load not in used and not self.source.shown(load) for load in loads)
-            if strange or self.known.is_wanted(self.place.where, name):
+        for name in kinds:
+            if self.source.strange(name, used) or self.known.is_wanted(self.place.where, name):
                 mixed.add(name)
         for use in self.uses:
             if use.name.value in mixed:
@@ -553,29 +563,42 @@ class _Servers:
                 )
                 continue
             for word in use.words:
-                self.place.found.replace_in(word, "sse", use.new)
-            self._arguments(use.call, use.kind)
+                self.place.found.replace_in(word, "sse", _NEW[use.kind])
             self._move(use.call, use.kind)
-        for node in self.source.assignments:
-            if _is_setting(node, "sse_path"):
-                self._path_setting(node)
+        self._serve()
 
-    def _path_setting(self, node: cst.Assign) -> None:
-        """`mcp.settings.sse_path = ...`, which has another name where that server moves."""
+    def _path_setting(self, node: cst.Assign, moved: set[str], there: set[str]) -> None:
+        """`mcp.settings.sse_path = ...`, which has another name where that server moves.
+
+        Args:
+            moved: receivers that move.
+            there: receivers that are at Streamable HTTP, and have no use for it.
+        """
         place = node.targets[0].target
         assert isinstance(place, cst.Attribute)
         assert isinstance(place.value, cst.Attribute)
         server = place.value.value
         if self.kinds.of(server) != "sdk":
             return
-        if get_full_name_for_node(server) in self.moved:
+        name = get_full_name_for_node(server)
+        if name in moved:
             self.source.replace(place.attr, "streamable_http_path")
-        else:
+        elif name not in there:
             self.source.note(
                 node,
                 "The path of a server of HTTP+SSE, and where that is run is not known here.",
                 "Where it moves, write streamable_http_path.",
             )
+
+
+def _receiver_of(call: cst.Call) -> str:
+    """The name of the server whose method is called; empty, if it has none."""
+    func = call.func
+    return (get_full_name_for_node(func.value) or "") if isinstance(func, cst.Attribute) else ""
+
+
+def _value(arg: cst.Arg | None) -> cst.BaseExpression | None:
+    return None if arg is None else arg.value
 
 
 def _is_mount(source: Source, call: cst.Call) -> bool:

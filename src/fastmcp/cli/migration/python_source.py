@@ -12,7 +12,7 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -24,7 +24,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from fastmcp.cli.migration.edits import Findings, Word
 from fastmcp.cli.migration.tree import Broken, Items, Node, Other, Table
 
-__all__ = ["Binding", "Imported", "Source", "arguments_of", "is_python", "tree_of"]
+__all__ = ["Binding", "Imported", "Source", "arguments_of", "inside", "is_python", "tree_of"]
 
 _DEEPEST: Final = 150
 """Levels of syntax; libcst walks a tree by recursion."""
@@ -158,6 +158,13 @@ class Source:
         """Every dict that is written out."""
         return [node for node in self.nodes if isinstance(node, cst.Dict)]
 
+    def entries(self, node: cst.Dict) -> Iterator[tuple[Word, cst.BaseExpression]]:
+        """What is in a dict under keys that are written out."""
+        for element in node.elements:
+            key = self.word(element.key) if isinstance(element, cst.DictElement) else None
+            if key is not None:
+                yield key, element.value
+
     @cached_property
     def definitions(self) -> dict[str, list[cst.FunctionDef | cst.ClassDef]]:
         """Functions and classes by name."""
@@ -215,6 +222,11 @@ class Source:
         found = self.bound(node)
         return found[0].value if len(found) == 1 and found[0].how == "assigned" else None
 
+    def strange(self, name: str, used: Container[cst.Name]) -> list[cst.Name]:
+        """Where a name is used, besides `used` and where it is only shown."""
+        loads = self.loads.get(name, [])
+        return [load for load in loads if load not in used and not self.shown(load)]
+
     def shown(self, name: cst.Name) -> bool:
         """Whether a name is only printed or logged where it stands."""
         parent = self.parents[name]
@@ -263,16 +275,16 @@ class Source:
                 self.imports[local] = Imported(qualified, alias, node)
         elif isinstance(node, cst.Assign):
             for target in node.targets:
-                self._bind(target.target, node.value, node)
+                self._bind(target.target, node.value)
         elif isinstance(node, cst.AnnAssign):
             if isinstance(node.target, cst.Name):
                 self._add(node.target, node.value, "assigned", node.annotation)
         elif isinstance(node, cst.NamedExpr):
-            self._bind(node.target, node.value, node)
+            self._bind(node.target, node.value)
         elif isinstance(node, cst.AugAssign | cst.For | cst.CompFor):
-            self._bind(node.target, None, node)
+            self._bind(node.target, None)
         elif isinstance(node, cst.AsName):
-            self._bind(node.name, None, node)
+            self._bind(node.name, None)
         elif isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._add(node.name, None, "other")
         elif isinstance(node, cst.Param):
@@ -280,14 +292,12 @@ class Source:
         elif isinstance(node, cst.Name) and self._is_load(node):
             self.loads.setdefault(node.value, []).append(node)
 
-    def _bind(
-        self, target: cst.CSTNode, value: cst.BaseExpression | None, where: cst.CSTNode
-    ) -> None:
+    def _bind(self, target: cst.CSTNode, value: cst.BaseExpression | None) -> None:
         if isinstance(target, cst.Name):
             self._add(target, value, "assigned" if value is not None else "other")
         elif isinstance(target, cst.Tuple | cst.List):
             for element in target.elements:
-                self._bind(element.value, None, where)
+                self._bind(element.value, None)
 
     def _add(
         self,
@@ -317,6 +327,15 @@ class Source:
         )
 
 
+def inside(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node, and all that stands in it."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        waiting.extend(here.children)
+
+
 def arguments_of(call: cst.Call) -> tuple[list[cst.Arg], dict[str, cst.Arg]]:
     """The positional arguments before any star, and those with a keyword."""
     plain: list[cst.Arg] = []
@@ -337,12 +356,7 @@ def tree_of(source: Source, node: cst.CSTNode) -> Node:
         return Items([tree_of(source, element.value) for element in node.elements], start, end)
     if not isinstance(node, cst.Dict):
         return Other(start, end)
-    entries: list[tuple[Word, Node]] = []
-    for element in node.elements:
-        key = source.word(element.key) if isinstance(element, cst.DictElement) else None
-        if key is not None:
-            entries.append((key, tree_of(source, element.value)))
-    return Table(entries, start, end)
+    return Table([(key, tree_of(source, value)) for key, value in source.entries(node)], start, end)
 
 
 def is_python(text: str) -> bool:

@@ -49,8 +49,7 @@ def commands_in(
             yield words
             words, at = [], at + 1
         elif sign == "#":
-            while at < end and text[at] not in _LINE:
-                at += 1
+            at = _stop(text, at, end)
         elif sign in "<>":
             found = _HERE.match(text, at, end)
             if found is not None:
@@ -70,12 +69,17 @@ def _line_end(text: str, at: int, end: int) -> int:
     return 1 if at < end and text[at] in _LINE else 0
 
 
+def _stop(text: str, at: int, end: int) -> int:
+    """Where the line at that place stops."""
+    while at < end and text[at] not in _LINE:
+        at += 1
+    return at
+
+
 def _skip_here(text: str, at: int, end: int, mark: str, indented: bool) -> int:
     """The place after a here-document."""
     while at < end:
-        stop = at
-        while stop < end and text[stop] not in _LINE:
-            stop += 1
+        stop = _stop(text, at, end)
         line = text[at:stop]
         at = stop + _line_end(text, stop, end)
         if (line.lstrip("\t") if indented else line) == mark:
@@ -113,15 +117,11 @@ def _quoted(text: str, at: int, end: int, escape: str) -> int:
     """Where the quote that opens at `at` is closed; the line's end, if it is not."""
     quote = text[at]
     place = at + 1
-    limit = end
-    while place < limit:
+    while place < end:
         if text[place] == quote:
             return place
         place += 2 if escape and text[place] == escape else 1
-    place = at + 1
-    while place < end and text[place] not in _LINE:
-        place += 1
-    return place
+    return _stop(text, at + 1, end)
 
 
 def _unescaped(text: str, escape: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from fastmcp.cli.migration.configs import REGISTRY, ClientKind, client_of, read_server
 from fastmcp.cli.migration.edits import Findings, Word
-from fastmcp.cli.migration.endpoints import Url
+from fastmcp.cli.migration.endpoints import Url, port_of
 from fastmcp.cli.migration.json_tree import read_json
 from fastmcp.cli.migration.knowledge import DEFAULT_PORT, HTTP_PATH, SSE_PATH, Knowledge, Served
 from fastmcp.cli.migration.programs import (
@@ -148,9 +148,8 @@ def _is_about_mcp(place: Place) -> bool:
 def _tables(node: Node) -> list[Table]:
     if isinstance(node, Table):
         return [value for _, value in node.entries if isinstance(value, Table)]
-    return (
-        [item for item in node.items if isinstance(item, Table)] if isinstance(node, Items) else []
-    )
+    items = node.items if isinstance(node, Items) else []
+    return [item for item in items if isinstance(item, Table)]
 
 
 def _are_servers(node: Node) -> bool:
@@ -210,7 +209,7 @@ def _words(found: Findings, word: Word) -> Iterator[list[Word]]:
     start, end, folded = word.start, word.end, False
     if raw[:1] in ("|", ">"):
         folded = raw[0] == ">"
-        start += re.search(r"[\r\n]|\Z", raw).start()  # type: ignore[union-attr]  # \Z always is
+        start += len(re.split(r"[\r\n]", raw, maxsplit=1)[0])
     elif raw[:3] in ('"""', "'''") and len(raw) > 5:
         start, end = start + 3, end - 3
     elif raw[:1] in ('"', "'") and len(raw) > 1:
@@ -260,10 +259,16 @@ def _read_deployment(place: Place, table: Table) -> None:
         place.found.replace_in(transport, "sse", "http")
     path, port = table.text("path"), table.get("port")
     written = "" if port is None else place.found.text[port.start : port.end].strip("\"'")
-    number = int(written) if re.fullmatch(r"[0-9]{1,5}", written) else DEFAULT_PORT
+    number = port_of(written)
     kept = None if path is None else path.value
     place.known.served.add(
-        Served(place.where, number, kept or SSE_PATH, kept or HTTP_PATH, place.service)
+        Served(
+            place.where,
+            DEFAULT_PORT if number is None else number,
+            kept or SSE_PATH,
+            kept or HTTP_PATH,
+            place.service,
+        )
     )
 
 

@@ -6,8 +6,8 @@ import re
 import tomllib
 from typing import Any, Final
 
-from fastmcp.cli.migration.edits import Word
-from fastmcp.cli.migration.tree import DEEPEST, Broken, Items, Node, Other, Table
+from fastmcp.cli.migration.edits import Findings, Word
+from fastmcp.cli.migration.tree import DEEPEST, Broken, Items, Node, Other, Table, skip
 
 __all__ = ["read_toml"]
 
@@ -43,12 +43,10 @@ class _Reader:
         self.root = Table([], 0, len(text))
 
     def blank(self, at: int) -> int:
-        found = _BLANK.match(self.text, at)
-        return at if found is None else found.end()
+        return skip(_BLANK, self.text, at)
 
     def space(self, at: int) -> int:
-        found = _SPACE.match(self.text, at)
-        return at if found is None else found.end()
+        return skip(_SPACE, self.text, at)
 
     def document(self) -> Table:
         here = self.root
@@ -138,6 +136,5 @@ class _Reader:
         raise self.lost(at)
 
     def lost(self, at: int) -> Broken:
-        return Broken(
-            "it is written in a way that is not followed", self.text.count("\n", 0, at) + 1
-        )
+        line = Findings(self.text).line_of(at)
+        return Broken("it is written in a way that is not followed", line)

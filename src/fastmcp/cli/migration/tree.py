@@ -22,6 +22,7 @@ __all__ = [
     "Table",
     "insert_before",
     "insert_member",
+    "skip",
     "walk",
     "words_of",
 ]
@@ -72,10 +73,6 @@ class Table:
                     return value
         return None
 
-    def key(self, name: str) -> Word | None:
-        """A key itself."""
-        return next((key for key, _ in self.entries if key.value == name), None)
-
     def text(self, *names: str) -> Word | None:
         """The value of the first of these keys that is there, if it is a string."""
         found = self.get(*names)
@@ -94,7 +91,7 @@ def words_of(node: Node | None) -> list[Word]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """A tree's nodes, parents first; an aliased one as often as it stands in the text."""
+    """A tree's nodes, parents first; each once, however many aliases it has."""
     waiting = [node]
     seen: set[int] = set()
     while waiting:
@@ -107,6 +104,12 @@ def walk(node: Node) -> Iterator[Node]:
             waiting.extend(value for _, value in reversed(here.entries))
         elif isinstance(here, Items):
             waiting.extend(reversed(here.items))
+
+
+def skip(pattern: re.Pattern[str], text: str, at: int, end: int | None = None) -> int:
+    """The place after what a pattern matches at `at`; `at`, where it matches nothing."""
+    found = pattern.match(text, at, len(text) if end is None else end)
+    return at if found is None else found.end()
 
 
 def insert_member(found: Findings, key: Word, name: str, value: str) -> None:

@@ -10,9 +10,9 @@ import yaml
 from fastmcp.cli.migration.edits import Word
 from fastmcp.cli.migration.tree import DEEPEST, Broken, Items, Node, Other, Table
 
-__all__ = ["LARGEST", "read_yaml"]
+__all__ = ["read_yaml"]
 
-LARGEST: Final = 256 * 1024
+_LARGEST: Final = 256 * 1024
 """Characters; PyYAML reads some hundred thousand a second."""
 
 
@@ -22,8 +22,8 @@ def read_yaml(text: str) -> list[Node]:
     Raises:
         Broken: it is none, is too long or nested too deep.
     """
-    if len(text) > LARGEST:
-        raise Broken(f"it is longer than {LARGEST // 1024} kB")
+    if len(text) > _LARGEST:
+        raise Broken(f"it is longer than {_LARGEST // 1024} kB")
     try:
         composed = yaml.compose_all(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # PyYAML has no types
         return [_Maker().node(one, 0) for one in cast("Iterator[Any]", composed)]

@@ -6,12 +6,14 @@ issue tokens (RFC 9728); an `OAuthProvider` is one itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import AnyHttpUrl
 from starlette.routing import Route
 
 from fastmcp.server.access import AccessToken
+from fastmcp.server.auth.resource import metadata_routes, metadata_url
 
 __all__ = ["AuthProvider", "TokenVerifier", "VerificationUnavailableError"]
 
@@ -31,6 +33,10 @@ class AuthProvider:
         base_url: where this server is reached from outside, without the path of its endpoint.
         required_scopes: that every token must have.
         resource_base_url: the same as `base_url`, where tokens are for another address.
+
+    Attributes:
+        authorization_servers: the issuers of its tokens, which clients are told; none where it
+            only verifies.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class AuthProvider:
             self.base_url if resource_base_url is None else AnyHttpUrl(str(resource_base_url))
         )
         self.required_scopes: list[str] = required_scopes or []
+        self.authorization_servers: list[str] = []
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What a token says; None where it is none of ours, has expired, or is no token at all.
@@ -58,13 +65,54 @@ class AuthProvider:
         """The scopes that clients are told they can ask for."""
         return self.required_scopes
 
+    @property
+    def challenge_scopes(self) -> list[str]:
+        """The scopes that a client without a token is told to ask for."""
+        return self.required_scopes
+
+    def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
+        """Which of these a token has not. Override it where one scope implies others: a server
+        MUST know that (basic/authorization, "Step-Up Authorization Flow")."""
+        return [scope for scope in required if scope not in token.scopes]
+
+    def resource_metadata(self) -> dict[str, Any]:
+        """What the metadata of the protected resource says beside its name (RFC 9728, 2)."""
+        document: dict[str, Any] = {
+            "authorization_servers": self.authorization_servers,
+            "bearer_methods_supported": ["header"],
+        }
+        if self.scopes_supported:
+            document["scopes_supported"] = self.scopes_supported
+        return document
+
+    def metadata_url(self, path: str) -> str | None:
+        """Where a client finds that; None where there is nothing to find.
+
+        Args:
+            path: of the endpoint, as the client wrote it.
+        """
+        if self.base_url is None or not self.authorization_servers:
+            return None
+        return metadata_url(str(self.base_url), path)
+
     def get_routes(self, mcp_path: str | None = None) -> list[Route]:
         """The routes it serves beside the endpoint, those under `/.well-known` included.
 
         Args:
             mcp_path: of the endpoint, such as "/mcp".
         """
-        return []
+        return self.get_metadata_routes(mcp_path)
+
+    def get_metadata_routes(self, mcp_path: str | None = None) -> list[Route]:
+        """Those that say of an endpoint whose tokens it takes."""
+        if self.base_url is None or not self.authorization_servers:
+            return []
+        return metadata_routes(
+            str(self.base_url),
+            str(self.resource_base_url or self.base_url),
+            mcp_path or "",
+            self.resource_metadata(),
+        )
 
     def get_well_known_routes(self, mcp_path: str | None = None) -> list[Route]:
         """Those of its routes that have to be at the root of the host (RFC 8615), for an

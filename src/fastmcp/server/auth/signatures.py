@@ -106,12 +106,15 @@ class VerificationKey:
     kid: str | None = None
 
 
-def read(token: str, key_set: str | None = None) -> Signed | Refusal:
+def read(
+    token: str, key_set: str | None = None, kinds: frozenset[str] = _TYPES
+) -> Signed | Refusal:
     """A token's parts, or why it is refused.
 
     Args:
         token: as it came.
         key_set: the address of the keys that verify it, which it may name.
+        kinds: what it may say that it is, without "+jwt"; access tokens by default.
     """
     if len(token) > LENGTH:
         return Refusal("is longer than 16 KiB")
@@ -137,7 +140,7 @@ def read(token: str, key_set: str | None = None) -> Signed | Refusal:
     if "cty" in header:  # RFC 7519, 5.2
         return Refusal("holds another token")
     lowered = (kind or "").lower()
-    if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in _TYPES:
+    if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in kinds:
         # A proof, a log-out message or the like is no access token (RFC 8725, 3.12).
         return Refusal(f"is a token of another kind, {lowered[:100]!r}")
     return Signed(algorithm, kid, parts.payload or b"", parts)

@@ -126,10 +126,16 @@ class Relays:
     def _made(self, key: _Key, context: Context) -> Relay:
         handshake = context.session is not None
         come = passage(as_object(context.client_capabilities.get("experimental")))
-        if self._name in come or len(come) >= MOST:
+        if self._name in come:
             raise UpstreamError(
                 "This request has come through this server before: what stands behind it stands in "
                 "front of it as well",
+                passing=False,
+            )
+        if len(come) >= MOST:
+            raise UpstreamError(
+                f"This request has come through {len(come)} servers, each in front of the next, "
+                "and goes no further",
                 passing=False,
             )
 

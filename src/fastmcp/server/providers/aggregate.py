@@ -10,10 +10,11 @@ server when it is asked for the first time, in the context of the run.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from contextvars import Context, copy_context
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -21,10 +22,12 @@ from fastmcp.exceptions import UpstreamError
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.context import Context
 from fastmcp.server.lifespan import RunningLifespan
 from fastmcp.server.providers.base import About, Provider
 from fastmcp.tools.base import Tool
 from fastmcp.utilities.components import FastMCPComponent
+from fastmcp.utilities.spawning import is_cancelled
 from fastmcp.utilities.versions import VersionSpec
 
 __all__ = ["AggregateProvider", "ErrorStrategy"]
@@ -92,12 +95,13 @@ class AggregateProvider(Provider):
             run = _Run(stack)
             for provider in list(self.providers):
                 await stack.enter_async_context(provider.lifespan())
-                run.entered.add(provider)
+                run.entered.add(id(provider))
             self._runs.append(run)
             try:
                 yield
             finally:
                 self._runs.remove(run)
+                run.end()
 
     def leads_to(self, engine: object) -> bool:
         return any(provider.leads_to(engine) for provider in self.providers)
@@ -110,28 +114,35 @@ class AggregateProvider(Provider):
         """
         loop = asyncio.get_running_loop()
         run = next((run for run in reversed(self._runs) if run.loop is loop), None)
-        if run is None or provider in run.entered:
+        if run is None or id(provider) in run.entered:
             return provider
-        late = run.late.setdefault(provider, RunningLifespan(provider.lifespan))
+        call = Context.current()
+        if call is not None and provider.leads_to(call.fastmcp.engine):
+            raise UpstreamError(f"{provider!r} offers what {call.fastmcp!r} offers, which asks it")
         try:
-            # As part of the run, and of no call that happens to come first.
-            await loop.create_task(late.acquire(), context=run.context)
+            await asyncio.shield(run.entering(provider))  # who comes first may leave
+        except asyncio.CancelledError as error:
+            if is_cancelled(error):
+                raise
+            raise UpstreamError(f"{provider!r} was not started before the server stopped") from None
         except Exception as error:
-            _logger.exception("The lifespan of %r, which was added late, failed", provider)
             raise UpstreamError(f"{provider!r} could not be started; see the log") from error
-        if provider in run.entered:  # another call was as early
-            await late.release()
-        else:
-            run.entered.add(provider)
-            run.stack.push_async_callback(late.release)
         return provider
+
+    async def _started(self) -> list[Provider]:
+        """Those that can be told something: one that was added late and cannot be started, which
+        the log says, keeps nobody from the others."""
+        found: list[Provider] = []
+        for provider in list(self.providers):
+            with suppress(UpstreamError):
+                found.append(await self._entered(provider))
+        return found
 
     async def about(self) -> About | None:
         """What the servers behind them can do together; the instructions of the first that gives
         some."""
-        asked = [provider for provider in self.providers if provider.stands_for_a_server]
-        abouts = [await (await self._entered(provider)).about() for provider in asked]
-        found = [about for about in abouts if about]
+        asked = [provider for provider in await self._started() if provider.stands_for_a_server]
+        found = [about for about in [await provider.about() for provider in asked] if about]
         if not found:
             return None
         capabilities: dict[str, Any] = {}
@@ -148,9 +159,8 @@ class AggregateProvider(Provider):
     @asynccontextmanager
     async def listening(self, uris: Sequence[str]) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            for provider in list(self.providers):
-                listening = (await self._entered(provider)).listening(uris)
-                await stack.enter_async_context(listening)
+            for provider in await self._started():
+                await stack.enter_async_context(provider.listening(uris))
             yield
 
     async def subscribe(self, uri: str) -> bool:
@@ -160,12 +170,12 @@ class AggregateProvider(Provider):
         return await self._first(subscribed) is not None
 
     async def unsubscribe(self, uri: str) -> None:
-        for provider in list(self.providers):
-            await (await self._entered(provider)).unsubscribe(uri)
+        for provider in await self._started():
+            await provider.unsubscribe(uri)
 
     async def hear(self, method: str, params: dict[str, Any]) -> None:
-        for provider in list(self.providers):
-            await (await self._entered(provider)).hear(method, params)
+        for provider in await self._started():
+            await provider.hear(method, params)
 
     async def _all(self, ask: Callable[[Provider], Awaitable[Sequence[C]]]) -> list[C]:
         providers = list(self.providers)
@@ -221,12 +231,42 @@ class _Run:
 
     Attributes:
         context: of the run.
-        entered: the providers whose lifespans are.
-        late: the lifespans of those that were added since.
+        entered: the providers whose lifespans are, by `id`: an author may have made them equal.
+        starting: those of the providers that were added since.
     """
 
     stack: AsyncExitStack
-    context: Context = field(default_factory=copy_context)
+    context: contextvars.Context = field(default_factory=copy_context)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    entered: set[Provider] = field(default_factory=set[Provider])
-    late: dict[Provider, RunningLifespan] = field(default_factory=dict[Provider, RunningLifespan])
+    entered: set[int] = field(default_factory=set[int])
+    starting: dict[int, asyncio.Task[None]] = field(default_factory=dict[int, asyncio.Task[None]])
+
+    def entering(self, provider: Provider) -> asyncio.Task[None]:
+        """The task that enters a provider's lifespan: one for all who wait for it, as part of the
+        run, and of no call that happens to come first."""
+        task = self.starting.get(id(provider))
+        if task is None:
+            task = self.loop.create_task(self._enter(provider), context=self.context)
+            self.starting[id(provider)] = task
+            task.add_done_callback(lambda done: self._is_done(id(provider), done))
+        return task
+
+    def _is_done(self, id: int, task: asyncio.Task[None]) -> None:
+        del self.starting[id]
+        if not task.cancelled():
+            task.exception()  # whoever waited may be gone
+
+    def end(self) -> None:
+        """What has not started does not start any more."""
+        for task in self.starting.values():
+            task.cancel()
+
+    async def _enter(self, provider: Provider) -> None:
+        late = RunningLifespan(provider.lifespan)
+        try:
+            await late.acquire()
+        except Exception:
+            _logger.exception("The lifespan of %r, which was added late, failed", provider)
+            raise
+        self.entered.add(id(provider))
+        self.stack.push_async_callback(late.release)
