@@ -14,7 +14,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -153,9 +153,10 @@ class BearerGate:
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        if provider.required_scopes and provider.missing_scopes(token, provider.required_scopes):
-            text = f"It permits less than is required: {' '.join(provider.required_scopes)}"
-            await self._refuse(scope, send, 403, "insufficient_scope", text)
+        required = provider.required_of(token)
+        if required and provider.missing_scopes(token, required):
+            text = f"It permits less than is required: {' '.join(required)}"
+            await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
@@ -169,12 +170,13 @@ class BearerGate:
         status: int,
         error: str | None = None,
         description: str | None = None,
+        required: Sequence[str] = (),
     ) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         value = challenge(
             error=error,
             description=description,
-            scopes=self.provider.challenge_scopes,
+            scopes=list(dict.fromkeys([*self.provider.challenge_scopes, *required])),
             metadata=self.provider.metadata_url(path),
         )
         head: Headers = [
