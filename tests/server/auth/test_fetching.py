@@ -16,8 +16,8 @@ import httpx
 import pytest
 from aiohttp import web
 
-from fastmcp.server.auth.addresses import is_loopback, is_public
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.utilities.addresses import is_loopback, is_public
 from tests.cli.diagnosis.certificates import made
 from tests.support.issuer import Issuer
 from tests.support.loopback import served
