@@ -69,18 +69,18 @@ class ClientIdentity:
 
     async def authenticate(self, form: dict[str, str]) -> dict[str, str]:
         """Complete a form, and give the headers that go with it (OAuth 2.1, 2.4)."""
+        if self.id:
+            # Beside Basic it is of no need (RFC 6749, 3.2.1), and servers exist that want it.
+            form["client_id"] = self.id
         if self.method == "private_key_jwt":
             assert self.assertion is not None
-            form["client_id"] = self.id
             form["client_assertion_type"] = ASSERTION_TYPE
             form["client_assertion"] = await self.assertion(self.issuer)
+        elif self.method == "client_secret_post" and self.secret is not None:
+            form["client_secret"] = self.secret
         elif self.method == "client_secret_basic" and self.secret is not None:
             pair = f"{quote_plus(self.id)}:{quote_plus(self.secret)}"
             return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        elif self.id:
-            form["client_id"] = self.id
-            if self.method == "client_secret_post" and self.secret is not None:
-                form["client_secret"] = self.secret
         return {}
 
 
