@@ -11,6 +11,7 @@ from fastmcp.server.dependencies import (
     Progress,
     ProgressLike,
     Shared,
+    TokenClaim,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Progress",
     "ProgressLike",
     "Shared",
+    "TokenClaim",
 ]

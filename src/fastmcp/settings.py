@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     # --- the process -----------------------------------------------------------------------
     home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("fastmcp")))
     """Where keys and sockets that workers of one machine share are kept."""
+    oauth_encryption_key: SecretStr | None = None
+    """Encrypts the tokens that `--auth oauth` keeps in `home`: a Fernet key."""
     test_mode: bool = False
     log_enabled: bool = True
     """False: `configure_logging` attaches no handler."""
@@ -183,6 +185,9 @@ class Settings(BaseSettings):
     """A stream of HTTP+SSE whose client has not initialized after so long ends; 0: never."""
     http_keepalive_interval: float = Field(default=15.0, ge=0)
     """Pause between the comments that keep an idle SSE stream open; 0 sends none."""
+    http_token_recheck: float = Field(default=15.0, gt=0)
+    """Seconds after which the token that opened a stream is verified again: one that was revoked
+    ends its streams within that time."""
     http_stream_after: float = Field(default=0.1, ge=0)
     """After this long a call that may be streamed turns into an SSE stream."""
     redis_url: SecretStr | None = None

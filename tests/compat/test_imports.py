@@ -19,7 +19,8 @@ NAMES: dict[str, str] = {
         " settings"
     ),
     "fastmcp.client": "Client BearerAuth StreamableHttpTransport StdioTransport FastMCPTransport",
-    "fastmcp.client.auth": "BearerAuth",
+    "fastmcp.client.auth": "BearerAuth ClientCredentialsOAuthProvider OAuth"
+    " PrivateKeyJWTOAuthProvider SignedJWTParameters static_assertion_provider",
     "fastmcp.client.caching": "KeyValueResponseCacheStore",
     "fastmcp.client.client": "Client CallToolResult",
     "fastmcp.client.group": "ClientGroup ToolRoute",
@@ -80,6 +81,15 @@ NAMES: dict[str, str] = {
         "GetSkillResult ListSkillsResult Skill SkillFrontmatter SkillResource SkillsClientExtension"
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
+    "fastmcp.server.auth": (
+        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider StaticTokenVerifier"
+        " TokenVerifier"
+    ),
+    "fastmcp.server.auth.auth": "AccessToken AuthProvider TokenVerifier",
+    "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
+    "fastmcp.server.auth.providers.in_memory": "InMemoryOAuthProvider",
+    "fastmcp.server.auth.providers.introspection": "IntrospectionTokenVerifier",
+    "fastmcp.server.auth.providers.jwt": "JWTVerifier RSAKeyPair StaticTokenVerifier",
     "fastmcp.server.context": "Context LogData",
     "fastmcp.server.dependencies": (
         "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends"
@@ -138,7 +148,9 @@ NAMES: dict[str, str] = {
         "SkillFile SkillManifest SkillSummary download_skill get_skill_manifest list_skills"
         " sync_skills"
     ),
-    "fastmcp.utilities.tests": "run_server_async run_server_in_process temporary_settings",
+    "fastmcp.utilities.tests": (
+        "HeadlessOAuth run_server_async run_server_in_process temporary_settings"
+    ),
     "fastmcp.utilities.types": "Audio File Image NotSet NotSetT",
     "fastmcp.utilities.versions": "VersionSpec",
 }
@@ -164,6 +176,23 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP.list_tools": "run_middleware",
     "fastmcp:FastMCP.mount": "server namespace tool_names",
     "fastmcp.server:create_proxy": "target mode",
+    "fastmcp.server.auth:DebugTokenVerifier": "validate client_id scopes required_scopes",
+    "fastmcp.server.auth:JWTVerifier": (
+        "public_key jwks_uri issuer audience algorithm required_scopes base_url ssrf_safe"
+        " http_client jwks_refresh_interval"
+    ),
+    "fastmcp.server.auth:OAuthProvider": (
+        "base_url resource_base_url issuer_url service_documentation_url"
+        " client_registration_options revocation_options required_scopes"
+    ),
+    "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
+    "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (
+        "introspection_url client_id client_secret client_auth_method timeout_seconds"
+        " required_scopes audience base_url cache_ttl_seconds max_cache_size http_client"
+    ),
+    "fastmcp.server.auth.providers.jwt:RSAKeyPair.create_token": (
+        "subject issuer audience scopes expires_in_seconds additional_claims kid"
+    ),
     "fastmcp:FastMCP.read_resource": "uri version run_middleware",
     "fastmcp:FastMCP.render_prompt": "name arguments version run_middleware",
     "fastmcp:FastMCP.resource": (
@@ -210,6 +239,20 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client.list_skills_mcp": "cursor cache_mode",
     "fastmcp:Client.list_tools": "max_pages cache_mode",
     "fastmcp:Client.list_tools_mcp": "cursor cache_mode",
+    "fastmcp.client.auth:ClientCredentialsOAuthProvider": (
+        "mcp_url client_id client_secret scopes token_endpoint_auth_method issuer token_storage"
+    ),
+    "fastmcp.client.auth:OAuth": (
+        "mcp_url scopes client_name token_storage additional_client_metadata callback_port"
+        " callback_host callback_timeout httpx_client_factory client_metadata_url client_id"
+        " client_secret"
+    ),
+    "fastmcp.client.auth:PrivateKeyJWTOAuthProvider": (
+        "mcp_url client_id assertion_provider scopes issuer token_storage"
+    ),
+    "fastmcp.client.auth:SignedJWTParameters": (
+        "issuer subject signing_key signing_algorithm lifetime_seconds additional_claims"
+    ),
     "fastmcp.client.caching:KeyValueResponseCacheStore": "storage collection",
     "fastmcp:Client.read_resource": "uri version meta",
     "fastmcp.client.sampling.handlers.anthropic:AnthropicSamplingHandler": "default_model client",

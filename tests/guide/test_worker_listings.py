@@ -1,4 +1,4 @@
-"""G14 and G15: four workers, without sessions and with them. Any worker answers any request."""
+"""G13 to G15: four workers, with sessions and without. Any of them answers; each asks who comes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guide.listings import HELLO, JSON, copy, open_session, says_hello
+from tests.guide.listings import HELLO, INITIALIZE, JSON, copy, open_session, says_hello
 from tests.support.curl import curl
 from tests.support.process import Server, serve, uvicorn
 
@@ -41,6 +41,30 @@ def test_g14_stateless(tmp_path: Path, how: str) -> None:
         headers = JSON | {"mcp-protocol-version": "2025-11-25"}
         assert says_hello(curl(server.url, headers=headers, body=HELLO))
         assert len(workers_seen(server, headers)) > 1
+
+
+def test_g13_every_request_is_checked_by_every_worker(tmp_path: Path) -> None:
+    copy("g13_app.py", tmp_path)
+    env = {**os.environ, "MCP_AUTH_TOKEN": "your-secret"}
+    with serve(uvicorn("g13_app:app", "--workers", "4"), cwd=tmp_path, env=env) as server:
+        bearing = JSON | {"authorization": "Bearer your-secret"}
+        opened = curl(server.url, headers=bearing, body=INITIALIZE)
+        assert opened.status == 200, opened
+        session = bearing | {"mcp-session-id": opened.headers["mcp-session-id"]}
+        assert says_hello(curl(server.url, headers=session, body=HELLO))
+        assert len(workers_seen(server, session)) > 1
+        for wrong in (None, "Bearer other", "Bearer your-secretx", "Basic your-secret"):
+            for _ in range(8):  # at several workers
+                headers = {**session, "authorization": wrong or ""}
+                if wrong is None:
+                    del headers["authorization"]
+                refused = curl(server.url, headers=headers, body=HELLO)
+                assert refused.status == 401
+                assert refused.headers["www-authenticate"].startswith("Bearer")
+        in_url = curl(f"{server.url}?token=your-secret", headers=JSON, body=HELLO)
+        assert in_url.status == 400
+        assert "Authorization: Bearer" in in_url.body
+        assert "your-secret" not in server.log.replace("?token=your-secret", "")
 
 
 def test_g15_sessions_on_every_worker(tmp_path: Path) -> None:

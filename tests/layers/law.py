@@ -32,7 +32,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.client.*": 3,
     # 4: shores
     "fastmcp.server.transports": 4,
-    "fastmcp.server.auth": 4,
+    "fastmcp.server.auth.*": 4,
     "fastmcp.client.transports": 4,
     "fastmcp.client.auth": 4,
     "fastmcp.client.connection": 4,
@@ -49,6 +49,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.server": 6,
     "fastmcp.client": 6,
     "fastmcp.server.providers": 6,
+    "fastmcp.server.auth": 6,
     # A proxy is a server and a client: what knows both belongs to neither side.
     "fastmcp.proxy": 6,
     "fastmcp.server.providers.proxy": 6,
@@ -56,6 +57,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
+    "fastmcp.utilities.tests": 6,
     "fastmcp.cli": 6,
     "fastmcp.__main__": 6,
 }
@@ -69,6 +71,8 @@ FACES = {
     "fastmcp.dependencies",
     "fastmcp.types",
     "fastmcp.server.providers",
+    "fastmcp.server.auth",
+    "fastmcp.utilities.tests",
 }
 """Modules whose `__getattr__` may import first-party modules when a name is asked for."""
 
@@ -97,6 +101,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "fastmcp.client.transports",
         "fastmcp.client.auth",
         "fastmcp.resources.types",
+        "fastmcp.server.auth",
     ),
     "redis": ("fastmcp.server.backplane.redis_line",),
     "opentelemetry": ("fastmcp.utilities.tracing", "fastmcp.telemetry"),

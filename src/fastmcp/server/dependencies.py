@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 from starlette.requests import Request
 
+from fastmcp.server.access import AccessToken, token_of
 from fastmcp.server.context import Context, get_context
 from fastmcp.utilities.injection import Dependency, Depends, Shared
 
@@ -21,6 +22,7 @@ __all__ = [
     "Progress",
     "ProgressLike",
     "Shared",
+    "TokenClaim",
     "get_access_token",
     "get_context",
     "get_http_headers",
@@ -93,11 +95,9 @@ def get_http_headers(
     return headers
 
 
-def get_access_token() -> Any:
+def get_access_token() -> AccessToken | None:
     """The verified access token of the request, or None where there is none."""
-    scope = _scope()
-    user = scope.get("user") if scope is not None else None
-    return getattr(user, "access_token", None)
+    return token_of(_scope())
 
 
 def _scope() -> MutableMapping[str, Any] | None:
@@ -144,7 +144,25 @@ def CurrentAccessToken() -> Any:  # noqa: N802
     return _Current(_required_token)
 
 
-def _required_token() -> Any:
+def TokenClaim(name: str) -> Any:  # noqa: N802
+    """As a parameter's default: what the access token claims under a name, as text.
+
+    Args:
+        name: of the claim, such as "sub" or "email".
+    Raises:
+        RuntimeError: the request carries no token, or it does not claim that.
+    """
+
+    def look() -> str:
+        claims = _required_token().claims
+        if claims.get(name) is None:
+            raise RuntimeError(f"The access token has no claim {name!r}: it has {sorted(claims)}")
+        return str(claims[name])
+
+    return _Current(look)
+
+
+def _required_token() -> AccessToken:
     token = get_access_token()
     if token is None:
         raise RuntimeError("No access token found: the request is not authenticated")

@@ -29,6 +29,8 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
 from starlette.types import Message, Receive, Scope, Send
 
+from fastmcp.server.auth.auth import AuthProvider
+from fastmcp.server.auth.bearer import BearerGate
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
@@ -215,6 +217,7 @@ def create_streamable_http_app(
     shutdown_grace: float = 10.0,
     keepalive_interval: float | None = None,
     max_body_bytes: int | None = None,
+    auth: AuthProvider | None = None,
 ) -> StarletteWithLifespan:
     """The application that serves one MCP endpoint, HTTP+SSE beside it, or that alone.
 
@@ -225,6 +228,7 @@ def create_streamable_http_app(
         routes: further routes, not guarded and not authenticated.
         middleware: the user's, outside of everything.
         debug: Starlette's debug pages.
+        auth: verifies the token of each request to an endpoint; its own routes are served too.
         json_response: as for `FastMCP.http_app`, and so are all others; None stands for the
             setting only in `keepalive_interval` and `max_body_bytes`, and else for nothing.
     Raises:
@@ -271,7 +275,8 @@ def create_streamable_http_app(
     grace.told.append(rounds.stopping)
     life = _Life(engine, workers, sessions, grace)
     limits = Limits.of(settings, max_body_bytes)
-    door = Door(life, limits, guard)
+    gate = None if auth is None else BearerGate(auth, settings.http_token_recheck)
+    door = Door(life, limits, guard, gate)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -288,6 +293,10 @@ def create_streamable_http_app(
             app.close_streams()
             await life.leave()
 
+    if auth is not None:
+        more = [route for one in paths[1:] for route in auth.get_metadata_routes(_rooted(one))]
+        routes = [*auth.get_routes(_rooted(paths[0])), *more, *routes]
+        middleware = [*middleware, *auth.get_middleware()]
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
     cors = _cors(cors_origins, cors_credentials) if cors_origins else None
@@ -346,6 +355,8 @@ def create_streamable_http_app(
 class _Served(Protocol):
     """A `FastMCP`, which this module must not know."""
 
+    auth: AuthProvider | None
+
     @property
     def engine(self) -> Engine: ...
     def _all_routes(self) -> Sequence[BaseRoute]: ...
@@ -355,7 +366,7 @@ def create_sse_app(
     server: _Served,
     message_path: str,
     sse_path: str,
-    auth: None = None,
+    auth: AuthProvider | None = None,
     debug: bool = False,
     routes: Sequence[BaseRoute] | None = None,
     middleware: Sequence[ASGIMiddleware] | None = None,
@@ -371,17 +382,14 @@ def create_sse_app(
         server: a `FastMCP`.
         message_path: where messages are posted.
         sse_path: where a stream is opened.
-        auth: authorization comes in a later release.
+        auth: verifies the token of each request; the server's own by default.
         debug: Starlette's debug pages.
         routes: further routes, before the server's own.
         middleware: around everything.
         host_origin_protection: as for `FastMCP.http_app`, and so are the rest.
     Raises:
-        NotImplementedError: `auth` is given.
         ValueError: the paths are the same.
     """
-    if auth is not None:
-        raise NotImplementedError("auth= comes in a later release: authorization")
     settings = get_settings()
     app = create_streamable_http_app(
         server.engine,
@@ -395,6 +403,7 @@ def create_sse_app(
         allowed_origins=allowed_origins,
         session_lifetime=settings.http_session_lifetime,
         shutdown_grace=settings.http_shutdown_grace,
+        auth=auth or server.auth,
     )
     app.state.fastmcp_server = server
     return app

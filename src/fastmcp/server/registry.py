@@ -111,9 +111,10 @@ class Shelf(Generic[C]):
         current: by name or URI, the highest: what a call without a version means, and what
             lists show.
         entries: of a list result, by era, made when first asked for.
+        guarded: whether one of them is not for everybody.
     """
 
-    __slots__ = ("_kind", "_rules", "current", "entries", "versions")
+    __slots__ = ("_kind", "_rules", "current", "entries", "guarded", "versions")
 
     def __init__(self, kind: ComponentKind, all: Iterable[C], rules: Sequence[VisibilityRule]):
         self._kind: ComponentKind = kind
@@ -126,6 +127,7 @@ class Shelf(Generic[C]):
             same_name.sort(key=version_sort_key, reverse=True)
         self.versions = versions
         self.entries: dict[Era, list[dict[str, Any]]] = {}
+        self.guarded = any(c.auth is not None for same in versions.values() for c in same)
         self.current = {name: same_name[0] for name, same_name in versions.items()}
 
     def all(self) -> list[C]:

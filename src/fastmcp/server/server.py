@@ -35,10 +35,12 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.auth.auth import AuthProvider
 from fastmcp.server.background.base import Tasks
 from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
+from fastmcp.server.checks import AuthChecks
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
 from fastmcp.server.event_store import EventStore
@@ -85,7 +87,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Transport = Literal["stdio", "http", "sse", "streamable-http"]
 
 _LATER: Final = {
-    "auth": "authorization",
     "transforms": "transforms",
 }
 _REMOVED: Final = {
@@ -145,6 +146,8 @@ class FastMCP:
         request_state_security: keys and life time of what clients carry between the rounds of a
             call that asks them something; the session keys and the settings by default.
         tasks: whether tools that do not say so may run as tasks; no by default.
+        auth: verifies the token of each HTTP request (`fastmcp.server.auth`); by default anybody
+            may come. Over stdio and in memory nobody is asked.
     Raises:
         TypeError: an argument that does not exist; it says where it went, if it once did.
         ValueError: a value out of its range.
@@ -176,6 +179,7 @@ class FastMCP:
         on_disconnect: OnDisconnect | None = None,
         request_state_security: RequestStateSecurity | None = None,
         tasks: bool | None = None,
+        auth: AuthProvider | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -204,7 +208,7 @@ class FastMCP:
         self._mounted: list[FastMCP] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
-        self.auth = None
+        self.auth = auth
         bus = Bus()
         self._engine = Engine(
             facade=self,
@@ -335,6 +339,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
@@ -355,6 +360,7 @@ class FastMCP:
         output_schema: dict[str, Any] | NotSetT | None = NotSet,
         annotations: mcp_types.ToolAnnotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         task: bool | TaskConfig | None = None,
         timeout: float | None = None,
         run_in_thread: bool = True,
@@ -382,6 +388,7 @@ class FastMCP:
                 return annotation if not given.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
             task: True, or a `TaskConfig`: whether clients that know tasks are answered with one;
                 what `FastMCP(tasks=...)` says by default.
             timeout: seconds a call may take.
@@ -435,6 +442,7 @@ class FastMCP:
         tags: set[str] | None = None,
         annotations: mcp_types.Annotations | dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
         security: ResourceSecurity | InheritSecurity | None = INHERIT,
         cache_ttl: float | None = None,
         cache_scope: CacheScope | None = None,
@@ -452,6 +460,7 @@ class FastMCP:
             tags: the author's groups.
             annotations: hints for clients.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
             security: what template parameters are refused; the server's policy by default.
             cache_ttl: seconds that clients may cache what they read; the server's by default.
             cache_scope: who may share it: "private" to the caller, or "public" where everyone reads
@@ -471,6 +480,7 @@ class FastMCP:
             "tags": tags,
             "annotations": annotations,
             "meta": meta,
+            "auth": auth,
             "security": security,
             "cache_ttl": cache_ttl,
             "cache_scope": cache_scope,
@@ -514,6 +524,7 @@ class FastMCP:
         icons: list[mcp_types.Icon] | None = None,
         tags: set[str] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
     ) -> F: ...
     @overload
     def prompt(
@@ -527,6 +538,7 @@ class FastMCP:
         icons: list[mcp_types.Icon] | None = None,
         tags: set[str] | None = None,
         meta: dict[str, Any] | None = None,
+        auth: AuthChecks | None = None,
     ) -> Callable[[F], F]: ...
     def prompt(self, name_or_fn: Any = None, **given: Any) -> Any:
         """Make a function a prompt, in the same forms as `tool`. The function itself is returned.
@@ -540,6 +552,7 @@ class FastMCP:
             icons: shown by clients.
             tags: the author's groups.
             meta: listed as `_meta`.
+            auth: checks that decide who may see and use it; all of several have to say yes.
         Raises:
             TypeError: the decorator is used in a way it cannot be.
             ValueError: the function cannot be a prompt.
@@ -1103,6 +1116,7 @@ class FastMCP:
             ),
             max_body_bytes=max_body_bytes,
             keepalive_interval=keepalive_interval,
+            auth=self.auth,
         )
         app.state.fastmcp_server = self
         return app

@@ -15,6 +15,7 @@ import mcp_types
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.checks import is_permitted
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine
 from fastmcp.server.features.paging import page
@@ -55,7 +56,7 @@ class Family(Generic[C]):
     ) -> dict[str, Any]:
         """Serve the method: one page of what this client sees, the highest version of each name."""
         view = engine.view(context)
-        if engine.middleware or engine.providers is not None:
+        if engine.middleware or engine.providers is not None or self.shelf(view).guarded:
             entries = view.wire_of(await self.components(engine, context), context.call.era)
         else:
             entries = view.wire(self.shelf(view), context.call.era)
@@ -75,20 +76,23 @@ class Family(Generic[C]):
 
     async def _components(self, engine: Engine, context: Context, message: Any) -> Sequence[C]:
         shelf = self.shelf(engine.view(context))
-        if engine.providers is None:
-            return shelf.all()
-        return [*shelf.all(), *filter(shelf.admits, await self.listed(engine.providers))]
+        found = shelf.all()
+        if engine.providers is not None:
+            found += filter(shelf.admits, await self.listed(engine.providers))
+        return [each for each in found if each.auth is None or await is_permitted(context, each)]
 
     async def find(
         self, engine: Engine, context: Context, name: str, version: Version = None
     ) -> C | None:
         """What a client sees under a name or a URI: the server's own, or else a provider's."""
         shelf = self.shelf(engine.view(context))
-        own = shelf.find(name, version)
-        if own is not None or engine.providers is None:
-            return own
-        provided = await self.got(engine.providers, name, version)
-        return provided if provided is not None and shelf.admits(provided) else None
+        found = shelf.find(name, version)
+        if found is None and engine.providers is not None:
+            provided = await self.got(engine.providers, name, version)
+            found = provided if provided is not None and shelf.admits(provided) else None
+        if found is None or found.auth is None or await is_permitted(context, found):
+            return found
+        return None
 
 
 TOOLS: Final[Family[Tool]] = Family(

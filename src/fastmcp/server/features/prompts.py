@@ -23,7 +23,7 @@ from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import PROMPTS
-from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.server.wanted_version import meta_of, wanted_version
 
 __all__ = ["HANDLERS", "components", "find", "get"]
 

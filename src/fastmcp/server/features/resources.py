@@ -27,12 +27,13 @@ from fastmcp.protocol.subscriptions import LONGEST_URI, MOST_URIS
 from fastmcp.protocol.versions import Era
 from fastmcp.resources.base import ResourceResult
 from fastmcp.resources.template import ResourceTemplate
+from fastmcp.server.checks import is_permitted
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import RESOURCES, TEMPLATES
-from fastmcp.server.features.versions import meta_of, wanted_version
 from fastmcp.server.providers.base import Version
+from fastmcp.server.wanted_version import meta_of, wanted_version
 
 __all__ = [
     "HANDLERS",
@@ -59,8 +60,10 @@ async def _match(
     """The template that a URI fits, and its parameters, in the same order."""
     view = engine.view(context)
     own = view.match_template(uri, version)
-    if own is not None or engine.providers is None:
-        return own
+    if own is not None:
+        return own if await is_permitted(context, own[0]) else None
+    if engine.providers is None:
+        return None
     template = await engine.providers.get_resource_template(uri, version)
     params = template.matches(uri) if template is not None else None
     if template is None or params is None or not view.templates.admits(template):
@@ -74,7 +77,7 @@ async def find_template(
     """The template a client sees that has this text, or that this URI fits."""
     exact = engine.view(context).templates.find(uri, version)
     if exact is not None:
-        return exact
+        return exact if await is_permitted(context, exact) else None
     matched = await _match(engine, context, uri, version)
     return matched[0] if matched is not None else None
 

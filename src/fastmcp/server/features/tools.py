@@ -26,13 +26,14 @@ from fastmcp.protocol.errors import MISSING_CLIENT_CAPABILITY, header_mismatch, 
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.param_headers import mismatch
 from fastmcp.protocol.versions import Era
+from fastmcp.server.checks import is_permitted
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.exchange import Detached
 from fastmcp.server.features.families import TOOLS
 from fastmcp.server.features.tasks import as_task
-from fastmcp.server.features.versions import meta_of, wanted_version
+from fastmcp.server.wanted_version import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import ToolResult
 from fastmcp.utilities.spawning import is_cancelled
@@ -66,6 +67,8 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     view = engine.view(context)
     if view.offers_tasks:
         tool = view.tools.find(name, version)
+        if tool is not None and tool.auth is not None and not await is_permitted(context, tool):
+            tool = None
         task = None if tool is None else await as_task(engine, context, tool)
         if task is not None:
             return task
@@ -121,7 +124,7 @@ async def _run(
     engine: Engine, context: Context, name: str, arguments: dict[str, Any], version: str | None
 ) -> ToolResult:
     tool = engine.view(context).tools.find(name, version)
-    if tool is None and engine.providers is not None:
+    if tool is None or tool.auth is not None:
         tool = await find(engine, context, name, version)
     if tool is None:
         raise NotFoundError(f"Unknown tool: {name!r}")
@@ -168,12 +171,12 @@ async def headers_mismatch(
     """
     name, version = call.params["name"], wanted_version(call.meta)
     tool = engine.registry.view.tools.find(name, version)
-    if tool is None and engine.providers is not None:
+    if tool is None or tool.auth is not None:
         # A provider may look for it on the caller's behalf; one that fails says so when the tool
         # is called.
         with suppress(Exception):
-            async with Context(engine.facade, call, Detached(None, scope)):
-                tool = await engine.providers.get_tool(name, version)
+            async with Context(engine.facade, call, Detached(None, scope)) as context:
+                tool = await find(engine, context, name, version)
     if tool is None or not tool.param_headers:
         return None
     arguments = as_object(call.params.get("arguments")) or {}

@@ -7,18 +7,27 @@ large, and whoever comes from a browser may come. What is turned away hears why,
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Reject
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import encode_error
-from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Scope, Send, joined, respond
+from fastmcp.server.transports.asgi import (
+    JSON_HEADERS,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    joined,
+    respond,
+)
 from fastmcp.server.transports.limits import RETRY_AFTER, Limits
 from fastmcp.server.transports.security import HostOriginGuard
 from fastmcp.server.transports.security import refuse as refuse_page
 
-__all__ = ["Door", "refuse", "reject"]
+__all__ = ["Door", "Gate", "leased", "refuse", "reject"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
 
@@ -36,6 +45,15 @@ class Life(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Knows who may come."""
+
+    async def admit(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> bool:
+        """Whether a request may come in, as the user whom its scope names from now on; where it
+        may not, it was answered."""
+        ...
+
+
 class Door:
     """Lets requests in.
 
@@ -43,10 +61,18 @@ class Door:
         life: is started before the first request is served, if nobody did before.
         limits: how large a header may be.
         guard: who may come from a browser; None lets everyone in.
+        gate: who may come at all; None lets everyone in.
     """
 
-    def __init__(self, life: Life, limits: Limits, guard: HostOriginGuard | None) -> None:
+    def __init__(
+        self,
+        life: Life,
+        limits: Limits,
+        guard: HostOriginGuard | None,
+        gate: Gate | None = None,
+    ) -> None:
         self._life = life
+        self._gate = gate
         self._limits = limits
         self._guard = guard
 
@@ -66,6 +92,8 @@ class Door:
             if refusal is not None:
                 await refuse_page(send, *refusal)
                 return None
+        if self._gate is not None and not await self._gate.admit(scope, headers, send):
+            return None
         return headers
 
     async def _started(self, send: Send) -> bool:
@@ -76,6 +104,13 @@ class Door:
             await refuse(send, 503, "The server could not start; its log says why")
             return False
         return True
+
+
+def leased(scope: Scope, receive: Receive) -> Receive:
+    """The channel of a request that stays open: on it the client leaves, at the latest, when what
+    it was let in by ends."""
+    lease = scope.get("fastmcp.lease")
+    return receive if lease is None else lease.bound(receive)
 
 
 async def reject(send: Send, what: Reject) -> None:

@@ -58,7 +58,7 @@ from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.sessions import Session
 from fastmcp.server.transports.asgi import Headers, Receive, Scope, Send
 from fastmcp.server.transports.conversation import ChannelExchange, Conversation
-from fastmcp.server.transports.door import Door, refuse, reject
+from fastmcp.server.transports.door import Door, leased, refuse, reject
 from fastmcp.server.transports.event_stream import RETRY
 from fastmcp.server.transports.feed_stream import FeedStream
 from fastmcp.server.transports.http_exchange import StreamPolicy
@@ -494,7 +494,7 @@ class SseEndpoint:
         token = issue(claims, self._keys.sign)
         endpoint = f"{quote(base_path(scope) + self._messages)}?session_id={token}"
         stream = SseStream(
-            receive,
+            leased(scope, receive),
             send,
             self._policy,
             self._workers,

@@ -56,7 +56,7 @@ from fastmcp.server.transports.asgi import (
     respond,
     respond_early,
 )
-from fastmcp.server.transports.door import Door, refuse, reject
+from fastmcp.server.transports.door import Door, leased, refuse, reject
 from fastmcp.server.transports.http_batch import BatchExchange
 from fastmcp.server.transports.http_exchange import (
     NOTICED_WITHIN,
@@ -138,7 +138,7 @@ class StreamableHTTP:
             finally:
                 self._running.discard(task)
         elif method == "GET" and self._sessions is not None:
-            await self._get(headers, scope, receive, send, self._sessions)
+            await self._get(headers, scope, leased(scope, receive), send, self._sessions)
         elif method == "DELETE" and self._sessions is not None:
             await self._delete(headers, scope, send, self._sessions)
         else:
@@ -306,7 +306,7 @@ class StreamableHTTP:
                 await reject(send, self._limits.principal_full(call.id))
                 return
             feed = self._workers.backplane.feed
-            exchange = ListenExchange(receive, send, scope, self._policy, feed)
+            exchange = ListenExchange(leased(scope, receive), send, scope, self._policy, feed)
             self.subscriptions.add(exchange)
             try:
                 payload, code = await self._engine.handle(call, exchange)

@@ -1,0 +1,208 @@
+"""The check of every request: whose token comes with it, and how long a stream may use it.
+
+A request without a good token gets no further than this. What it opens goes on as long as its
+token does: a stream ends when the token expires, and when its verifier, asked again from time to
+time, does not know it any more. A call that runs then still gives its answer: it was permitted
+when it was made.
+
+Sources: RFC 6750; 2026-07-28, basic/authorization, "Token Handling" and "Error Handling".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.authentication import AuthCredentials, BaseUser
+
+from fastmcp.server.access import AccessToken
+from fastmcp.server.auth.auth import AuthProvider, VerificationUnavailableError
+from fastmcp.server.auth.challenge import challenge
+from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send, respond
+from fastmcp.server.transports.limits import RETRY_AFTER
+
+__all__ = ["AuthenticatedUser", "BearerGate", "Lease"]
+
+_logger: Final = logging.getLogger("fastmcp.server.auth")
+
+_IN_QUERY: Final = re.compile(rb"(?:\A|&)(access_token|token|api_key|apikey)=", re.IGNORECASE)
+_NOT_GOOD: Final = (
+    "Authentication failed. The provided bearer token is invalid, expired, or no longer recognized "
+    "by the server. To resolve: get a new token and try again."
+)
+
+
+class AuthenticatedUser(BaseUser):
+    """Who calls, for `request.user`.
+
+    Args:
+        access_token: says so.
+    """
+
+    def __init__(self, access_token: AccessToken) -> None:
+        self.access_token = access_token
+        self.scopes = access_token.scopes
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+    @property
+    def identity(self) -> str:
+        return self.access_token.principal
+
+    @property
+    def display_name(self) -> str:
+        return self.access_token.subject or self.access_token.client_id
+
+
+class Lease:
+    """How long a stream may go on that a token opened.
+
+    Args:
+        provider: verifies the token again.
+        token: that opened it.
+        recheck: seconds between two times.
+    """
+
+    def __init__(self, provider: AuthProvider, token: AccessToken, recheck: float) -> None:
+        self._provider = provider
+        self._token = token
+        self._recheck = recheck
+
+    def bound(self, receive: Receive) -> Receive:
+        """An ASGI channel on which the client leaves when its token ends, if not before."""
+
+        async def received() -> MutableMapping[str, Any]:
+            message = asyncio.ensure_future(receive())
+            end = asyncio.ensure_future(self._ended())
+            try:
+                await asyncio.wait({message, end}, return_when=asyncio.FIRST_COMPLETED)
+                return message.result() if message.done() else {"type": "http.disconnect"}
+            finally:
+                message.cancel()
+                end.cancel()
+
+        return received
+
+    async def _ended(self) -> None:
+        token = self._token
+        while True:
+            left = _left(token)
+            await asyncio.sleep(min(self._recheck, max(left, 0)))
+            if left <= self._recheck:
+                return
+            try:
+                again = await self._provider.verify_token(token.token)
+            except Exception as error:  # it was good, and nobody says that it is not
+                _logger.warning("A token could not be verified again: %s", _kind(error))
+                continue
+            if again is None:
+                return
+            token = again
+
+
+def _left(token: AccessToken) -> float:
+    """Seconds."""
+    return float("inf") if token.expires_at is None else token.expires_at - time.time()
+
+
+class BearerGate:
+    """Lets requests in that bring a good token.
+
+    Args:
+        provider: knows which those are.
+        recheck: seconds after which the token of an open stream is verified again.
+    """
+
+    def __init__(self, provider: AuthProvider, recheck: float) -> None:
+        self.provider = provider
+        self._recheck = recheck
+
+    async def admit(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> bool:
+        """Whether a request may come in: then its scope says who it is; else it was answered."""
+        raw = headers.get(b"authorization")
+        query: bytes = scope.get("query_string", b"")
+        named = _IN_QUERY.search(query) if query else None
+        if named is not None and (raw is None or named[1].lower() == b"access_token"):
+            # Servers and proxies log it, and browsers remember it (RFC 6750, 2.3 and 5.3;
+            # basic/authorization, "Token Requirements").
+            text = "A token in the URL is not accepted. Send it as Authorization: Bearer <token>"
+            await self._refuse(scope, send, 400, "invalid_request", text)
+            return False
+        given = None if raw is None else _token_in(raw)
+        if given is None:
+            await self._refuse(scope, send, 401)
+            return False
+        provider = self.provider
+        try:
+            token = await provider.verify_token(given)
+        except VerificationUnavailableError as error:
+            _logger.warning("A token could not be verified: %s", error)
+            await self._unavailable(send)
+            return False
+        except Exception:
+            _logger.exception("%s failed to verify a token", type(provider).__name__)
+            await self._unavailable(send)
+            return False
+        if token is None or _left(token) <= 0:
+            await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
+            return False
+        required = provider.required_of(token)
+        if required and provider.missing_scopes(token, required):
+            text = f"It permits less than is required: {' '.join(required)}"
+            await self._refuse(scope, send, 403, "insufficient_scope", text, required)
+            return False
+        scope["user"] = AuthenticatedUser(token)
+        scope["auth"] = AuthCredentials(token.scopes)
+        scope["fastmcp.lease"] = Lease(provider, token, self._recheck)
+        return True
+
+    async def _refuse(
+        self,
+        scope: Scope,
+        send: Send,
+        status: int,
+        error: str | None = None,
+        description: str | None = None,
+        required: Sequence[str] = (),
+    ) -> None:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        value = challenge(
+            error=error,
+            description=description,
+            scopes=list(dict.fromkeys([*self.provider.challenge_scopes, *required])),
+            metadata=self.provider.metadata_url(path),
+        )
+        head: Headers = [
+            (b"www-authenticate", value.encode("ascii")),
+            (b"cache-control", b"no-store"),
+        ]
+        if error is None:
+            await respond(send, status, b"", head)
+            return
+        body = msgspec.json.encode({"error": error, "error_description": description})
+        await respond(send, status, body, [*JSON_HEADERS, *head])
+
+    async def _unavailable(self, send: Send) -> None:
+        text = "Whether the token is good cannot be known now; try again in a moment"
+        body = msgspec.json.encode({"error": "temporarily_unavailable", "error_description": text})
+        await respond(send, 503, body, [*JSON_HEADERS, RETRY_AFTER])
+
+
+def _token_in(header: bytes) -> str | None:
+    """The token in the value of `Authorization`; None where none is there (RFC 6750, 2.1)."""
+    if header[:7].lower() != b"bearer ":
+        return None
+    token = header[7:].strip()
+    return token.decode() if token and token.isascii() and b" " not in token else None
+
+
+def _kind(error: Exception) -> str:
+    """An error without the text of somebody else's, in which a token may stand."""
+    return str(error) if isinstance(error, VerificationUnavailableError) else type(error).__name__

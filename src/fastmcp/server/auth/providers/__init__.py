@@ -1,0 +1,1 @@
+"""Verifiers of tokens, and presets for those who issue them."""

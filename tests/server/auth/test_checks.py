@@ -1,0 +1,234 @@
+"""Components that are not for everybody: who does not pass their checks cannot tell that they are
+there."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from fastmcp import Client, Context, FastMCP
+from fastmcp.client.transports import StdioTransport
+from fastmcp.exceptions import ToolError
+from fastmcp.server.auth import (
+    AuthContext,
+    require_roles,
+    require_scopes,
+    restrict_tag,
+)
+from fastmcp.server.middleware import AuthMiddleware
+from tests.server.auth.tokens import Tokens, bearing
+from tests.support.asgi import STATELESS, Peer
+
+ERAS = ("2025-11-25", STATELESS)
+
+
+async def only_ada(context: AuthContext) -> bool:
+    return context.token is not None and context.token.subject == "ada"
+
+
+def broken(context: AuthContext) -> bool:
+    raise ValueError("no such claim")
+
+
+def fill(mcp: FastMCP) -> FastMCP:
+    @mcp.tool
+    async def plain() -> str:
+        return "for all"
+
+    @mcp.tool(auth=require_scopes("write"))
+    async def write() -> str:
+        return "written"
+
+    @mcp.tool(auth=[require_scopes("write"), only_ada])
+    async def secret(ctx: Context) -> str:
+        return "ada's"
+
+    @mcp.tool(auth=broken)
+    async def never() -> str:
+        return "never"
+
+    @mcp.resource("data://plain")
+    async def plain_data() -> str:
+        return "for all"
+
+    @mcp.resource("data://secret", auth=only_ada)
+    async def secret_data() -> str:
+        return "ada's"
+
+    @mcp.resource("data://of/{name}", auth=only_ada)
+    async def data_of(name: str) -> str:
+        return name
+
+    @mcp.prompt(auth=only_ada)
+    async def ask() -> str:
+        return "ada asks"
+
+    return mcp
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    tokens = Tokens()
+    tokens.give("ada", scopes=["write"])
+    tokens.give("bob", subject="bob", scopes=["write"])
+    tokens.give("eve", subject="eve")
+    return tokens
+
+
+async def seen(peer: Peer) -> dict[str, list[str]]:
+    """What is in each list."""
+    found: dict[str, list[str]] = {}
+    for method, member, key in (
+        ("tools/list", "tools", "name"),
+        ("resources/list", "resources", "uri"),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate"),
+        ("prompts/list", "prompts", "name"),
+    ):
+        result = (await peer.request(method)).result
+        found[member] = [item[key] for item in result[member]]
+    return found
+
+
+FOR_ADA = {
+    "tools": ["plain", "write", "secret"],
+    "resources": ["data://plain", "data://secret"],
+    "resourceTemplates": ["data://of/{name}"],
+    "prompts": ["ask"],
+}
+FOR_BOB = {
+    "tools": ["plain", "write"],
+    "resources": ["data://plain"],
+    "resourceTemplates": [],
+    "prompts": [],
+}
+FOR_EVE = {**FOR_BOB, "tools": ["plain"]}
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+@pytest.mark.parametrize("version", ERAS)
+async def test_who_sees_what(tokens: Tokens, version: str, mounted: bool):
+    mcp = FastMCP("front", auth=tokens)
+    if mounted:
+        mcp.mount(fill(FastMCP("part")))
+    else:
+        fill(mcp)
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        for token, expected in (("ada", FOR_ADA), ("bob", FOR_BOB), ("eve", FOR_EVE)):
+            peer = await Peer(app, version, headers=bearing(token)).open()
+            assert await seen(peer) == expected
+        ada = await Peer(app, version, headers=bearing("ada")).open()
+        bob = await Peer(app, version, headers=bearing("bob")).open()
+        assert (await ada.call("secret")).text == "ada's"
+        for name in ("secret", "never"):
+            hidden, unknown = await bob.call(name), await bob.call("no_such")
+            assert _without(hidden, name) == _without(unknown, "no_such")
+        read = await ada.request("resources/read", {"uri": "data://of/x"})
+        assert read.result["contents"][0]["text"] == "x"
+        for uri in ("data://secret", "data://of/x"):
+            hidden = await bob.request("resources/read", {"uri": uri})
+            unknown = await bob.request("resources/read", {"uri": "data://none"})
+            assert _without(hidden, uri) == _without(unknown, "data://none")
+        hidden = await bob.request("prompts/get", {"name": "ask"})
+        unknown = await bob.request("prompts/get", {"name": "no_such"})
+        assert _without(hidden, "ask") == _without(unknown, "no_such")
+
+
+def _without(live: Any, name: str) -> str:
+    """An answer without what was asked for, and its number."""
+    [answer] = [message for message in live.messages if "method" not in message]
+    return str({**answer, "id": 0}).replace(name, "X")
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_a_tool_that_may_run_as_a_task_is_checked_as_well(tokens: Tokens, version: str):
+    mcp = FastMCP("front", auth=tokens)
+
+    @mcp.tool(auth=only_ada, task=True)
+    async def job() -> str:
+        return "done"
+
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        capabilities = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+        bob = Peer(app, version, capabilities=capabilities, headers=bearing("bob"))
+        await bob.open()
+        hidden, unknown = await bob.call("job"), await bob.call("no_such")
+        assert _without(hidden, "job") == _without(unknown, "no_such")
+
+
+async def test_over_stdio_nobody_is_checked():
+    """2025-11-25, basic/authorization: such a transport has its credentials from elsewhere."""
+    child = StdioTransport(sys.executable, ["-c", _STDIO], keep_alive=False)
+    async with Client(child) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["write"]
+        assert (await client.call_tool("write")).data == "written"
+
+
+_STDIO = """
+from fastmcp import FastMCP
+from fastmcp.server.auth import require_scopes
+mcp = FastMCP("child")
+@mcp.tool(auth=require_scopes("write"))
+async def write() -> str:
+    return "written"
+mcp.run(show_banner=False)
+"""
+
+
+async def test_in_memory_there_is_no_token():
+    async with Client(fill(FastMCP("here"))) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["plain"]
+        with pytest.raises(ToolError, match="Unknown tool"):
+            await client.call_tool("write")
+
+
+async def test_roles_and_tags(tokens: Tokens):
+    tokens.give("boss", claims={"roles": ["boss", "staff"]})
+    tokens.give("clerk", claims={"roles": ["staff"]}, scopes=["admin"])
+    roles = require_roles("boss", extract=lambda token: token.claims["roles"])
+    mcp = FastMCP(
+        "front",
+        auth=tokens,
+        middleware=[AuthMiddleware(auth=restrict_tag("admin", scopes=["admin"]))],
+    )
+
+    @mcp.tool(auth=roles)
+    async def fire() -> str:
+        return "fired"
+
+    @mcp.tool(tags={"admin"})
+    async def audit() -> str:
+        return "audited"
+
+    @mcp.tool
+    async def work() -> str:
+        return "worked"
+
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        for token, tools in (("boss", ["fire", "work"]), ("clerk", ["audit", "work"])):
+            peer = Peer(app, STATELESS, headers=bearing(token))
+            listed = (await peer.request("tools/list")).result["tools"]
+            assert [tool["name"] for tool in listed] == tools
+            for name in ("fire", "audit"):
+                called = await peer.call(name)
+                assert ("error" in called.response) is (name not in tools)
+
+
+async def test_the_middleware_guards_resources_and_prompts(tokens: Tokens):
+    mcp = fill(FastMCP("front", auth=tokens, middleware=[AuthMiddleware(auth=only_ada)]))
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        ada, bob = (Peer(app, STATELESS, headers=bearing(token)) for token in ("ada", "bob"))
+        assert await seen(ada) == FOR_ADA
+        assert await seen(bob) == {member: [] for member in FOR_ADA}
+        for method, params in (
+            ("resources/read", {"uri": "data://plain"}),
+            ("resources/read", {"uri": "data://of/x"}),
+            ("prompts/get", {"name": "ask"}),
+        ):
+            assert "error" in (await bob.request(method, params)).response
+            assert "result" in (await ada.request(method, params)).response
