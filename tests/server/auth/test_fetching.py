@@ -20,8 +20,8 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastmcp.server.auth.addresses import is_loopback, is_public, parse_url
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.utilities.addresses import is_loopback, is_public, parse_url
 from tests.cli.diagnosis.certificates import made
 from tests.support.issuer import Issuer
 from tests.support.loopback import served

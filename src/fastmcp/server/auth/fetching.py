@@ -37,7 +37,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from fastmcp.protocol.jsonrpc import deeper_than
-from fastmcp.server.auth.addresses import (
+from fastmcp.utilities.addresses import (
     MALFORMED,
     is_ip,
     is_loopback,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from tests.server.auth.oauth.hand import (
     Pkce,
     Site,
     application,
+    fields,
     known,
     provider,
 )
@@ -88,6 +89,39 @@ async def test_the_path_of_an_issuer_stands_behind_the_well_known_one():
     assert said.json["token_endpoint"] == "https://example.com/team/api/token"
     places = [route.path for route in auth.get_well_known_routes("/mcp")]
     assert "/.well-known/oauth-authorization-server/team/api" in places
+
+
+async def test_the_options_of_the_official_sdk():
+    """Its models have the same fields, and a program may have them from there."""
+
+    @dataclass
+    class Registration:
+        enabled: bool = True
+        client_secret_expiry_seconds: int | None = 60
+        valid_scopes: list[str] | None = None
+        default_scopes: list[str] | None = None
+
+    options: Any = Registration(valid_scopes=["a"], default_scopes=["a"])
+    site = Site(application(InMemoryOAuthProvider(client_registration_options=options)))
+    client = await site.register()
+    assert client["scope"] == "a"
+    assert (await site.tokens(client["client_id"]))["scope"] == "a"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"required_scopes": ["two words"]},
+        {"required_scopes": ['"']},
+        {"issuer_url": "https://example.com/?a=b"},
+        {"issuer_url": "https://example.com/#a"},
+        {"clients": [known(redirect_uris=["http://example.com/cb"])]},
+        {"clients": [known(redirect_uris=["https://example.com/cb#a"])]},
+    ],
+)
+def test_settings_that_cannot_be(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match=r"scope|issuer|redirect URI"):
+        provider(**wrong)
 
 
 async def test_what_is_not_enabled_is_not_there():
@@ -156,6 +190,21 @@ async def test_who_is_not_logged_in_gets_what_the_author_says():
     client = await site.register()
     asked = await site.authorize(client["client_id"], Pkce())
     assert (await site.get(asked.location)).location == "/login?next=/consent"
+
+
+async def test_somebody_else_logs_in_before_the_click():
+    """Whoever consents is whom the page was shown to."""
+    site = Site(application(stored()))
+    site.cookies["user"] = "ann"
+    client = await site.register()
+    asked = await site.authorize(client["client_id"], Pkce())
+    page = (await site.get(asked.location)).text
+    assert "Ann" in page
+    site.cookies["user"] = "bob"
+    form = {**fields(page), "decision": "approve"}
+    assert (await site.post("/consent", form)).status == 403
+    site.cookies["user"] = "ann"
+    assert (await site.post("/consent", form)).answer["code"]
 
 
 async def test_a_request_by_post():
@@ -265,7 +314,7 @@ async def test_a_provider_without_its_methods_is_told_at_the_start():
         StoredOAuthProvider(base_url=BASE).get_routes("/mcp")
 
 
-async def test_what_a_provider_reads_from_disk_is_no_secret(tmp_path: Path):
+async def test_what_is_kept_is_no_secret():
     """2026-07-28, basic/authorization, "Token Theft": secure storage. Neither codes nor tokens nor
     secrets can be read in the store."""
     store = MemoryStore()

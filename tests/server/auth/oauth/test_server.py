@@ -106,7 +106,7 @@ class Own(OAuthProvider):
         self.renewals: dict[str, RefreshToken] = {}
 
     async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
-        return known() if client_id == "known" else None
+        return known(client_id=client_id) if client_id in ("known", "other") else None
 
     async def authorize(
         self, client: OAuthClientInformationFull, params: AuthorizationParams
@@ -163,9 +163,12 @@ async def test_a_provider_that_keeps_everything_itself():
         assert (await site.get("/consent")).status == 404
         wrong = await site.token("known", "a-code", Pkce())
         assert wrong.error == "invalid_grant"
+        # It does not look whose a code is; that is looked at for it.
+        assert (await site.token("other", "a-code", pkce)).error == "invalid_grant"
         tokens = await site.token("known", "a-code", pkce)
         assert tokens.json["access_token"] == "access"
         assert (await site.token("known", "a-code", pkce)).error == "invalid_grant"
+        assert (await site.refresh("other", "renewal")).error == "invalid_grant"
         assert (await site.refresh("known", "renewal")).status == 200
         peer = Peer(app, STATELESS, headers={"authorization": "Bearer access"})
         assert (await peer.call("who")).text == "None by known for None: ['read']"

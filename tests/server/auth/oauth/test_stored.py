@@ -11,7 +11,7 @@ from key_value.aio.stores.redis import RedisStore
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fastmcp.server.auth import StoredOAuthProvider, Subject
+from fastmcp.server.auth import StoredOAuthProvider, Subject, TokenError
 from tests.server.auth.oauth.hand import BASE, REGISTRATION, Pkce, Site, application
 from tests.support.redis import redis
 
@@ -64,6 +64,22 @@ async def test_any_worker_serves_any_request(kind: str, port: int):
     if kind == "redis":
         for store in stores:
             await store.close()
+
+
+async def test_two_that_have_loaded_the_same_code():
+    """Each found it unused; one of them is later, and what the other got ends."""
+    auth, site = worker(None)
+    client = await auth.get_client((await site.register())["client_id"])
+    assert client is not None
+    code = await site.code(client.client_id, Pkce())
+    loaded = await auth.load_authorization_code(client, code)
+    assert loaded is not None
+    tokens = await auth.exchange_authorization_code(client, loaded)
+    assert await auth.verify_token(tokens.access_token) is not None
+    with pytest.raises(TokenError) as refused:
+        await auth.exchange_authorization_code(client, loaded)
+    assert refused.value.error == "invalid_grant"
+    assert await auth.verify_token(tokens.access_token) is None
 
 
 async def test_a_token_ends():

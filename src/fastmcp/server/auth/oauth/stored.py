@@ -107,9 +107,11 @@ class StoredOAuthProvider(OAuthProvider):
         self._code_seconds = authorization_code_expiry_seconds
         if min(self._access_seconds, self._refresh_seconds, self._code_seconds) < 1:
             raise ValueError("Tokens and codes are good for a second at least")
+        self._client_seconds = max(_CLIENT, self._refresh_seconds + _DAY)
         self._records: Records = (
             MemoryRecords({"client": _CLIENTS}) if storage is None else KeyValueRecords(storage)
         )
+        self.used = self._records
 
     # clients
 
@@ -135,7 +137,7 @@ class StoredOAuthProvider(OAuthProvider):
         )
         kept = active or known
         if kept is not None:
-            await self._records.write(name("active", client.client_id), kept, _CLIENT)
+            await self._records.write(name("active", client.client_id), kept, self._client_seconds)
 
     # codes
 
@@ -227,12 +229,6 @@ class StoredOAuthProvider(OAuthProvider):
         family = _family_of(token.token)
         if family is not None:
             await self._end(family)
-
-    async def is_first_use(self, mark: str, seconds: float) -> bool:
-        key = name("used", mark)
-        (before,) = await self._records.read(key)
-        await self._records.write(key, {}, seconds)
-        return before is None
 
     # families
 
