@@ -100,6 +100,8 @@ async def test_what_a_token_says():
         ({"scp": ["a", "b"]}, ["a", "b"]),
         ({"scope": "a", "scp": "b"}, ["a"]),
         ({"scope": ["a", 1]}, ["a"]),
+        ({"scope": "a,b https://x.example/c"}, ["a,b", "https://x.example/c"]),  # RFC 6749, 3.3
+        ({"scope": '["a"]'}, ['["a"]']),
         ({"scope": 1}, []),
         ({}, []),
     ],
@@ -248,6 +250,8 @@ async def test_the_token_does_not_choose(wanted: str | None, used: str):
         {"x5u": "https://evil.example/certificate"},
         {"jku": "https://evil.example/keys"},
         {"cty": "JWT"},  # RFC 7519, 5.2: another token inside
+        {"cty": "application/jwt"},
+        {"cty": 7},
         {"typ": "dpop+jwt"},  # RFC 8725, 3.12: what is typed as something else
         {"typ": "logout+jwt"},
         {"typ": "oauth-id-jag+jwt"},
@@ -265,6 +269,12 @@ async def test_a_token_brings_no_key():
     own = new_key("RSA", 2048)
     forged = signed(own, "RS256", header={"jwk": own.as_dict(private=False)})
     assert await rsa_verifier().verify_token(forged) is None
+
+
+@pytest.mark.parametrize("header", [{"cty": "json"}, {"tid": "1"}])
+async def test_headers_that_mean_nothing_here(header: dict[str, Any]):
+    """RFC 7515, 4: what is not understood is ignored."""
+    assert await rsa_verifier().verify_token(signed(RSA, "RS256", header=header))
 
 
 async def test_chains_of_certificates_are_ignored():

@@ -130,7 +130,7 @@ def access_token(token: str, claims: Claims) -> AccessToken:
     return AccessToken(
         token=token,
         client_id=_client(claims) or "unknown",
-        scopes=scope_list(claims.get("scope", claims.get("scp"))),  # RFC 8693, 4.2
+        scopes=_scopes(claims.get("scope", claims.get("scp"))),
         expires_at=None if exp is None else int(exp),
         subject=None if subject is None else str(subject),
         claims=claims,
@@ -138,8 +138,8 @@ def access_token(token: str, claims: Claims) -> AccessToken:
 
 
 def scope_list(scopes: Any) -> list[str]:
-    """Scopes as a list, from how issuers and authors write them: a list, a string with spaces or
-    commas between them, or a JSON array in a string; none for anything else."""
+    """Scopes as a list, from how authors and environments write them: a list, a string with spaces
+    or commas between them, or a JSON array in a string; none for anything else."""
     if isinstance(scopes, str):
         if not scopes.lstrip().startswith("["):
             return scopes.replace(",", " ").split()
@@ -147,7 +147,13 @@ def scope_list(scopes: Any) -> list[str]:
             scopes = json.loads(scopes)
         except ValueError:
             return []
-    return list(_strings(scopes))
+    return _strings(scopes)
+
+
+def _scopes(said: Any) -> list[str]:
+    """Scopes of a token: with spaces between them (RFC 8693, 4.2), or as a list of some issuers.
+    A comma is a part of a scope (RFC 6749, 3.3)."""
+    return said.split() if isinstance(said, str) else _strings(said)
 
 
 def _client(claims: Claims) -> str | None:

@@ -185,7 +185,7 @@ class Fetcher:
             # Not shown: what is no URL may be a secret that was put into the wrong place.
             raise FetchError(f"The address to fetch {MALFORMED}")
         shown = _shown(parsed)
-        if parsed.user is not None or parsed.password is not None:
+        if "@" in parsed.raw_authority:
             raise FetchError(f"The URL of {shown} holds a user or password: leave them out")
         if self._configured:
             return parsed

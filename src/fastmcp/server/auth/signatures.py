@@ -127,17 +127,17 @@ def read(
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
         return Refusal("is no signed JWT")
     header = cast("dict[str, Any]", header)
-    algorithm, kid, kind = (header.get(name) for name in ("alg", "kid", "typ"))
+    algorithm, kid, kind, content = (header.get(name) for name in ("alg", "kid", "typ", "cty"))
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         return Refusal("is signed with no algorithm that is known")
-    if not isinstance(kid, str | None) or not isinstance(kind, str | None):
+    if not all(isinstance(value, str | None) for value in (kid, kind, content)):
         return Refusal("has a header whose values are of wrong types")
     for name in ("crit", "b64", "jwk", "x5u"):  # RFC 7515, 4.1.11; RFC 8725, 3.10
         if name in header:
             return Refusal(f"has the header {name!r}, which is not accepted")
     if "jku" in header and header["jku"] != key_set:
         return Refusal("points to keys of its own with the header 'jku'")
-    if "cty" in header:  # RFC 7519, 5.2
+    if content is not None and content.lower().endswith("jwt"):  # RFC 7519, 5.2
         return Refusal("holds another token")
     lowered = (kind or "").lower()
     if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in kinds:
