@@ -32,6 +32,7 @@ from benchmarks import clients, memory
 from benchmarks.load import WORKLOADS, measure
 from benchmarks.report import FLOOR, OURS, Results, plot, table
 from benchmarks.servers import Target, floor, ours, peers, pin, start
+from benchmarks.tokens import token
 
 HERE = Path(__file__).parent
 
@@ -81,6 +82,8 @@ async def calls(options: argparse.Namespace, stack: ExitStack) -> Results:
     ]
     concurrencies = options.concurrency or [1, 16]
     kinds = {workload.server for workload in workloads}
+    if "protected" in kinds:
+        token()  # the servers inherit its key
     url = "-"
     if "redis" in kinds:
         url = f"redis://127.0.0.1:{stack.enter_context(redis()).port}"
@@ -157,6 +160,8 @@ def main() -> None:
         results = uvloop.run(calls(options, stack))
     rows = results.rows()
     print(table(rows))
+    for line in results.costs():
+        print(line)
     file = write(options, "latest.json", rows, rounds=options.rounds, seconds=options.seconds)
     picture = options.out / "latest.svg"
     picture.write_text(plot(rows))

@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from benchmarks.tokens import token
+
 FIRST_ID = 1_000_000
 """Ids have as many digits all through, so all requests have one size."""
 
@@ -78,6 +80,8 @@ class Workload:
     tool: str = "add"
     progress: int = 0
     """How many progress notifications come with every answer."""
+    beside: str | None = None
+    """The workload that is the same without a token; None where there is none to bring."""
 
     def head(self, port: int, session: str | None) -> bytes:
         """The request line and headers, up to the value of Content-Length."""
@@ -92,6 +96,8 @@ class Workload:
             lines += ["Mcp-Method: tools/call", f"Mcp-Name: {self.tool}"]
         if session is not None:
             lines.append(f"Mcp-Session-Id: {session}")
+        if self.beside is not None:
+            lines.append(f"Authorization: Bearer {token()}")
         return ("\r\n".join(lines) + "\r\nContent-Length: ").encode()
 
     def tail(self) -> bytes:
@@ -107,6 +113,15 @@ WORKLOADS = (
     Workload("session", "2025-11-25, sessions", "2025-11-25", True, "stateful"),
     Workload("stateless-2026", "2026-07-28", "2026-07-28", False, "stateful"),
     Workload("stateless-2025", "2025-11-25, stateless_http", "2025-11-25", False, "stateless"),
+    Workload("protected", "2025-11-25, JWT", "2025-11-25", True, "protected", beside="session"),
+    Workload(
+        "protected-2026",
+        "2026-07-28, JWT",
+        "2026-07-28",
+        False,
+        "protected",
+        beside="stateless-2026",
+    ),
     Workload("progress", "10 progress", "2025-11-25", True, "stateful", "steps", 10),
     Workload(
         "progress-memory", "10 progress, memory store", "2025-11-25", True, "memory", "steps", 10

@@ -71,6 +71,18 @@ class Results:
             grouped.setdefault((workload, concurrency), []).append(cell)
         return [sorted(cells, key=lambda cell: cell.target == FLOOR) for cells in grouped.values()]
 
+    def costs(self) -> list[str]:
+        """What a token costs each that verifies one, where both were measured."""
+        lines: list[str] = []
+        for (_, concurrency, target), cell in self.cells.items():
+            beside = self.cells.get((cell.workload.beside or "", concurrency, target))
+            if beside is not None and target != FLOOR:
+                lines.append(
+                    f"{target}, {cell.workload.title}, {concurrency} in flight: "
+                    f"{cell.against(beside):.2f} of the same without a token"
+                )
+        return lines
+
     def rows(self) -> list[dict[str, Any]]:
         """One row per cell, ready for JSON."""
         rows: list[dict[str, Any]] = []

@@ -1,8 +1,9 @@
 """What is measured: server processes on core 0, all with the same uvicorn options.
 
 A server is one of these kinds: `stateful` (the default), `stateless` (`stateless_http=True`),
-`memory` (stateful, with an event store in memory) and `redis` (with one on Redis). The official
-SDK has the interface of an event store and none to use, so it has no server of the last two kinds.
+`memory` (stateful, with an event store in memory), `redis` (with one on Redis) and `protected`
+(stateful, with a token verified for every call). The official SDK has the interfaces of an event
+store and of a verifier and none to use, so it has no server of the last three kinds.
 The floor is one process for all kinds.
 """
 
@@ -22,7 +23,7 @@ from benchmarks.report import FASTMCP_4, FLOOR, MCP_SDK, OURS
 
 HERE = Path(__file__).parent
 PLAIN = frozenset({"stateful", "stateless"})
-EVERY_KIND = PLAIN | {"memory", "redis"}
+EVERY_KIND = PLAIN | {"memory", "redis", "protected"}
 
 
 @dataclass(frozen=True)

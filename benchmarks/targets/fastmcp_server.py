@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from typing import Any
 
 import uvicorn
 from starlette.requests import Request
@@ -47,8 +49,22 @@ def event_store(kind: str, redis: str) -> EventStore | None:
     return None
 
 
+def auth() -> Any:
+    """Verifies the load's token."""
+    from fastmcp.server.auth.providers.jwt import JWTVerifier  # only one kind needs it
+
+    return JWTVerifier(
+        public_key=os.environ["BENCH_PUBLIC_KEY"],
+        issuer="https://issuer.example",
+        audience="bench",
+        algorithm="RS256",
+    )
+
+
 if __name__ == "__main__":
     port, kind, body, redis = sys.argv[1:]
+    if kind == "protected":
+        mcp.auth = auth()
     app = mcp.http_app(
         stateless_http=kind == "stateless",
         json_response=body == "json",

@@ -82,10 +82,12 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.auth": (
-        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier StaticTokenVerifier TokenVerifier"
+        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider StaticTokenVerifier"
+        " TokenVerifier"
     ),
     "fastmcp.server.auth.auth": "AccessToken AuthProvider TokenVerifier",
     "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
+    "fastmcp.server.auth.providers.in_memory": "InMemoryOAuthProvider",
     "fastmcp.server.auth.providers.introspection": "IntrospectionTokenVerifier",
     "fastmcp.server.auth.providers.jwt": "JWTVerifier RSAKeyPair StaticTokenVerifier",
     "fastmcp.server.context": "Context LogData",
@@ -178,6 +180,10 @@ PARAMETERS: dict[str, str] = {
     "fastmcp.server.auth:JWTVerifier": (
         "public_key jwks_uri issuer audience algorithm required_scopes base_url ssrf_safe"
         " http_client jwks_refresh_interval"
+    ),
+    "fastmcp.server.auth:OAuthProvider": (
+        "base_url resource_base_url issuer_url service_documentation_url"
+        " client_registration_options revocation_options required_scopes"
     ),
     "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
     "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (

@@ -12,7 +12,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,12 +41,17 @@ MUST_RUN = {
 }
 """Client scenarios that measure time or are not scored: nobody would miss one that did not run."""
 
+ISSUER = ("authorization-server-metadata-endpoint", "authorization-code-grant")
+"""Scenarios of an authorization server, which are in no requirement set."""
+
 Mode = Literal["server", "client"]
 
 _STAMP = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
+_AUTHORIZE = re.compile(r"https?://\S+/authorize\?\S+")
 _SUMMARY = re.compile(r"^[✓✗] (\S+): \d+ passed", re.MULTILINE)
 _SERVER_SECONDS = 120
 _CLIENT_SECONDS = 300
+_ISSUER_SECONDS = 60
 _AT_ONCE = 3
 """Scenarios that run beside each other; each is Node and a client, which mostly wait."""
 
@@ -109,6 +115,55 @@ def examine_client_alone(scenarios: Iterable[str], revision: str | None) -> dict
     return {s.name: s if s.passed else one(s.name) for s in found}
 
 
+def examine_issuer(
+    url: str, client_id: str, callback_port: int, visit: Callable[[str], None]
+) -> dict[str, Scenario]:
+    """The scenarios of an authorization server.
+
+    Args:
+        url: its issuer.
+        client_id: of a client whose answers go to `http://127.0.0.1:<callback_port>/callback`.
+        callback_port: where the suite waits for one.
+        visit: is given the URL that the suite asks a person to open in a browser, and does what
+            the person would.
+    """
+    with tempfile.TemporaryDirectory(prefix="conformance-") as out:
+        arguments = ["--url", url, "--client-id", client_id, "-p", str(callback_port), "-o", out]
+        command = [node.node(), _suite(), "authorization", *arguments]
+        said = ""
+        with subprocess.Popen(
+            command,
+            env=node.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            watch = threading.Timer(_ISSUER_SECONDS, process.kill)
+            watch.start()
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    said += line
+                    asked = _AUTHORIZE.search(line)
+                    if asked is not None:
+                        visit(asked[0])
+            finally:
+                watch.cancel()
+                process.kill()
+        found = _read("server", Path(out))
+    for name in ISSUER:
+        if name not in found:
+            found[name] = Scenario(name, [f"did not run:\n{said}"])
+    for scenario in found.values():
+        scenario.problems += scenario.skipped
+    return found
+
+
+def _suite() -> Path:
+    packages = node.packages(HERE) / "node_modules" / "@modelcontextprotocol"
+    return packages / "conformance" / "dist" / "index.js"
+
+
 def _client() -> list[str]:
     # The suite splits the command on single spaces; a path with one in it would break.
     command = f"{sys.executable} {HERE / 'client.py'}"
@@ -119,11 +174,9 @@ def _client() -> list[str]:
 def _run(
     mode: Mode, arguments: list[str], seconds: float, *, counts_exit: bool = False
 ) -> dict[str, Scenario]:
-    prefix = node.packages(HERE)
-    suite = prefix / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
     with tempfile.TemporaryDirectory(prefix="conformance-") as out:
         done: subprocess.CompletedProcess[str] = node.run(
-            [suite, mode, *arguments, "-o", out], timeout=seconds
+            [_suite(), mode, *arguments, "-o", out], timeout=seconds
         )
         found = _read(mode, Path(out))
     ran = set(_SUMMARY.findall(done.stdout)) or set(found)
@@ -142,7 +195,7 @@ def _read(mode: Mode, out: Path) -> dict[str, Scenario]:
     for path in sorted(out.rglob("checks.json")):
         name = _STAMP.sub("", path.parent.relative_to(out).as_posix())
         if mode == "server":
-            name = name.removeprefix("server-")
+            name = name.removeprefix("authorization-").removeprefix("server-")
         checks: list[dict[str, Any]] = json.loads(path.read_text())
         scenario = Scenario(name)
         if not checks:

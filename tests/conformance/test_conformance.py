@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import suite
-from tests.support.process import script, serve
+from tests.conformance import issuer, suite
+from tests.server.auth.oauth.visitor import consent
+from tests.support.process import free_port, script, serve
 from tests.support.schema import STATELESS
 
 
@@ -30,6 +31,17 @@ def test_skills() -> None:
         found = [suite.examine_extension(server.url, scenario) for scenario in suite.SKILLS]
     wrong = suite.verdict({scenario.name: scenario for scenario in found}, set())
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.timeout(120)
+def test_authorization_server() -> None:
+    callback_port = free_port()
+    with serve(script(suite.HERE / "issuer.py", str(callback_port))) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        found = suite.examine_issuer(url, issuer.CLIENT, callback_port, consent)
+    wrong = suite.verdict(found, set())
+    assert not wrong, "\n".join(wrong)
+    assert set(suite.ISSUER) <= set(found)
 
 
 @pytest.mark.timeout(600)

@@ -149,3 +149,37 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
     """
     visits = [(origin, [url, era == "stateless", "world"]) for origin, era in pages]
     return in_pages((SOURCE / "talk.js").read_text(), *visits)
+
+
+def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> dict[str, Any]:
+    """A person opens a page of consent in a browser, and presses a button.
+
+    Args:
+        url: that leads to the page.
+        decision: the value of the button.
+        ends: what the address begins with that this leads to.
+        picture: where to keep one of the page.
+
+    Returns:
+        Where the page was (`at`), what could be `read` on it, where it `ended`, and what the
+        browser wrote to its console about the page (`complaints`).
+    """
+    found = browser()
+    order = {
+        "executable": str(found.executable),
+        "flags": FLAGS,
+        "url": url,
+        "decision": decision,
+        "ends": ends,
+        "picture": None if picture is None else str(picture),
+    }
+    done = subprocess.run(
+        [node.node(), node.script(SOURCE / "consent.mjs", node.packages(SOURCE))],
+        input=json.dumps(order),
+        env=node.environment(**found.environment),
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

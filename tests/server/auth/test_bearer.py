@@ -251,6 +251,25 @@ async def test_t14_a_session_that_began_without_a_token():
         assert [status for status, *_ in found] == [404] * 3
 
 
+async def test_t14_over_http_sse(tokens: Tokens):
+    """The old transport is checked alike: each message, and whose stream it is for."""
+    tokens.give("ada")
+    tokens.give("renewed")
+    tokens.give("bob", subject="bob")
+    app = server(tokens).http_app(legacy_sse=True)
+    async with app.lifespan(app):
+        assert (await Peer(app).send("GET", path="/sse").done()).status == 401
+        peer = await SsePeer(app, headers=bearing("ada")).open()
+        assert await peer.call("who") == "ada by ada"
+        peer.headers = bearing("renewed")
+        assert await peer.call("who") == "ada by renewed"
+        ping = {"jsonrpc": "2.0", "id": 77, "method": "ping"}
+        for headers, status in (({}, 401), (bearing("bob"), 404)):
+            peer.headers = headers
+            assert (await peer.post(ping)).status == status
+        await peer.leave()
+
+
 # how long it may go on
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -9,11 +10,13 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
 from fastmcp.server.auth import JWTVerifier
 from fastmcp.server.auth.providers.jwt import RSAKeyPair
-from tests.support.issuer import AUDIENCE, ISSUER, new_key, signed
+from tests.support.issuer import AUDIENCE, ISSUER, encoded, new_key, signed
 
 RSA = new_key("RSA", 2048)
 PEM = RSA.as_pem(private=False).decode()
@@ -31,11 +34,6 @@ KEYS: dict[str, tuple[str, Any]] = {
 
 def rsa_verifier(**more: Any) -> JWTVerifier:
     return JWTVerifier(public_key=PEM, **{**EXPECTED, **more})
-
-
-def encoded(value: Any) -> str:
-    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 # what is good
@@ -127,6 +125,18 @@ async def test_whose_client(claims: dict[str, Any], client: str):
     assert token.client_id == client
 
 
+async def test_a_token_that_names_nobody_is_told(caplog: pytest.LogCaptureFixture):
+    """All of them would share their sessions (T14)."""
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256"))
+    assert await verifier.verify_token(signed(RSA, "RS256", sub=None, azp="app"))
+    assert caplog.text == ""
+    for number in range(3):
+        assert await verifier.verify_token(signed(RSA, "RS256", sub=None, jti=number))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "names neither" in caplog.text
+
+
 async def test_too_few_scopes_are_for_the_server_to_refuse():
     """RFC 6750, 3.1: 403 insufficient_scope, not 401."""
     verifier = rsa_verifier(required_scopes=["admin"])
@@ -188,13 +198,13 @@ async def test_times_and_their_skew(claims: dict[str, int | None], good: bool):
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
-@pytest.mark.parametrize("value", ["1", True, [], {}, "never"])
+@pytest.mark.parametrize("value", ["1", True, False, [], {}, "never"])
 async def test_times_that_are_none(claim: str, value: Any):
     """RFC 7519, 2: a NumericDate is a number."""
     assert await rsa_verifier().verify_token(signed(RSA, "RS256", **{claim: value})) is None
 
 
-@pytest.mark.parametrize("exp", [b"1e400", b"NaN", b"Infinity", b"-1e999"])
+@pytest.mark.parametrize("exp", [b"1e400", b"NaN", b"Infinity", b"-1e999", b"9" * 400])
 async def test_times_beyond_numbers(exp: bytes):
     claims = b'{"iss":"%s","aud":"%s","exp":%s}' % (ISSUER.encode(), AUDIENCE.encode(), exp)
     assert await rsa_verifier().verify_token(signed(RSA, "RS256", claims)) is None
@@ -309,6 +319,7 @@ def _broken() -> list[str]:
         "ä" + good,
         "\x00" * 20,
         "🙂",
+        "\ud800" + good,
     ]
 
 
@@ -318,6 +329,44 @@ async def test_what_is_no_token(token: str, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG, "fastmcp")
     assert await rsa_verifier().verify_token(token) is None
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_what_is_no_token_beside_known_ones():
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256"))
+    for token in _broken():
+        assert await verifier.verify_token(token) is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+_NAMES = st.sampled_from(
+    ["alg", "kid", "typ", "cty", "crit", "jku", "b64", "sub", "iss", "aud", "exp", "nbf", "scope"]
+)
+_OBJECTS = st.dictionaries(_NAMES, _JSON, max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(header=_OBJECTS, claims=_OBJECTS, well=st.booleans(), raw=st.binary(max_size=60))
+def test_no_token_is_an_error(
+    header: dict[str, Any], claims: dict[str, Any], well: bool, raw: bytes
+):
+    """Whatever it says: it is good or it is not."""
+    made = signed(RSA, "RS256", claims, {**header, **({"alg": "RS256"} if well else {})})
+
+    async def verified() -> None:
+        verifier = JWTVerifier(public_key=PEM, algorithm="RS256")
+        for token in (made, encoded(raw) + made[made.index(".") :], raw.decode("latin-1")):
+            found = await verifier.verify_token(token)
+            if found is not None:
+                assert isinstance(found.subject, str | None)
+                assert all(isinstance(scope, str) for scope in found.scopes)
+                assert hash(found.principal)
+
+    asyncio.run(verified())
 
 
 async def test_oversized_tokens():
@@ -459,6 +508,21 @@ async def test_a_private_key_is_used_for_its_public_half():
     verifier = JWTVerifier(public_key=RSA.as_pem(private=True), **EXPECTED)
     assert await verifier.verify_token(signed(RSA, "RS256"))
     assert not verifier._own[0].key.is_private
+
+
+async def test_a_reason_is_told_once(caplog: pytest.LogCaptureFixture):
+    """A mistake in the set-up is seen, and a flood does not fill the log."""
+    caplog.set_level(logging.INFO, "fastmcp")
+    verifier = rsa_verifier()
+    for _ in range(3):
+        assert await verifier.verify_token(signed(RSA, "RS256", iss=ISSUER + "/")) is None
+        assert await verifier.verify_token(signed(RSA, "RS256", exp=1)) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"A token was refused: it was issued by '{ISSUER}/', and issuer= names '{ISSUER}'"
+    ]
+    for number in range(100):
+        assert await verifier.verify_token(signed(RSA, "RS256", aud=f"other {number}")) is None
+    assert 10 < len(caplog.records) < 50
 
 
 async def test_no_secret_in_logs_and_reprs(caplog: pytest.LogCaptureFixture):

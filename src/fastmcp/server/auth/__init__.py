@@ -1,7 +1,7 @@
 """Authentication of clients: who may come, as whom, and what they may use.
 
-What verifies signatures or asks others is loaded when it is asked for: a server that lists its
-tokens needs neither.
+What verifies signatures, asks others or issues tokens is loaded when it is asked for: a server that
+lists its tokens needs none of it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,25 @@ from fastmcp.server.checks import (
 )
 
 if TYPE_CHECKING:
+    from fastmcp.server.auth.oauth.errors import AuthorizeError as AuthorizeError
+    from fastmcp.server.auth.oauth.errors import RegistrationError as RegistrationError
+    from fastmcp.server.auth.oauth.errors import TokenError as TokenError
+    from fastmcp.server.auth.oauth.limits import Limit as Limit
+    from fastmcp.server.auth.oauth.limits import RateLimits as RateLimits
+    from fastmcp.server.auth.oauth.models import AuthorizationCode as AuthorizationCode
+    from fastmcp.server.auth.oauth.models import AuthorizationParams as AuthorizationParams
+    from fastmcp.server.auth.oauth.models import (
+        ClientRegistrationOptions as ClientRegistrationOptions,
+    )
+    from fastmcp.server.auth.oauth.models import (
+        OAuthClientInformationFull as OAuthClientInformationFull,
+    )
+    from fastmcp.server.auth.oauth.models import OAuthToken as OAuthToken
+    from fastmcp.server.auth.oauth.models import RefreshToken as RefreshToken
+    from fastmcp.server.auth.oauth.models import RevocationOptions as RevocationOptions
+    from fastmcp.server.auth.oauth.models import Subject as Subject
+    from fastmcp.server.auth.oauth.provider import OAuthProvider as OAuthProvider
+    from fastmcp.server.auth.oauth.stored import StoredOAuthProvider as StoredOAuthProvider
     from fastmcp.server.auth.providers.debug import DebugTokenVerifier as DebugTokenVerifier
     from fastmcp.server.auth.providers.jwt import JWTVerifier as JWTVerifier
     from fastmcp.server.auth.providers.static import StaticTokenVerifier as StaticTokenVerifier
@@ -32,11 +51,26 @@ __all__ = [
     "AuthCheck",
     "AuthContext",
     "AuthProvider",
+    "AuthorizationCode",
+    "AuthorizationParams",
+    "AuthorizeError",
+    "ClientRegistrationOptions",
     "DebugTokenVerifier",
     "JWTVerifier",
+    "Limit",
     "MultiAuth",
+    "OAuthClientInformationFull",
+    "OAuthProvider",
+    "OAuthToken",
+    "RateLimits",
+    "RefreshToken",
+    "RegistrationError",
     "RemoteAuthProvider",
+    "RevocationOptions",
     "StaticTokenVerifier",
+    "StoredOAuthProvider",
+    "Subject",
+    "TokenError",
     "TokenVerifier",
     "VerificationUnavailableError",
     "require_roles",
@@ -46,9 +80,24 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AuthorizationCode": "fastmcp.server.auth.oauth.models",
+    "AuthorizationParams": "fastmcp.server.auth.oauth.models",
+    "AuthorizeError": "fastmcp.server.auth.oauth.errors",
+    "ClientRegistrationOptions": "fastmcp.server.auth.oauth.models",
     "DebugTokenVerifier": "fastmcp.server.auth.providers.debug",
     "JWTVerifier": "fastmcp.server.auth.providers.jwt",
+    "Limit": "fastmcp.server.auth.oauth.limits",
+    "OAuthClientInformationFull": "fastmcp.server.auth.oauth.models",
+    "OAuthProvider": "fastmcp.server.auth.oauth.provider",
+    "OAuthToken": "fastmcp.server.auth.oauth.models",
+    "RateLimits": "fastmcp.server.auth.oauth.limits",
+    "RefreshToken": "fastmcp.server.auth.oauth.models",
+    "RegistrationError": "fastmcp.server.auth.oauth.errors",
+    "RevocationOptions": "fastmcp.server.auth.oauth.models",
     "StaticTokenVerifier": "fastmcp.server.auth.providers.static",
+    "StoredOAuthProvider": "fastmcp.server.auth.oauth.stored",
+    "Subject": "fastmcp.server.auth.oauth.models",
+    "TokenError": "fastmcp.server.auth.oauth.errors",
 }
 
 

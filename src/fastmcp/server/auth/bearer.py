@@ -14,7 +14,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -30,7 +30,6 @@ __all__ = ["AuthenticatedUser", "BearerGate", "Lease"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_TOKEN: Final = re.compile(rb"bearer +([\x21-\x7e]+) *\Z", re.IGNORECASE)
 _IN_QUERY: Final = re.compile(rb"(?:\A|&)(access_token|token|api_key|apikey)=", re.IGNORECASE)
 _NOT_GOOD: Final = (
     "Authentication failed. The provided bearer token is invalid, expired, or no longer recognized "
@@ -136,13 +135,13 @@ class BearerGate:
             text = "A token in the URL is not accepted. Send it as Authorization: Bearer <token>"
             await self._refuse(scope, send, 400, "invalid_request", text)
             return False
-        found = None if raw is None else _TOKEN.match(raw)
-        if found is None:
+        given = None if raw is None else _token_in(raw)
+        if given is None:
             await self._refuse(scope, send, 401)
             return False
         provider = self.provider
         try:
-            token = await provider.verify_token(found[1].decode("ascii"))
+            token = await provider.verify_token(given)
         except VerificationUnavailableError as error:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
@@ -154,9 +153,10 @@ class BearerGate:
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        if provider.required_scopes and provider.missing_scopes(token, provider.required_scopes):
-            text = f"It permits less than is required: {' '.join(provider.required_scopes)}"
-            await self._refuse(scope, send, 403, "insufficient_scope", text)
+        required = provider.required_of(token)
+        if required and provider.missing_scopes(token, required):
+            text = f"It permits less than is required: {' '.join(required)}"
+            await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
@@ -170,12 +170,13 @@ class BearerGate:
         status: int,
         error: str | None = None,
         description: str | None = None,
+        required: Sequence[str] = (),
     ) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         value = challenge(
             error=error,
             description=description,
-            scopes=self.provider.challenge_scopes,
+            scopes=list(dict.fromkeys([*self.provider.challenge_scopes, *required])),
             metadata=self.provider.metadata_url(path),
         )
         head: Headers = [
@@ -192,6 +193,14 @@ class BearerGate:
         text = "Whether the token is good cannot be known now; try again in a moment"
         body = msgspec.json.encode({"error": "temporarily_unavailable", "error_description": text})
         await respond(send, 503, body, [*JSON_HEADERS, RETRY_AFTER])
+
+
+def _token_in(header: bytes) -> str | None:
+    """The token in the value of `Authorization`; None where none is there (RFC 6750, 2.1)."""
+    if header[:7].lower() != b"bearer ":
+        return None
+    token = header[7:].strip()
+    return token.decode() if token and token.isascii() and b" " not in token else None
 
 
 def _kind(error: Exception) -> str:

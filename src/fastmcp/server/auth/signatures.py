@@ -22,6 +22,7 @@ from joserfc.errors import InvalidKeyTypeError, JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey, import_key
 
 from fastmcp.server.auth.claims import Refusal
+from fastmcp.server.auth.verified import LENGTH
 
 __all__ = [
     "ALGORITHMS",
@@ -55,8 +56,8 @@ _RSA_BITS: Final = range(2048, 8192 + 1)
 """The least of RFC 7518, 3.3; beyond the most, verifying costs so much that it is an attack."""
 _KEYS: Final = 64
 """What is looked at of a key set; a token without a `kid` is tried with each that fits."""
-_LENGTH: Final = 16 * 1024
 _PUBLIC_PARTS: Final = ("kty", "n", "e", "crv", "x", "y")
+"""Of any key; so a secret of a set, whose part is `k`, is none."""
 _TYPES: Final = frozenset({"at", "application/at"})
 
 
@@ -105,14 +106,17 @@ class VerificationKey:
     kid: str | None = None
 
 
-def read(token: str, key_set: str | None = None) -> Signed | Refusal:
+def read(
+    token: str, key_set: str | None = None, kinds: frozenset[str] = _TYPES
+) -> Signed | Refusal:
     """A token's parts, or why it is refused.
 
     Args:
         token: as it came.
         key_set: the address of the keys that verify it, which it may name.
+        kinds: what it may say that it is, without "+jwt"; access tokens by default.
     """
-    if len(token) > _LENGTH:
+    if len(token) > LENGTH:
         return Refusal("is longer than 16 KiB")
     try:
         parts = jws.extract_compact(token.encode("ascii"), registry=_registry)
@@ -136,7 +140,7 @@ def read(token: str, key_set: str | None = None) -> Signed | Refusal:
     if "cty" in header:  # RFC 7519, 5.2
         return Refusal("holds another token")
     lowered = (kind or "").lower()
-    if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in _TYPES:
+    if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in kinds:
         # A proof, a log-out message or the like is no access token (RFC 8725, 3.12).
         return Refusal(f"is a token of another kind, {lowered[:100]!r}")
     return Signed(algorithm, kid, parts.payload or b"", parts)
@@ -254,7 +258,7 @@ def _of_set(entry: Any, algorithm: str | None) -> VerificationKey | None:
         return None
     fields = cast("dict[str, Any]", entry)
     kid, named, operations = fields.get("kid"), fields.get("alg"), fields.get("key_ops")
-    if fields.get("use", "sig") != "sig" or fields.get("kty") not in ("RSA", "EC", "OKP"):
+    if fields.get("use", "sig") != "sig":
         return None
     if operations is not None and not (isinstance(operations, list) and "verify" in operations):
         return None
