@@ -7,8 +7,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from key_value.aio.stores.memory import MemoryStore
+
 from fastmcp import Client, FastMCP
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
+from fastmcp.server.auth.oauth.models import ClientRegistrationOptions
+from fastmcp.server.auth.providers.in_memory import InMemoryOAuthProvider
 from fastmcp.server.dependencies import get_access_token
 from fastmcp.utilities.tests import run_server_async
 from tests.client.auth.authority import Authority, Person, authority
@@ -62,6 +66,30 @@ async def test_a_call_is_let_in(mode: str) -> None:
         assert client.transport.get_session_id() == session
     assert [query["scope"] for query in server.authorized] == ["read"]
     assert server.count("refresh_token") == 1
+
+
+async def test_our_own_authorization_server(mode: str) -> None:
+    port = free_port()
+    auth = InMemoryOAuthProvider(
+        base_url=f"http://127.0.0.1:{port}",
+        client_registration_options=ClientRegistrationOptions(enabled=True),
+        require_authorization_consent=False,
+    )
+    mcp = FastMCP("both", auth=auth)
+
+    @mcp.tool
+    def who() -> str | None:
+        token = get_access_token()
+        return None if token is None else token.subject
+
+    store = MemoryStore()
+    async with run_server_async(mcp, port=port) as url:
+        for _ in range(2):
+            person = Person(token_storage=store)
+            async with Client(url, auth=person, mode=mode) as client:
+                assert (await client.call_tool("who")).data == "local"
+            await person.finished()
+    assert person.opened == []  # the second time
 
 
 async def test_a_stream_that_ended_with_its_token_comes_back() -> None:
