@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
@@ -16,7 +16,7 @@ from fastmcp import Client
 from fastmcp.client.auth import AuthorizationCodeResult, OAuth
 from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.utilities.tests import HeadlessOAuth
-from tests.client.auth.authority import Person, authority, guarded, refusal
+from tests.client.auth.authority import Person, authority, guarded, redirect, refusal
 from tests.support.process import listening, until
 
 
@@ -333,6 +333,65 @@ async def test_whoever_is_cancelled_leaves_and_the_last_ends_the_flow() -> None:
         assert one.cancelled()
         assert two.cancelled()
     assert len(person.opened) == 1
+
+
+async def test_a_refresh_is_not_lost_with_the_call_that_began_it() -> None:
+    """The server has used the refresh token up: what it gave for it must be heard."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] == "refresh_token":
+            arrived.set()
+            await go_on.wait()
+        return None
+
+    async with authority(on_token=slow) as server, guarded(server) as endpoint:
+        async with Client(endpoint.url, auth=Person()) as client:
+            server.good.clear()
+            call = asyncio.create_task(client.call_tool("x"))
+            await arrived.wait()
+            call.cancel()
+            await asyncio.wait([call])
+            go_on.set()
+            await client.call_tool("x")
+        assert call.cancelled()
+    assert server.count("refresh_token") == 1
+    assert len(server.authorized) == 1
+
+
+async def test_an_authorization_server_that_is_away_costs_no_call_anything() -> None:
+    """As long as the token is good; and it is asked again, but not by every call."""
+
+    async def away(request: web.Request, form: dict[str, str]) -> web.StreamResponse:
+        return web.Response(status=502)
+
+    async with authority(lifetime=0) as server, guarded(server) as endpoint:
+        async with Client(endpoint.url, auth=Person()) as client:
+            server.on_token = away
+            before = len(server.asked)
+            await asyncio.gather(*(client.call_tool("x") for _ in range(10)))
+            for _ in range(10):
+                await client.call_tool("x")
+        assert len(server.asked) == before + 1
+    assert len(server.authorized) == 1
+
+
+async def test_a_scope_that_is_none_any_more_is_forgotten() -> None:
+    async with authority(refreshes=False) as server, guarded(server, challenge='scope="a"') as end:
+
+        async def fewer(request: web.Request, query: dict[str, str]) -> web.StreamResponse | None:
+            if "a" not in query["scope"].split():
+                return None
+            said = {"error": "invalid_scope", "state": query["state"], "iss": server.issuer}
+            return redirect(f"{query['redirect_uri']}?{urlencode(said)}")
+
+        async with Client(end.url, auth=Person()) as client:
+            server.good.clear()
+            server.on_authorize, end.challenge = fewer, 'scope="b"'
+            with pytest.raises(AuthorizationFailedError, match="invalid_scope"):
+                await client.call_tool("x")
+            await client.call_tool("x")
+    assert [query["scope"] for query in server.authorized] == ["a", "a b", "b"]
 
 
 async def test_another_authorization_server_gets_to_know_another_client() -> None:
