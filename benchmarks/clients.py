@@ -4,7 +4,8 @@ The clients are on core 0, one at work at a time; the server, ours, is on core 1
 either, so that what is measured is the client. While one call is made at a time, client and server
 never work at the same time, and the server is on core 0 as well: else what is measured is how long
 the machine takes to wake another core, which on a virtual one may be longer than the call, and
-another time in each round. Both take turns within a round and are compared within it. Beside it stands the time that `from fastmcp import Client` takes in a fresh process.
+another time in each round. Both take turns within a round and are compared within it. Beside it
+stands the time that `from fastmcp import Client` takes in a fresh process.
 """
 
 from __future__ import annotations
