@@ -7,25 +7,16 @@ opens the page first and listens for the answer then: it reads slowly enough for
 from __future__ import annotations
 
 import sys
-from html.parser import HTMLParser
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
-from tests.server.auth.oauth.hand import fields
+from tests.server.auth.oauth.hand import action_of, fields
 from tests.support.process import eventually, listening
 
 __all__ = ["consent"]
 
 _SECONDS = 20
-
-
-class _Form(HTMLParser):
-    action = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "form":
-            self.action = dict(attrs)["action"] or ""
 
 
 def consent(url: str) -> None:
@@ -35,11 +26,10 @@ def consent(url: str) -> None:
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(jar))
     with browser.open(url, timeout=_SECONDS) as page:
         text = page.read().decode()
-    form = _Form()
-    form.feed(text)
-    assert form.action, text
+    action = action_of(text)
+    assert action, text
     sent = urlencode({**fields(text), "decision": "approve"}).encode()
-    with browser.open(form.action, sent, timeout=_SECONDS) as answer:
+    with browser.open(action, sent, timeout=_SECONDS) as answer:
         assert answer.status == 200, answer.status
 
 

@@ -154,8 +154,8 @@ class Issuer(AuthProvider):
             request: for the page of consent, with the browser's cookies.
 
         Returns:
-            Whom they are, or what they get instead: a form to log in with, or a redirect to one,
-            which leads back to the URL of this request.
+            Whom they are, or what they get instead of the page: a form to log in with, or a
+            redirect to one, which leads back to the URL of this request.
         """
         raise NotImplementedError(_missing(self, "authenticate"))
 
