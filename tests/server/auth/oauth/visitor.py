@@ -1,7 +1,7 @@
 """A person at a browser, over real sockets: opens a page, reads it, and allows what it asks.
 
-As a program, `python -m tests.server.auth.oauth.visitor URL`, it is the BROWSER of a client that
-opens the page first and listens for the answer then: it reads slowly enough for that.
+Clients open the page first and listen for the answer then: it reads slowly enough for that. As a
+program, `python -m tests.server.auth.oauth.visitor URL`, it is the BROWSER of a client.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _SECONDS = 20
 
 def consent(url: str) -> None:
     """Follows a client's link to the page of consent, and the answer to wherever it leads."""
+    (answers,) = parse_qs(urlsplit(url).query)["redirect_uri"]
+    port = urlsplit(answers).port or 80
+    eventually(lambda: listening(port), _SECONDS, "the client listens")
     # On a bare loopback address, where cookies of "localhost" are kept too.
     jar = CookieJar(DefaultCookiePolicy(strict_domain=False))
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(jar))
@@ -34,8 +37,4 @@ def consent(url: str) -> None:
 
 
 if __name__ == "__main__":
-    link = sys.argv[1]
-    (answer,) = parse_qs(urlsplit(link).query)["redirect_uri"]
-    port = urlsplit(answer).port or 80
-    eventually(lambda: listening(port), _SECONDS, "the client listens")
-    consent(link)
+    consent(sys.argv[1])
