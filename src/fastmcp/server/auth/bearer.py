@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from starlette._utils import get_route_path
 from starlette.authentication import AuthCredentials, BaseUser
 
 from fastmcp.server.access import AccessToken
@@ -66,12 +67,16 @@ class Lease:
 
     Args:
         provider: verifies the token again.
-        token: that opened it.
+        sent: the token that opened it, as the client sent it.
+        token: what it says.
         recheck: seconds between two times.
     """
 
-    def __init__(self, provider: AuthProvider, token: AccessToken, recheck: float) -> None:
+    def __init__(
+        self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
+    ) -> None:
         self._provider = provider
+        self._sent = sent
         self._token = token
         self._recheck = recheck
 
@@ -98,13 +103,19 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(token.token)
+                again = await self._provider.verify_token(self._sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
-            if again is None:
+            if again is None or _missing(self._provider, again):
                 return
             token = again
+
+
+def _missing(provider: AuthProvider, token: AccessToken) -> list[str]:
+    """The scopes that it needs to come in at all, and has not."""
+    required = provider.required_of(token)
+    return provider.missing_scopes(token, required) if required else []
 
 
 def _left(token: AccessToken) -> float:
@@ -153,14 +164,14 @@ class BearerGate:
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        required = provider.required_of(token)
-        if required and provider.missing_scopes(token, required):
+        if _missing(provider, token):
+            required = provider.required_of(token)
             text = f"It permits less than is required: {' '.join(required)}"
             await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
-        scope["fastmcp.lease"] = Lease(provider, token, self._recheck)
+        scope["fastmcp.lease"] = Lease(provider, given, token, self._recheck)
         return True
 
     async def _refuse(
@@ -172,7 +183,7 @@ class BearerGate:
         description: str | None = None,
         required: Sequence[str] = (),
     ) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = get_route_path(scope)
         value = challenge(
             error=error,
             description=description,
