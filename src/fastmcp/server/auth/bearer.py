@@ -21,9 +21,9 @@ import msgspec
 from starlette._utils import get_route_path
 from starlette.authentication import AuthCredentials, BaseUser
 
+from fastmcp.protocol.challenges import bearer_challenge
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import AuthProvider, VerificationUnavailableError
-from fastmcp.server.auth.challenge import challenge
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send, respond
 from fastmcp.server.transports.limits import RETRY_AFTER
 
@@ -184,7 +184,7 @@ class BearerGate:
         required: Sequence[str] = (),
     ) -> None:
         path = get_route_path(scope)
-        value = challenge(
+        value = bearer_challenge(
             error=error,
             description=description,
             scopes=list(dict.fromkeys([*self.provider.challenge_scopes, *required])),
