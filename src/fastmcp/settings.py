@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     # --- the process -----------------------------------------------------------------------
     home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("fastmcp")))
     """Where keys and sockets that workers of one machine share are kept."""
+    oauth_encryption_key: SecretStr | None = None
+    """Encrypts the tokens that `--auth oauth` keeps in `home`: a Fernet key."""
     test_mode: bool = False
     log_enabled: bool = True
     """False: `configure_logging` attaches no handler."""

@@ -124,7 +124,7 @@ def test_debug_shows_the_traceback(fastmcp: Command, server_file: Path):
     ("words", "said"),
     [
         (["http://127.0.0.1:9/mcp"], "127.0.0.1:9"),
-        (["http://127.0.0.1:9/mcp", "--auth", "oauth"], "later version"),
+        (["http://127.0.0.1:9/mcp", "--auth", "oauth"], "no response from"),
         (["http://127.0.0.1:9/sse", "-t", "sse"], "no response from http://127.0.0.1:9/sse"),
         (["--command", "/no/such/program"], "/no/such/program"),
         (["--command", " "], "--command is empty"),

@@ -293,11 +293,6 @@ async def test_verify_and_auth_need_http(server: FastMCP) -> None:
         Client(server, auth="token")
 
 
-async def test_what_is_not_supported_yet_says_so(server: FastMCP) -> None:
-    with pytest.raises(ValueError, match="oauth"):
-        Client("http://127.0.0.1:1/mcp", auth="oauth")
-
-
 async def test_the_transport_of_a_server_object(server: FastMCP) -> None:
     assert isinstance(Client(server).transport, FastMCPTransport)
     transport = FastMCPTransport(server)

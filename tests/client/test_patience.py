@@ -53,3 +53,14 @@ async def test_a_wish_beyond_all_that_is_refused() -> None:
     assert Patience(None, 10).pause(61) is None
     assert Patience(Term(5), 10).pause(6) is None
     assert Patience(Term(500), 10).pause(90) is not None
+
+
+async def test_a_time_out_that_stands_still() -> None:
+    """While something is waited for that is nobody's fault, here and in what runs around it."""
+    outer = Term(0.2)
+    async with outer.start():
+        inner = Term(0.2, outer)
+        async with inner.start():
+            with inner.held():
+                await asyncio.sleep(0.5)
+        assert outer.until > asyncio.get_running_loop().time()

@@ -127,6 +127,33 @@ async def test_a_process_that_ends_at_once() -> None:
             pass
 
 
+_CLOSES_ITS_STDIN = """
+import json, os, sys, time
+asked = json.loads(sys.stdin.readline())
+said = {"protocolVersion": "2025-11-25", "capabilities": {}}
+said["serverInfo"] = {"name": "brief", "version": "1"}
+print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": said}), flush=True)
+sys.stdin.readline()
+os.close(0)
+time.sleep(0.2)
+raise SystemExit(5)
+"""
+
+
+async def test_what_is_said_to_a_process_that_is_ending() -> None:
+    """How it ended says more than that its stdin is closed, which is known before."""
+    child = StdioTransport(sys.executable, ["-c", _CLOSES_ITS_STDIN], keep_alive=False)
+    async with asyncio.timeout(20), Client(child, mode="legacy") as client:
+
+        async def speak_on() -> None:
+            while True:
+                await client.session.notify("notifications/roots/list_changed")
+                await asyncio.sleep(0.01)
+
+        with pytest.raises(ConnectionClosedError, match="exit code 5"):
+            await speak_on()
+
+
 async def test_the_environment_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "s3cret")
     given = PythonStdioTransport(SERVED, env={**ENV, "GIVEN": "yes"}, keep_alive=False)

@@ -19,7 +19,8 @@ NAMES: dict[str, str] = {
         " settings"
     ),
     "fastmcp.client": "Client BearerAuth StreamableHttpTransport StdioTransport FastMCPTransport",
-    "fastmcp.client.auth": "BearerAuth",
+    "fastmcp.client.auth": "BearerAuth ClientCredentialsOAuthProvider OAuth"
+    " PrivateKeyJWTOAuthProvider SignedJWTParameters static_assertion_provider",
     "fastmcp.client.caching": "KeyValueResponseCacheStore",
     "fastmcp.client.client": "Client CallToolResult",
     "fastmcp.client.group": "ClientGroup ToolRoute",
@@ -164,7 +165,9 @@ NAMES: dict[str, str] = {
         "SkillFile SkillManifest SkillSummary download_skill get_skill_manifest list_skills"
         " sync_skills"
     ),
-    "fastmcp.utilities.tests": "run_server_async run_server_in_process temporary_settings",
+    "fastmcp.utilities.tests": (
+        "HeadlessOAuth run_server_async run_server_in_process temporary_settings"
+    ),
     "fastmcp.utilities.types": "Audio File Image NotSet NotSetT",
     "fastmcp.utilities.versions": "VersionSpec",
 }
@@ -268,6 +271,20 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:Client.list_skills_mcp": "cursor cache_mode",
     "fastmcp:Client.list_tools": "max_pages cache_mode",
     "fastmcp:Client.list_tools_mcp": "cursor cache_mode",
+    "fastmcp.client.auth:ClientCredentialsOAuthProvider": (
+        "mcp_url client_id client_secret scopes token_endpoint_auth_method issuer token_storage"
+    ),
+    "fastmcp.client.auth:OAuth": (
+        "mcp_url scopes client_name token_storage additional_client_metadata callback_port"
+        " callback_host callback_timeout httpx_client_factory client_metadata_url client_id"
+        " client_secret"
+    ),
+    "fastmcp.client.auth:PrivateKeyJWTOAuthProvider": (
+        "mcp_url client_id assertion_provider scopes issuer token_storage"
+    ),
+    "fastmcp.client.auth:SignedJWTParameters": (
+        "issuer subject signing_key signing_algorithm lifetime_seconds additional_claims"
+    ),
     "fastmcp.client.caching:KeyValueResponseCacheStore": "storage collection",
     "fastmcp:Client.read_resource": "uri version meta",
     "fastmcp.client.sampling.handlers.anthropic:AnthropicSamplingHandler": "default_model client",

@@ -23,10 +23,20 @@ from fastmcp.exceptions import McpError, ToolError
 with suppress(ImportError):  # FastMCP lists skills, and leaves it to hosts to check them
     from fastmcp.skills import InvalidSkill, read_skill, read_skill_file
 
-try:
-    from fastmcp.utilities.tests import HeadlessOAuth
-except ImportError:  # OAuth is not there yet
-    HeadlessOAuth = None
+from fastmcp.client.auth import (
+    ClientCredentialsOAuthProvider,
+    PrivateKeyJWTOAuthProvider,
+    SignedJWTParameters,
+    static_assertion_provider,
+)
+from fastmcp.utilities.tests import HeadlessOAuth
+
+with suppress(ImportError):  # FastMCP has neither
+    from fastmcp.client.auth import (
+        IdentityAssertionOAuthProvider,
+        IdentityProviderExchange,
+        WorkloadIdentityOAuthProvider,
+    )
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2025-11-25")
@@ -139,11 +149,65 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
+def by_secret() -> Any:
+    """A program with a secret."""
+    return ClientCredentialsOAuthProvider(
+        client_id=CONTEXT["client_id"], client_secret=CONTEXT["client_secret"]
+    )
+
+
+def by_key() -> Any:
+    """A program with a key."""
+    signed = SignedJWTParameters(
+        issuer=CONTEXT["client_id"],
+        subject=CONTEXT["client_id"],
+        signing_key=CONTEXT["private_key_pem"],
+        signing_algorithm=CONTEXT["signing_algorithm"],
+    )
+    return PrivateKeyJWTOAuthProvider(
+        client_id=CONTEXT["client_id"], assertion_provider=signed.create_assertion_provider()
+    )
+
+
+def by_platform() -> Any:
+    """A workload that its platform vouches for."""
+    return WorkloadIdentityOAuthProvider(
+        client_id=CONTEXT["client_id"],
+        assertion_provider=static_assertion_provider(CONTEXT["valid_jwt"]),
+    )
+
+
+def by_company() -> Any:
+    """An employee's client."""
+    return IdentityAssertionOAuthProvider(
+        client_id=CONTEXT["client_id"],
+        client_secret=CONTEXT["client_secret"],
+        assertion_provider=IdentityProviderExchange(
+            CONTEXT["idp_token_endpoint"], CONTEXT["idp_client_id"], CONTEXT["idp_id_token"]
+        ),
+    )
+
+
+def by_person(url: str) -> Any:
+    """Somebody who agrees to everything."""
+    known = {name: CONTEXT[name] for name in ("client_id", "client_secret") if name in CONTEXT}
+    return HeadlessOAuth(url, client_metadata_url=CLIENT_METADATA_URL, **known)
+
+
+CREDENTIALS: dict[str, Callable[[], Any]] = {
+    "auth/client-credentials-basic": by_secret,
+    "auth/client-credentials-jwt": by_key,
+    "auth/wif-jwt-bearer": by_platform,
+    "auth/enterprise-managed-authorization": by_company,
+}
+
+
 async def main(url: str) -> None:
     """Connects in the era that the scenario asks for, and plays it."""
     auth: Any = None
-    if SCENARIO.startswith("auth/") and HeadlessOAuth is not None:
-        auth = HeadlessOAuth(url, client_metadata_url=CLIENT_METADATA_URL)
+    if SCENARIO.startswith("auth/"):
+        made = CREDENTIALS.get(SCENARIO)
+        auth = by_person(url) if made is None else made()
     client: Client[Any] = Client(
         url,
         auth=auth,

@@ -57,6 +57,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.skills": 6,
     "fastmcp.telemetry": 6,
     "fastmcp.types": 6,
+    "fastmcp.utilities.tests": 6,
     "fastmcp.cli": 6,
     "fastmcp.__main__": 6,
 }
@@ -71,6 +72,7 @@ FACES = {
     "fastmcp.types",
     "fastmcp.server.providers",
     "fastmcp.server.auth",
+    "fastmcp.utilities.tests",
 }
 """Modules whose `__getattr__` may import first-party modules when a name is asked for."""
 

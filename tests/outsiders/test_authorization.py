@@ -1,4 +1,4 @@
-"""Clients that no one here wrote, let in by our own authorization server."""
+"""Clients that no one here wrote, and ours, let in by our own authorization server."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "requirements"),
     [
+        ("ours", ()),
         ("fastmcp-2", venvs.FASTMCP_2),
         ("fastmcp-4", venvs.FASTMCP_4),
     ],
 )
-def test_fastmcp(name: str, requirements: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_client_is_let_in(name: str, requirements: tuple[str, ...], tmp_path: Path) -> None:
     """It finds the way from the first 401, registers, and sends its user here."""
     visitor = f"env PYTHONPATH={ROOT} {sys.executable} -m tests.server.auth.oauth.visitor %s &"
+    python = venvs.python_of(name, requirements) if requirements else sys.executable
     with serve(script(HERE / "oauth_server.py")) as server:
         done = subprocess.run(
-            [venvs.python_of(name, requirements), HERE / "oauth_client.py", server.url],
+            [python, HERE / "oauth_client.py", server.url],
             env=venvs.environment() | {"BROWSER": visitor, "HOME": str(tmp_path)},
             capture_output=True,
             text=True,

@@ -241,7 +241,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
         "configure(1)\n"
         "asyncio.run(run_in_thread(int, '1'))\n"
         "child = os.fork()\n"
-        "print(asyncio.run(run_in_thread(int, '2')), flush=True)\n"
+        "os.write(1, b'%d\\n' % asyncio.run(run_in_thread(int, '2')))\n"  # in one piece
         "if child:\n"
         "    os.waitpid(child, 0)\n"
     )

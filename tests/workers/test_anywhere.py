@@ -118,7 +118,7 @@ async def test_an_ended_session_is_ended_everywhere(three: Workers):
         for url in three.urls:
 
             async def gone(url: str = url) -> bool:
-                message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+                message = wire.message("ping")  # a session that is not over yet answers it
                 answer = await wire.send(
                     "POST", message=message, headers=wire.standard_headers(), url=url
                 )

@@ -50,7 +50,7 @@ def bridge(
         url: of the server's endpoint.
         transport: which transports are tried, in which order.
         header: "Name: value" for every request; ${VARIABLE} is filled in from the environment.
-        auth: bearer token; env:NAME takes it from the environment.
+        auth: bearer token, env:NAME takes it from the environment; oauth: in a browser.
         timeout: seconds that any request may take; no limit by default.
         connect_timeout: seconds to wait for a server that is not there yet.
         mode: the protocol era to speak with the server: auto (that of the client, if the server has

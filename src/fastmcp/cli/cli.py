@@ -57,6 +57,14 @@ tasks.command(
     "fastmcp.cli.tasks:worker", name="worker", help="Run a server's tasks, and serve nobody."
 )
 app.command(tasks)
+cimd = cyclopts.App(name="cimd", help="The document that says what an OAuth client is.")
+cimd.command("fastmcp.cli.cimd:create", name="create", help="Write the document of a client.")
+cimd.command(
+    "fastmcp.cli.cimd:validate", name="validate", help="Fetch one, and say what is wrong with it."
+)
+auth = cyclopts.App(name="auth", help="What authorization needs beforehand.")
+auth.command(cimd)
+app.command(auth)
 app.command("fastmcp.cli.version:version", name="version", help="Versions, for a bug report.")
 
 

@@ -12,9 +12,10 @@ import contextlib
 import difflib
 import json
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from cyclopts import Parameter
@@ -26,6 +27,7 @@ from fastmcp.cli.errors import CliError
 from fastmcp.cli.remote import Auth, Headers, is_url, remote
 from fastmcp.cli.render import render_contents, render_listing, render_messages, render_result
 from fastmcp.client.client import Client
+from fastmcp.client.errors import HttpStatusError
 from fastmcp.client.transports import StdioTransport
 from fastmcp.client.transports.orders import Order
 from fastmcp.exceptions import FastMCPError, McpError
@@ -76,7 +78,7 @@ def list_(
         output_schema: show each tool's output schema.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL; env:NAME takes it from the environment.
+        auth: bearer token for a URL, env:NAME takes it from the environment; oauth: in a browser.
         header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
 
@@ -119,7 +121,7 @@ def call(
         input_json: arguments as a JSON object; key=value words win.
         json_output: print JSON.
         timeout: seconds to wait for each answer.
-        auth: bearer token for a URL; env:NAME takes it from the environment.
+        auth: bearer token for a URL, env:NAME takes it from the environment; oauth: in a browser.
         header: "Name: value" for a URL; ${VARIABLE} is filled in from the environment.
     """
     if command is not None and server_spec is not None:
@@ -192,8 +194,23 @@ def _talk(
     if get_settings().log_level != "DEBUG":
         # A server file runs in this process: its side of an error would be told twice.
         logging.getLogger("fastmcp.server").setLevel(logging.CRITICAL)
-    with contextlib.redirect_stdout(sys.stderr):
+    with _everything_on_stderr():
         return _run(main())
+
+
+@contextlib.contextmanager
+def _everything_on_stderr() -> Generator[None]:
+    """For a block standard output is kept for the results, from other processes too: a browser
+    that is opened for authorization may say something."""
+    sys.stdout.flush()
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(OSError):  # whoever has closed one of them wants none of it
+            own = os.dup(1)
+            undo.callback(os.close, own)
+            os.dup2(2, 1)
+            undo.callback(os.dup2, own, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
@@ -202,7 +219,10 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
     except (McpError, FastMCPError, RuntimeError, TimeoutError, OSError, ValueError) as error:
         # What a client raises for a server it cannot reach or that says no; the text is made
         # for people. Anything else is a defect and is told with its type.
-        raise CliError(" ".join(str(error).split()) or type(error).__name__) from error
+        text = " ".join(str(error).split()) or type(error).__name__
+        if type(error) is HttpStatusError and error.status == 401:
+            text += ". Give --auth a token, or oauth to authorize it in a browser."
+        raise CliError(text) from error
 
 
 async def _target(

@@ -2,7 +2,9 @@
 
 `fastmcp bridge`, `list`, `call` and `doctor` say it with the same words. A secret need not stand
 on the command line, where every user of the machine can read it: `${NAME}` in a header or a token
-is the value of that variable of the environment.
+is the value of that variable of the environment. What a person authorizes by `--auth oauth` is
+kept in `oauth` in FASTMCP_HOME, for its owner alone, and encrypted where
+FASTMCP_OAUTH_ENCRYPTION_KEY is set.
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 from yarl import URL
 
 from fastmcp.cli.errors import CliError
+from fastmcp.client.auth import OAuth, TokenFiles
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.orders import check_order
 from fastmcp.client.transports.remote import http_transport
+from fastmcp.settings import get_settings
 
 __all__ = ["Auth", "Headers", "expanded", "headers_of", "is_url", "remote", "token_of"]
 
@@ -33,8 +37,8 @@ Headers = Annotated[
 Auth = Annotated[
     str | None,
     Parameter(
-        help="A bearer token for a URL; env:NAME or ${NAME} for that variable, none for none. "
-        "oauth comes later."
+        help="A bearer token for a URL, env:NAME or ${NAME} for that variable; oauth to authorize "
+        "it in a browser; none for none."
     ),
 ]
 
@@ -57,7 +61,7 @@ def remote(
         url: of the endpoint.
         order: which transports are tried; by default what the URL looks like first.
         headers: lines of "Name: value".
-        auth: a token.
+        auth: a token, or how to obtain one.
     Raises:
         CliError: something that cannot be; it says what.
     """
@@ -66,7 +70,7 @@ def remote(
         url,
         None if order is None else check_order(order),
         headers=headers_of(headers or ()),
-        auth=token_of(auth),
+        auth=_oauth() if auth == "oauth" else token_of(auth),
     )
 
 
@@ -114,6 +118,26 @@ def _check_url(url: str) -> None:
         raise CliError("The server's URL has no host: write http://HOST/mcp.", 2)
 
 
+def _oauth() -> OAuth:
+    """A person, whose word is kept for the next command."""
+    files: Any = TokenFiles()
+    key = get_settings().oauth_encryption_key
+    if key is None:
+        return OAuth(token_storage=files)
+    from cryptography.fernet import Fernet  # with the next 0.3 s that most never need
+    from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
+
+    try:
+        fernet = Fernet(key.get_secret_value())
+    except ValueError:
+        raise CliError(
+            "FASTMCP_OAUTH_ENCRYPTION_KEY is no Fernet key: 32 bytes as URL-safe base64, such as "
+            "`openssl rand -base64 32 | tr '+/' '-_'` prints.",
+            2,
+        ) from None
+    return OAuth(token_storage=FernetEncryptionWrapper(key_value=files, fernet=fernet))
+
+
 def token_of(auth: str | None) -> str | None:
     """A bearer token, filled in; None for none.
 
@@ -125,7 +149,7 @@ def token_of(auth: str | None) -> str | None:
     if auth is None or auth == "none":
         return None
     if auth == "oauth":
-        raise CliError("--auth oauth is planned for a later version; pass a bearer token.", 2)
+        raise CliError("--auth oauth is for list, call and bridge; here, pass a bearer token.", 2)
     if auth.startswith("env:"):
         auth = f"${{{auth.removeprefix('env:')}}}"
     return _value(auth, "--auth")

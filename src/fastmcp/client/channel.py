@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from fastmcp.client.patience import Term
 from fastmcp.protocol.jsonrpc import Notification, Request, RequestId, Response
 
 __all__ = ["Channel", "Handshaken", "Outgoing", "Receiver"]
@@ -28,6 +29,7 @@ class Outgoing(msgspec.Struct):
         stateless: whether that is a revision of the stateless era.
         name: what `Mcp-Name` mirrors, None where the method has no such field.
         headers: further HTTP headers (`Mcp-Param-*`).
+        term: its time-out, None where it has none.
     """
 
     id: RequestId
@@ -37,6 +39,7 @@ class Outgoing(msgspec.Struct):
     stateless: bool = False
     name: str | None = None
     headers: dict[str, str] | None = None
+    term: Term | None = None
 
 
 class Handshaken(msgspec.Struct):

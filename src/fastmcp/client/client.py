@@ -22,7 +22,7 @@ from pydantic import AnyUrl
 from typing_extensions import TypeVar
 
 from fastmcp.client import calls
-from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.auth.credentials import Credentials
 from fastmcp.client.caching import CacheConfig, CacheMode, ResponseCache
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
@@ -138,7 +138,7 @@ class Client(Generic[TransportT]):
         auto_initialize: bool = True,
         init_timeout: Seconds = None,
         client_info: Implementation | None = None,
-        auth: BearerAuth | Literal["oauth"] | str | None = None,
+        auth: Credentials | Literal["oauth"] | str | None = None,
         verify: ssl.SSLContext | bool | str | None = None,
         mode: str = AUTO,
         prior_discover: mcp_types.DiscoverResult | None = None,

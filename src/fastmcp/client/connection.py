@@ -12,12 +12,14 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import mcp_types
 
 from fastmcp.client.channel import Channel
 from fastmcp.client.errors import ConnectFailedError, ConnectionClosedError, RequestTimeoutError
+from fastmcp.client.patience import Term
 from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
@@ -224,8 +226,9 @@ class Connection:
         transport = self._transport
         if mode == AUTO and transport.legacy_only:
             mode = LEGACY
+        session.opening = None if seconds is None else Term(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with nullcontext() if session.opening is None else session.opening.start():
                 remembered = prefer or transport.remembered_era
                 era = await session.negotiate(mode, remembered=remembered, prior=prior)
                 if mode == AUTO and prefer is None:  # a wish teaches nothing of the server
@@ -234,6 +237,8 @@ class Connection:
             # Where the time ran out over attempts, the last one says why.
             why = None if session.put_off is None else str(session.put_off)
             raise ConnectFailedError(why, in_time=False) from exc
+        finally:
+            session.opening = None
 
     async def initialize(
         self, mode: str, seconds: float | None, prior: mcp_types.DiscoverResult | None

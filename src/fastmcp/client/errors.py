@@ -18,10 +18,12 @@ from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
 __all__ = [
     "CONNECTION_CLOSED",
     "REQUEST_TIMEOUT",
+    "AuthorizationFailedError",
     "ConnectFailedError",
     "ConnectionClosedError",
     "HttpStatusError",
     "InvalidResultError",
+    "NotLetInYetError",
     "RequestTimeoutError",
     "ResponseTooLargeError",
     "SessionLostError",
@@ -121,6 +123,34 @@ class HttpStatusError(McpError):
     def passing(self) -> bool:
         """Whether it may be different in a moment."""
         return self.status in (429, 502, 503, 504)
+
+
+class AuthorizationFailedError(HttpStatusError):
+    """The server wants authorization, and none came about; the text says where it stopped.
+
+    Args:
+        message: what happened, whose fault it is, and what to do. Never a secret.
+        status: of the server's answer.
+        error: the code of OAuth (RFC 6749, 4.1.2.1 and 5.2), where an authorization server gave
+            one, such as "access_denied".
+    """
+
+    def __init__(self, message: str, status: int = 401, *, error: str | None = None) -> None:
+        super().__init__(status, message)
+        self.reached = False  # such a request is refused unread
+        self.oauth_error = error
+
+
+class NotLetInYetError(HttpStatusError):
+    """The server refuses, for want of authorization, what nobody waits for: no person is asked for
+    its sake, and it may be asked for again when one has been asked for a call's.
+
+    Args:
+        message: of the answer.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(401, message)
 
 
 class SessionLostError(HttpStatusError):

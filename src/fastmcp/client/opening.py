@@ -18,6 +18,7 @@ from mcp_types import Implementation
 from fastmcp.client.channel import Channel, Handshaken
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, RequestTimeoutError
 from fastmcp.client.handlers import Handlers
+from fastmcp.client.patience import Term
 from fastmcp.exceptions import McpError
 from fastmcp.protocol import meta
 from fastmcp.protocol.negotiation import (
@@ -70,6 +71,8 @@ class Opening(ABC):
         self.discover_result: mcp_types.DiscoverResult | None = None
         self.base_meta: dict[str, Any] | None = None
         """What `_meta` of every request says in the stateless era; None in the other."""
+        self.opening: Term | None = None
+        """The time-out of all that opens the session, while it is being opened."""
         self._silent = False
         """Whether the last probe met silence."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 __all__ = ["LONGEST_WISH", "Patience", "Term"]
@@ -27,10 +29,12 @@ class Term:
 
     Args:
         seconds: that it may take.
+        within: the time-out of something larger, in which it runs.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, within: Term | None = None) -> None:
         self.seconds = seconds
+        self._within = within
         self.until = asyncio.get_running_loop().time() + seconds
         self._running: asyncio.Timeout | None = None
 
@@ -38,6 +42,22 @@ class Term:
         """A context manager that ends its block when the time is over."""
         self._running = asyncio.timeout_at(self.until)
         return self._running
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """For the length of a block the time stands still: a person takes it, and no server."""
+        loop, running = asyncio.get_running_loop(), self._running
+        with nullcontext() if self._within is None else self._within.held():
+            if running is None or running.when() is None or running.expired():
+                yield
+                return
+            began = loop.time()
+            running.reschedule(None)
+            try:
+                yield
+            finally:
+                self.until += loop.time() - began
+                running.reschedule(self.until)
 
     def begin_anew(self) -> None:
         """The server is at work: its time begins anew."""

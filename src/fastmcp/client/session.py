@@ -260,7 +260,7 @@ class ClientSession(Opening):
         repeatable: bool | None = None,
     ) -> dict[str, Any]:
         """One request, sent until the server has taken it, and its result."""
-        term = None if seconds is None else Term(seconds)
+        term = None if seconds is None else Term(seconds, self.opening)
         epoch = self._epoch
         patience: Patience | None = None
         renewed = False
@@ -344,6 +344,7 @@ class ClientSession(Opening):
             base is not None,
             None if row is None or row.name_field is None else params.get(row.name_field),
             headers,
+            term or self.opening,
         )
         try:
             if term is None:

@@ -26,6 +26,7 @@ from fastmcp.client.channel import Channel, Outgoing
 from fastmcp.client.errors import (
     ConnectionClosedError,
     HttpStatusError,
+    NotLetInYetError,
     RequestTimeoutError,
     refuses,
 )
@@ -423,7 +424,7 @@ def _not_told(uri: str) -> McpError:
 def _is_refusal(error: McpError) -> bool:
     """Whether it would be the same again: an answer of the server's own, or of something before
     it, that is neither a fault nor a matter of time."""
-    if isinstance(error, (ConnectionClosedError, RequestTimeoutError)):
+    if isinstance(error, (ConnectionClosedError, NotLetInYetError, RequestTimeoutError)):
         return False
     if isinstance(error, HttpStatusError):
         return refuses(error.status)

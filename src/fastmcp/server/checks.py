@@ -104,9 +104,17 @@ async def run_auth_checks(checks: AuthChecks, context: AuthContext) -> bool:
     return True
 
 
-async def is_permitted(context: Context, component: FastMCPComponent) -> bool:
-    """Whether the client of a call may see and use a component."""
-    checks = component.auth
+async def is_permitted(
+    context: Context, component: FastMCPComponent, checks: AuthChecks | None = None
+) -> bool:
+    """Whether the client of a call may see and use a component.
+
+    Args:
+        context: the call's.
+        component: that it wants.
+        checks: that decide; the component's own by default.
+    """
+    checks = component.auth if checks is None else checks
     if checks is None or context.exchange.transport == "stdio":
         return True
     return await run_auth_checks(checks, AuthContext(token_of(context.exchange.scope), component))

@@ -1,4 +1,5 @@
-"""What people use to test their own servers: settings for a while, a server for a while.
+"""What people use to test their own servers: settings for a while, a server for a while, and a
+client whom nobody has to authorize.
 
 A server is known by its shape here (`run_http_async`), so that this stays below the server. It
 is told the socket to listen on, already bound: no port can be lost between being chosen and
@@ -8,16 +9,20 @@ being used, and a client that comes early waits in the backlog and is answered.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import multiprocessing
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from fastmcp.settings import get_settings
 from fastmcp.utilities.http import find_available_port
 
-__all__ = ["run_server_async", "run_server_in_process", "temporary_settings"]
+if TYPE_CHECKING:
+    from fastmcp.client.auth.headless import HeadlessOAuth
+
+__all__ = ["HeadlessOAuth", "run_server_async", "run_server_in_process", "temporary_settings"]
 
 _STOP_SECONDS: Final = 5.0
 _START_SECONDS: Final = 10.0
@@ -172,3 +177,9 @@ def _listens(host: str, port: int, process: multiprocessing.Process) -> None:
                 f"The server's process ended with exit code {process.exitcode} before it listened."
             )
     raise RuntimeError(f"Nothing listens on {host}:{port} after {_START_SECONDS:g} seconds.")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HeadlessOAuth":
+        return importlib.import_module("fastmcp.client.auth.headless").HeadlessOAuth
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

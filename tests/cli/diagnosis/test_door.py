@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastmcp.cli.diagnosis.challenge import Challenge, read_challenges
+from fastmcp.protocol.challenges import Challenge, read_challenges
 from tests.cli.diagnosis.patient import Asked, Patient, Reply, admitted, diagnosed
 
 IDLE = 0.1

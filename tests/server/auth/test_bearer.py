@@ -291,6 +291,7 @@ async def opened(app: Any, kind: str, token: str) -> Live:
     return await live.until(lambda live: live.body)
 
 
+# `live.done()` would take the time-out for itself: it ends the exchange, and so the stream.
 STREAMS = ("standalone", "subscription", "sse")
 
 
@@ -302,9 +303,8 @@ async def test_t15_a_stream_ends_when_its_token_expires(tokens: Tokens, kind: st
         end = int(time.time()) + 2
         tokens.give("brief", expires_at=end)
         live = await opened(app, kind, "brief")
-        await live.done()
+        await live.until(lambda live: live.finished)
         assert end - 0.5 <= time.time() <= end + 3
-        assert live.finished  # and not cut
         told = len(live.messages)
         mcp.add_tool(lambda_named("later"))
         refused = await asked(app, STATELESS, bearing("brief"))
@@ -330,8 +330,40 @@ async def test_t15_a_stream_ends_when_its_token_is_taken_back(tokens: Tokens, ki
         assert not live.finished
         tokens.away = False
         del tokens.known["t"]
+        await live.until(lambda live: live.finished)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_t15_it_is_the_token_of_the_client_that_is_verified_again():
+    """A verifier may give handlers another token than the client sent, an upstream's, say."""
+
+    class Exchanging(Tokens):
+        async def verify_token(self, token: str) -> Any:
+            found = await super().verify_token(token)
+            return None if found is None else found.model_copy(update={"token": "upstream"})
+
+    tokens = Exchanging()
+    app = server(tokens).http_app()
+    async with app.lifespan(app), asyncio.timeout(20):
+        tokens.give("ours")
+        live = await opened(app, "standalone", "ours")
+        before = tokens.asked
+        while tokens.asked < before + 2:  # noqa: ASYNC110  (a timer of the loop asks)
+            await asyncio.sleep(0.01)
+        assert not live.finished
+        live.leave()
         await live.done()
-        assert live.finished
+
+
+@pytest.mark.usefixtures("quick")
+async def test_t15_a_stream_ends_when_its_token_permits_too_little(tokens: Tokens):
+    tokens.required_scopes = ["read"]
+    app = server(tokens).http_app()
+    async with app.lifespan(app), asyncio.timeout(20):
+        tokens.give("t", scopes=["read"])
+        live = await opened(app, "standalone", "t")
+        tokens.give("t", scopes=[])
+        await live.until(lambda live: live.finished)
 
 
 async def test_t15_a_call_that_runs_still_gives_its_answer(tokens: Tokens):

@@ -18,6 +18,7 @@ from fastmcp.server.auth import (
     restrict_tag,
 )
 from fastmcp.server.middleware import AuthMiddleware
+from fastmcp.server.providers import Provider
 from tests.server.auth.tokens import Tokens, bearing
 from tests.support.asgi import STATELESS, Peer
 
@@ -106,12 +107,33 @@ FOR_BOB = {
 FOR_EVE = {**FOR_BOB, "tools": ["plain"]}
 
 
-@pytest.mark.parametrize("mounted", [False, True])
+class Shelf(Provider):
+    """An author's own source of components, which knows nothing of checks."""
+
+    def __init__(self) -> None:
+        self.view = fill(FastMCP("part")).engine.registry.view
+
+    async def _list_tools(self) -> Any:
+        return self.view.tools.all()
+
+    async def _list_resources(self) -> Any:
+        return self.view.resources.all()
+
+    async def _list_resource_templates(self) -> Any:
+        return self.view.templates.all()
+
+    async def _list_prompts(self) -> Any:
+        return self.view.prompts.all()
+
+
+@pytest.mark.parametrize("whose", ["its own", "mounted", "provided"])
 @pytest.mark.parametrize("version", ERAS)
-async def test_who_sees_what(tokens: Tokens, version: str, mounted: bool):
+async def test_who_sees_what(tokens: Tokens, version: str, whose: str):
     mcp = FastMCP("front", auth=tokens)
-    if mounted:
+    if whose == "mounted":
         mcp.mount(fill(FastMCP("part")))
+    elif whose == "provided":
+        mcp.add_provider(Shelf())
     else:
         fill(mcp)
     app = mcp.http_app()

@@ -9,15 +9,19 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fastmcp.server.auth.addresses import is_loopback, is_public
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.utilities.addresses import is_loopback, is_public, parse_url
 from tests.cli.diagnosis.certificates import made
 from tests.support.issuer import Issuer
 from tests.support.loopback import served
@@ -127,6 +131,33 @@ def test_addresses_that_are_public(address: str):
     assert is_public(address)
 
 
+@given(st.ip_addresses(v=4) | st.ip_addresses(v=6, network="2000::/3"))
+def test_what_is_public_is_global(address: IPv4Address | IPv6Address):
+    """The standard library's reading of the registries, which is older and knows fewer."""
+    assert not is_public(str(address)) or address.is_global
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [*"/\\?#@:[].%&,_-~ \t\né。1aZ", "127.0.0.1", "a.example", "::1", ":80", "https://"]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(["https://", "http://", "HTTPS://", ""]), _PIECES)
+def test_parsers_agree_on_what_is_read(scheme: str, rest: str):
+    """Two that differ are how a check is passed and another host is asked."""
+    url = parse_url(scheme + rest)
+    if url is not None:
+        other = urlsplit(scheme + rest)
+        assert url.scheme == other.scheme
+        assert (url.host or "").lower() == other.hostname
+        assert (url.raw_path or "/") == (other.path or "/")
+        assert url.port == (other.port or {"https": 443, "http": 80}[url.scheme])
+
+
 def test_addresses_of_this_machine():
     assert all(map(is_loopback, ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1")))
     assert not any(map(is_loopback, ("10.0.0.1", "0.0.0.0", "::", "localhost", "")))
@@ -196,6 +227,10 @@ async def test_hosts_that_are_numbers_in_unusual_forms(host: str):
         "https://client.example:port/",
         "https://client.example:99999/",
         "https://[::1/",
+        "https://][@",
+        "https://[]@client.example/",
+        "https://[client.example]/",
+        "https://[v1.client.example]/",
         "https://[fe80::1%25eth0]/",
         "https://a%2eexample/",
         "https://client.example/" + "a" * 2048,
@@ -213,7 +248,8 @@ async def test_what_is_no_url(url: str):
 async def test_no_credentials_in_urls(configured: bool):
     """RFC 3986, 3.2.1; and they are not shown."""
     fetcher = Fetcher(configured=configured)
-    for url in ("https://me:s3cret@client.example/", "https://s3cret@client.example/"):
+    for user in ("me:s3cret", "s3cret", ":s3cret", "", ":"):
+        url = f"https://{user}@client.example/"
         with pytest.raises(FetchError, match="leave them out") as caught:
             await fetcher.get_json(url)
         assert "s3cret" not in str(caught.value)

@@ -171,6 +171,7 @@ async def test_all_who_bring_a_new_key_wait_for_one_fetch(issuer: Issuer):
     tokens = [token("two", NEXT, sub=f"user {number}") for number in range(100)]
     waiting = [asyncio.create_task(verifier.verify_token(jwt)) for jwt in tokens]
     await issuer.begun.wait()
+    waiting.pop(0).cancel()  # who came first gives up, and nobody else
     issuer.open.set()
     assert all(await asyncio.gather(*waiting))
     assert len(issuer.asked) == 2
@@ -186,6 +187,25 @@ async def test_a_removed_key_is_noticed_with_the_next_fetch(issuer: Issuer):
     began = time.monotonic()
     await until_good(verifier, jwt, good=False)
     assert time.monotonic() - began < 5
+
+
+async def test_a_removed_key_is_noticed_when_another_one_is_looked_for(issuer: Issuer):
+    verifier = verifier_of(issuer, jwks_refresh_interval=0)
+    jwt = token()
+    assert await verifier.verify_token(jwt)
+    issuer.keys = [published(NEXT, "two")]
+    assert await verifier.verify_token(jwt)  # the set is still good
+    assert await verifier.verify_token(token("two", NEXT))
+    assert await verifier.verify_token(jwt) is None
+
+
+async def test_an_algorithm_that_no_key_has_is_no_reason_to_fetch(issuer: Issuer):
+    verifier = verifier_of(issuer, jwks_refresh_interval=0)
+    only = verifier_of(issuer, jwks_refresh_interval=0, algorithm="RS256")
+    secret = new_key("oct", 256)
+    assert await verifier.verify_token(token("made up", secret, "HS256")) is None
+    assert await only.verify_token(token("made up", NEXT, "RS512")) is None
+    assert issuer.asked == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +248,9 @@ async def test_keys_are_fetched_before_they_end_and_nobody_waits(issuer: Issuer)
 
 
 async def test_t16_no_keys_are_unavailable_and_no_refusal(caplog: pytest.LogCaptureFixture):
-    verifier = JWTVerifier(jwks_uri=f"http://127.0.0.1:{free_port()}/jwks", **EXPECTED)
+    verifier = JWTVerifier(
+        jwks_uri=f"http://127.0.0.1:{free_port()}/jwks", jwks_refresh_interval=0, **EXPECTED
+    )
     for _ in range(3):
         with pytest.raises(VerificationUnavailableError, match="did not answer"):
             await verifier.verify_token(token())
@@ -384,6 +406,21 @@ def test_one_verifier_in_several_loops():
 
     verifier = JWTVerifier(jwks_uri="http://127.0.0.1:9/jwks", **EXPECTED)
     assert [asyncio.run(once()) for _ in range(3)] == [True, True, True]
+
+
+async def test_one_verifier_in_two_loops_at_once(issuer: Issuer):
+    """Neither waits for what the other one's loop does."""
+    issuer.open.clear()
+    verifier = verifier_of(issuer)
+    elsewhere = asyncio.create_task(
+        asyncio.to_thread(lambda: asyncio.run(verifier.verify_token(token())))
+    )
+    await issuer.begun.wait()
+    here = asyncio.create_task(verifier.verify_token(token()))
+    await until(lambda: len(issuer.asked) == 2, "both have asked")
+    issuer.open.set()
+    assert await here
+    assert await elsewhere
 
 
 async def test_what_is_said_of_an_issuer_that_is_away(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -9,11 +10,13 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
 from fastmcp.server.auth import JWTVerifier
 from fastmcp.server.auth.providers.jwt import RSAKeyPair
-from tests.support.issuer import AUDIENCE, ISSUER, new_key, signed
+from tests.support.issuer import AUDIENCE, ISSUER, encoded, new_key, signed
 
 RSA = new_key("RSA", 2048)
 PEM = RSA.as_pem(private=False).decode()
@@ -31,11 +34,6 @@ KEYS: dict[str, tuple[str, Any]] = {
 
 def rsa_verifier(**more: Any) -> JWTVerifier:
     return JWTVerifier(public_key=PEM, **{**EXPECTED, **more})
-
-
-def encoded(value: Any) -> str:
-    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 # what is good
@@ -102,6 +100,8 @@ async def test_what_a_token_says():
         ({"scp": ["a", "b"]}, ["a", "b"]),
         ({"scope": "a", "scp": "b"}, ["a"]),
         ({"scope": ["a", 1]}, ["a"]),
+        ({"scope": "a,b https://x.example/c"}, ["a,b", "https://x.example/c"]),  # RFC 6749, 3.3
+        ({"scope": '["a"]'}, ['["a"]']),
         ({"scope": 1}, []),
         ({}, []),
     ],
@@ -125,6 +125,18 @@ async def test_whose_client(claims: dict[str, Any], client: str):
     token = await rsa_verifier().verify_token(signed(RSA, "RS256", **claims))
     assert token is not None
     assert token.client_id == client
+
+
+async def test_a_token_that_names_nobody_is_told(caplog: pytest.LogCaptureFixture):
+    """All of them would share their sessions (T14)."""
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256"))
+    assert await verifier.verify_token(signed(RSA, "RS256", sub=None, azp="app"))
+    assert caplog.text == ""
+    for number in range(3):
+        assert await verifier.verify_token(signed(RSA, "RS256", sub=None, jti=number))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "names neither" in caplog.text
 
 
 async def test_too_few_scopes_are_for_the_server_to_refuse():
@@ -188,13 +200,13 @@ async def test_times_and_their_skew(claims: dict[str, int | None], good: bool):
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
-@pytest.mark.parametrize("value", ["1", True, [], {}, "never"])
+@pytest.mark.parametrize("value", ["1", True, False, [], {}, "never"])
 async def test_times_that_are_none(claim: str, value: Any):
     """RFC 7519, 2: a NumericDate is a number."""
     assert await rsa_verifier().verify_token(signed(RSA, "RS256", **{claim: value})) is None
 
 
-@pytest.mark.parametrize("exp", [b"1e400", b"NaN", b"Infinity", b"-1e999"])
+@pytest.mark.parametrize("exp", [b"1e400", b"NaN", b"Infinity", b"-1e999", b"9" * 400])
 async def test_times_beyond_numbers(exp: bytes):
     claims = b'{"iss":"%s","aud":"%s","exp":%s}' % (ISSUER.encode(), AUDIENCE.encode(), exp)
     assert await rsa_verifier().verify_token(signed(RSA, "RS256", claims)) is None
@@ -238,6 +250,8 @@ async def test_the_token_does_not_choose(wanted: str | None, used: str):
         {"x5u": "https://evil.example/certificate"},
         {"jku": "https://evil.example/keys"},
         {"cty": "JWT"},  # RFC 7519, 5.2: another token inside
+        {"cty": "application/jwt"},
+        {"cty": 7},
         {"typ": "dpop+jwt"},  # RFC 8725, 3.12: what is typed as something else
         {"typ": "logout+jwt"},
         {"typ": "oauth-id-jag+jwt"},
@@ -255,6 +269,12 @@ async def test_a_token_brings_no_key():
     own = new_key("RSA", 2048)
     forged = signed(own, "RS256", header={"jwk": own.as_dict(private=False)})
     assert await rsa_verifier().verify_token(forged) is None
+
+
+@pytest.mark.parametrize("header", [{"cty": "json"}, {"tid": "1"}])
+async def test_headers_that_mean_nothing_here(header: dict[str, Any]):
+    """RFC 7515, 4: what is not understood is ignored."""
+    assert await rsa_verifier().verify_token(signed(RSA, "RS256", header=header))
 
 
 async def test_chains_of_certificates_are_ignored():
@@ -309,6 +329,7 @@ def _broken() -> list[str]:
         "ä" + good,
         "\x00" * 20,
         "🙂",
+        "\ud800" + good,
     ]
 
 
@@ -318,6 +339,44 @@ async def test_what_is_no_token(token: str, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG, "fastmcp")
     assert await rsa_verifier().verify_token(token) is None
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_what_is_no_token_beside_known_ones():
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256"))
+    for token in _broken():
+        assert await verifier.verify_token(token) is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+_NAMES = st.sampled_from(
+    ["alg", "kid", "typ", "cty", "crit", "jku", "b64", "sub", "iss", "aud", "exp", "nbf", "scope"]
+)
+_OBJECTS = st.dictionaries(_NAMES, _JSON, max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(header=_OBJECTS, claims=_OBJECTS, well=st.booleans(), raw=st.binary(max_size=60))
+def test_no_token_is_an_error(
+    header: dict[str, Any], claims: dict[str, Any], well: bool, raw: bytes
+):
+    """Whatever it says: it is good or it is not."""
+    made = signed(RSA, "RS256", claims, {**header, **({"alg": "RS256"} if well else {})})
+
+    async def verified() -> None:
+        verifier = JWTVerifier(public_key=PEM, algorithm="RS256")
+        for token in (made, encoded(raw) + made[made.index(".") :], raw.decode("latin-1")):
+            found = await verifier.verify_token(token)
+            if found is not None:
+                assert isinstance(found.subject, str | None)
+                assert all(isinstance(scope, str) for scope in found.scopes)
+                assert hash(found.principal)
+
+    asyncio.run(verified())
 
 
 async def test_oversized_tokens():
@@ -459,6 +518,21 @@ async def test_a_private_key_is_used_for_its_public_half():
     verifier = JWTVerifier(public_key=RSA.as_pem(private=True), **EXPECTED)
     assert await verifier.verify_token(signed(RSA, "RS256"))
     assert not verifier._own[0].key.is_private
+
+
+async def test_a_reason_is_told_once(caplog: pytest.LogCaptureFixture):
+    """A mistake in the set-up is seen, and a flood does not fill the log."""
+    caplog.set_level(logging.INFO, "fastmcp")
+    verifier = rsa_verifier()
+    for _ in range(3):
+        assert await verifier.verify_token(signed(RSA, "RS256", iss=ISSUER + "/")) is None
+        assert await verifier.verify_token(signed(RSA, "RS256", exp=1)) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"A token was refused: it was issued by '{ISSUER}/', and issuer= names '{ISSUER}'"
+    ]
+    for number in range(100):
+        assert await verifier.verify_token(signed(RSA, "RS256", aud=f"other {number}")) is None
+    assert 10 < len(caplog.records) < 50
 
 
 async def test_no_secret_in_logs_and_reprs(caplog: pytest.LogCaptureFixture):

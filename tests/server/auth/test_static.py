@@ -68,7 +68,9 @@ async def test_a_listed_token_expires():
     assert await verifier.verify_token("old") is None
 
 
-@pytest.mark.parametrize("token", ["", "secre", "secrets", "SECRET", "ä", "🙂", "\x00", "secret "])
+@pytest.mark.parametrize(
+    "token", ["", "secre", "secrets", "SECRET", "ä🙂", "\x00", "secret ", "\ud800"]
+)
 async def test_a_token_that_is_not_listed(token: str):
     verifier = StaticTokenVerifier({"secret": {"sub": "admin"}, "": {"sub": "nobody"}})
     assert await verifier.verify_token(token) is None

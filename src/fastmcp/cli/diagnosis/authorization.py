@@ -18,7 +18,6 @@ from typing import Any, Final, cast
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.cli.diagnosis.challenge import read_challenges
 from fastmcp.cli.diagnosis.finding import (
     Finding,
     note,
@@ -31,6 +30,7 @@ from fastmcp.cli.diagnosis.response import Unreachable
 from fastmcp.cli.diagnosis.speech import JSON, Answer, decode_json
 from fastmcp.cli.diagnosis.subject import Findings, Subject
 from fastmcp.cli.diagnosis.wire import PATIENCE
+from fastmcp.protocol.challenges import read_challenges
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.protocol.versions import LATEST_STATELESS
 

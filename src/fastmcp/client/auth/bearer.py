@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from fastmcp.client.auth.credentials import FixedCredentials
+
 __all__ = ["BearerAuth"]
 
 
-class BearerAuth:
+class BearerAuth(FixedCredentials):
     """Sends `Authorization: Bearer <token>` with every request.
 
     Args:
@@ -15,8 +17,9 @@ class BearerAuth:
     """
 
     def __init__(self, token: str) -> None:
+        super().__init__(f"Bearer {token}")
         self.token = SecretStr(token)
 
     def header(self) -> str:
         """The value of the Authorization header."""
-        return f"Bearer {self.token.get_secret_value()}"
+        return self._value

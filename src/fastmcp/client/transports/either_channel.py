@@ -13,7 +13,12 @@ from typing import Any, Final
 from yarl import URL
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
-from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, why_of
+from fastmcp.client.errors import (
+    AuthorizationFailedError,
+    ConnectionClosedError,
+    HttpStatusError,
+    why_of,
+)
 from fastmcp.client.transports.http_channel import HttpChannel
 from fastmcp.client.transports.http_sender import shown
 from fastmcp.client.transports.orders import (
@@ -90,7 +95,7 @@ class EitherChannel:
             try:
                 if kind == "http":
                     return await self._over_http(outgoing)
-                await self._sse.prepare()
+                await self._sse.prepare(outgoing.term)
             except (HttpStatusError, ConnectionClosedError) as exc:
                 if not isinstance(exc, HttpStatusError) or exc.status not in NOT_HERE[kind]:
                     raise self._after(kind, exc) from exc
@@ -130,7 +135,7 @@ class EitherChannel:
 
     def _after(self, kind: Kind, exc: HttpStatusError | ConnectionClosedError) -> Exception:
         """An error that ends the search, with what was said before it."""
-        if not self._said:
+        if not self._said or isinstance(exc, AuthorizationFailedError):
             return exc
         message = f"{TITLES[kind]}: {why_of(exc)}. Before that, {_told(self._said)}"
         if isinstance(exc, HttpStatusError):

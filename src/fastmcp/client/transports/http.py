@@ -19,7 +19,10 @@ import aiohttp
 from pydantic import AnyUrl
 from yarl import URL
 
+from fastmcp.client.auth.authorizer import TokenCredentials
 from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.auth.credentials import Credentials, FixedCredentials
+from fastmcp.client.auth.oauth import OAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
@@ -62,7 +65,8 @@ class HttpTransport(ClientTransport):
             authentication; messages show neither them nor the query.
         headers: sent with every request; or a function (plain or async) that gives them and is
             called for every request, for values that change.
-        auth: a bearer token, a `BearerAuth`, or None.
+        auth: a bearer token; "oauth" for `OAuth()`; any credentials of `fastmcp.client.auth`; or
+            None.
         httpx_client_factory: not supported, this client speaks through aiohttp.
         verify: False for no verification of TLS certificates, the path of a CA bundle, or an
             `ssl.SSLContext`; None or True for the system's authorities.
@@ -82,7 +86,7 @@ class HttpTransport(ClientTransport):
         self,
         url: str | AnyUrl,
         headers: HeaderSource | None = None,
-        auth: BearerAuth | Literal["oauth"] | str | None = None,
+        auth: Credentials | Literal["oauth"] | str | None = None,
         httpx_client_factory: Callable[..., Any] | None = None,
         verify: ssl.SSLContext | bool | str | None = None,
         *,
@@ -98,7 +102,7 @@ class HttpTransport(ClientTransport):
                 "aiohttp. Use headers=, auth= and verify= instead."
             )
         self.headers: HeaderSource = headers if headers is not None else {}
-        self.auth: BearerAuth | None = None
+        self.auth: Credentials | None = None
         self.verify = verify
         self._forwarded: Callable[[], Mapping[str, str]] | None = None
         self.sse_read_timeout = _SILENCE_SECONDS
@@ -123,17 +127,20 @@ class HttpTransport(ClientTransport):
         return other
 
     def set_auth(self, auth: Any) -> None:
-        """Take a token, a BearerAuth or None."""
+        """Take a token, "oauth", credentials or None."""
         if auth == "oauth":
-            raise ValueError(
-                'auth="oauth" is not supported yet. Pass a bearer token: auth="<token>".'
-            )
-        if auth is None or isinstance(auth, BearerAuth):
-            self.auth = auth
-        elif isinstance(auth, str):
+            auth = OAuth()
+        if isinstance(auth, str):
             self.auth = BearerAuth(auth)
+        elif auth is None or isinstance(auth, Credentials):
+            self.auth = auth
         else:
-            raise ValueError(f"auth is a bearer token or a BearerAuth, not {auth!r}.")
+            raise ValueError(
+                'auth is a bearer token, "oauth", or credentials of fastmcp.client.auth, not an '
+                f"object of {type(auth).__module__}.{type(auth).__qualname__}."
+            )
+        if isinstance(self.auth, TokenCredentials):
+            self.auth.bind(URL(self.url), self._ssl)
         if self.auth is not None and self._basic() is not None:
             raise ValueError(
                 f"auth= was given, and a user or password stands in the URL ({self.describe()}) "
@@ -214,19 +221,19 @@ class HttpTransport(ClientTransport):
             http,
             url,
             headers=self.headers,
-            authorization=self._basic() if self.auth is None else self.auth.header,
+            credentials=self._basic() if self.auth is None else self.auth,
             proxy=proxy_for(url.scheme, url.host),
             forwarded=self._forwarded,
             limit=self.max_message_bytes,
         )
 
-    def _basic(self) -> Callable[[], str] | None:
-        """What sends the credentials of the URL, None where it holds none."""
+    def _basic(self) -> Credentials | None:
+        """The credentials of the URL, None where it holds none."""
         url = URL(self.url)
         if url.user is None and url.password is None:
             return None
         said = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
-        return lambda: f"Basic {said}"
+        return FixedCredentials(f"Basic {said}")
 
     def server_url(self) -> str | None:
         """The URL, without the credentials it may hold."""
@@ -234,8 +241,8 @@ class HttpTransport(ClientTransport):
 
     def principal(self) -> str | None:
         """All that says who asks: the user's headers, the token, the URL's credentials. A function
-        of headers may give another's any time."""
-        if callable(self.headers):
+        of headers may give another's any time, and so may a person who authorizes."""
+        if callable(self.headers) or not isinstance(self.auth, BearerAuth | None):
             return None
         said = {name.lower(): value for name, value in self.headers.items()}
         url = URL(self.url)

@@ -20,6 +20,7 @@ from fastmcp.client.channel import Handshaken, Outgoing, Receiver
 from fastmcp.client.errors import (
     ConnectionClosedError,
     HttpStatusError,
+    NotLetInYetError,
     ResponseTooLargeError,
     SessionLostError,
 )
@@ -41,6 +42,7 @@ from fastmcp.protocol.jsonrpc import (
     Response,
     decode,
 )
+from fastmcp.protocol.subscriptions import LISTEN
 from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["HttpChannel"]
@@ -106,7 +108,10 @@ class HttpChannel:
                 headers["Mcp-Name"] = names.encode_value(outgoing.name)
         if outgoing.headers is not None:
             headers.update(outgoing.headers)
-        response = await self._http.open("POST", headers, outgoing.body)
+        unasked = outgoing.method == LISTEN  # whoever subscribed has gone on
+        response = await self._http.open(
+            "POST", headers, outgoing.body, unasked=unasked, term=outgoing.term
+        )
         try:
             if response.status >= 400:
                 return await self._refused(response, outgoing, session_id)
@@ -158,6 +163,8 @@ class HttpChannel:
         )
         if session_id is not None and (status == 404 or _names_the_session(status, error)):
             raise SessionLostError(status, message)
+        if status == 401 and outgoing.method == LISTEN and self._http.may_be_let_in_later:
+            raise NotLetInYetError(message)
         code, data = (INTERNAL_ERROR, None) if error is None else (error.code, error.data)
         failed = HttpStatusError(status, message, code, data, retry_after=retry_after_of(response))
         if error is None or failed.passing or status in (401, 403):
@@ -324,7 +331,7 @@ class HttpChannel:
 
     async def _send(self, body: bytes, version: str | None) -> None:
         headers = await self._http.headers(version, self._session_id)
-        response = await self._http.open("POST", headers, body)
+        response = await self._http.open("POST", headers, body, unasked=True)
         try:
             if response.status >= 400:
                 raise HttpStatusError(
@@ -354,16 +361,21 @@ class HttpChannel:
             if self._receiver is not None:
                 self._receiver.on_missed()
 
-        self._listener = Listener(lambda last_id: self.get(version, last_id), follow, lost, missed)
+        async def get(last_id: str | None) -> aiohttp.ClientResponse:
+            return await self.get(version, last_id, unasked=True)
 
-    async def get(self, version: str | None, last_id: str | None) -> aiohttp.ClientResponse:
+        self._listener = Listener(get, follow, lost, missed, self._http.may_be_let_in_later)
+
+    async def get(
+        self, version: str | None, last_id: str | None, *, unasked: bool = False
+    ) -> aiohttp.ClientResponse:
         """Ask for a stream; the caller releases the response."""
         headers = await self._http.headers(version, self._session_id)
         headers["Accept"] = "text/event-stream"
         headers.pop("Content-Type", None)
         if last_id is not None:
             headers["Last-Event-ID"] = last_id
-        return await self._http.open("GET", headers, None)
+        return await self._http.open("GET", headers, None, unasked=unasked)
 
     async def rest(self) -> None:
         """Have no session, until the next `initialize`."""
@@ -386,7 +398,7 @@ class HttpChannel:
                 async with asyncio.timeout(seconds):
                     headers = await self._http.headers(self._version, self._session_id)
                     headers.pop("Content-Type", None)
-                    response = await self._http.open("DELETE", headers, None)
+                    response = await self._http.open("DELETE", headers, None, unasked=True)
                     response.release()
         await self._http.close()
 

@@ -33,6 +33,7 @@ class Listener:
         follow: hands on its messages until it ends.
         lost: opens a new session, which has a listener of its own.
         missed: is called when it ended and nothing says from where to go on.
+        hopeful: who is refused now may be let in later.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Listener:
         follow: Callable[[aiohttp.ClientResponse, sse.Decoder], Awaitable[None]],
         lost: Callable[[], Awaitable[None]],
         missed: Callable[[], None],
+        hopeful: bool = False,
     ) -> None:
         self.refused = False
         self._was_open = False
@@ -48,6 +50,7 @@ class Listener:
         self._follow = follow
         self._lost = lost
         self._missed = missed
+        self._hopeful = hopeful
         self._last_id: str | None = None
         self._retry: int | None = None
         self._task = asyncio.create_task(self._listen())
@@ -77,6 +80,8 @@ class Listener:
                     await self._follow(response, decoder)
                 elif response.status == 404 and self._was_open:
                     await self._lost()  # else 404 is how this server says 405
+                elif response.status == 401 and self._hopeful:
+                    pass  # no person is asked for a stream: the next call will be
                 elif refuses(response.status):
                     # 405: no such stream. Other refusals mean the same to a listener.
                     self.refused = response.status == 405

@@ -18,8 +18,11 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from fastmcp.client.auth.credentials import Credentials, FixedCredentials, Refusal, Trial
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
+from fastmcp.client.patience import Term
 from fastmcp.protocol import headers as names
+from fastmcp.protocol.challenges import read_challenges
 
 __all__ = [
     "HeaderSource",
@@ -60,9 +63,10 @@ class HttpSender:
 
     Args:
         http: pools the connections.
-        url: of the endpoint; who asks is said by `authorization` alone, not in the URL.
-        headers: the user's, or a function that gives them for each request.
-        authorization: gives the value of the Authorization header, None for no such header.
+        url: of the endpoint; who asks is said by `credentials` alone, not in the URL.
+        headers: the user's, or a function that gives them for each request. An Authorization
+            header among them goes before the credentials.
+        credentials: let the client in, None for none.
         proxy: the URL of an HTTP proxy.
         forwarded: gives the headers of whoever the client forwards for; what is said otherwise
             goes before.
@@ -75,7 +79,7 @@ class HttpSender:
         url: URL,
         *,
         headers: HeaderSource,
-        authorization: Callable[[], str] | None,
+        credentials: Credentials | None,
         proxy: str | None,
         forwarded: Callable[[], Headers] | None = None,
         limit: int,
@@ -84,11 +88,16 @@ class HttpSender:
         self.limit = limit
         self._http = http
         self._headers = headers
-        self._authorization = authorization
+        self._credentials = credentials
         self._proxy = proxy
         self._forwarded = forwarded
         self._last = 0.0
         self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
+
+    @property
+    def may_be_let_in_later(self) -> bool:
+        """Whether who is refused now may be let in when the next call has been authorized."""
+        return not isinstance(self._credentials, FixedCredentials | None)
 
     @property
     def shown(self) -> str:
@@ -98,8 +107,6 @@ class HttpSender:
     async def headers(self, version: str | None, session_id: str | None) -> CIMultiDict[str]:
         """The headers every request has; what the protocol says goes before what users say."""
         headers = CIMultiDict({"Accept": _ACCEPT_BOTH, "Content-Type": "application/json"})
-        if self._authorization is not None:
-            headers["Authorization"] = self._authorization()
         given = self._headers
         if callable(given):
             made = given()
@@ -108,7 +115,8 @@ class HttpSender:
             headers.update(given)
         if self._forwarded is not None:
             for name, value in self._forwarded().items():
-                headers.setdefault(name, value)
+                if self._credentials is None or name.lower() != "authorization":
+                    headers.setdefault(name, value)
         if version is not None:
             headers["MCP-Protocol-Version"] = version
         if session_id is not None:
@@ -116,19 +124,37 @@ class HttpSender:
         return headers
 
     async def open(
-        self, method: str, headers: CIMultiDict[str], body: bytes | None
+        self,
+        method: str,
+        headers: CIMultiDict[str],
+        body: bytes | None,
+        *,
+        unasked: bool = False,
+        term: Term | None = None,
     ) -> aiohttp.ClientResponse:
         """One exchange up to the response's headers; the caller releases the response.
 
         307 and 308 are followed with method and body kept (RFC 9110, 15.4.8 and 15.4.9).
 
+        Args:
+            method: of HTTP.
+            headers: as `headers` gave them, and what this request adds.
+            body: None for none.
+            unasked: nobody waits for it, and no person is asked for its sake.
+            term: its time-out, which does not count while a person is asked.
         Raises:
             ConnectionClosedError: there was no response.
+            AuthorizationFailedError: the server wants authorization, and none came about.
             HttpStatusError: a redirect that leads nowhere.
         """
         url = self.url
+        credentials = None if "Authorization" in headers else self._credentials
         for _ in range(_REDIRECTS):
-            response = await self._request(method, url, headers, body)
+            if credentials is None:
+                response = await self._request(method, url, headers, body)
+            else:
+                trial = Trial(unasked, term)
+                response = await self._admitted(credentials, method, url, headers, body, trial)
             location = response.headers.get("Location")
             if response.status not in (307, 308) or location is None:
                 return response
@@ -142,6 +168,7 @@ class HttpSender:
             if not same_server(url, target):
                 # What is meant for one server is not another's to see (RFC 9110, 15.4). Any
                 # header that a user gave may be a secret: those of the protocol alone go on.
+                credentials = None
                 headers = CIMultiDict(
                     (name, value) for name, value in headers.items() if _is_for_anyone(name.lower())
                 )
@@ -149,6 +176,42 @@ class HttpSender:
                 self.url = target  # only a slash: the address meant is the one redirected to
             url = target
         raise HttpStatusError(310, f"{self.shown} redirects without end")
+
+    async def _admitted(
+        self,
+        credentials: Credentials,
+        method: str,
+        url: URL,
+        headers: CIMultiDict[str],
+        body: bytes | None,
+        trial: Trial,
+    ) -> aiohttp.ClientResponse:
+        """The response to a request with credentials. One that was refused was not read, and is
+        sent again once they are others."""
+        while True:
+            work = credentials.apply(headers, method, url)
+            if work is not None:
+                await work
+            response = await self._request(method, url, headers, body)
+            nonce = response.headers.get("DPoP-Nonce")
+            if nonce is not None:
+                credentials.hear(nonce, url)
+            if response.status not in (401, 403):
+                return response
+            said = ", ".join(response.headers.getall("WWW-Authenticate", ()))
+            sent = headers.get("Authorization")
+            try:
+                again = await credentials.refused(
+                    Refusal(response.status, read_challenges(said), nonce, url, sent, trial)
+                )
+            except BaseException:
+                response.release()
+                raise
+            if not again:
+                return response
+            response.release()
+            headers.pop("Authorization", None)
+            headers.pop("DPoP", None)
 
     async def _request(
         self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import AnyUrl
 
-from fastmcp.client.auth.bearer import BearerAuth
+from fastmcp.client.auth.credentials import Credentials
 from fastmcp.client.transports.http import HttpTransport
 from fastmcp.client.transports.http_sender import HeaderSource
 from fastmcp.client.transports.orders import Order
@@ -32,7 +32,7 @@ class SSETransport(HttpTransport):
         self,
         url: str | AnyUrl,
         headers: HeaderSource | None = None,
-        auth: BearerAuth | Literal["oauth"] | str | None = None,
+        auth: Credentials | Literal["oauth"] | str | None = None,
         sse_read_timeout: datetime.timedelta | float | int | None = None,
         httpx_client_factory: Callable[..., Any] | None = None,
         verify: ssl.SSLContext | bool | str | None = None,

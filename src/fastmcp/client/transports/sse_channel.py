@@ -25,6 +25,7 @@ from fastmcp.client.errors import (
     ResponseTooLargeError,
     SessionLostError,
 )
+from fastmcp.client.patience import Term
 from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.client.transports.http_sender import (
     HttpSender,
@@ -83,7 +84,7 @@ class SseChannel(PipeChannel):
                 "mode='auto' or 'legacy'",
             )
         if outgoing.method == "initialize":
-            await self.prepare()
+            await self.prepare(outgoing.term)
             self._fresh = False
         elif self._follower is None and self.closed is None:
             raise SessionLostError(404, f"The session over HTTP+SSE has ended: {self._why}")
@@ -94,14 +95,16 @@ class SseChannel(PipeChannel):
         self._version = version
         self._patience.begin()
 
-    async def prepare(self) -> None:
-        """Have a stream on which nothing was asked yet. Raises what `connect` does."""
+    async def prepare(self, term: Term | None = None) -> None:
+        """Have a stream on which nothing was asked yet. Arguments and errors are `connect`'s."""
         if not self._fresh:
-            await self.connect()
+            await self.connect(term)
 
-    async def connect(self) -> None:
+    async def connect(self, term: Term | None = None) -> None:
         """Open a stream, in the place of the one there is.
 
+        Args:
+            term: the time-out of what it is opened for.
         Raises:
             HttpStatusError: the server refused, or answered with no such stream.
             ConnectionClosedError: there was no answer.
@@ -114,8 +117,9 @@ class SseChannel(PipeChannel):
         headers.pop("Content-Type", None)
         response: aiohttp.ClientResponse | None = None
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                response = await self._http.open("GET", headers, None)
+            answering = Term(_ANSWER_SECONDS, term)
+            async with answering.start():
+                response = await self._http.open("GET", headers, None, term=answering)
                 if response.status != 200 or response.content_type != "text/event-stream":
                     raise await self._refusal(response, f"GET {self._http.shown}")
             async with asyncio.timeout(_ENDPOINT_SECONDS):

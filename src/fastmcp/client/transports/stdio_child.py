@@ -110,6 +110,7 @@ class _Wire(asyncio.SubprocessProtocol):
         self.exited = asyncio.Event()
         self.stderr = Stderr(command.log_file, lambda: _tell(loop, self._stderr_over))
         self.stderr_ended = asyncio.Event()
+        self._known_over = asyncio.Event()
         self._on_gone = on_gone
         self._limit = command.limit
         self._buffer = bytearray()
@@ -138,7 +139,9 @@ class _Wire(asyncio.SubprocessProtocol):
     async def _write(self, message: bytes) -> None:
         stdin = self._stdin()
         if stdin is None or stdin.is_closing():
-            raise ConnectionClosedError("the server's stdin is closed")
+            # It ends, as a rule, and how says more; that is known a moment later.
+            await is_set_within(self._known_over, 3 * _OTHER_HALF_SECONDS)
+            raise self.channel.closed or ConnectionClosedError("the server's stdin is closed")
         stdin.write(message + b"\n")
         await self._writable.wait()
 
@@ -217,6 +220,7 @@ class _Wire(asyncio.SubprocessProtocol):
     def _over(self, why: str) -> None:
         if self.channel.closed is None:
             self.channel.end(why)
+            self._known_over.set()
             self._on_gone()
 
     def close(self) -> None:

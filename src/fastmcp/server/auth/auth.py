@@ -70,6 +70,10 @@ class AuthProvider:
         """The scopes that a client without a token is told to ask for."""
         return self.required_scopes
 
+    def required_of(self, token: AccessToken) -> Sequence[str]:
+        """The scopes without which a token does not come in."""
+        return self.required_scopes
+
     def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         """Which of these a token has not. Override it where one scope implies others: a server
         MUST know that (basic/authorization, "Step-Up Authorization Flow")."""

@@ -14,15 +14,16 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from starlette._utils import get_route_path
 from starlette.authentication import AuthCredentials, BaseUser
 
+from fastmcp.protocol.challenges import bearer_challenge
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import AuthProvider, VerificationUnavailableError
-from fastmcp.server.auth.challenge import challenge
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send, respond
 from fastmcp.server.transports.limits import RETRY_AFTER
 
@@ -66,16 +67,16 @@ class Lease:
 
     Args:
         provider: verifies the token again.
-        given: the token as the client sent it, which need not be the one that handlers are given.
-        token: what it said.
+        sent: the token that opened it, as the client sent it.
+        token: what it says.
         recheck: seconds between two times.
     """
 
     def __init__(
-        self, provider: AuthProvider, given: str, token: AccessToken, recheck: float
+        self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
     ) -> None:
         self._provider = provider
-        self._given = given
+        self._sent = sent
         self._token = token
         self._recheck = recheck
 
@@ -102,13 +103,19 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(self._given)
+                again = await self._provider.verify_token(self._sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
-            if again is None:
+            if again is None or _missing(self._provider, again):
                 return
             token = again
+
+
+def _missing(provider: AuthProvider, token: AccessToken) -> list[str]:
+    """The scopes that it needs to come in at all, and has not."""
+    required = provider.required_of(token)
+    return provider.missing_scopes(token, required) if required else []
 
 
 def _left(token: AccessToken) -> float:
@@ -157,9 +164,10 @@ class BearerGate:
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        if provider.required_scopes and provider.missing_scopes(token, provider.required_scopes):
-            text = f"It permits less than is required: {' '.join(provider.required_scopes)}"
-            await self._refuse(scope, send, 403, "insufficient_scope", text)
+        if _missing(provider, token):
+            required = provider.required_of(token)
+            text = f"It permits less than is required: {' '.join(required)}"
+            await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
@@ -173,12 +181,13 @@ class BearerGate:
         status: int,
         error: str | None = None,
         description: str | None = None,
+        required: Sequence[str] = (),
     ) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        value = challenge(
+        path = get_route_path(scope)
+        value = bearer_challenge(
             error=error,
             description=description,
-            scopes=self.provider.challenge_scopes,
+            scopes=list(dict.fromkeys([*self.provider.challenge_scopes, *required])),
             metadata=self.provider.metadata_url(path),
         )
         head: Headers = [

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from fastmcp.server.access import AccessToken
 
-__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "access_token", "scope_list"]
+__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "TokenLog", "access_token", "scope_list"]
 
+_logger: Final = logging.getLogger("fastmcp.server.auth")
+
+_TOLD: Final = 32
+_FAR: Final = 1 << 53
 LEEWAY: Final = 5.0
 """Seconds by which the clocks of issuer and server may differ."""
 
@@ -35,6 +38,37 @@ class Refusal(NamedTuple):
 
     reason: str
     level: int = logging.DEBUG
+
+
+class TokenLog:
+    """Tells whoever runs the server why tokens are refused, and that one names nobody.
+
+    What looks like a mistake of the server's is told once for each reason: the same token comes
+    with every request, and anybody can send others. The rest is for who debugs.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._nameless = False
+
+    def tell(self, refusal: Refusal) -> None:
+        """One line, or nothing."""
+        reason, level = refusal
+        if level > logging.DEBUG:
+            if reason in self._told or len(self._told) >= _TOLD:
+                level = logging.DEBUG
+            else:
+                self._told.add(reason)
+        _logger.log(level, "A token was refused: it %s", reason)
+
+    def look_at(self, claims: Claims) -> None:
+        """A line for the first good token that names nobody: a session belongs to a principal."""
+        if not self._nameless and _client(claims) is None:
+            self._nameless = True
+            _logger.warning(
+                "A token names neither a subject nor a client: all such tokens are one and the "
+                "same user. Have their issuer say `sub`"
+            )
 
 
 class Expected:
@@ -93,11 +127,10 @@ def access_token(token: str, claims: Claims) -> AccessToken:
         claims: everything it says; they become the object's own.
     """
     exp, subject = claims.get("exp"), claims.get("sub")
-    client = claims.get("client_id") or claims.get("azp") or subject or "unknown"
     return AccessToken(
         token=token,
-        client_id=str(client),
-        scopes=scope_list(claims.get("scope", claims.get("scp"))),  # RFC 8693, 4.2
+        client_id=_client(claims) or "unknown",
+        scopes=_scopes(claims.get("scope", claims.get("scp"))),
         expires_at=None if exp is None else int(exp),
         subject=None if subject is None else str(subject),
         claims=claims,
@@ -105,8 +138,8 @@ def access_token(token: str, claims: Claims) -> AccessToken:
 
 
 def scope_list(scopes: Any) -> list[str]:
-    """Scopes as a list, from how issuers and authors write them: a list, a string with spaces or
-    commas between them, or a JSON array in a string; none for anything else."""
+    """Scopes as a list, from how authors and environments write them: a list, a string with spaces
+    or commas between them, or a JSON array in a string; none for anything else."""
     if isinstance(scopes, str):
         if not scopes.lstrip().startswith("["):
             return scopes.replace(",", " ").split()
@@ -114,7 +147,19 @@ def scope_list(scopes: Any) -> list[str]:
             scopes = json.loads(scopes)
         except ValueError:
             return []
-    return list(_strings(scopes))
+    return _strings(scopes)
+
+
+def _scopes(said: Any) -> list[str]:
+    """Scopes of a token: with spaces between them (RFC 8693, 4.2), or as a list of some issuers.
+    A comma is a part of a scope (RFC 6749, 3.3)."""
+    return said.split() if isinstance(said, str) else _strings(said)
+
+
+def _client(claims: Claims) -> str | None:
+    """Whom a token was issued to, or else whom it speaks for (RFC 9068, 2.2; OpenID Connect)."""
+    named = claims.get("client_id") or claims.get("azp") or claims.get("sub")
+    return str(named) if named else None
 
 
 def _strings(value: Any) -> list[str]:
@@ -135,7 +180,8 @@ def _names(what: str, given: str | list[str] | None) -> frozenset[str] | None:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and value is not True and math.isfinite(value)
+    """Whether it is seconds that can be reckoned with; neither true, nor the end of all time."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR
 
 
 def _other(how: str, said: Any, parameter: str, expected: Iterable[str]) -> Refusal:

@@ -37,7 +37,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from fastmcp.protocol.jsonrpc import deeper_than
-from fastmcp.server.auth.addresses import (
+from fastmcp.utilities.addresses import (
     MALFORMED,
     is_ip,
     is_loopback,
@@ -185,7 +185,7 @@ class Fetcher:
             # Not shown: what is no URL may be a secret that was put into the wrong place.
             raise FetchError(f"The address to fetch {MALFORMED}")
         shown = _shown(parsed)
-        if parsed.user is not None or parsed.password is not None:
+        if "@" in parsed.raw_authority:
             raise FetchError(f"The URL of {shown} holds a user or password: leave them out")
         if self._configured:
             return parsed
@@ -368,20 +368,21 @@ class _Pool:
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self._tls = tls
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._open: aiohttp.ClientSession | None = None
-        self._end: Callable[[], object] | None = None
+        self._open: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._ends: dict[asyncio.AbstractEventLoop, Callable[[], object]] = {}
 
     async def session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        if self._open is None or self._open.closed or self._loop is not loop:
-            if self._end is not None:
-                self._end()
+        session = self._open.get(loop)
+        if session is None or session.closed:
+            for other in [one for one in self._ends if one.is_closed() or one is loop]:
+                self._ends.pop(other)()
+                self._open.pop(other)
             held = _hold(_session(self._tls))
-            self._loop, self._open = loop, await anext(held)
-            self._end = end = weakref.finalize(self, _let_go, loop, held)
+            session = self._open[loop] = await anext(held)
+            end = self._ends[loop] = weakref.finalize(self, _let_go, loop, held)
             end.atexit = False
-        return self._open
+        return session
 
 
 async def _hold(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.ClientSession]:

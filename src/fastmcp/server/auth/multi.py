@@ -77,6 +77,12 @@ class MultiAuth(AuthProvider):
             raise unavailable
         return None
 
+    def required_of(self, token: AccessToken) -> Sequence[str]:
+        """Those of all, and those of the source that took it."""
+        source = self.sources.get(token.source)
+        own = () if source is None else source.required_of(token)
+        return list(dict.fromkeys([*self.required_scopes, *own]))
+
     def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         source = self.sources.get(token.source)
         judge = super() if source is None else source

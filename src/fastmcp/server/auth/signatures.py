@@ -22,6 +22,7 @@ from joserfc.errors import InvalidKeyTypeError, JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey, import_key
 
 from fastmcp.server.auth.claims import Refusal
+from fastmcp.server.auth.verified import LENGTH
 
 __all__ = [
     "ALGORITHMS",
@@ -55,8 +56,8 @@ _RSA_BITS: Final = range(2048, 8192 + 1)
 """The least of RFC 7518, 3.3; beyond the most, verifying costs so much that it is an attack."""
 _KEYS: Final = 64
 """What is looked at of a key set; a token without a `kid` is tried with each that fits."""
-_LENGTH: Final = 16 * 1024
 _PUBLIC_PARTS: Final = ("kty", "n", "e", "crv", "x", "y")
+"""Of any key; so a secret of a set, whose part is `k`, is none."""
 _TYPES: Final = frozenset({"at", "application/at"})
 
 
@@ -115,7 +116,7 @@ def read(
         key_set: the address of the keys that verify it, which it may name.
         kinds: what it may say that it is, without "+jwt"; access tokens by default.
     """
-    if len(token) > _LENGTH:
+    if len(token) > LENGTH:
         return Refusal("is longer than 16 KiB")
     try:
         parts = jws.extract_compact(token.encode("ascii"), registry=_registry)
@@ -126,17 +127,17 @@ def read(
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
         return Refusal("is no signed JWT")
     header = cast("dict[str, Any]", header)
-    algorithm, kid, kind = (header.get(name) for name in ("alg", "kid", "typ"))
+    algorithm, kid, kind, content = (header.get(name) for name in ("alg", "kid", "typ", "cty"))
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         return Refusal("is signed with no algorithm that is known")
-    if not isinstance(kid, str | None) or not isinstance(kind, str | None):
+    if not all(isinstance(value, str | None) for value in (kid, kind, content)):
         return Refusal("has a header whose values are of wrong types")
     for name in ("crit", "b64", "jwk", "x5u"):  # RFC 7515, 4.1.11; RFC 8725, 3.10
         if name in header:
             return Refusal(f"has the header {name!r}, which is not accepted")
     if "jku" in header and header["jku"] != key_set:
         return Refusal("points to keys of its own with the header 'jku'")
-    if "cty" in header:  # RFC 7519, 5.2
+    if content is not None and content.lower().endswith("jwt"):  # RFC 7519, 5.2
         return Refusal("holds another token")
     lowered = (kind or "").lower()
     if lowered.endswith("+jwt") and lowered.removesuffix("+jwt") not in kinds:
@@ -257,7 +258,7 @@ def _of_set(entry: Any, algorithm: str | None) -> VerificationKey | None:
         return None
     fields = cast("dict[str, Any]", entry)
     kid, named, operations = fields.get("kid"), fields.get("alg"), fields.get("key_ops")
-    if fields.get("use", "sig") != "sig" or fields.get("kty") not in ("RSA", "EC", "OKP"):
+    if fields.get("use", "sig") != "sig":
         return None
     if operations is not None and not (isinstance(operations, list) and "verify" in operations):
         return None

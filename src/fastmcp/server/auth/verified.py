@@ -18,14 +18,16 @@ import msgspec
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.claims import Claims, access_token
 
-__all__ = ["VerifiedTokens", "digest"]
+__all__ = ["LENGTH", "VerifiedTokens", "digest"]
 
+LENGTH: Final = 16 * 1024
+"""Of the longest token that is looked at."""
 _decoder: Final = msgspec.json.Decoder(dict)
 
 
 def digest(token: str) -> bytes:
     """What a token is known by."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 class VerifiedTokens:
@@ -43,7 +45,7 @@ class VerifiedTokens:
 
     def get(self, token: str) -> AccessToken | None:
         """What is known of a token; None where nothing is."""
-        if not self._known:
+        if not self._known or len(token) > LENGTH:
             return None
         key = digest(token)
         found = self._known.get(key)

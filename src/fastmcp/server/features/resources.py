@@ -59,16 +59,13 @@ async def _match(
 ) -> tuple[ResourceTemplate, dict[str, Any]] | None:
     """The template that a URI fits, and its parameters, in the same order."""
     view = engine.view(context)
-    own = view.match_template(uri, version)
-    if own is not None:
-        return own if await is_permitted(context, own[0]) else None
-    if engine.providers is None:
-        return None
-    template = await engine.providers.get_resource_template(uri, version)
-    params = template.matches(uri) if template is not None else None
-    if template is None or params is None or not view.templates.admits(template):
-        return None
-    return template, params
+    found = view.match_template(uri, version)
+    if found is None and engine.providers is not None:
+        template = await engine.providers.get_resource_template(uri, version)
+        params = template.matches(uri) if template is not None else None
+        if template is not None and params is not None and view.templates.admits(template):
+            found = template, params
+    return found if found is None or await is_permitted(context, found[0]) else None
 
 
 async def find_template(

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from fastmcp.exceptions import NotFoundError
-from fastmcp.server.access import token_of
-from fastmcp.server.checks import AuthCheck, AuthContext, run_auth_checks
+from fastmcp.server.checks import AuthCheck, is_permitted
 from fastmcp.server.context import Context
 from fastmcp.server.middleware.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.wanted_version import wanted_version
@@ -30,10 +29,7 @@ class AuthMiddleware(Middleware):
 
     async def _passes(self, component: FastMCPComponent) -> bool:
         context = Context.current()
-        if context is None or context.exchange.transport == "stdio":
-            return context is not None
-        token = token_of(context.exchange.scope)
-        return await run_auth_checks(self.auth, AuthContext(token, component))
+        return context is not None and await is_permitted(context, component, self.auth)
 
     async def _passing(self, components: Sequence[C]) -> list[C]:
         return [component for component in components if await self._passes(component)]

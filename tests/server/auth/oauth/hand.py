@@ -95,6 +95,8 @@ class Reply:
 
 
 class _Fields(HTMLParser):
+    action = ""
+
     def __init__(self) -> None:
         super().__init__()
         self.found: dict[str, str] = {}
@@ -103,6 +105,8 @@ class _Fields(HTMLParser):
         given = dict(attrs)
         if tag == "input":
             self.found[given["name"] or ""] = given["value"] or ""
+        elif tag == "form":
+            self.action = given["action"] or ""
 
 
 def fields(page: str) -> dict[str, str]:
@@ -110,6 +114,13 @@ def fields(page: str) -> dict[str, str]:
     parser = _Fields()
     parser.feed(page)
     return parser.found
+
+
+def action_of(page: str) -> str:
+    """Where its form is sent."""
+    parser = _Fields()
+    parser.feed(page)
+    return parser.action
 
 
 class Site:
@@ -198,7 +209,7 @@ class Site:
         """The page of consent, and a click in it."""
         page = await self.get(page_url)
         assert page.status == 200, page.text
-        return await self.post("/consent", {**fields(page.text), "decision": decision})
+        return await self.post(action_of(page.text), {**fields(page.text), "decision": decision})
 
     async def code(self, client_id: str, pkce: Pkce, **parameters: Any) -> str:
         """A code that a person consented to."""

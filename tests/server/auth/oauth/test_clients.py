@@ -15,7 +15,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from fastmcp.server.auth.fetching import Fetcher
+from fastmcp.server.auth.fetching import Fetcher, FetchError
+from fastmcp.server.auth.oauth.documents import ClientDocuments
+from fastmcp.server.auth.oauth.errors import ClientDocumentError
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
@@ -26,6 +28,7 @@ from tests.server.auth.oauth.hand import (
     known,
     provider,
 )
+from tests.support.asgi import settled
 
 URL = "https://client.example.com/oauth/metadata.json"
 KEYS = "https://client.example.com/keys.json"
@@ -53,6 +56,8 @@ class Web:
         self.read.append(url)
         await asyncio.sleep(0)
         found = self.documents[url]
+        if isinstance(found, Exception):
+            raise found
         return found if isinstance(found, Found) else Found(found)
 
 
@@ -167,6 +172,52 @@ async def test_what_cannot_be_fetched_is_not_asked_for_again_at_once():
         assert "could not be fetched" in reply.text
         assert "KeyError" not in reply.text
     assert web.read == [URL]
+
+
+async def test_a_client_whose_server_is_down():
+    """A client that was let in is not put out by that; by a document that is gone, it is."""
+    web = Web({URL: document()})
+    clients = ClientDocuments(web, least=0)
+    client = await clients.client(URL)
+    web.documents[URL] = FetchError("down", passing=True)
+    assert await clients.client(URL) == client
+    web.documents[URL] = FetchError("gone")
+    with pytest.raises(ClientDocumentError) as gone:
+        await clients.client(URL)
+    assert not gone.value.passing
+    web.documents[URL] = document(client_name="Back again")
+    assert (await clients.client(URL)).client_name == "Back again"
+    assert web.read == [URL] * 4
+
+
+async def test_a_client_that_cannot_be_looked_up_now_is_not_told_that_it_is_none():
+    """It would throw its tokens away."""
+    here, _ = site({URL: FetchError("down", passing=True)})
+    reply = await here.refresh(URL, "a.b")
+    assert (reply.status, reply.error) == (503, "temporarily_unavailable")
+
+
+async def test_strangers_do_not_make_it_fetch_without_end():
+    """Section 6.5 of the draft: so many at once, and no more."""
+    held = asyncio.Event()
+
+    class Slow(Web):
+        async def get_json(self, url: str, *, limit: int, seconds: float) -> Found:
+            self.read.append(url)
+            await held.wait()
+            return Found(document(client_id=url))
+
+    web = Slow({})
+    clients = ClientDocuments(web)
+    urls = [f"https://client.example.com/{n}" for n in range(100)]
+    asked = [asyncio.ensure_future(clients.client(url)) for url in urls]
+    await settled()
+    refused = [one for one in asked if one.done()]
+    assert len(web.read) == len(urls) - len(refused) == 64
+    held.set()
+    assert [one.client_id for one in await asyncio.gather(*asked[:64])] == urls[:64]
+    for one in refused:
+        assert isinstance(one.exception(), ClientDocumentError)
 
 
 async def test_a_server_that_takes_no_urls():

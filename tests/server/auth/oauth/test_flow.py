@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -315,7 +314,7 @@ async def test_a_provider_without_its_methods_is_told_at_the_start():
         StoredOAuthProvider(base_url=BASE).get_routes("/mcp")
 
 
-async def test_what_a_provider_reads_from_disk_is_no_secret(tmp_path: Path):
+async def test_what_is_kept_is_no_secret():
     """2026-07-28, basic/authorization, "Token Theft": secure storage. Neither codes nor tokens nor
     secrets can be read in the store."""
     store = MemoryStore()

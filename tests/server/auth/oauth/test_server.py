@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount
 
 from fastmcp import FastMCP
@@ -19,10 +22,22 @@ from fastmcp.server.auth import (
     OAuthProvider,
     OAuthToken,
     RefreshToken,
+    StoredOAuthProvider,
+    Subject,
     TokenError,
 )
 from fastmcp.server.dependencies import get_access_token
-from tests.server.auth.oauth.hand import BASE, CALLBACK, RESOURCE, Pkce, Site, known, provider
+from tests.server.auth.oauth.hand import (
+    BASE,
+    CALLBACK,
+    RESOURCE,
+    Pkce,
+    Site,
+    action_of,
+    fields,
+    known,
+    provider,
+)
 from tests.support.asgi import STATELESS, Peer
 
 
@@ -94,6 +109,53 @@ async def test_the_old_transport_beside_the_new_one():
         assert metadata["resource"] == f"{BASE}/sse"
         tokens = await site.tokens("known", resource=metadata["resource"])
         assert await auth.verify_token(tokens["access_token"]) is not None
+
+
+class WithLogin(StoredOAuthProvider):
+    """As the documentation has it: a cookie of the author's, and a page to get one."""
+
+    async def authenticate(self, request: Request) -> Subject | Response:
+        user = request.cookies.get("user")
+        if user is None:
+            return RedirectResponse("/login?" + urlencode({"next": str(request.url)}), 303)
+        return Subject(user)
+
+
+async def test_a_page_to_log_in():
+    """Before the page of consent is shown, and again where the person was away for too long."""
+    auth = WithLogin(base_url=BASE, clients=[known()], required_scopes=["read"])
+    mcp = server(auth)
+
+    @mcp.custom_route("/login", ["GET", "POST"])
+    async def login(request: Request) -> Response:
+        if request.method == "GET":
+            return HTMLResponse("<form method=post><input name=name></form>")
+        response = RedirectResponse(request.query_params["next"], 303)
+        response.set_cookie("user", "ann", httponly=True, samesite="lax")
+        return response
+
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        site, pkce = Site(app), Pkce()
+        asked = await site.authorize("known", pkce)
+        page = await site.get(await log_in(site, asked.location))
+        form = {**fields(page.text), "decision": "approve"}
+        del site.cookies["user"]  # it ran out
+        away = await site.post(action_of(page.text), form)
+        assert away.status == 403
+        (link,) = re.findall(r'href="([^"]+)"', away.text)
+        answer = (await site.decide(await log_in(site, unescape(link)))).answer
+        tokens = (await site.token("known", answer["code"], pkce)).json
+        found = await auth.verify_token(tokens["access_token"])
+        assert found is not None
+        assert found.subject == "ann"
+
+
+async def log_in(site: Site, page: str) -> str:
+    """Where a page leads to whom nobody knows yet, after they have logged in."""
+    form = (await site.get(page)).location
+    assert form.startswith("/login?")
+    return (await site.post(form, {"name": "ann"})).location
 
 
 class Own(OAuthProvider):

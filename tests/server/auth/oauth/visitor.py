@@ -1,18 +1,17 @@
 """A person at a browser, over real sockets: opens a page, reads it, and allows what it asks.
 
-As a program, `python -m tests.server.auth.oauth.visitor URL`, it is the BROWSER of a client that
-opens the page first and listens for the answer then: it reads slowly enough for that.
+Clients open the page first and listen for the answer then: it reads slowly enough for that. As a
+program, `python -m tests.server.auth.oauth.visitor URL`, it is the BROWSER of a client.
 """
 
 from __future__ import annotations
 
 import sys
-from html.parser import HTMLParser
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
-from tests.server.auth.oauth.hand import fields
+from tests.server.auth.oauth.hand import action_of, fields
 from tests.support.process import eventually, listening
 
 __all__ = ["consent"]
@@ -20,32 +19,22 @@ __all__ = ["consent"]
 _SECONDS = 20
 
 
-class _Form(HTMLParser):
-    action = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "form":
-            self.action = dict(attrs)["action"] or ""
-
-
 def consent(url: str) -> None:
     """Follows a client's link to the page of consent, and the answer to wherever it leads."""
+    (answers,) = parse_qs(urlsplit(url).query)["redirect_uri"]
+    port = urlsplit(answers).port or 80
+    eventually(lambda: listening(port), _SECONDS, "the client listens")
     # On a bare loopback address, where cookies of "localhost" are kept too.
     jar = CookieJar(DefaultCookiePolicy(strict_domain=False))
     browser = build_opener(ProxyHandler({}), HTTPCookieProcessor(jar))
     with browser.open(url, timeout=_SECONDS) as page:
         text = page.read().decode()
-    form = _Form()
-    form.feed(text)
-    assert form.action, text
+    action = action_of(text)
+    assert action, text
     sent = urlencode({**fields(text), "decision": "approve"}).encode()
-    with browser.open(form.action, sent, timeout=_SECONDS) as answer:
+    with browser.open(action, sent, timeout=_SECONDS) as answer:
         assert answer.status == 200, answer.status
 
 
 if __name__ == "__main__":
-    link = sys.argv[1]
-    (answer,) = parse_qs(urlsplit(link).query)["redirect_uri"]
-    port = urlsplit(answer).port or 80
-    eventually(lambda: listening(port), _SECONDS, "the client listens")
-    consent(link)
+    consent(sys.argv[1])

@@ -3,12 +3,17 @@
 Until it is known that the client exists and may be answered at the redirect URI, nothing is sent
 anywhere: the person gets a page that says what is wrong (4.1.2.1). From there on the client is
 told, at that URI, with its `state` and with `iss` (RFC 9207).
+
+Nobody has looked at a client that registered itself, and with a mistake in it a link to this
+server would lead to wherever that client wants: there the person is asked to go on by themselves
+(RFC 9700, 4.11.2; basic/authorization/security-considerations, "Open Redirection").
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from html import escape
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -32,8 +37,8 @@ from fastmcp.server.auth.oauth.exchange import (
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.limits import Meter
 from fastmcp.server.auth.oauth.models import AuthorizationParams, OAuthClientInformationFull
-from fastmcp.server.auth.oauth.pages import error_page
-from fastmcp.server.auth.oauth.redirects import with_parameters
+from fastmcp.server.auth.oauth.pages import error_page, page, said
+from fastmcp.server.auth.oauth.redirects import is_loopback, place_of, with_parameters
 
 __all__ = ["AuthorizationEndpoint", "redirect", "too_many"]
 
@@ -105,12 +110,23 @@ class AuthorizationEndpoint:
             params = self._params(client, form, uri, named is not None)
             return redirect(await self._issuer.authorize(client, params))
         except OAuthError as error:
-            return redirect(self.refusal(uri, state, error))
+            return self._refuse(client, uri, state, error)
         except Exception:
             # 4.1.2.1: the error code exists because a status cannot be sent by a redirect
             _logger.exception("A request for authorization failed")
             failed = AuthorizeError("server_error", "The server failed; its log says how")
-            return redirect(self.refusal(uri, state, failed))
+            return self._refuse(client, uri, state, failed)
+
+    def _refuse(
+        self, client: OAuthClientInformationFull, uri: str, state: str | None, error: OAuthError
+    ) -> Response:
+        refusal = self.refusal(uri, state, error)
+        if self._issuer.is_known(client) or is_loopback(uri):
+            return redirect(refusal)
+        text = error.error_description or error.error
+        link = f'<a href="{escape(refusal)}">{said(place_of(uri), 200)}</a>'
+        body = f"<h1>This did not work</h1><p>{said(text, 400)}</p><p>Back to {link}</p>"
+        return page("This did not work", body, status=400)
 
     def refusal(self, uri: str, state: str | None, error: OAuthError) -> str:
         """Where the client is told that it gets nothing."""

@@ -104,7 +104,7 @@ class ClientAuthenticator:
         try:
             client = await self._clients.find(named)
         except ClientDocumentError as error:
-            raise TokenError("invalid_client", str(error)) from None
+            raise _refusal(error) from None
         if client is None:
             raise TokenError("invalid_client", _REFUSED)
         if said is not None or client.token_endpoint_auth_method == SIGNED:
@@ -127,7 +127,7 @@ class ClientAuthenticator:
         try:
             keys = keys_of_set(await self._clients.keys(client), None)
         except ClientDocumentError as error:
-            raise TokenError("invalid_client", str(error)) from None
+            raise _refusal(error) from None
         named = [key for key in keys or [] if signed.kid in (None, key.kid) or key.kid is None]
         if not verifies(signed, named):
             raise TokenError("invalid_client", "The client did not sign the assertion")
@@ -156,6 +156,12 @@ class ClientAuthenticator:
         life = until - now + 2 * _LEEWAY
         if not await issuer.is_first_use(f"assertion {client.client_id} {mark}", life):
             raise TokenError("invalid_client", "The assertion has been used before")
+
+
+def _refusal(error: ClientDocumentError) -> OAuthError:
+    """A client that is told `invalid_client` throws away what it has: not for what passes."""
+    code = "temporarily_unavailable" if error.passing else "invalid_client"
+    return OAuthError(code, str(error))
 
 
 def _time(value: Any) -> float | None:

@@ -181,7 +181,7 @@ class ConsentPage:
         asked, client = await self._opened(sealed)
         person = await self._issuer.authenticate(request)
         if isinstance(person, Response):
-            return person
+            return self._away(sealed)
         if not self._is_own_form(request, sealed, person, form.get("token")):
             return self._foreign()
         visit = Visit(request, client, asked.params, person, request.cookies[self._cookie])
@@ -244,6 +244,15 @@ class ConsentPage:
             raise AuthorizeError("invalid_request", "The program is not known any more.")
         client.validate_redirect_uri(asked.params.redirect_uri)
         return asked, client
+
+    def _away(self, sealed: str) -> Response:
+        # A link, because the way to log in may lead to a host where the form may not.
+        link = escape(redirects.with_parameters(self._url, request=sealed))
+        body = (
+            "<h1>You are not logged in any more</h1>"
+            f'<p><a href="{link}">Log in, and come back to this question</a></p>'
+        )
+        return page("Log in again", body, status=403)
 
     def _foreign(self) -> Response:
         return error_page(

@@ -3,9 +3,10 @@
 
 The URL is a stranger's, so what fetches it must not reach what a stranger cannot (6.5 of the draft;
 2026-07-28, basic/authorization, "Authorization Server Abuse Protection"): the fetcher sees to that,
-and here is counted how often it may go. A document is kept as long as its headers say, a minute at
-least and an hour at most; one that is no good, a minute. Requests for one that is being fetched
-wait for it.
+and here is seen to it that it does not go too often. A document is kept as long as its headers
+say, a minute at least and an hour at most, and for a day where it cannot be had again: a client
+that was let in is not put out because its web server is down. That there is none is kept too.
+Requests for one that is being fetched wait for it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import logging
 import re
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from fastmcp.server.auth.fetching import FetchError
 from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.errors import ClientDocumentError, InvalidRedirectUriError
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
@@ -35,6 +38,9 @@ _LONGEST_KEYS: Final = 64 * 1024
 _SECONDS: Final = 5.0
 _KEPT_AT_LEAST: Final = 60.0
 _KEPT_AT_MOST: Final = 3600.0
+_STALE: Final = 24 * 3600.0
+_AGAIN: Final = 5.0
+"""Seconds after a fetch that failed and may not fail again."""
 _KEPT: Final = 500
 _AT_ONCE: Final = 64
 _URL: Final = re.compile(
@@ -78,12 +84,14 @@ class ClientDocuments:
 
     Args:
         fetcher: does that.
+        least: seconds for which a document is kept at least.
     """
 
-    def __init__(self, fetcher: Fetcher) -> None:
+    def __init__(self, fetcher: Fetcher, least: float = _KEPT_AT_LEAST) -> None:
         self._fetcher = fetcher
-        self._kept: OrderedDict[str, tuple[float, asyncio.Future[Any]]] = OrderedDict()
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._least = least
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._asked: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[_Kept]] = {}
 
     async def client(self, url: str) -> OAuthClientInformationFull:
         """The client at a URL.
@@ -104,39 +112,67 @@ class ClientDocuments:
         return await self._json(url, _LONGEST_KEYS)
 
     async def _json(self, url: str, limit: int) -> Any:
-        now = time.monotonic()
         kept = self._kept.get(url)
-        if kept is not None and (not kept[1].done() or kept[0] > now):
-            return await asyncio.shield(kept[1])
-        answer: asyncio.Future[Any] = asyncio.ensure_future(self._fetch(url, limit))
-        # Nobody may be waiting any more when it fails.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._keep(url, now + _KEPT_AT_LEAST, answer)
-        return await asyncio.shield(answer)
+        if kept is None or kept.until <= time.monotonic():
+            kept = await self._renewed(url, limit)
+        if kept.error is not None:
+            raise kept.error
+        return kept.body
 
-    async def _fetch(self, url: str, limit: int) -> Any:
-        async with self._gate:
-            try:
-                fetched = await self._fetcher.get_json(url, limit=limit, seconds=_SECONDS)
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                # What went wrong says something of networks that a stranger cannot see.
-                _logger.warning("A client's document could not be fetched: %s", error)
-                raise ClientDocumentError(
-                    "The client's metadata could not be fetched from its URL"
-                ) from None
-        seconds = min(max(fetched.max_age or 0, _KEPT_AT_LEAST), _KEPT_AT_MOST)
-        kept = self._kept.get(url)
-        if kept is not None:
-            self._kept[url] = (time.monotonic() + seconds, kept[1])
-        return fetched.json
+    async def _renewed(self, url: str, limit: int) -> _Kept:
+        key = (asyncio.get_running_loop(), url)
+        asked = self._asked.get(key)
+        if asked is None:
+            if len(self._asked) >= _AT_ONCE:
+                raise ClientDocumentError("Too many clients are looked up now", passing=True)
+            asked = self._asked[key] = asyncio.ensure_future(self._fetch(url, limit))
+            asked.add_done_callback(lambda _: self._asked.pop(key))
+        return await asyncio.shield(asked)  # who goes away takes nobody along
 
-    def _keep(self, url: str, until: float, answer: asyncio.Future[Any]) -> None:
-        self._kept.pop(url, None)
-        self._kept[url] = (until, answer)
+    async def _fetch(self, url: str, limit: int) -> _Kept:
+        before = self._kept.get(url)
+        try:
+            fetched = await self._fetcher.get_json(url, limit=limit, seconds=_SECONDS)
+        except Exception as error:
+            # What went wrong says something of networks that a stranger cannot see.
+            _logger.warning("A client's document could not be fetched: %s", error)
+            now = time.monotonic()
+            passing = isinstance(error, FetchError) and error.passing
+            if passing and before is not None and before.good_until > now:
+                kept = replace(before, until=now + min(_AGAIN, self._least))
+            else:
+                refused = ClientDocumentError(
+                    "The client's metadata could not be fetched from its URL", passing=passing
+                )
+                kept = _Kept(
+                    now + min(_AGAIN if passing else _KEPT_AT_LEAST, self._least), error=refused
+                )
+        else:
+            now = time.monotonic()
+            seconds = min(max(fetched.max_age or 0, self._least), _KEPT_AT_MOST)
+            kept = _Kept(now + seconds, body=fetched.json, good_until=now + _STALE)
+        self._kept[url] = kept
+        self._kept.move_to_end(url)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+        return kept
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What was at a URL.
+
+    Attributes:
+        until: when it is asked for again, on the monotonic clock.
+        body: that was there.
+        good_until: when it cannot be used any more even if it cannot be had again.
+        error: why there is none.
+    """
+
+    until: float
+    body: Any = None
+    good_until: float = 0.0
+    error: ClientDocumentError | None = None
 
 
 def _check_url(url: str) -> None:

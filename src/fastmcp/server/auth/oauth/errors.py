@@ -99,7 +99,16 @@ class RegistrationError(OAuthError):
 
 
 class ClientDocumentError(Exception):
-    """What is at a client's URL is not its metadata, or cannot be had; the text may be shown."""
+    """What is at a client's URL is not its metadata, or cannot be had.
+
+    Args:
+        message: why; it may be shown.
+        passing: it may be otherwise in a moment.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class InvalidRedirectUriError(ValueError):

@@ -6,6 +6,7 @@ everything itself gives them all; `StoredOAuthProvider` has them over any store.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -33,6 +34,8 @@ from fastmcp.server.auth.oauth.records import MemoryRecords, Records, name
 from fastmcp.server.auth.resource import resource_url
 
 __all__ = ["Issuer"]
+
+_logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """OAuth 2.1, 1.4.1."""
@@ -75,6 +78,10 @@ class Issuer(AuthProvider):
         self.static_clients = {client.client_id: client for client in clients}
         self.enable_cimd = enable_cimd
         self.rate_limits = rate_limits or RateLimits(None, None, None)
+        url = self.endpoints_url
+        if not url.startswith("https:") and not redirects.is_loopback(url):
+            # basic/authorization/security-considerations, "Communication Security"
+            _logger.warning("%s is not https: who listens can use the tokens", url)
         for client in self.static_clients.values():
             for uri in client.redirect_uris or []:
                 redirects.check(uri)
@@ -82,7 +89,7 @@ class Issuer(AuthProvider):
             if not _SCOPE.fullmatch(scope):
                 raise ValueError(f"{scope!r} is no scope: one has no space, quote or backslash")
         self._resources: dict[str, None] = {}
-        self._used: Records = MemoryRecords()
+        self.used: Records = MemoryRecords()
 
     @property
     def scopes_supported(self) -> list[str]:
@@ -129,11 +136,10 @@ class Issuer(AuthProvider):
         return client.client_id in self.static_clients
 
     async def is_first_use(self, mark: str, seconds: float) -> bool:
-        """Whether nobody has asked this before, within so many seconds. Of this process, unless a
-        subclass asks its store."""
+        """Whether nobody has asked this before, within so many seconds."""
         key = name("used", mark)
-        (before,) = await self._used.read(key)
-        await self._used.write(key, {}, seconds)
+        (before,) = await self.used.read(key)
+        await self.used.write(key, {}, seconds)
         return before is None
 
     # codes
@@ -148,8 +154,8 @@ class Issuer(AuthProvider):
             request: for the page of consent, with the browser's cookies.
 
         Returns:
-            Whom they are, or what they get instead: a form to log in with, or a redirect to one,
-            which leads back to the URL of this request.
+            Whom they are, or what they get instead of the page: a form to log in with, or a
+            redirect to one, which leads back to the URL of this request.
         """
         raise NotImplementedError(_missing(self, "authenticate"))
 

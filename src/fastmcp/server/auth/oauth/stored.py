@@ -111,6 +111,7 @@ class StoredOAuthProvider(OAuthProvider):
         self._records: Records = (
             MemoryRecords({"client": _CLIENTS}) if storage is None else KeyValueRecords(storage)
         )
+        self.used = self._records
 
     # clients
 
@@ -228,12 +229,6 @@ class StoredOAuthProvider(OAuthProvider):
         family = family_of(token.token)
         if family is not None:
             await self._end(family)
-
-    async def is_first_use(self, mark: str, seconds: float) -> bool:
-        key = name("used", mark)
-        (before,) = await self._records.read(key)
-        await self._records.write(key, {}, seconds)
-        return before is None
 
     # families
 

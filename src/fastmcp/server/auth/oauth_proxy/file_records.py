@@ -118,9 +118,7 @@ class FileRecords:
     async def read(self, *names: str) -> list[Record | None]:
         marks = ", ".join("?" * len(names))
         asked = f"SELECT name, record FROM records WHERE name IN ({marks}) AND until > ?"  # noqa: S608  (marks)
-        found: dict[str, str] = dict(
-            self._connections()[0].execute(asked, (*names, time.time()))
-        )
+        found: dict[str, str] = dict(self._connections()[0].execute(asked, (*names, time.time())))
         return [json.loads(found[one]) if one in found else None for one in names]
 
     async def write(self, name: str, record: Record, seconds: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import time
 import urllib.parse
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
@@ -13,18 +12,15 @@ from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
-from fastmcp.server.auth.claims import Claims, Expected, access_token, scope_list
+from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
-from fastmcp.server.auth.verified import VerifiedTokens, digest
+from fastmcp.server.auth.verified import LENGTH, VerifiedTokens, digest
 
 __all__ = ["ClientAuthMethod", "IntrospectionTokenVerifier"]
-
-_logger: Final = logging.getLogger("fastmcp.server.auth")
 
 ClientAuthMethod = Literal["client_secret_basic", "client_secret_post"]
 _Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _CACHED: Final = 10_000
-_LENGTH: Final = 16 * 1024
 
 
 class IntrospectionTokenVerifier(TokenVerifier):
@@ -90,6 +86,7 @@ class IntrospectionTokenVerifier(TokenVerifier):
             client_secret if isinstance(client_secret, SecretStr) else SecretStr(client_secret)
         )
         self._expected = Expected(issuer, audience)
+        self._log = TokenLog()
         self._known = VerifiedTokens(
             cache_ttl_seconds or 0, _CACHED if max_cache_size is None else max_cache_size
         )
@@ -109,7 +106,7 @@ class IntrospectionTokenVerifier(TokenVerifier):
         known = self._known.get(token)
         if known is not None:
             return known
-        if not token or len(token) > _LENGTH:
+        if not token or len(token) > LENGTH:
             return None
         fetched = await self._answer(token)
         claims = _claims(fetched)
@@ -117,8 +114,9 @@ class IntrospectionTokenVerifier(TokenVerifier):
             return None
         refusal = self._expected.refusal(claims, time.time())
         if refusal is not None:
-            _logger.log(refusal.level, "A token was refused: it %s", refusal.reason)
+            self._log.tell(refusal)
             return None
+        self._log.look_at(claims)
         self._known.put(token, fetched.body, claims.get("exp"))
         return access_token(token, claims)
 

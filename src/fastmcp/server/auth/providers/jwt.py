@@ -1,9 +1,8 @@
 """Tokens that carry their own proof: JSON Web Tokens, verified with the key of who signed them.
 
 Which key and algorithm is decided by the author and by the keys, never by the token
-([signatures.py](../signatures.py)); where the keys are published they are fetched and kept
-([jwks.py](../jwks.py)); what the token says is held against what is expected
-([claims.py](../claims.py)).
+(`auth/signatures.py`); where the keys are published they are fetched and kept (`auth/jwks.py`);
+what the token says is held against what is expected (`auth/claims.py`).
 
 Sources: RFC 7519, RFC 8725, RFC 9068; 2026-07-28, basic/authorization, "Token Handling".
 """
@@ -25,7 +24,14 @@ from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.auth import TokenVerifier
-from fastmcp.server.auth.claims import Claims, Expected, Refusal, access_token, scope_list
+from fastmcp.server.auth.claims import (
+    Claims,
+    Expected,
+    Refusal,
+    TokenLog,
+    access_token,
+    scope_list,
+)
 from fastmcp.server.auth.fetching import Fetcher, FetchError
 from fastmcp.server.auth.jwks import RemoteKeys
 from fastmcp.server.auth.providers.static import StaticTokenVerifier
@@ -114,6 +120,7 @@ class JWTVerifier(TokenVerifier):
         self.ssrf_safe = ssrf_safe
         self._expected = Expected(issuer, audience)
         self._known = VerifiedTokens(_KNOWN_SECONDS, _KNOWN_TOKENS)
+        self._log = TokenLog()
         self._own: list[VerificationKey] = []
         self._remote: RemoteKeys | None = None
         if public_key:
@@ -156,9 +163,10 @@ class JWTVerifier(TokenVerifier):
             return known
         found = await self._verified(token)
         if isinstance(found, Refusal):
-            _logger.log(found.level, "A token was refused: it %s", found.reason)
+            self._log.tell(found)
             return None
         signed, claims = found
+        self._log.look_at(claims)
         exp = claims.get("exp")
         until = math.inf if self._remote is None else self._remote.early
         end = None if exp is None else exp + self._expected.leeway

@@ -45,11 +45,11 @@ class StaticTokenVerifier(TokenVerifier):
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What a token says; None where it is not listed, or has expired."""
-        given = token.encode()
+        given = token.encode(errors="surrogatepass")
         number, found = 0, None
         # All are compared, so that time tells neither which one it is nor how much of it is right.
         for at, (known, entry) in enumerate(self.tokens.items(), 1):
-            if hmac.compare_digest(known.encode(), given):
+            if hmac.compare_digest(known.encode(errors="surrogatepass"), given):
                 number, found = at, entry
         if found is None or not token:
             return None

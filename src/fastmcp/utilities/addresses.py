@@ -79,11 +79,12 @@ def parse_url(text: str) -> URL | None:
     try:
         url = URL(text, encoded=True)
         host, port = url.host, url.port
-    except ValueError:
+    except (ValueError, IndexError):  # yarl has the second for some brackets
         return None
     if url.scheme not in ("http", "https") or not host or port is None:
         return None
-    return url if _HOST.fullmatch(host) else None
+    literal = "[" in url.raw_authority  # of IPv6, and of nothing that is yet to come
+    return url if _HOST.fullmatch(host) and literal == (":" in host) else None
 
 
 def is_numeric(host: str) -> bool:

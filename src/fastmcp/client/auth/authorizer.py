@@ -1,0 +1,563 @@
+"""Credentials that are obtained: tokens, their renewal, and what a refusal asks for.
+
+A good token costs a request one comparison of the clock. When it is over, or was refused, one job
+obtains the next for everybody who waits: calls that meet the same 401 start one flow. Who waits no
+longer leaves; when nobody is left, the job ends, and with it whatever it had open. How a token is
+obtained is said by a subclass.
+
+A refusal is answered by discovery anew, so that a server that has moved to another authorization
+server is followed there; by a refresh, where the token has one and its server is still the same;
+else by an authorization. Sources: 2026-07-28, basic/authorization, "Scope Selection Strategy" and
+"Scope Challenge Handling".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from yarl import URL
+
+from fastmcp.client.auth.credentials import Refusal
+from fastmcp.client.auth.discovery import (
+    AuthorizationServer,
+    Resource,
+    authorization_server,
+    protected_resource,
+)
+from fastmcp.client.auth.dpop import ALGORITHM, ProofKey
+from fastmcp.client.auth.fetching import Fetcher, shown
+from fastmcp.client.auth.storage import CredentialStore, KeyValue
+from fastmcp.client.auth.tokens import ClientIdentity, GrantRefusedError, Token, request_token
+from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.protocol.challenges import Challenge
+from fastmcp.utilities.spawning import is_cancelled
+
+__all__ = ["Demand", "TokenCredentials", "scopes_of"]
+
+logger = logging.getLogger("fastmcp.client.auth")
+
+_AUTHORIZATIONS: Final = 3
+"""Of one request: "no more than a few times" (Step-Up Authorization Flow, 4)."""
+_NONCES: Final = 3
+_EARLY_SECONDS: Final = 30.0
+"""A token is renewed so long before its end, or a tenth of its life before: it may have to reach
+the server, whose clock is another."""
+_PAUSE_SECONDS: Final = 5.0
+"""Between two attempts at refreshing a token that is still sent."""
+_OFFLINE: Final = "offline_access"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a job is to obtain.
+
+    Attributes:
+        endpoint: of the server.
+        sent: the Authorization header that was not enough, None where there was none.
+        scopes: that the challenge names.
+        metadata: where it says that the resource's metadata is.
+        wants_dpop: it takes only tokens bound to a key.
+        knows_dpop: it takes such tokens.
+        more: the token was good, and has too little scope.
+        anew: what a refresh gave was refused as well.
+        silent: without a person.
+    """
+
+    endpoint: URL
+    sent: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] = frozenset()
+    metadata: str | None = None
+    wants_dpop: bool = False
+    knows_dpop: bool = False
+    more: bool = False
+    anew: bool = False
+    silent: bool = False
+
+
+class TokenCredentials(ABC):
+    """Base of what obtains its tokens.
+
+    Args:
+        mcp_url: of the server's endpoint; None for that of the transport which it is given to.
+        scopes: to ask for, in a text or a list; None for those that the server names.
+        token_storage: a store of `py-key-value-aio`, or None for the memory of this object. What
+            is kept are secrets: encrypt a store that others can read
+            (`key_value.aio.wrappers.encryption.FernetEncryptionWrapper`).
+        issuer: the one authorization server that is asked; None for the one that the server names.
+        dpop: whether tokens are bound to a key of this client (RFC 9449); None for where the
+            server wants it, and where both servers say that they know it.
+    """
+
+    needs_person: bool = False
+    """Whether a token is obtained by a person, whom nobody should disturb unasked."""
+    fixed_client_id: str | None = None
+    """That was registered beforehand, with one authorization server."""
+    patience: float = 60.0
+    """Seconds that another process may take for the same tokens."""
+
+    def __init__(
+        self,
+        mcp_url: str | None,
+        scopes: str | Iterable[str] | None,
+        token_storage: KeyValue | None,
+        *,
+        issuer: str | None = None,
+        dpop: bool | None = None,
+    ) -> None:
+        self.mcp_url: str | None = None
+        self._scopes = scopes_of(scopes)
+        self._storage = token_storage
+        self._issuer: str | None = issuer
+        self._dpop = dpop
+        self._endpoint = URL()
+        self._store = CredentialStore(None, "", "")
+        self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
+        self._token: Token | None = None
+        self._header: str | None = None
+        self._good_until = 0.0
+        self._loaded = False
+        self._given: str | None = None
+        """The header with the token that an authorization gave last."""
+        self._refreshed: str | None = None
+        """The same of a refresh."""
+        self._job: asyncio.Task[None] | None = None
+        self._demand: Demand | None = None
+        self._waiting = 0
+        self._asks = False
+        if mcp_url is not None:
+            self._bind(URL(str(mcp_url)))
+
+    # --- what a subclass says --------------------------------------------------------------------
+
+    @abstractmethod
+    async def obtain(
+        self,
+        http: Fetcher,
+        resource: Resource,
+        server: AuthorizationServer,
+        scopes: frozenset[str],
+        key: ProofKey | None,
+    ) -> Token:
+        """A new token.
+
+        Args:
+            http: asks.
+            resource: that it is for.
+            server: that is to give it.
+            scopes: that it should have.
+            key: that it is to be bound to.
+        Raises:
+            AuthorizationFailedError: it came to nothing.
+        """
+
+    @abstractmethod
+    async def identity(self, server: AuthorizationServer, token: Token) -> ClientIdentity | None:
+        """Who the client is that a token was given to; None where that is not known any more."""
+
+    def known_as(self) -> str:
+        """What tells this client from others that have the same store."""
+        return ""
+
+    # --- which server ----------------------------------------------------------------------------
+
+    def bind(self, url: URL, tls: Callable[[], ssl.SSLContext | bool]) -> None:
+        """Take the server of a transport.
+
+        Args:
+            url: of its endpoint.
+            tls: what its certificate is verified with.
+        Raises:
+            ValueError: these are the credentials for another server.
+        """
+        if self.mcp_url is None:
+            self._bind(url)
+        elif self._endpoint.origin() != url.origin():
+            raise ValueError(
+                f"This {type(self).__name__} is for {shown(self._endpoint)}, and the client "
+                f"connects to {shown(url)}: one server's tokens are not another's to see. Make one "
+                "for each."
+            )
+        self._tls = tls
+
+    def _bind(self, url: URL) -> None:
+        endpoint = url.with_user(None).with_fragment(None)
+        if endpoint.scheme not in ("http", "https") or not endpoint.host:
+            raise ValueError(f"Not an http or https URL: {shown(url)!r}")
+        self._endpoint = endpoint
+        self.mcp_url = str(endpoint).rstrip("/")
+        self._store = CredentialStore(self._storage, self.mcp_url, self.known_as())
+
+    # --- on the way of a request -----------------------------------------------------------------
+
+    def apply(
+        self, headers: MutableMapping[str, str], method: str, url: URL
+    ) -> Awaitable[None] | None:
+        """Say who asks; see `Credentials`."""
+        if time.time() < self._good_until:
+            assert self._header is not None
+            assert self._token is not None
+            headers["Authorization"] = self._header
+            if self._token.key is not None:
+                self._prove(headers, method, url)
+            return None
+        if self._loaded and self._token is None:
+            return None
+        return self._prepare(headers, method, url)
+
+    def _prove(self, headers: MutableMapping[str, str], method: str, url: URL) -> None:
+        token = self._token
+        assert token is not None
+        assert token.key is not None
+        headers["DPoP"] = token.key.proof(method, url, token.access_token)
+
+    def hear(self, nonce: str, url: URL) -> None:
+        """See `Credentials`."""
+        if self._token is not None and self._token.key is not None:
+            self._token.key.learn(url, nonce)
+
+    async def _prepare(self, headers: MutableMapping[str, str], method: str, url: URL) -> None:
+        """The same where nothing is known yet, or the token is over or nearly so."""
+        if not self._loaded:
+            token = await self._store.token()
+            if not self._loaded:
+                self._take(token)
+        token = self._token
+        if token is not None and time.time() >= self._good_until and token.refresh_token:
+            try:
+                await self._have(Demand(self._endpoint, token.header, silent=True))
+            except AuthorizationFailedError as exc:
+                # The server says what is to be done when it refuses what there is. Meanwhile not
+                # every call tries this anew, and waits for whoever does not answer.
+                logger.info("The token could not be refreshed: %s", exc)
+                self._good_until = max(self._good_until, time.time() + _PAUSE_SECONDS)
+        headers.pop("DPoP", None)
+        if self._token is not None:
+            assert self._header is not None
+            headers["Authorization"] = self._header
+            if self._token.key is not None:
+                self._prove(headers, method, url)
+
+    def _take(self, token: Token | None) -> None:
+        self._loaded = True
+        self._token = token
+        self._header = None if token is None else token.header
+        if token is None:
+            self._good_until = 0.0
+        elif token.expires_at is None:
+            self._good_until = float("inf")
+        else:
+            life = max(0.0, token.expires_at - token.obtained_at)
+            self._good_until = token.expires_at - min(_EARLY_SECONDS, life / 10)
+
+    # --- when that was not enough ----------------------------------------------------------------
+
+    async def refused(self, refusal: Refusal) -> bool:
+        """Obtain what a refusal asks for; see `Credentials`.
+
+        Raises:
+            AuthorizationFailedError: it came to nothing, or was tried often enough.
+        """
+        trial, token = refusal.trial, self._token
+        bound = token is not None and token.key is not None
+        challenge = _foremost(refusal.challenges, "dpop" if bound else "bearer")
+        error = None if challenge is None else challenge.parameters.get("error")
+        if bound and refusal.nonce is not None and error == "use_dpop_nonce":
+            trial.nonces += 1
+            return trial.nonces <= _NONCES
+        if refusal.status == 403 and error != "insufficient_scope":
+            return False
+        if token is not None and token.header != refusal.sent:
+            # Another request was refused the same, and has mended it meanwhile.
+            trial.authorizations += 1
+            return trial.authorizations <= _AUTHORIZATIONS
+        demand = self._demanded(refusal, {} if challenge is None else challenge.parameters)
+        if demand.silent and (demand.more or token is None or token.refresh_token is None):
+            return False
+        self._may_ask(demand, trial.authorizations)
+        trial.authorizations += 1
+        asks = self.needs_person and not demand.silent
+        term = trial.term if asks else None
+        try:
+            with nullcontext() if term is None else term.held():
+                await self._have(demand)
+        except AuthorizationFailedError:
+            if demand.silent:
+                return False
+            raise
+        return self._token is not None and self._token.header != refusal.sent
+
+    def _demanded(self, refusal: Refusal, said: Mapping[str, str]) -> Demand:
+        """What a refusal asks for.
+
+        Args:
+            refusal: the refusal.
+            said: the parameters of its challenge.
+        """
+        trial, schemes = refusal.trial, {each.scheme for each in refusal.challenges}
+        path = URL(self._endpoint.raw_path, encoded=True)
+        return Demand(
+            refusal.url.origin().join(path),
+            refusal.sent,
+            scopes_of(said.get("scope")) or frozenset(),
+            said.get("resource_metadata"),
+            wants_dpop="dpop" in schemes and "bearer" not in schemes,
+            knows_dpop="dpop" in schemes,
+            more=refusal.status == 403 and self._token is not None,
+            anew=trial.authorizations > 0 and refusal.sent == self._refreshed,
+            silent=trial.unasked and self.needs_person,
+        )
+
+    def _may_ask(self, demand: Demand, authorizations: int) -> None:
+        """Whether asking for a token could change anything.
+
+        Raises:
+            AuthorizationFailedError: not any more.
+        """
+        where, token = shown(self._endpoint), self._token
+        if authorizations >= _AUTHORIZATIONS:
+            raise AuthorizationFailedError(
+                f"{where} still refuses after {authorizations} authorizations for one request",
+                403 if demand.more else 401,
+            )
+        if authorizations and not demand.more and demand.sent == self._given:
+            raise AuthorizationFailedError(
+                f"{where} refuses the very token that was obtained for it from "
+                f"{'its authorization server' if token is None else token.server.issuer}: one of "
+                "the two is not set up for the other"
+            )
+        if demand.more and token is not None and demand.scopes <= token.has:
+            wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
+            raise AuthorizationFailedError(
+                f"{where} refuses for want of {wanted}, which the token has: nobody can grant more",
+                403,
+                error="insufficient_scope",
+            )
+
+    # --- one job for all -------------------------------------------------------------------------
+
+    async def _have(self, demand: Demand) -> None:
+        """Return when there is another token than the one that was sent."""
+        mine: asyncio.Task[None] | None = None
+        while mine is None:
+            job = self._running()
+            if job is None:
+                job = mine = self._begin(demand)
+            done = self._demand
+            self._waiting += 1
+            try:
+                await asyncio.shield(job)
+            except asyncio.CancelledError as exc:
+                if is_cancelled(exc) or not job.cancelled():
+                    raise
+                mine = None  # the one who began it left, and it ended with him
+            except AuthorizationFailedError:
+                # One that may not disturb a person fails where one that may goes on.
+                if done is None or not done.silent or demand.silent:
+                    raise
+            finally:
+                self._waiting -= 1
+                if self._waiting == 0 and self._asks and not job.done():
+                    job.cancel()
+                    await asyncio.wait([job])
+            if self._token is not None and self._token.header != demand.sent:
+                return
+
+    def _running(self) -> asyncio.Task[None] | None:
+        job = self._job
+        here = job is not None and job.get_loop() is asyncio.get_running_loop()
+        if not here:
+            self._waiting = 0
+        return job if here and job is not None and not job.done() else None
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """A block in which a person is waited for; it ends when nobody waits for what comes of it.
+        Anything else is short, and goes on: a refresh token whose answer nobody heard is lost.
+
+        Raises:
+            AuthorizationFailedError: nobody waits already.
+        """
+        if self._waiting == 0:
+            raise AuthorizationFailedError("Nobody waits for the authorization any more")
+        self._asks = True
+        try:
+            yield
+        finally:
+            self._asks = False
+
+    def _begin(self, demand: Demand) -> asyncio.Task[None]:
+        self._demand = demand
+        self._job = asyncio.create_task(self._work(demand))
+        self._job.add_done_callback(_retrieved)
+        return self._job
+
+    async def _work(self, demand: Demand) -> None:
+        async with self._store.alone(self.patience):
+            kept = await self._store.token()
+            if kept is not None and _serves(kept, demand):
+                self._take(kept)  # another process was faster
+                return
+            token = kept or self._token
+            async with Fetcher(demand.endpoint, self._tls()) as http:
+                self._take(await self._next(http, demand, token))
+            await self._store.keep_token(self._token)
+
+    async def _next(self, http: Fetcher, demand: Demand, token: Token | None) -> Token:
+        """By a refresh where one is enough, else by an authorization."""
+        refreshes = (
+            token is not None
+            and token.refresh_token is not None
+            and not (demand.more or demand.anew)
+        )
+        if token is not None and refreshes and demand.silent:
+            return await self._refresh(http, token, token.server)
+        resource = await protected_resource(http, demand.endpoint, demand.metadata)
+        server = await authorization_server(http, demand.endpoint, self._choose(resource, token))
+        previous = token if token is not None and token.server.issuer == server.issuer else None
+        if previous is not None and refreshes:
+            try:
+                return await self._refresh(http, previous, server)
+            except GrantRefusedError as exc:
+                logger.info("The token could not be refreshed: %s", exc)
+        scopes = self._wanted(demand, resource, server, previous)
+        key = self._key(demand, resource, server, previous)
+        try:
+            found = await self.obtain(http, resource, server, scopes, key)
+        except AuthorizationFailedError as exc:
+            if exc.oauth_error == "invalid_scope":
+                self._take(None)  # what was asked for once may be no scope any more
+                await self._store.keep_token(None)
+            raise
+        self._given = found.header
+        return found
+
+    def _choose(self, resource: Resource, token: Token | None) -> str | None:
+        """Which of the server's authorization servers; None where it names none."""
+        issuers, issuer = resource.issuers, self._issuer
+        if issuer is None and token is not None and token.client_id == self.fixed_client_id:
+            issuer = token.server.issuer
+        if issuer is not None and issuers and issuer not in issuers:
+            raise AuthorizationFailedError(
+                f"{shown(self._endpoint)} names {', '.join(issuers)[:300]} as its authorization "
+                f"server, and these credentials are for {issuer}: they are shown to nobody else "
+                "(Authorization Server Binding)"
+            )
+        if issuer is not None:
+            own = not issuers and issuer.rstrip("/") == str(self._endpoint.origin())
+            return None if own else issuer
+        if token is not None and token.server.issuer in issuers:
+            return token.server.issuer
+        return issuers[0] if issuers else None
+
+    def _wanted(
+        self,
+        demand: Demand,
+        resource: Resource,
+        server: AuthorizationServer,
+        token: Token | None,
+    ) -> frozenset[str]:
+        # What was granted is asked for again, or the next token could do less than this one.
+        before = frozenset[str]() if token is None else token.requested | token.has
+        if demand.more:
+            return before | demand.scopes
+        if self._scopes is not None:
+            return before | self._scopes
+        scopes = before | (demand.scopes or frozenset(resource.scopes or ()))
+        # Alone it would stand for less than no scope at all does.
+        if scopes and self.needs_person and _OFFLINE in (server.scopes or ()):
+            scopes |= {_OFFLINE}
+        return scopes
+
+    def _key(
+        self,
+        demand: Demand,
+        resource: Resource,
+        server: AuthorizationServer,
+        token: Token | None,
+    ) -> ProofKey | None:
+        wanted = self._dpop
+        if wanted is None:
+            both = ALGORITHM in (server.dpop or ()) and (demand.knows_dpop or resource.knows_dpop)
+            wanted = demand.wants_dpop or resource.wants_dpop or both
+        if not wanted:
+            return None
+        if server.dpop is not None and ALGORITHM not in server.dpop:
+            raise AuthorizationFailedError(
+                f"Tokens have to be bound to a key, and {server.issuer} does not know {ALGORITHM}, "
+                f"the algorithm of this client (it names {', '.join(server.dpop)[:100] or 'none'})"
+            )
+        return ProofKey() if token is None or token.key is None else token.key
+
+    async def _refresh(self, http: Fetcher, token: Token, server: AuthorizationServer) -> Token:
+        """The next token by a refresh token (OAuth 2.1, 4.3).
+
+        Raises:
+            GrantRefusedError: it is over.
+        """
+        client = await self.identity(server, token)
+        if client is None or client.id != token.client_id:
+            raise GrantRefusedError("the registration it belongs to is not known any more")
+        assert token.refresh_token is not None
+        form = {"grant_type": "refresh_token", "refresh_token": token.refresh_token}
+        try:
+            fresh = await request_token(
+                http,
+                server,
+                client,
+                form,
+                resource=token.resource,
+                requested=token.requested,
+                key=token.key,
+            )
+        except GrantRefusedError:
+            kept = await self._store.token()
+            if kept is not None and kept.refresh_token != token.refresh_token and _lives(kept):
+                return kept  # a process on another machine has used it
+            raise
+        self._refreshed = fresh.header
+        # What was not said stays as it was (OAuth 2.1, 4.3.3; RFC 6749, 5.1).
+        return replace(
+            fresh,
+            refresh_token=fresh.refresh_token or token.refresh_token,
+            granted=token.granted if fresh.granted is None else fresh.granted,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({'' if self.mcp_url is None else shown(self.mcp_url)})>"
+
+
+def scopes_of(scopes: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Scopes in a text or a list, as a set; None for none said."""
+    if scopes is None:
+        return None
+    return frozenset(scopes.split() if isinstance(scopes, str) else scopes)
+
+
+def _foremost(challenges: list[Challenge], scheme: str) -> Challenge | None:
+    """The challenge that is answered: of the scheme in use, else the one that says the most."""
+    known = [each for each in challenges if each.scheme in ("bearer", "dpop")]
+    return max(known, key=lambda each: (each.scheme == scheme, len(each.parameters)), default=None)
+
+
+def _serves(token: Token, demand: Demand) -> bool:
+    """Whether a token that somebody kept is what a job is to obtain."""
+    enough = not demand.more or demand.scopes <= token.has
+    bound = token.key is not None or not demand.wants_dpop
+    return token.header != demand.sent and enough and bound and _lives(token)
+
+
+def _lives(token: Token) -> bool:
+    return token.expires_at is None or time.time() < token.expires_at
+
+
+def _retrieved(job: asyncio.Task[Any]) -> None:
+    if not job.cancelled():
+        job.exception()  # those who wait raise it

@@ -1,0 +1,300 @@
+"""What a client keeps of its authorizations: tokens for a server, and who it is for an issuer.
+
+Any store of `py-key-value-aio` will do. What is kept holds secrets: a store on disk is encrypted by
+its wrapper, `key_value.aio.wrappers.encryption.FernetEncryptionWrapper(key_value=store,
+fernet=Fernet(key))`, and here nothing changes.
+
+Several processes may have one store. What they must not do at the same time, to use a refresh token
+that is good once, or to ask a person, is done under a lock of the machine, for no such store has
+one; and whoever gets the lock reads the store anew before it does anything, so that the work of
+another is taken over and not repeated. Processes on several machines have that second half alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Protocol, SupportsFloat
+
+import msgspec
+
+from fastmcp.client.auth.discovery import AuthorizationServer
+from fastmcp.client.auth.dpop import ProofKey
+from fastmcp.client.auth.tokens import ClientIdentity, Token
+from fastmcp.settings import get_settings
+
+try:
+    import fcntl
+except ImportError:  # Windows: processes there have the second half alone
+    fcntl = None
+
+__all__ = ["CredentialStore", "KeyValue", "TokenFiles"]
+
+logger = logging.getLogger("fastmcp.client.auth")
+
+_COLLECTION: Final = "fastmcp-oauth"
+_POLL_SECONDS: Final = 0.05
+
+
+class KeyValue(Protocol):
+    """The part of `key_value.aio.protocols.AsyncKeyValue` that is used."""
+
+    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None: ...
+    async def put(
+        self,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None: ...
+    async def delete(self, key: str, *, collection: str | None = None) -> bool: ...
+
+
+class _KeptToken(msgspec.Struct):
+    access_token: str
+    server: AuthorizationServer
+    resource: str
+    client_id: str
+    requested: frozenset[str]
+    granted: frozenset[str] | None
+    obtained_at: float
+    expires_at: float | None
+    refresh_token: str | None
+    key: dict[str, Any] | None
+
+
+class _KeptClient(msgspec.Struct):
+    issuer: str
+    id: str
+    secret: str | None
+    method: str
+    expires_at: float | None
+    redirect_uri: str | None
+
+
+def _fields(kept: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(kept, name) for name in kept.__struct_fields__}
+
+
+class CredentialStore:
+    """Kept for one MCP server by one kind of client.
+
+    Args:
+        store: where; None for the memory of this object.
+        endpoint: of the server.
+        who: what tells this client from others that have the same store.
+    """
+
+    def __init__(self, store: KeyValue | None, endpoint: str, who: str) -> None:
+        self._store = store
+        self._own: dict[str, dict[str, Any]] = {}
+        self._who = who
+        self._token_key = _key("token", endpoint, who)
+
+    async def token(self) -> Token | None:
+        """The token that was kept last, whether or not it is still good."""
+        kept = await self._read(self._token_key)
+        if kept is None:
+            return None
+        try:
+            found = msgspec.convert(kept, _KeptToken)
+            key = None if found.key is None else ProofKey.load(found.key)
+        except (ValueError, msgspec.ValidationError):
+            logger.warning("The token kept for this server cannot be read, and is not used")
+            return None
+        fields = _fields(found)
+        fields["key"] = key
+        return Token(**fields)
+
+    async def keep_token(self, token: Token | None) -> None:
+        """Keep a token in the place of the one before; None for none."""
+        if token is None:
+            return await self._write(self._token_key, None)
+        values = {name: getattr(token, name) for name in _KeptToken.__struct_fields__}
+        values["key"] = None if token.key is None else token.key.dump()
+        return await self._write(self._token_key, msgspec.to_builtins(_KeptToken(**values)))
+
+    async def client(self, issuer: str) -> ClientIdentity | None:
+        """Who this client is for an authorization server, where it was registered there."""
+        kept = await self._read(_key("client", issuer, self._who))
+        if kept is None or kept.get("issuer") != issuer:
+            return None
+        try:
+            found = ClientIdentity(**_fields(msgspec.convert(kept, _KeptClient)))
+        except msgspec.ValidationError:
+            return None
+        over = found.expires_at is not None and found.expires_at <= time.time()
+        return None if over else found
+
+    async def keep_client(self, client: ClientIdentity) -> None:
+        """Keep a registration, under its issuer alone."""
+        values = {name: getattr(client, name) for name in _KeptClient.__struct_fields__}
+        await self._write(_key("client", client.issuer, self._who), values)
+
+    async def forget_client(self, issuer: str) -> None:
+        """The authorization server does not know this client any more."""
+        await self._write(_key("client", issuer, self._who), None)
+
+    @asynccontextmanager
+    async def alone(self, seconds: float) -> AsyncGenerator[None]:
+        """A block that no other process of the machine is in for the same tokens.
+
+        Args:
+            seconds: after which it is entered all the same: the other one may hang.
+        """
+        if self._store is None or fcntl is None:
+            yield
+            return
+        path = get_settings().home / "locks" / f"oauth-{self._token_key[:32]}"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            logger.debug("No lock beside other processes: %s", exc)
+            yield
+            return
+        try:
+            await _locked(file, seconds)
+            yield
+        finally:
+            os.close(file)  # and with it the lock
+
+    async def _read(self, key: str) -> dict[str, Any] | None:
+        if self._store is None:
+            return self._own.get(key)
+        try:
+            return await self._store.get(key, collection=_COLLECTION)
+        except Exception as exc:
+            # A wrong key of an encrypted store, a store that is away: a person is asked anew.
+            logger.warning("Kept credentials cannot be read (%s)", type(exc).__name__)
+            return None
+
+    async def _write(self, key: str, value: dict[str, Any] | None) -> None:
+        if self._store is None:
+            self._own.pop(key, None)
+            if value is not None:
+                self._own[key] = value
+            return
+        try:
+            if value is None:
+                await self._store.delete(key, collection=_COLLECTION)
+            else:
+                await self._store.put(key, value, collection=_COLLECTION)
+        except Exception as exc:
+            logger.warning("Credentials cannot be kept (%s)", type(exc).__name__)
+
+
+async def _locked(file: int, seconds: float) -> None:
+    assert fcntl is not None
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() >= until:
+                return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _key(*parts: str) -> str:
+    """A name that every store takes, whatever stands in an address."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class _File(msgspec.Struct):
+    value: dict[str, Any]
+    until: float | None
+
+
+class TokenFiles:
+    """A store in a folder, one file an entry, readable by its owner alone. It has the methods of
+    `key_value.aio.protocols.AsyncKeyValue`, so that its wrappers take it.
+
+    Args:
+        folder: made when it is first written to; by default `oauth` in `FASTMCP_HOME`.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self._folder = get_settings().home / "oauth" if folder is None else Path(folder)
+
+    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
+        """What is kept under a key."""
+        return (await self.ttl(key, collection=collection))[0]
+
+    async def ttl(
+        self, key: str, *, collection: str | None = None
+    ) -> tuple[dict[str, Any] | None, float | None]:
+        """The same, and the seconds for which it is."""
+        try:
+            kept = msgspec.json.decode(self._path(key, collection).read_bytes(), type=_File)
+        except (OSError, msgspec.DecodeError):
+            return None, None
+        left = None if kept.until is None else kept.until - time.time()
+        return (None, None) if left is not None and left <= 0 else (kept.value, left)
+
+    async def put(
+        self,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None:
+        """Keep a value in the place of the one before: a reader sees one of them whole."""
+        path = self._path(key, collection)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        until = None if ttl is None else time.time() + float(ttl)
+        new = path.with_suffix(f".{os.getpid()}.{id(value):x}")
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(file, msgspec.json.encode(_File(dict(value), until)))
+        finally:
+            os.close(file)
+        new.replace(path)
+
+    async def delete(self, key: str, *, collection: str | None = None) -> bool:
+        """Forget what is kept; whether there was anything."""
+        with suppress(FileNotFoundError):
+            self._path(key, collection).unlink()
+            return True
+        return False
+
+    async def get_many(
+        self, keys: Sequence[str], *, collection: str | None = None
+    ) -> list[dict[str, Any] | None]:
+        """What is kept under each key."""
+        return [await self.get(key, collection=collection) for key in keys]
+
+    async def ttl_many(
+        self, keys: Sequence[str], *, collection: str | None = None
+    ) -> list[tuple[dict[str, Any] | None, float | None]]:
+        """The same, and for how long."""
+        return [await self.ttl(key, collection=collection) for key in keys]
+
+    async def put_many(
+        self,
+        keys: Sequence[str],
+        values: Sequence[Mapping[str, Any]],
+        *,
+        collection: str | None = None,
+        ttl: SupportsFloat | None = None,
+    ) -> None:
+        """Keep several."""
+        for key, value in zip(keys, values, strict=True):
+            await self.put(key, value, collection=collection, ttl=ttl)
+
+    async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
+        """Forget several; how many there were."""
+        return sum([await self.delete(key, collection=collection) for key in keys])
+
+    def _path(self, key: str, collection: str | None) -> Path:
+        return self._folder / f"{_key(collection or '', key)}.json"

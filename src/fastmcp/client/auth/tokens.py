@@ -1,0 +1,254 @@
+"""Tokens, and the endpoint that gives them (OAuth 2.1, 3.2).
+
+Whatever the grant is, the request has the same shape: who asks, for which resource, and by what
+right. A refusal says by a code whether it is this grant that is over or the client that is not
+known, and the two are mended differently.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from urllib.parse import quote_plus
+
+from yarl import URL
+
+from fastmcp.client.auth.discovery import AuthorizationServer
+from fastmcp.client.auth.dpop import ProofKey
+from fastmcp.client.auth.fetching import Answer, Fetcher, shown
+from fastmcp.client.errors import AuthorizationFailedError
+
+__all__ = [
+    "ASSERTION_TYPE",
+    "ClientIdentity",
+    "GrantRefusedError",
+    "Token",
+    "ask_token_endpoint",
+    "explained",
+    "request_token",
+]
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_SENDABLE: Final = re.compile(r"[\x21-\x7e]{1,65536}")
+"""What a header can carry (RFC 6750, 2.1, allows less)."""
+_LONGEST_LIFE: Final = 10 * 365 * 24 * 3600
+_NONCES: Final = 2
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
+
+
+class GrantRefusedError(AuthorizationFailedError):
+    """The token endpoint said no; `oauth_error` is its code (RFC 6749, 5.2)."""
+
+
+@dataclass(frozen=True)
+class ClientIdentity:
+    """Who this client is for one authorization server.
+
+    Attributes:
+        issuer: which server that is. No other is ever shown the rest.
+        id: its client id.
+        secret: None for a public client.
+        method: by which it authenticates: "none", "client_secret_basic", "client_secret_post" or
+            "private_key_jwt".
+        expires_at: when the secret is over, as seconds since 1970; None for never.
+        redirect_uri: that was registered; None where none was.
+        assertion: makes the assertion of "private_key_jwt", given the issuer.
+    """
+
+    issuer: str
+    id: str
+    secret: str | None = field(default=None, repr=False)
+    method: str = "none"
+    expires_at: float | None = None
+    redirect_uri: str | None = None
+    assertion: Callable[[str], Awaitable[str]] | None = field(default=None, repr=False)
+
+    async def authenticate(self, form: dict[str, str]) -> dict[str, str]:
+        """Complete a form, and give the headers that go with it (OAuth 2.1, 2.4)."""
+        if self.id:
+            # Beside Basic it is of no need (RFC 6749, 3.2.1), and servers exist that want it.
+            form["client_id"] = self.id
+        if self.method == "private_key_jwt":
+            assert self.assertion is not None
+            form["client_assertion_type"] = ASSERTION_TYPE
+            form["client_assertion"] = await self.assertion(self.issuer)
+        elif self.method == "client_secret_post" and self.secret is not None:
+            form["client_secret"] = self.secret
+        elif self.method == "client_secret_basic" and self.secret is not None:
+            pair = f"{quote_plus(self.id)}:{quote_plus(self.secret)}"
+            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {}
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token and what is known of it.
+
+    Attributes:
+        access_token: never shown.
+        server: that gave it.
+        resource: it is for.
+        client_id: it was given to.
+        requested: scopes that were asked for.
+        granted: scopes that the server says it has, None where it does not say.
+        obtained_at, expires_at: seconds since 1970; None for an end that is not known.
+        refresh_token: never shown.
+        key: that it is bound to.
+    """
+
+    access_token: str = field(repr=False)
+    server: AuthorizationServer
+    resource: str
+    client_id: str
+    requested: frozenset[str] = frozenset()
+    granted: frozenset[str] | None = None
+    obtained_at: float = 0.0
+    expires_at: float | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    key: ProofKey | None = field(default=None, repr=False)
+
+    @property
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"{'Bearer' if self.key is None else 'DPoP'} {self.access_token}"
+
+    @property
+    def has(self) -> frozenset[str]:
+        """The scopes it has, as far as one knows: those asked for, where none are told."""
+        return self.requested if self.granted is None else self.granted
+
+
+async def request_token(
+    http: Fetcher,
+    server: AuthorizationServer,
+    client: ClientIdentity,
+    grant: Mapping[str, str],
+    *,
+    resource: str,
+    requested: frozenset[str],
+    key: ProofKey | None,
+) -> Token:
+    """Ask for a token for a resource.
+
+    Args:
+        http: asks.
+        server: is asked.
+        client: asks for it.
+        grant: the form, without who asks and for what resource.
+        resource: its identifier (RFC 8707, 2.2).
+        requested: scopes that the token should have.
+        key: that it is to be bound to.
+    Raises:
+        GrantRefusedError: the server says no.
+        AuthorizationFailedError: its answer is of no use.
+    """
+    if client.issuer != server.issuer:
+        raise AssertionError("credentials of one authorization server for another")
+    form = {**grant, "resource": resource}
+    headers = await client.authenticate(form)
+    answer = await ask_token_endpoint(
+        http, server.token_endpoint, form, headers, key, secrets=_secrets(client, form)
+    )
+    where = shown(server.token_endpoint)
+    access_token = answer.text("access_token")
+    kind = (answer.text("token_type") or "").lower()
+    if access_token is None or _SENDABLE.fullmatch(access_token) is None:
+        raise AuthorizationFailedError(f"The token endpoint {where} answered without a token")
+    if kind != ("bearer" if key is None else "dpop"):
+        wanted = "Bearer" if key is None else "DPoP"
+        raise AuthorizationFailedError(
+            f"The token endpoint {where} gave a token of the type {kind[:40]!r} where {wanted} was "
+            "asked for; it is not used"
+        )
+    now = time.time()
+    lifetime = _seconds(answer.body.get("expires_in"))
+    granted = answer.text("scope")
+    return Token(
+        access_token,
+        server,
+        resource,
+        client.id,
+        requested,
+        None if granted is None else frozenset(granted.split()),
+        now,
+        None if lifetime is None else now + lifetime,
+        answer.text("refresh_token"),
+        key,
+    )
+
+
+async def ask_token_endpoint(
+    http: Fetcher,
+    url: str,
+    form: Mapping[str, str],
+    headers: Mapping[str, str],
+    key: ProofKey | None,
+    *,
+    secrets: frozenset[str] = frozenset(),
+) -> Answer:
+    """One request to a token endpoint; more where it wants a nonce (RFC 9449, 8).
+
+    Args:
+        http: asks.
+        url: of the endpoint.
+        form: the request.
+        headers: further ones.
+        key: proves who asks.
+        secrets: that no error may repeat.
+    Raises:
+        GrantRefusedError: the server says no.
+    """
+    answer = Answer(0, {}, None)
+    for _ in range(1 + _NONCES):
+        sent = dict(headers)
+        if key is not None:
+            sent["DPoP"] = key.proof("POST", URL(url))
+        answer = await http.post(url, "token endpoint", form=form, headers=sent)
+        if key is not None and answer.nonce is not None:
+            key.learn(URL(url), answer.nonce)
+        if answer.text("error") != "use_dpop_nonce" or key is None or answer.nonce is None:
+            break
+    if not answer.ok:
+        raise GrantRefusedError(
+            f"The token endpoint {shown(url)} refuses: "
+            f"{explained(answer.body, answer.status, secrets)}",
+            error=answer.text("error"),
+        )
+    return answer
+
+
+def explained(said: Mapping[str, Any], status: int, secrets: frozenset[str] = frozenset()) -> str:
+    """What an error of OAuth says, as one line without what is secret.
+
+    Args:
+        said: the error's members.
+        status: of HTTP, for an answer that says nothing.
+        secrets: that it may repeat, as a server does that quotes what it was sent.
+    """
+    code, text = said.get("error"), said.get("error_description")
+    words = [each for each in (code, text) if isinstance(each, str) and each]
+    if not words:
+        return f"HTTP {status}"
+    line = _UNPRINTABLE.sub(" ", ": ".join(words))
+    for secret in secrets:
+        line = line.replace(secret, "...")
+    return line[:300]
+
+
+def _secrets(client: ClientIdentity, form: Mapping[str, str]) -> frozenset[str]:
+    told = ("grant_type", "client_id", "resource", "scope", "redirect_uri", "client_assertion_type")
+    found = {value for name, value in form.items() if name not in told and len(value) >= 6}
+    return frozenset(found | ({client.secret} if client.secret else set()))
+
+
+def _seconds(value: object) -> float | None:
+    """A lifetime; some servers write the number as a text."""
+    try:
+        seconds = float(cast("Any", value))
+    except (TypeError, ValueError):
+        return None
+    return min(seconds, _LONGEST_LIFE) if seconds >= 0 else None

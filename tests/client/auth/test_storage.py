@@ -1,0 +1,250 @@
+"""What a client keeps: found again, shared by processes, and unreadable where it has to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography.fernet import Fernet
+from key_value.aio.stores.memory import MemoryStore
+from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
+
+from fastmcp import Client
+from fastmcp.client.auth import ClientCredentialsOAuthProvider, TokenFiles
+from fastmcp.client.auth.dpop import ProofKey
+from tests.client.auth.authority import Guarded, Person, authority, guarded
+from tests.support.locks import ROOT
+from tests.support.process import until, without_settings
+
+SHARER = Path(__file__).with_name("sharer.py")
+
+
+async def let_in(url: str, **given: Any) -> Person:
+    """One session, and one call."""
+    person = Person(**given)
+    async with Client(url, auth=person) as client:
+        await client.call_tool("x")
+    await person.finished()
+    return person
+
+
+def entries(folder: Path) -> list[Path]:
+    """The files of a store."""
+    return list(folder.iterdir())
+
+
+async def test_a_token_is_found_again() -> None:
+    store = MemoryStore()
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        await let_in(endpoint.url, token_storage=store)
+    assert len(server.authorized) == 1
+    assert endpoint.refused == 1
+
+
+async def test_a_token_that_is_over_is_refreshed_without_a_refusal() -> None:
+    store = MemoryStore()
+    async with authority(lifetime=0) as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        server.lifetime = 3600
+        await let_in(endpoint.url, token_storage=store)
+    assert len(server.authorized) == 1
+    assert endpoint.refused == 1
+
+
+async def test_a_registration_is_found_again_with_its_port() -> None:
+    store = MemoryStore()
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        one = await let_in(endpoint.url, token_storage=store)
+        server.good.clear()
+        two = await let_in(endpoint.url, token_storage=store)
+        assert one.redirect_port == two.redirect_port
+        assert len(server.registered) == 1
+        # Where the port is taken meanwhile, it takes another registration.
+        server.good.clear()
+        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", one.redirect_port)
+        async with taken:
+            three = await let_in(endpoint.url, token_storage=store)
+    assert three.redirect_port != one.redirect_port
+    assert len(server.registered) == 2
+
+
+async def test_a_secret_that_is_over_is_registered_anew() -> None:
+    async def soon_over(request: web.Request, document: dict[str, Any]) -> web.StreamResponse:
+        said = {**document, "client_id": "c", "client_secret": "s3cret"}
+        said["client_secret_expires_at"] = time.time() + 0.2
+        return web.json_response(said, status=201)
+
+    store = MemoryStore()
+    async with (
+        authority(on_register=soon_over, refreshes=False) as server,
+        guarded(server) as endpoint,
+    ):
+        await let_in(endpoint.url, token_storage=store)
+        server.good.clear()
+        over = time.time() + 0.2
+        await until(lambda: time.time() > over, "the secret is over")
+        await let_in(endpoint.url, token_storage=store)
+    assert len(server.registered) == 2
+
+
+async def test_programs_that_share_a_store_do_not_share_tokens() -> None:
+    store = MemoryStore()
+    async with authority() as server, guarded(server) as endpoint:
+        for id in ("one", "two"):
+            auth = ClientCredentialsOAuthProvider(
+                client_id=id, client_secret=f"s3cret-{id}", token_storage=store
+            )
+            async with Client(endpoint.url, auth=auth) as client:
+                await client.call_tool("x")
+    assert len(server.asked) == 2
+
+
+async def test_what_is_kept_can_be_encrypted(tmp_path: Path) -> None:
+    def store(key: bytes) -> Any:
+        return FernetEncryptionWrapper(key_value=TokenFiles(tmp_path), fernet=Fernet(key))
+
+    key = Fernet.generate_key()
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store(key))
+        kept = b"".join(path.read_bytes() for path in entries(tmp_path))
+        assert not [
+            secret for secret in (*server.good, *server.refreshable) if secret.encode() in kept
+        ]
+        await let_in(endpoint.url, token_storage=store(key))
+        assert len(server.authorized) == 1
+        # With another key nothing is known, and a person is asked.
+        await let_in(endpoint.url, token_storage=store(Fernet.generate_key()))
+    assert len(server.authorized) == 2
+
+
+async def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "here"
+    files = TokenFiles(folder)
+    await files.put("a/../b", {"x": 1}, collection="c")
+    assert await files.get("a/../b", collection="c") == {"x": 1}
+    assert await files.get("a/../b") is None
+    [path] = entries(folder)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    path.write_text("{")
+    assert await files.get("a/../b", collection="c") is None
+    await files.put("a/../b", {"x": 2}, collection="c", ttl=-1)
+    assert await files.get("a/../b", collection="c") is None
+    assert await files.delete("a/../b", collection="c")
+    assert not await files.delete("a/../b", collection="c")
+
+
+@pytest.mark.parametrize("value", [{}, {"access_token": 7}, {"server": None}])
+async def test_what_cannot_be_read_is_not_used(
+    value: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = TokenFiles(tmp_path)
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=files)
+        for path in entries(tmp_path):
+            kept = json.loads(path.read_text())
+            if "access_token" in kept["value"]:
+                changed = {**kept["value"], **value} if value else {}
+                path.write_text(json.dumps({**kept, "value": changed}))
+        caplog.set_level(logging.DEBUG)
+        await let_in(endpoint.url, token_storage=files)
+    assert len(server.authorized) == 2
+    assert not [secret for secret in server.good if secret in caplog.text]
+
+
+async def test_a_store_that_is_away_is_no_error() -> None:
+    class Away:
+        async def get(self, key: str, *, collection: str | None = None) -> Any:
+            raise ConnectionError("down")
+
+        async def put(
+            self, key: str, value: Any, *, collection: Any = None, ttl: Any = None
+        ) -> None:
+            raise ConnectionError("down")
+
+        async def delete(self, key: str, *, collection: str | None = None) -> bool:
+            raise ConnectionError("down")
+
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=Away())
+    assert len(server.authorized) == 1
+
+
+def test_a_key_is_kept_with_its_tokens() -> None:
+    key = ProofKey()
+    assert ProofKey.load(json.loads(json.dumps(key.dump()))).thumbprint() == key.thumbprint()
+    for bad in ({}, {"kty": "oct", "k": "AAAA"}, {**key.dump(), "d": "!"}):
+        with pytest.raises(ValueError, match="key"):
+            ProofKey.load(bad)
+    assert "d" in key.dump()
+    assert key.dump()["d"] not in repr(key)
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+
+async def run(endpoint: Guarded, folder: Path, count: int) -> None:
+    """As many processes at once; each has to succeed."""
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(SHARER),
+            endpoint.url,
+            str(folder / "tokens"),
+            cwd=ROOT,
+            env=without_settings(FASTMCP_HOME=str(folder)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        for _ in range(count)
+    ]
+    for process in started:
+        _, said = await process.communicate()
+        assert process.returncode == 0, said.decode()
+
+
+async def test_processes_share_one_authorization(tmp_path: Path) -> None:
+    async with authority() as server, guarded(server) as endpoint:
+        await run(endpoint, tmp_path, 3)
+    assert len(server.authorized) == 1
+    assert len(server.registered) == 1
+
+
+async def test_processes_share_one_refresh(tmp_path: Path) -> None:
+    """A refresh token is good once: two that use it lose it, and maybe more (OAuth 2.1, 4.3.1)."""
+    replayed: list[str] = []
+
+    async def watch(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        token = form.get("refresh_token")
+        if token is not None and token not in server.refreshable:
+            replayed.append(token)
+        return None
+
+    async with authority(on_token=watch) as server, guarded(server) as endpoint:
+        await run(endpoint, tmp_path, 1)
+        server.good.clear()
+        await run(endpoint, tmp_path, 3)
+    assert server.count("refresh_token") == 1
+    assert replayed == []
+    assert len(server.authorized) == 1
+
+
+async def test_a_machine_elsewhere_that_was_faster(tmp_path: Path) -> None:
+    """Without a lock between them: what it has put into the store is taken."""
+    store = MemoryStore()
+    async with authority() as server, guarded(server) as endpoint:
+        here, there = Person(token_storage=store), Person(token_storage=store)
+        async with Client(endpoint.url, auth=here) as one, Client(endpoint.url, auth=there) as two:
+            server.good.clear()
+            await two.call_tool("x")
+            await one.call_tool("x")
+    assert server.count("refresh_token") == 1
+    assert len(server.authorized) == 1
