@@ -441,7 +441,9 @@ def test_names(module: str):
 def test_parameters(path: str):
     known = set(inspect.signature(attribute_of(path)).parameters)
     if "options" in known:  # **options: Unpack[SamplingOptions]
-        [typed] = get_args(get_type_hints(attribute_of(path))["options"])
+        found = attribute_of(path)
+        hinted = found.__init__ if inspect.isclass(found) else found
+        [typed] = get_args(get_type_hints(hinted)["options"])
         known |= get_type_hints(typed).keys()
     assert [name for name in PARAMETERS[path].split() if name not in known] == []
 
