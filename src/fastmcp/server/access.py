@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -63,4 +64,10 @@ def owner_of(scope: Mapping[str, Any]) -> str:
         name = user.identity
     except (AttributeError, NotImplementedError):  # Starlette's SimpleUser has only a name
         name = user.display_name
-    return hashlib.sha256(str(name).encode()).hexdigest()[:32]
+    return _owner(str(name))
+
+
+@lru_cache(maxsize=4096)
+def _owner(name: str) -> str:
+    """It is asked for several times in a request."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

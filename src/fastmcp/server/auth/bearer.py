@@ -48,6 +48,7 @@ class AuthenticatedUser(BaseUser):
     def __init__(self, access_token: AccessToken) -> None:
         self.access_token = access_token
         self.scopes = access_token.scopes
+        self._principal = access_token.principal
 
     @property
     def is_authenticated(self) -> bool:
@@ -55,7 +56,7 @@ class AuthenticatedUser(BaseUser):
 
     @property
     def identity(self) -> str:
-        return self.access_token.principal
+        return self._principal
 
     @property
     def display_name(self) -> str:
@@ -107,15 +108,12 @@ class Lease:
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
-            if again is None or _missing(self._provider, again):
+            if again is None:
+                return
+            required = self._provider.required_of(again)
+            if self._provider.missing_scopes(again, required):
                 return
             token = again
-
-
-def _missing(provider: AuthProvider, token: AccessToken) -> list[str]:
-    """The scopes that it needs to come in at all, and has not."""
-    required = provider.required_of(token)
-    return provider.missing_scopes(token, required) if required else []
 
 
 def _left(token: AccessToken) -> float:
@@ -164,8 +162,8 @@ class BearerGate:
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        if _missing(provider, token):
-            required = provider.required_of(token)
+        required = provider.required_of(token)
+        if required and provider.missing_scopes(token, required):
             text = f"It permits less than is required: {' '.join(required)}"
             await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False

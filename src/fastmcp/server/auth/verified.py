@@ -2,8 +2,9 @@
 
 A client sends the same token with every request, and a signature or a question to the issuer
 costs a hundred times as much as a look into a dict. What is kept is never the token but its
-SHA-256, which nobody can find another token for; and its claims as text, read anew for each
-request, so that a handler which changes what it was given changes nothing for the next.
+SHA-256, which nobody can find another token for. Each request is given a copy of its own, its
+claims read anew from their text, so that a handler which changes what it was given changes
+nothing for the next.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -27,7 +28,8 @@ _decoder: Final = msgspec.json.Decoder(dict)
 
 def digest(token: str) -> bytes:
     """What a token is known by."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+    given = token.encode() if token.isascii() else token.encode(errors="surrogatepass")
+    return hashlib.sha256(given).digest()
 
 
 class VerifiedTokens:
@@ -41,7 +43,7 @@ class VerifiedTokens:
     def __init__(self, seconds: float, size: int) -> None:
         self._seconds = seconds
         self._size = size
-        self._known: dict[bytes, tuple[float, bytes]] = {}
+        self._known: dict[bytes, tuple[float, dict[str, Any], bytes]] = {}
 
     def get(self, token: str) -> AccessToken | None:
         """What is known of a token; None where nothing is."""
@@ -51,12 +53,17 @@ class VerifiedTokens:
         found = self._known.get(key)
         if found is None:
             return None
-        until, text = found
+        until, state, text = found
         if time.monotonic() >= until:
             del self._known[key]
             return None
-        claims: Claims = _decoder.decode(text)
-        return access_token(token, claims)
+        said: dict[str, Any] = state["__dict__"]
+        own = {"token": token, "scopes": said["scopes"].copy(), "claims": _decoder.decode(text)}
+        # As one that was pickled is made again: it is in order, and `model_copy` or a constructor
+        # that looks at every field takes as long as all the rest of the check.
+        made = AccessToken.__new__(AccessToken)
+        made.__setstate__({**state, "__dict__": {**said, **own}})
+        return made
 
     def put(self, token: str, text: bytes, exp: float | None, until: float = math.inf) -> None:
         """Keep what was verified.
@@ -76,7 +83,8 @@ class VerifiedTokens:
         known.pop(key := digest(token), None)
         while len(known) >= self._size:
             del known[next(iter(known))]
-        known[key] = until, text
+        claims: Claims = _decoder.decode(text)
+        known[key] = until, access_token("", claims).__getstate__(), text
 
     def clear(self) -> None:
         """Know nothing any more."""
