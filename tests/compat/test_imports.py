@@ -85,7 +85,11 @@ NAMES: dict[str, str] = {
         "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider OAuthProxy OIDCProxy"
         " StaticTokenVerifier TokenVerifier"
     ),
-    "fastmcp.server.auth.auth": "AccessToken AuthProvider TokenVerifier",
+    "fastmcp.server.auth.auth": (
+        "AccessToken AuthProvider AuthorizationCode ClientRegistrationOptions MultiAuth"
+        " OAuthClientInformationFull OAuthProvider RefreshToken RemoteAuthProvider"
+        " RevocationOptions TokenError TokenVerifier"
+    ),
     "fastmcp.server.auth.oauth_proxy": "OAuthProxy",
     "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
     "fastmcp.server.auth.providers.auth0": "Auth0Provider",

@@ -29,7 +29,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from fastmcp.server.auth.auth import AuthProvider
+from fastmcp.server.auth.base import AuthProvider
 from fastmcp.server.auth.bearer import BearerGate
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.backplane.local import LocalBackplane

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.multi import MultiAuth
 from fastmcp.server.auth.remote import RemoteAuthProvider
 from fastmcp.server.checks import (

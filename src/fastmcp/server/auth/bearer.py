@@ -23,7 +23,7 @@ from starlette.authentication import AuthCredentials, BaseUser
 
 from fastmcp.protocol.challenges import bearer_challenge
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, VerificationUnavailableError
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send, respond
 from fastmcp.server.transports.limits import RETRY_AFTER
 

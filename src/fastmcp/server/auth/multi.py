@@ -9,7 +9,7 @@ from pydantic import AnyHttpUrl
 from starlette.routing import Route
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier, VerificationUnavailableError
 
 __all__ = ["MultiAuth"]
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, SecretStr, ValidationError
 from typing_extensions import Unpack
 
-from fastmcp.server.auth.auth import TokenVerifier
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import scope_list
 from fastmcp.server.auth.fetching import Fetcher, FetchError
 from fastmcp.server.auth.oauth_proxy.proxy import OAuthProxy, ProxyOptions

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import AnyHttpUrl
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier
 
 __all__ = ["RemoteAuthProvider"]
 

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel, Field, ValidationError
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.oauth.records import Records, name
 from fastmcp.server.auth.oauth_proxy.upstream import RefusedError, Upstream, UpstreamTokens
 from fastmcp.server.session_keys import SessionKeys

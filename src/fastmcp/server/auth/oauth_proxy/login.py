@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fastmcp.server.auth.auth import VerificationUnavailableError
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.oauth.authorize import AuthorizationEndpoint, redirect, too_many
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.errors import (

@@ -14,7 +14,7 @@ from pydantic import AnyHttpUrl, SecretStr
 from starlette.routing import Route
 from typing_extensions import Unpack
 
-from fastmcp.server.auth.auth import TokenVerifier
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import scope_list
 from fastmcp.server.auth.oauth_proxy.proxy import OAuthProxy, ProxyOptions
 from fastmcp.server.auth.oauth_proxy.userinfo import Userinfo, UserinfoTokenVerifier

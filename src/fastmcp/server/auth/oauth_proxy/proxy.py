@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.documents import Fetcher
 from fastmcp.server.auth.oauth.errors import (

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from pydantic import SecretStr
 
-from fastmcp.server.auth.auth import VerificationUnavailableError
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.oauth.errors import described

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.verified import VerifiedTokens, digest

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, cast, get_args
 from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.verified import LENGTH, VerifiedTokens, digest

@@ -23,7 +23,7 @@ from joserfc.jwk import RSAKey
 from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import (
     Claims,
     Expected,
