@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
-from fastmcp.server.auth import JWTVerifier
+from fastmcp.server.auth import AccessToken, JWTVerifier
 from fastmcp.server.auth.providers.jwt import RSAKeyPair
 from tests.support.issuer import AUDIENCE, ISSUER, encoded, new_key, signed
 
@@ -423,8 +423,7 @@ async def test_a_known_token_ends_when_it_expires():
     )
 
 
-async def test_tokens_are_known_by_their_hash_alone():
-    """Nothing that is kept leads back to a token."""
+async def test_nothing_that_is_kept_shows_a_token():
     verifier = rsa_verifier()
     token = signed(RSA, "RS256")
     assert await verifier.verify_token(token)
@@ -432,6 +431,25 @@ async def test_tokens_are_known_by_their_hash_alone():
     assert "sub" in kept
     assert token not in kept
     assert token.rpartition(".")[2] not in kept
+
+
+async def test_an_authors_own_verification_is_asked_for_each_request():
+    class Counting(JWTVerifier):
+        asked = 0
+
+        async def verify_token(self, token: str) -> AccessToken | None:
+            self.asked += 1
+            found = await super().verify_token(token)
+            if found is not None:
+                found.scopes.append("added")
+            return found
+
+    keys = RSAKeyPair.generate()
+    verifier = Counting(public_key=keys.public_key)
+    token = keys.create_token(scopes=["read"])
+    found = [await verifier.recognize(token) for _ in range(3)]
+    assert verifier.asked == 3
+    assert [one.scopes for one in found if one] == [["read", "added"]] * 3
 
 
 async def test_a_changed_token_is_not_known():

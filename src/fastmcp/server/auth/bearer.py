@@ -15,6 +15,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -42,13 +43,22 @@ class AuthenticatedUser(BaseUser):
     """Who calls, for `request.user`.
 
     Args:
-        access_token: says so.
+        token: says so, to other requests too.
     """
 
-    def __init__(self, access_token: AccessToken) -> None:
-        self.access_token = access_token
-        self.scopes = access_token.scopes
-        self._principal = access_token.principal
+    def __init__(self, token: AccessToken) -> None:
+        self._token = token
+        self._principal = token.principal
+
+    @cached_property
+    def access_token(self) -> AccessToken:
+        """What the token says, as this request's own: who changes it changes nothing for others."""
+        return self._token.model_copy(deep=True)
+
+    @property
+    def scopes(self) -> list[str]:
+        """What the token permits."""
+        return self.access_token.scopes
 
     @property
     def is_authenticated(self) -> bool:
@@ -60,7 +70,7 @@ class AuthenticatedUser(BaseUser):
 
     @property
     def display_name(self) -> str:
-        return self.access_token.subject or self.access_token.client_id
+        return self._token.subject or self._token.client_id
 
 
 class Lease:
@@ -104,7 +114,7 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(self._sent)
+                again = await self._provider.recognize(self._sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
@@ -150,7 +160,7 @@ class BearerGate:
             return False
         provider = self.provider
         try:
-            token = await provider.verify_token(given)
+            token = await provider.recognize(given)
         except VerificationUnavailableError as error:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
