@@ -45,7 +45,8 @@ class AccessToken(BaseModel):
         """Who it is that calls: issuer and subject, so a token that was renewed is the same
         principal's. Where it names nobody, the client itself."""
         subject = self.subject or self.claims.get("sub")
-        issuer = self.claims.get("iss") or self.source
+        # So that no name of an issuer ends where another's subject begins.
+        issuer = str(self.claims.get("iss") or self.source).replace("|", "||")
         return f"{issuer}|sub|{subject}" if subject else f"{issuer}|client|{self.client_id}"
 
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
-from fastmcp.server.auth import AccessToken, JWTVerifier
+from fastmcp import FastMCP
+from fastmcp.server.auth import AccessToken, JWTVerifier, MultiAuth, RemoteAuthProvider
 from fastmcp.server.auth.providers.jwt import RSAKeyPair
 from tests.support.issuer import AUDIENCE, ISSUER, encoded, new_key, signed
 
@@ -522,14 +523,37 @@ def test_a_short_secret_is_told(length: int, warned: bool, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    ("arguments", "warned"), [({}, True), ({"issuer": ISSUER}, False), ({"audience": "a"}, False)]
+    ("arguments", "warned"), [({}, True), ({"issuer": ISSUER}, True), ({"audience": "a"}, False)]
 )
-def test_tokens_for_anybody_are_told(
+def test_tokens_for_other_servers_are_told(
     arguments: dict[str, Any], warned: bool, caplog: pytest.LogCaptureFixture
 ):
-    JWTVerifier(public_key=PEM, **arguments)
-    assert ("every token" in caplog.text) is warned
-    assert len(caplog.records) == warned
+    """2026-07-28, security-considerations, "Access Token Privilege Restriction"."""
+    verifier = JWTVerifier(public_key=PEM, **arguments)
+    for auth in (
+        verifier,
+        RemoteAuthProvider(verifier, [ISSUER], "https://mcp.example"),
+        MultiAuth(verifiers=[verifier]),
+    ):
+        caplog.clear()
+        FastMCP("served", auth=auth).http_app()
+        assert ("issued for other servers" in caplog.text) is warned
+        assert len(caplog.records) == warned
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},  # RFC 9449, 6.1
+        {"token_use": "refresh"},
+        {"typ": "Refresh"},
+    ],
+    ids=str,
+)
+async def test_tokens_of_another_use(claims: dict[str, Any]):
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256", typ="Bearer", token_use="access"))
+    assert await verifier.verify_token(signed(RSA, "RS256", **claims)) is None
 
 
 async def test_a_private_key_is_used_for_its_public_half():

@@ -76,6 +76,13 @@ class AuthProvider:
             cls.recognize = AuthProvider.recognize
 
     @property
+    def takes_any_audience(self) -> bool:
+        """Whether it takes tokens that were issued for other servers: one of these may then come
+        here with what it was given (security-considerations, "Access Token Privilege
+        Restriction")."""
+        return False
+
+    @property
     def scopes_supported(self) -> list[str]:
         """The scopes that clients are told they can ask for."""
         return self.required_scopes

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import re
 import time
+import traceback
 from collections.abc import Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -142,6 +143,12 @@ class BearerGate:
     def __init__(self, provider: AuthProvider, recheck: float) -> None:
         self.provider = provider
         self._recheck = recheck
+        if provider.takes_any_audience:
+            _logger.warning(
+                "%s takes tokens that were issued for other servers too. Give its verifier "
+                "audience=, the address of this server that its tokens name",
+                type(provider).__name__,
+            )
 
     async def admit(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> bool:
         """Whether a request may come in: then its scope says who it is; else it was answered."""
@@ -165,8 +172,12 @@ class BearerGate:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
             return False
-        except Exception:
-            _logger.exception("%s failed to verify a token", type(provider).__name__)
+        except Exception as error:
+            # Where it failed, without what the error says: the token may stand in it.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _logger.error(
+                "%s failed to verify a token: %s\n%s", type(provider).__name__, _kind(error), where
+            )
             await self._unavailable(send)
             return False
         if token is None or _left(token) <= 0:

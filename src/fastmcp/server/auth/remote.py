@@ -61,6 +61,10 @@ class RemoteAuthProvider(AuthProvider):
         return self.token_verifier.missing_scopes(token, required)
 
     @property
+    def takes_any_audience(self) -> bool:
+        return self.token_verifier.takes_any_audience
+
+    @property
     def scopes_supported(self) -> list[str]:
         given = self._scopes_supported
         return self.token_verifier.scopes_supported if given is None else given

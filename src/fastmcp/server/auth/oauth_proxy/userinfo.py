@@ -121,6 +121,10 @@ class UserinfoTokenVerifier(KeepingVerifier):
         except FetchError as error:
             raise ValueError(f"Tokens cannot be shown to their issuer. {error}") from error
 
+    @property
+    def takes_any_audience(self) -> bool:
+        return self._client_id is None or self.facts.client is None
+
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH or not token.isascii() or not token.isprintable():
             return None

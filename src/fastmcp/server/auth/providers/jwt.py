@@ -9,7 +9,6 @@ Sources: RFC 7519, RFC 8725, RFC 9068; 2026-07-28, basic/authorization, "Token H
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass
@@ -46,8 +45,6 @@ from fastmcp.server.auth.signatures import (
 from fastmcp.server.auth.verified import KeepingVerifier, VerifiedTokens
 
 __all__ = ["JWTVerifier", "RSAKeyPair", "StaticTokenVerifier"]
-
-_logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _KNOWN_SECONDS: Final = 60.0
 _KNOWN_TOKENS: Final = 4096
@@ -125,11 +122,10 @@ class JWTVerifier(KeepingVerifier):
             self._own = [_key(public_key, algorithm)]
         elif jwks_uri:
             self._remote = self._keys_at(jwks_uri, http_client, jwks_refresh_interval)
-        if issuer is None and audience is None:
-            _logger.warning(
-                "JWTVerifier accepts every token that its key signed, also those for other "
-                "servers: say issuer=, and audience= the address of this server"
-            )
+
+    @property
+    def takes_any_audience(self) -> bool:
+        return self.audience is None
 
     def _keys_at(self, uri: str, http_client: Any, interval: float) -> RemoteKeys:
         if self.algorithm is not None and self.algorithm.startswith("HS"):
