@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fastmcp.server.auth.oauth.redirects import with_parameters
+from fastmcp.server.session_keys import SessionKeys
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
@@ -305,3 +307,24 @@ async def test_where_clients_may_be_answered(
     else:
         assert is_page(asked, 400, "does not allow")
         assert (reply.status, reply.error) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize("key", ["", "summer24", b"fifteen bytes!!"])
+async def test_a_signing_key_that_can_be_guessed(there: Elsewhere, key: str | bytes):
+    """Anybody is given something that is sealed with it, and can try keys at home."""
+    with pytest.raises(ValueError, match="16 bytes"):
+        proxy(there, jwt_signing_key=key)
+
+
+async def test_to_try_a_signing_key_costs_much(there: Elsewhere):
+    """NIST SP 800-132: a secret that people think up is stretched, not hashed once."""
+    key = "correct horse battery"
+    site = visitor(proxy(there, jwt_signing_key=key), there)
+    asked = await site.authorize(await registered(site), Pkce())
+    (sealed,) = query_of(asked.location)["request"]
+    for cheap in (key, f"fastmcp jwt_signing_key\0{key}"):
+        for tried in (cheap.encode(), hashlib.sha256(cheap.encode()).digest()):
+            assert SessionKeys([tried]).unseal(f"oauth consent to {BASE}", sealed) is None
+    other = visitor(proxy(there, jwt_signing_key=key.encode()), there)
+    other.cookies |= site.cookies
+    assert (await other.get(asked.location)).status == 200  # a worker that has the same

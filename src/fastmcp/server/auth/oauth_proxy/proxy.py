@@ -61,7 +61,7 @@ _logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _CALLBACK: Final = "/auth/callback"
 _DAY: Final = 24 * 3600
-_SHORT: Final = 16
+_MINIMUM: Final = 16
 
 
 class ProxyOptions(TypedDict, total=False):
@@ -126,9 +126,10 @@ class OAuthProxy(StoredOAuthProvider):
         extra_token_params: further parameters of its token endpoint.
         client_storage: as `storage` of `StoredOAuthProvider`. None for a file under `FASTMCP_HOME`,
             which the workers of one machine share, and a server that starts again goes on with.
-        jwt_signing_key: a secret that the servers of one installation share: what is kept and what
-            pages carry is sealed with a key made of it. By default that is `FASTMCP_SESSION_KEY`,
-            or the key file of this machine. (No token is signed with it: they are opaque.)
+        jwt_signing_key: a secret of 16 bytes or more that the servers of one installation share:
+            what is kept and what pages carry is sealed with a key made of it. By default that is
+            `FASTMCP_SESSION_KEY`, or the key file of this machine. (No token is signed with it:
+            they are opaque.)
         require_authorization_consent: True asks a person for consent to each client, each time;
             "remember" asks a browser once a month; False and "external" ask nobody, and leave it to
             you that no client gets in without its user's knowledge.
@@ -445,11 +446,13 @@ def _not_longer(token: OAuthToken, grant: Grant | None) -> OAuthToken:
 
 
 def _secret(given: str | bytes) -> bytes:
+    """A key of what people think up. Whoever tries secrets at home, on what pages carry, has to pay
+    for each (NIST SP 800-132; RFC 7914, 2); a server does once."""
     secret = given.encode() if isinstance(given, str) else given
-    if len(secret) < _SHORT:
-        _logger.warning(
-            "jwt_signing_key has less than %d characters: take the output of "
-            "`openssl rand -base64 32`",
-            _SHORT,
+    if len(secret) < _MINIMUM:
+        raise ValueError(
+            f"jwt_signing_key has at least {_MINIMUM} bytes: take the output of "
+            "`openssl rand -base64 32`, or leave it out"
         )
-    return hashlib.sha256(b"fastmcp jwt_signing_key\0" + secret).digest()
+    salt = b"fastmcp jwt_signing_key"
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1, dklen=32)
