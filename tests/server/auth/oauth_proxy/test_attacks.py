@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     proxy,
     visitor,
 )
+from tests.support.issuer import new_key, published, signed
 
 
 @pytest.fixture
@@ -328,3 +330,22 @@ async def test_to_try_a_signing_key_costs_much(there: Elsewhere):
     other = visitor(proxy(there, jwt_signing_key=key.encode()), there)
     other.cookies |= site.cookies
     assert (await other.get(asked.location)).status == 200  # a worker that has the same
+
+
+async def test_an_assertion_that_comes_twice(there: Elsewhere):
+    """RFC 7523, 3, 7: at another worker of this machine, or after a restart."""
+    key = new_key("EC", "P-256")
+    client = known(
+        token_endpoint_auth_method="private_key_jwt", jwks={"keys": [published(key, use="sig")]}
+    )
+    one, two = (visitor(proxy(there, clients=[client]), there) for _ in range(2))
+    claims = {"iss": "known", "sub": "known", "aud": BASE, "exp": int(time.time()) + 60, "jti": "1"}
+    proof = {
+        "client_assertion": signed(key, "ES256", claims),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    pkce = Pkce()
+    reply = await one.token("known", await one.code("known", pkce), pkce, **proof)
+    assert reply.status == 200, reply.text
+    again = await two.refresh("known", reply.json["refresh_token"], **proof)
+    assert (again.status, again.error) == (401, "invalid_client")

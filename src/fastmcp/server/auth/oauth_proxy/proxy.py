@@ -219,7 +219,7 @@ class OAuthProxy(StoredOAuthProvider):
         if client_storage is None:
             about = [self.issuer, upstream_authorization_endpoint, upstream_client_id]
             mark = hashlib.sha256("\n".join(about).encode()).hexdigest()[:32]
-            self._records = records_at(get_settings().home / "oauth" / f"{mark}.sqlite")
+            self._records = self.used = records_at(get_settings().home / "oauth" / f"{mark}.sqlite")
         path = redirect_path or _CALLBACK
         self.redirect_path = path if path.startswith("/") else f"/{path}"
         self.token_verifier = token_verifier
