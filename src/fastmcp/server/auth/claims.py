@@ -14,9 +14,20 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
+import msgspec
+
 from fastmcp.server.access import AccessToken
 
-__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "TokenLog", "access_token", "scope_list"]
+__all__ = [
+    "LEEWAY",
+    "Claims",
+    "Expected",
+    "Refusal",
+    "TokenLog",
+    "access_token",
+    "claims_in",
+    "scope_list",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
@@ -117,6 +128,15 @@ class Expected:
         if not isinstance(claims.get("sub"), str | int | None):
             return Refusal("has a subject that is no string")  # RFC 7519, 4.1.2
         return None
+
+
+def claims_in(payload: bytes) -> Claims | None:
+    """What a token's payload says; None where it is no JSON object."""
+    try:
+        claims = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return cast("Claims", claims) if isinstance(claims, dict) else None
 
 
 def access_token(token: str, claims: Claims) -> AccessToken:
