@@ -150,7 +150,7 @@ class TrustedIssuers:
         return claims
 
     def _refusal(self, signed: Signed, claims: Claims) -> Refusal | None:
-        kind = str(signed.jws.protected.get("typ", "")).lower()
+        kind = str(signed.jws.protected.get("typ") or "").lower()
         if kind.removeprefix("application/") != _TYPE:  # RFC 8725, 3.11
             return Refusal(f"is no identity assertion: its typ is {kind[:100]!r}, not {_TYPE!r}")
         issuer, subject, audience = (claims.get(name) for name in ("iss", "sub", "aud"))
