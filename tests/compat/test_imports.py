@@ -82,14 +82,17 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.auth": (
-        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider OAuthProxy OIDCProxy"
-        " StaticTokenVerifier TokenVerifier"
+        "AccessToken AuthCheck AuthContext AuthProvider DebugTokenVerifier IdentityAssertion"
+        " JWTVerifier MultiAuth OAuthProvider OAuthProxy OIDCProxy RemoteAuthProvider"
+        " StaticTokenVerifier TokenVerifier require_roles require_scopes restrict_tag"
+        " run_auth_checks"
     ),
     "fastmcp.server.auth.auth": (
         "AccessToken AuthProvider AuthorizationCode ClientRegistrationOptions MultiAuth"
         " OAuthClientInformationFull OAuthProvider RefreshToken RemoteAuthProvider"
         " RevocationOptions TokenError TokenVerifier"
     ),
+    "fastmcp.server.auth.identity_assertion": "IdentityAssertion",
     "fastmcp.server.auth.oauth_proxy": "OAuthProxy",
     "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
     "fastmcp.server.auth.providers.auth0": "Auth0Provider",
@@ -198,6 +201,10 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP.mount": "server namespace tool_names",
     "fastmcp.server:create_proxy": "target mode",
     "fastmcp.server.auth:DebugTokenVerifier": "validate client_id scopes required_scopes",
+    "fastmcp.server.auth:IdentityAssertion": (
+        "trusted_issuers jwks_uris audience required_scopes algorithm algorithms"
+        " access_token_expiry_seconds"
+    ),
     "fastmcp.server.auth:JWTVerifier": (
         "public_key jwks_uri issuer audience algorithm required_scopes base_url ssrf_safe"
         " http_client jwks_refresh_interval"
