@@ -95,10 +95,10 @@ NAMES: dict[str, str] = {
     "fastmcp.server.auth.identity_assertion": "IdentityAssertion",
     "fastmcp.server.auth.oauth_proxy": "OAuthProxy",
     "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
-    "fastmcp.server.auth.providers.auth0": "Auth0Provider",
-    "fastmcp.server.auth.providers.aws": "AWSCognitoProvider",
+    "fastmcp.server.auth.providers.auth0": "Auth0JWTVerifier Auth0MCPProvider Auth0Provider",
+    "fastmcp.server.auth.providers.aws": "AWSCognitoProvider AWSCognitoTokenVerifier",
     "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider",
-    "fastmcp.server.auth.providers.clerk": "ClerkProvider",
+    "fastmcp.server.auth.providers.clerk": "ClerkProvider ClerkTokenVerifier",
     "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
     "fastmcp.server.auth.providers.descope": "DescopeProvider",
     "fastmcp.server.auth.providers.discord": "DiscordProvider DiscordTokenVerifier",
@@ -229,6 +229,14 @@ PARAMETERS: dict[str, str] = {
         " algorithm required_scopes verify_id_token base_url"
     ),
     "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
+    "fastmcp.server.auth.providers.auth0:Auth0MCPProvider": "config_url timeout_seconds",
+    "fastmcp.server.auth.providers.azure:AzureProvider.from_b2c": (
+        "tenant_name policy_name client_id client_secret required_scopes base_url custom_domain"
+        " identifier_uri token_issuer"
+    ),
+    "fastmcp.server.auth.providers.clerk:ClerkTokenVerifier": (
+        "domain client_id client_secret required_scopes timeout_seconds http_client"
+    ),
     "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (
         "introspection_url client_id client_secret client_auth_method timeout_seconds"
         " required_scopes audience base_url cache_ttl_seconds max_cache_size http_client"

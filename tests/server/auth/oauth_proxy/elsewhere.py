@@ -295,7 +295,8 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
         app.router.add_post(f"{below}/token", there._token)
         app.router.add_get(f"{below}/userinfo", there._userinfo)
     app.router.add_get("/third", there._third)
-    app.router.add_post("/introspect", there._introspect)
+    for introspect in ("/introspect", "/oauth/token_info"):
+        app.router.add_post(introspect, there._introspect)
     app.router.add_post("/revoke", there._revoke)
     for keys in ("/keys", "/oauth2/jwks", "/protocol/openid-connect/certs"):
         app.router.add_get(keys, there._keys)

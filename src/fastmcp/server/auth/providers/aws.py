@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from typing_extensions import Unpack
 
+from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.oidc_proxy import OIDCOptions, OIDCProxy
+from fastmcp.server.auth.providers.jwt import JWTVerifier
 
-__all__ = ["AWSCognitoProvider"]
+__all__ = ["AWSCognitoProvider", "AWSCognitoTokenVerifier"]
 
 
 class AWSCognitoProvider(OIDCProxy):
@@ -30,3 +34,23 @@ class AWSCognitoProvider(OIDCProxy):
         pool = f"https://cognito-idp.{aws_region}.amazonaws.com/{user_pool_id}"
         config_url = f"{pool}/.well-known/openid-configuration"
         super().__init__(config_url=config_url, **options)
+
+
+class AWSCognitoTokenVerifier(JWTVerifier):
+    """Verifies access tokens of a user pool. They name no audience, but the client that they were
+    issued to.
+
+    Args:
+        audience: that client, or several; None for any of the pool.
+        options: of `JWTVerifier`.
+    """
+
+    def __init__(self, *, audience: str | list[str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._clients = [audience] if isinstance(audience, str) else audience
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        found = await super().verify_token(token)
+        if found is None or self._clients is None:
+            return found
+        return found if found.claims.get("client_id") in self._clients else None

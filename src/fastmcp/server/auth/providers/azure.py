@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import AnyHttpUrl, SecretStr
 from typing_extensions import Unpack
 
+from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.claims import scope_list
 from fastmcp.server.auth.oauth_proxy.proxy import OAuthProxy, ProxyOptions
 from fastmcp.server.auth.providers.jwt import JWTVerifier
@@ -21,6 +22,7 @@ __all__ = ["AzureJWTVerifier", "AzureProvider"]
 _OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 """No token of an API has these."""
 _AUTHORITY: Final = "login.microsoftonline.com"
+_ANY: Final = frozenset({"organizations", "consumers", "common"})
 
 
 class AzureJWTVerifier(JWTVerifier):
@@ -28,11 +30,13 @@ class AzureJWTVerifier(JWTVerifier):
 
     Args:
         client_id: of the API's application.
-        tenant_id: of the tenant.
+        tenant_id: of the tenant; or "organizations", "consumers" or "common", for any: then whose
+            tokens are taken is yours to look at (`tid`).
         required_scopes: that every token must have, without the API's name.
         identifier_uri: the API's name; "api://<client_id>" by default.
         base_authority: another cloud's host.
-        token_issuer: another `iss` than the tenant's.
+        token_issuer: another `iss` than the tenant's; that of Azure AD B2C, which cannot be known
+            here and is not looked at otherwise.
         http_client: as for `JWTVerifier`.
     """
 
@@ -48,14 +52,33 @@ class AzureJWTVerifier(JWTVerifier):
         http_client: Any = None,
     ) -> None:
         tenant = f"https://{base_authority}/{tenant_id}"
+        is_policy = "/" in tenant_id  # of Azure AD B2C
+        self._authority = base_authority
+        self._any_tenant = tenant_id in _ANY and token_issuer is None
+        issuer = None if self._any_tenant or is_policy else f"{tenant}/v2.0"
         super().__init__(
             jwks_uri=f"{tenant}/discovery/v2.0/keys",
-            issuer=token_issuer or f"{tenant}/v2.0",
+            issuer=token_issuer or issuer,
             audience=[client_id, identifier_uri or f"api://{client_id}"],
             algorithm="RS256",
             required_scopes=[one for one in scope_list(required_scopes) if one not in _OIDC],
             http_client=http_client,
         )
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        found = await super().verify_token(token)
+        if found is None or not self._any_tenant:
+            return found
+        # Each tenant is an issuer of its own, and they share their keys.
+        issuer = f"https://{self._authority}/{found.claims.get('tid')}/v2.0"
+        return found if found.claims.get("iss") == issuer else None
+
+
+class AzureOptions(ProxyOptions, total=False):
+    """The arguments of `AzureProvider.from_b2c` that are not of it alone."""
+
+    additional_authorize_scopes: list[str] | None
+    http_client: Any
 
 
 class AzureProvider(OAuthProxy):
@@ -124,6 +147,55 @@ class AzureProvider(OAuthProxy):
             upstream_client_secret=client_secret,
             token_verifier=verifier,
             base_url=base_url,
+            **options,
+        )
+
+    @classmethod
+    def from_b2c(
+        cls,
+        *,
+        tenant_name: str,
+        policy_name: str,
+        client_id: str,
+        client_secret: str | SecretStr | None = None,
+        required_scopes: list[str],
+        base_url: AnyHttpUrl | str,
+        custom_domain: str | None = None,
+        identifier_uri: str | None = None,
+        token_issuer: str | None = None,
+        **options: Unpack[AzureOptions],
+    ) -> AzureProvider:
+        """One for people who have an account in a tenant of Azure AD B2C.
+
+        Args:
+            tenant_name: "<name>" of "<name>.onmicrosoft.com".
+            policy_name: of the user flow, such as "B2C_1_susi".
+            client_id: as for the class, like those that are not named here.
+            client_secret: the same.
+            required_scopes: the same.
+            base_url: the same.
+            custom_domain: the host where people log in; "<name>.b2clogin.com" by default.
+            identifier_uri: the API's name; "https://<name>.onmicrosoft.com/<client_id>" by default.
+            token_issuer: `iss` of its tokens; name it. Without it whose keys they are, and whom
+                they are for, is all that is looked at.
+            options: the others.
+
+        Raises:
+            ValueError: an argument cannot be used.
+        """
+        if "." in tenant_name:
+            raise ValueError("tenant_name is the name alone, without .onmicrosoft.com")
+        tenant = f"{tenant_name}.onmicrosoft.com"
+        host = f"{tenant_name}.b2clogin.com" if custom_domain is None else custom_domain
+        return cls(
+            client_id=client_id,
+            client_secret=client_secret,
+            tenant_id=f"{tenant}/{policy_name}",
+            required_scopes=required_scopes,
+            base_url=base_url,
+            identifier_uri=identifier_uri or f"https://{tenant}/{client_id}",
+            base_authority=host.partition("://")[2].rstrip("/") if "://" in host else host,
+            token_issuer=token_issuer,
             **options,
         )
 
