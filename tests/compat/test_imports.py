@@ -97,7 +97,7 @@ NAMES: dict[str, str] = {
     "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
     "fastmcp.server.auth.providers.auth0": "Auth0JWTVerifier Auth0MCPProvider Auth0Provider",
     "fastmcp.server.auth.providers.aws": "AWSCognitoProvider AWSCognitoTokenVerifier",
-    "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider",
+    "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider EntraOBOToken",
     "fastmcp.server.auth.providers.clerk": "ClerkProvider ClerkTokenVerifier",
     "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
     "fastmcp.server.auth.providers.descope": "DescopeProvider",

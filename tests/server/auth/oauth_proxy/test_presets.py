@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 from key_value.aio.stores.memory import MemoryStore
 
+from fastmcp import FastMCP
 from fastmcp.server.auth import (
+    AuthProvider,
+    MultiAuth,
     OAuthProxy,
     RemoteAuthProvider,
     StaticTokenVerifier,
@@ -27,7 +30,7 @@ from fastmcp.server.auth.oauth_proxy.presets import Facts, PresetProxy
 from fastmcp.server.auth.oauth_proxy.userinfo import Userinfo, UserinfoTokenVerifier
 from fastmcp.server.auth.providers.auth0 import Auth0MCPProvider, Auth0Provider
 from fastmcp.server.auth.providers.aws import AWSCognitoTokenVerifier
-from fastmcp.server.auth.providers.azure import AzureJWTVerifier, AzureProvider
+from fastmcp.server.auth.providers.azure import AzureJWTVerifier, AzureProvider, EntraOBOToken
 from fastmcp.server.auth.providers.clerk import ClerkProvider, ClerkTokenVerifier
 from fastmcp.server.auth.providers.descope import DescopeProvider
 from fastmcp.server.auth.providers.discord import DiscordProvider
@@ -43,9 +46,11 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     CLIENT,
     SECRET,
     Elsewhere,
+    Visitor,
     elsewhere,
     visitor,
 )
+from tests.support.asgi import STATELESS, Peer
 from tests.support.issuer import new_key, published, signed
 
 ENTERED: dict[str, Any] = {"client_id": CLIENT, "client_secret": SECRET, "base_url": BASE}
@@ -203,6 +208,76 @@ async def test_a_tenant_of_azure_or_any(tenant: str, issued_by: dict[str, str], 
     assert (found is not None) == is_good
     if is_good:
         assert http.asked == [f"https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys"]
+
+
+def at_entra(there: Elsewhere) -> AzureProvider:
+    """A tenant that is there."""
+    there.jwt, there.algorithm, there.key = True, "RS256", new_key("RSA", 2048)
+    there.claims = {"iss": f"{there.url}/tenant/v2.0", "scp": "read"}
+    return AzureProvider(
+        **ENTERED,
+        tenant_id="tenant",
+        base_authority=there.url,
+        required_scopes=["read"],
+        rate_limits=None,
+        client_storage=MemoryStore(),
+    )
+
+
+def mail(auth: AuthProvider | None) -> FastMCP:
+    mcp = FastMCP("mail", auth=auth)
+
+    @mcp.tool
+    async def token(
+        read: str = EntraOBOToken(["Mail.Read"]), again: str = EntraOBOToken(["Mail.Read"])
+    ) -> str:
+        assert read == again
+        return read
+
+    return mcp
+
+
+async def test_a_token_of_another_api(there: Elsewhere):
+    """RFC 7523, 2.1, as Entra ID has it; once for all calls until it ends."""
+    app = mail(MultiAuth(server=at_entra(there))).http_app()
+    async with app.lifespan(app):
+        site = Visitor(app, there)
+        tokens = await site.tokens((await site.register())["client_id"], scope="read")
+        bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+        peer = await Peer(app, STATELESS, headers=bearer).open()
+        answers = await asyncio.gather(*(peer.call("token") for _ in range(3)))
+        assert {answer.text for answer in answers} == {"ann at Mail.Read"}
+        exchanged = [form for form in there.token_requests if "assertion" in form]
+        assert len(exchanged) == 1
+        assert exchanged[0]["assertion"] in there.access
+        assert exchanged[0]["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+        there.token_error = "interaction_required"
+        other = await Peer(app, STATELESS, headers=bearer).open()
+        assert (await other.call("token")).text == "ann at Mail.Read"  # it is kept
+
+
+async def test_another_api_that_nobody_consented_to(there: Elsewhere):
+    app = mail(at_entra(there)).http_app()
+    async with app.lifespan(app):
+        site = Visitor(app, there)
+        tokens = await site.tokens((await site.register())["client_id"], scope="read")
+        bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+        there.token_error = "interaction_required"
+        answer = await (await Peer(app, STATELESS, headers=bearer).open()).call("token")
+        assert "gives no token for Mail.Read: interaction_required" in json.dumps(answer.response)
+
+
+async def test_another_api_without_a_login(caplog: pytest.LogCaptureFixture):
+    for auth, why in [
+        (StaticTokenVerifier({"t": {"sub": "ann"}}), "an AzureProvider"),
+        (None, "not authenticated"),
+    ]:
+        app = mail(auth).http_app()
+        async with app.lifespan(app):
+            peer = await Peer(app, STATELESS, headers={"authorization": "Bearer t"}).open()
+            assert (await peer.call("token")).result["isError"]
+            assert why in caplog.text
 
 
 async def test_a_policy_of_azure_ad_b2c():

@@ -7,17 +7,27 @@ without it in its tokens; wants them in each request for a token, of one API at 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import AnyHttpUrl, SecretStr
 from typing_extensions import Unpack
 
-from fastmcp.server.access import AccessToken
+from fastmcp.exceptions import AuthorizationError
+from fastmcp.server.access import AccessToken, token_of
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import scope_list
+from fastmcp.server.auth.multi import MultiAuth
+from fastmcp.server.auth.oauth.stored import ASSERTED_BY
+from fastmcp.server.auth.oauth_proxy.on_behalf import OnBehalfOf
+from fastmcp.server.auth.oauth_proxy.presets import site
 from fastmcp.server.auth.oauth_proxy.proxy import OAuthProxy, ProxyOptions
+from fastmcp.server.auth.oauth_proxy.upstream import RefusedError
 from fastmcp.server.auth.providers.jwt import JWTVerifier
+from fastmcp.server.context import Context
+from fastmcp.utilities.injection import Dependency
 
-__all__ = ["AzureJWTVerifier", "AzureProvider"]
+__all__ = ["AzureJWTVerifier", "AzureProvider", "EntraOBOToken"]
 
 _OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 """No token of an API has these."""
@@ -34,7 +44,7 @@ class AzureJWTVerifier(JWTVerifier):
             tokens are taken is yours to look at (`tid`).
         required_scopes: that every token must have, without the API's name.
         identifier_uri: the API's name; "api://<client_id>" by default.
-        base_authority: another cloud's host.
+        base_authority: another cloud's host, or its address.
         token_issuer: another `iss` than the tenant's; that of Azure AD B2C, which cannot be known
             here and is not looked at otherwise.
         http_client: as for `JWTVerifier`.
@@ -51,9 +61,9 @@ class AzureJWTVerifier(JWTVerifier):
         token_issuer: str | None = None,
         http_client: Any = None,
     ) -> None:
-        tenant = f"https://{base_authority}/{tenant_id}"
+        tenant = f"{site(base_authority)}/{tenant_id}"
         is_policy = "/" in tenant_id  # of Azure AD B2C
-        self._authority = base_authority
+        self._authority = site(base_authority)
         self._any_tenant = tenant_id in _ANY and token_issuer is None
         issuer = None if self._any_tenant or is_policy else f"{tenant}/v2.0"
         super().__init__(
@@ -70,7 +80,7 @@ class AzureJWTVerifier(JWTVerifier):
         if found is None or not self._any_tenant:
             return found
         # Each tenant is an issuer of its own, and they share their keys.
-        issuer = f"https://{self._authority}/{found.claims.get('tid')}/v2.0"
+        issuer = f"{self._authority}/{found.claims.get('tid')}/v2.0"
         return found if found.claims.get("iss") == issuer else None
 
 
@@ -139,7 +149,7 @@ class AzureProvider(OAuthProxy):
         ]
         options["forward_resource"] = False
         options["valid_scopes"] = options.get("valid_scopes") or verifier.required_scopes
-        tenant = f"https://{base_authority}/{tenant_id}/oauth2/v2.0"
+        tenant = f"{site(base_authority)}/{tenant_id}/oauth2/v2.0"
         super().__init__(
             upstream_authorization_endpoint=f"{tenant}/authorize",
             upstream_token_endpoint=f"{tenant}/token",
@@ -186,7 +196,7 @@ class AzureProvider(OAuthProxy):
         if "." in tenant_name:
             raise ValueError("tenant_name is the name alone, without .onmicrosoft.com")
         tenant = f"{tenant_name}.onmicrosoft.com"
-        host = f"{tenant_name}.b2clogin.com" if custom_domain is None else custom_domain
+        host = custom_domain or f"{tenant_name}.b2clogin.com"
         return cls(
             client_id=client_id,
             client_secret=client_secret,
@@ -194,10 +204,15 @@ class AzureProvider(OAuthProxy):
             required_scopes=required_scopes,
             base_url=base_url,
             identifier_uri=identifier_uri or f"https://{tenant}/{client_id}",
-            base_authority=host.partition("://")[2].rstrip("/") if "://" in host else host,
+            base_authority=host,
             token_issuer=token_issuer,
             **options,
         )
+
+    @cached_property
+    def on_behalf_of(self) -> OnBehalfOf:
+        """Exchanges tokens of people for those of other APIs."""
+        return OnBehalfOf(self._upstream)
 
     def upstream_scopes(self, scopes: list[str]) -> list[str]:
         asked = [*self._named(scopes), *self.additional_authorize_scopes]
@@ -211,3 +226,45 @@ class AzureProvider(OAuthProxy):
         return [
             one if one in _OIDC or "/" in one else f"{self.identifier_uri}/{one}" for one in scopes
         ]
+
+
+class _OnBehalfOf(Dependency[str]):
+    def __init__(self, scopes: list[str]) -> None:
+        self._scopes = scopes
+
+    async def resolve(self) -> str:
+        context = Context.current()
+        token = None if context is None else token_of(context.exchange.scope)
+        if context is None or token is None:
+            raise RuntimeError("No access token found: the request is not authenticated")
+        auth = context.fastmcp.auth
+        provider = auth.server if isinstance(auth, MultiAuth) else auth
+        if not isinstance(provider, AzureProvider):
+            raise RuntimeError("EntraOBOToken needs a server whose auth= is an AzureProvider")
+        if ASSERTED_BY in token.claims:
+            raise AuthorizationError("Only who logged in at Entra ID has a token to exchange")
+        try:
+            return await provider.on_behalf_of.token(token.token, self._scopes)
+        except RefusedError as error:
+            raise AuthorizationError(
+                f"Entra ID gives no token for {' '.join(self._scopes)}: {error.error}. People "
+                "consent to these scopes when they log in if additional_authorize_scopes names "
+                "them, or an administrator does for all"
+            ) from None
+        except VerificationUnavailableError as error:
+            raise RuntimeError(f"Entra ID gives no token now: {error}") from error
+
+
+def EntraOBOToken(scopes: list[str]) -> Any:  # noqa: N802
+    """As a parameter's default: a token of another API, such as Microsoft Graph, for the person who
+    logged in. (On-behalf-of flow; Azure AD B2C does not have it.)
+
+    Args:
+        scopes: of that API, such as "https://graph.microsoft.com/Mail.Read".
+
+    Raises:
+        AuthorizationError: Entra ID gives none for this person.
+        RuntimeError: the request is not authenticated, `auth` of the server is no `AzureProvider`,
+            or Entra ID cannot be asked.
+    """
+    return _OnBehalfOf(scopes)
