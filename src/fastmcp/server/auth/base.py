@@ -60,6 +60,28 @@ class AuthProvider:
         """
         raise NotImplementedError("A provider of authentication overrides verify_token")
 
+    async def recognize(self, token: str) -> AccessToken | None:
+        """The same, for the check of each request: what it gives may be given to others too, and
+        nobody changes it. A provider overrides it that keeps what it verified.
+
+        Raises:
+            VerificationUnavailableError: that cannot be known now.
+        """
+        return await self.verify_token(token)
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "verify_token" in cls.__dict__ and "recognize" not in cls.__dict__:
+            # Who verifies in a way of their own is asked each time, whatever was inherited.
+            cls.recognize = AuthProvider.recognize
+
+    @property
+    def takes_any_audience(self) -> bool:
+        """Whether it takes tokens that were issued for other servers: one of these may then come
+        here with what it was given (security-considerations, "Access Token Privilege
+        Restriction")."""
+        return False
+
     @property
     def scopes_supported(self) -> list[str]:
         """The scopes that clients are told they can ask for."""

@@ -16,13 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, cast
 
-import msgspec
-
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
-from fastmcp.server.auth.verified import VerifiedTokens, digest
+from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
 
 __all__ = ["Userinfo", "UserinfoTokenVerifier"]
 
@@ -31,7 +29,6 @@ _logger: Final = logging.getLogger("fastmcp.server.auth")
 _Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _KEPT: Final = 60
 _CACHED: Final = 10_000
-_LONGEST: Final = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ class Userinfo:
         return replace(self, url=url, issuer=issuer)
 
 
-class UserinfoTokenVerifier(TokenVerifier):
+class UserinfoTokenVerifier(KeepingVerifier):
     """Shows each token to its issuer.
 
     One question serves all requests that bring the same token while it is under way.
@@ -105,51 +102,46 @@ class UserinfoTokenVerifier(TokenVerifier):
         max_cache_size: int | None = None,
         http_client: Any = None,
     ) -> None:
-        super().__init__(required_scopes=scope_list(required_scopes))
         if (cache_ttl_seconds or 0) < 0 or (max_cache_size or 0) < 0 or timeout_seconds <= 0:
             raise ValueError(
                 "timeout_seconds is more than 0, cache_ttl_seconds and max_cache_size 0 or more"
             )
-        self.facts = facts
-        self.timeout_seconds = timeout_seconds
-        self._client_id = client_id
-        self._known = VerifiedTokens(
+        known = VerifiedTokens(
             _KEPT if cache_ttl_seconds is None else cache_ttl_seconds,
             _CACHED if max_cache_size is None else max_cache_size,
         )
-        self._asking: dict[_Key, asyncio.Task[Claims | None]] = {}
+        super().__init__(known, required_scopes=scope_list(required_scopes))
+        self.facts = facts
+        self.timeout_seconds = timeout_seconds
+        self._client_id = client_id
+        self._asking: dict[_Key, asyncio.Task[AccessToken | None]] = {}
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(facts.url)
         except FetchError as error:
             raise ValueError(f"Tokens cannot be shown to their issuer. {error}") from error
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """What the issuer says of a token; None where it is not good.
+    @property
+    def takes_any_audience(self) -> bool:
+        return self._client_id is None or self.facts.client is None
 
-        Raises:
-            VerificationUnavailableError: the issuer does not say.
-        """
-        known = self._known.get(token)
-        if known is not None:
-            return known
-        if not token or len(token) > _LONGEST or not token.isascii() or not token.isprintable():
+    async def _verified(self, token: str) -> AccessToken | None:
+        if not token or len(token) > LENGTH or not token.isascii() or not token.isprintable():
             return None
         loop = asyncio.get_running_loop()
         key = loop, digest(token)
         asking = self._asking.get(key)
         if asking is None:
-            asking = self._asking[key] = loop.create_task(self._claims(token))
+            asking = self._asking[key] = loop.create_task(self._shown(token))
             asking.add_done_callback(lambda task: self._answered(key, task))
-        claims = await asyncio.shield(asking)
-        return None if claims is None else access_token(token, dict(claims))
+        return await asyncio.shield(asking)
 
-    def _answered(self, key: _Key, task: asyncio.Task[Claims | None]) -> None:
+    def _answered(self, key: _Key, task: asyncio.Task[AccessToken | None]) -> None:
         del self._asking[key]
         if not task.cancelled():
             task.exception()  # whoever waited may have left
 
-    async def _claims(self, token: str) -> Claims | None:
+    async def _shown(self, token: str) -> AccessToken | None:
         facts = self.facts
         fetched = await self._ask(facts.url, token)
         said = None if fetched is None else _object(fetched)
@@ -170,7 +162,7 @@ class UserinfoTokenVerifier(TokenVerifier):
         known = cast("dict[str, Any]", person)
         if facts.profile is not None:
             known = await self._profile(facts.profile, token) | known
-        claims = {
+        claims: Claims = {
             **known,
             "iss": facts.issuer,
             "sub": str(subject),
@@ -181,8 +173,9 @@ class UserinfoTokenVerifier(TokenVerifier):
         claims.pop("exp", None)
         if end is not None:
             claims["exp"] = int(end)
-        self._known.put(token, msgspec.json.encode(claims), end)
-        return claims
+        verified = access_token(token, claims)
+        self._known.put(verified, end)
+        return verified
 
     def _scopes(self, said: Any, headers: Mapping[str, str]) -> list[str]:
         facts = self.facts
