@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from typing_extensions import Unpack
 
-from fastmcp.server.access import AccessToken
+from fastmcp.server.auth.claims import Claims, Refusal
 from fastmcp.server.auth.oidc_proxy import OIDCOptions, OIDCProxy
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 
@@ -49,8 +50,14 @@ class AWSCognitoTokenVerifier(JWTVerifier):
         super().__init__(**options)
         self._clients = [audience] if isinstance(audience, str) else audience
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        found = await super().verify_token(token)
-        if found is None or self._clients is None:
+    @property
+    def takes_any_audience(self) -> bool:
+        return self._clients is None
+
+    async def _judged(self, token: str) -> Claims | Refusal:
+        found = await super()._judged(token)
+        if isinstance(found, Refusal) or self._clients is None:
             return found
-        return found if found.claims.get("client_id") in self._clients else None
+        if found.get("client_id") not in self._clients:
+            return Refusal("was issued to another client than audience= names", logging.INFO)
+        return found

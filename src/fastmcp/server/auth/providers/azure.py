@@ -14,9 +14,9 @@ from pydantic import AnyHttpUrl, SecretStr
 from typing_extensions import Unpack
 
 from fastmcp.exceptions import AuthorizationError
-from fastmcp.server.access import AccessToken, token_of
+from fastmcp.server.access import token_of
 from fastmcp.server.auth.base import VerificationUnavailableError
-from fastmcp.server.auth.claims import scope_list
+from fastmcp.server.auth.claims import Claims, Refusal, scope_list
 from fastmcp.server.auth.multi import MultiAuth
 from fastmcp.server.auth.oauth.stored import ASSERTED_BY
 from fastmcp.server.auth.oauth_proxy.on_behalf import OnBehalfOf
@@ -75,13 +75,14 @@ class AzureJWTVerifier(JWTVerifier):
             http_client=http_client,
         )
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        found = await super().verify_token(token)
-        if found is None or not self._any_tenant:
+    async def _judged(self, token: str) -> Claims | Refusal:
+        found = await super()._judged(token)
+        if isinstance(found, Refusal) or not self._any_tenant:
             return found
         # Each tenant is an issuer of its own, and they share their keys.
-        issuer = f"{self._authority}/{found.claims.get('tid')}/v2.0"
-        return found if found.claims.get("iss") == issuer else None
+        if found.get("iss") != f"{self._authority}/{found.get('tid')}/v2.0":
+            return Refusal("was issued by another tenant than it names: compare iss and tid")
+        return found
 
 
 class AzureOptions(ProxyOptions, total=False):
