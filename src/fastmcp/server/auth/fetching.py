@@ -226,8 +226,9 @@ class Fetcher:
         body: bytes | None = None,
         limit: int = _LIMIT,
         seconds: float = _SECONDS,
+        again: bool = False,
     ) -> Fetched:
-        """One exchange, whatever its status. Nothing is sent twice.
+        """One exchange, whatever its status.
 
         Args:
             method: of HTTP.
@@ -236,6 +237,8 @@ class Fetcher:
             body: to send.
             limit: the largest body that is read, in bytes.
             seconds: for everything, the name's look-up included.
+            again: send it once more where the connection broke: one that was kept from the last
+                time may have been closed meanwhile. Nothing else is sent twice.
 
         Raises:
             FetchError: there was no answer, or one that is too large; or it may not be asked.
@@ -244,17 +247,25 @@ class Fetcher:
         ask = _Ask(method, target, {**_HEADERS, **(headers or {})}, body, limit)
         try:
             async with asyncio.timeout(seconds):
-                if self._http_client is not None:
-                    return await self._borrowed(ask)
-                if self._configured:
-                    return await self._sent(await self._pool.session(), ask)
-                pinned = _Pinned(await self._checked_addresses(target))
-                async with _session(self._tls, pinned) as session:
-                    return await self._sent(session, ask)
+                try:
+                    return await self._asked(ask)
+                except FetchError as error:
+                    if not (again and error.lost):
+                        raise
+                return await self._asked(ask)
         except TimeoutError as error:
             raise FetchError(
                 f"{_shown(target)} did not answer within {seconds:g} s", passing=True
             ) from error
+
+    async def _asked(self, ask: _Ask) -> Fetched:
+        if self._http_client is not None:
+            return await self._borrowed(ask)
+        if self._configured:
+            return await self._sent(await self._pool.session(), ask)
+        pinned = _Pinned(await self._checked_addresses(ask.url))
+        async with _session(self._tls, pinned) as session:
+            return await self._sent(session, ask)
 
     async def _checked_addresses(self, url: URL) -> list[str]:
         shown, host = _shown(url), url.host or ""

@@ -290,17 +290,10 @@ class Upstream:
             if self._method == "client_secret_post":
                 form["client_secret"] = secret
         body = urlencode(form).encode()
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "POST", url, headers=headers, body=body, seconds=_SECONDS
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile. Where the upstream
-                # did use the code or token up, its answer is lost either way.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
+        # Again: where the upstream did use the code or token up, its answer is lost either way.
+        return await self._fetcher.request(
+            "POST", url, headers=headers, body=body, seconds=_SECONDS, again=True
+        )
 
 
 def _answer(fetched: Fetched) -> dict[str, Any]:

@@ -196,7 +196,14 @@ class UserinfoTokenVerifier(KeepingVerifier):
     async def _ask(self, url: str, token: str) -> Fetched | None:
         """The answer to a token that is good."""
         try:
-            fetched = await self._get(url, {"Authorization": f"Bearer {token}"})
+            fetched = await self._fetcher.request(
+                "GET",
+                url,
+                # GitHub refuses who has no User-Agent.
+                headers={"User-Agent": "fastmcp", "Authorization": f"Bearer {token}"},
+                seconds=self.timeout_seconds,
+                again=True,
+            )
         except FetchError as error:
             raise VerificationUnavailableError(f"The issuer cannot be asked: {error}") from error
         if fetched.status == 200:
@@ -208,23 +215,6 @@ class UserinfoTokenVerifier(KeepingVerifier):
         if fetched.status in (400, 401, 403) and not busy:
             return None
         raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
-
-    async def _get(self, url: str, headers: dict[str, str]) -> Fetched:
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "GET",
-                    url,
-                    # GitHub refuses who has none.
-                    headers={"User-Agent": "fastmcp", **headers},
-                    seconds=self.timeout_seconds,
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile: asking twice
-                # changes nothing.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
 
 
 def _object(fetched: Fetched) -> Claims | None:

@@ -137,7 +137,14 @@ class IntrospectionTokenVerifier(KeepingVerifier):
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         body = urllib.parse.urlencode(form).encode()
         try:
-            fetched = await self._post(headers, body)
+            fetched = await self._fetcher.request(
+                "POST",
+                self.introspection_url,
+                headers=headers,
+                body=body,
+                seconds=self.timeout_seconds,
+                again=True,
+            )
         except FetchError as error:
             raise VerificationUnavailableError(f"The issuer cannot be asked: {error}") from error
         if fetched.status in (401, 403):
@@ -148,23 +155,6 @@ class IntrospectionTokenVerifier(KeepingVerifier):
         if fetched.status != 200:
             raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
         return fetched
-
-    async def _post(self, headers: dict[str, str], body: bytes) -> Fetched:
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "POST",
-                    self.introspection_url,
-                    headers=headers,
-                    body=body,
-                    seconds=self.timeout_seconds,
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile: asking twice
-                # changes nothing.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
 
 
 def _claims(fetched: Fetched) -> Claims:
