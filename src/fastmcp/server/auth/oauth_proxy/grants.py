@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.oauth.records import Records, name
 from fastmcp.server.auth.oauth_proxy.upstream import RefusedError, Upstream, UpstreamTokens
 from fastmcp.server.session_keys import SessionKeys
@@ -32,7 +33,6 @@ __all__ = ["Grant", "Grants", "Verified"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
 Verified: TypeAlias = "tuple[Grant, AccessToken]"
 
 _EARLY: Final = 30.0
@@ -118,7 +118,7 @@ class Grants:
         self._fallback = fallback
         self._keep = keep
         self._purpose = purpose
-        self._renewing: dict[_Key, asyncio.Task[Grant | None]] = {}
+        self._renewing: Flights[str, Grant | None] = Flights()
 
     def made(self, tokens: UpstreamTokens, asked: list[str], before: Grant | None = None) -> Grant:
         """A grant of what the upstream answered.
@@ -242,18 +242,7 @@ class Grants:
         Raises:
             VerificationUnavailableError: there is none now.
         """
-        loop = asyncio.get_running_loop()
-        key = loop, family
-        running = self._renewing.get(key)
-        if running is None:
-            running = self._renewing[key] = loop.create_task(self._renew(family, grant))
-            running.add_done_callback(lambda task: self._ended(key, task))
-        return await asyncio.shield(running)
-
-    def _ended(self, key: _Key, task: asyncio.Task[Grant | None]) -> None:
-        del self._renewing[key]
-        if not task.cancelled():
-            task.exception()  # whoever waited may have left
+        return await self._renewing.answer(family, lambda: self._renew(family, grant))
 
     async def _renew(self, family: str, old: Grant) -> Grant | None:
         end = time.monotonic() + _PATIENCE

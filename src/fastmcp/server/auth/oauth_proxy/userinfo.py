@@ -8,25 +8,24 @@ same token with every one.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
 
 __all__ = ["Userinfo", "UserinfoTokenVerifier"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _KEPT: Final = 60
 _CACHED: Final = 10_000
 
@@ -114,7 +113,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
         self.facts = facts
         self.timeout_seconds = timeout_seconds
         self._client_id = client_id
-        self._asking: dict[_Key, asyncio.Task[AccessToken | None]] = {}
+        self._asking: Flights[bytes, AccessToken | None] = Flights()
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(facts.url)
@@ -128,18 +127,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH or not token.isascii() or not token.isprintable():
             return None
-        loop = asyncio.get_running_loop()
-        key = loop, digest(token)
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = loop.create_task(self._shown(token))
-            asking.add_done_callback(lambda task: self._answered(key, task))
-        return await asyncio.shield(asking)
-
-    def _answered(self, key: _Key, task: asyncio.Task[AccessToken | None]) -> None:
-        del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # whoever waited may have left
+        return await self._asking.answer(digest(token), lambda: self._shown(token))
 
     async def _shown(self, token: str) -> AccessToken | None:
         facts = self.facts
