@@ -49,7 +49,7 @@ from fastmcp.utilities.proxies import proxy_for
 from fastmcp.utilities.spawning import spawn
 from fastmcp.utilities.threads import Lane
 
-__all__ = ["FetchError", "Fetched", "Fetcher", "Resolve"]
+__all__ = ["FetchError", "Fetched", "Fetcher", "Resolve", "is_passing"]
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to IP addresses; an OSError where there are none."""
@@ -210,7 +210,7 @@ class Fetcher:
         """
         fetched = await self.request("GET", url, limit=limit, seconds=seconds)
         if fetched.status != 200:
-            raise FetchError(_no_success(fetched), passing=_is_passing(fetched.status))
+            raise FetchError(_no_success(fetched), passing=is_passing(fetched.status))
         kind = fetched.headers.get("Content-Type", "")
         if not self._configured and not _JSON_TYPE.match(kind):
             raise FetchError(f"{fetched.url} answered with {kind[:100]!r}, not application/json")
@@ -459,7 +459,8 @@ def _no_success(fetched: Fetched) -> str:
     return text
 
 
-def _is_passing(status: int) -> bool:
+def is_passing(status: int) -> bool:
+    """Whether it may be another one in a moment."""
     return status >= 500 or status in (408, 425, 429)
 
 

@@ -61,6 +61,9 @@ class Elsewhere:
         granted: scopes, in place of those that were asked for.
         status: of its token endpoint; 200 for as it should be.
         token_error: what that answers.
+        answer: or all of its answer: status, type and body.
+        tokens: what it says beside the usual where it gives some, or instead of it; None for
+            what it leaves out.
         pkce: it has been sent a challenge, and holds the verifier against it.
         discovery: what its document says beside the usual, or instead of it.
         userinfo: what it says of a person beside their subject.
@@ -86,6 +89,8 @@ class Elsewhere:
     granted: str | None = None
     status: int = 200
     token_error: str | None = None
+    answer: tuple[int, str, str] | None = None
+    tokens: dict[str, Any] = field(default_factory=dict[str, Any])
     pkce: bool = True
     discovery: dict[str, Any] = field(default_factory=dict[str, Any])
     userinfo: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -165,6 +170,9 @@ class Elsewhere:
         self.token_requests.append(form)
         self.begun.set()
         await self.open.wait()
+        if self.answer is not None:
+            status, kind, body = self.answer
+            return web.Response(status=status, content_type=kind, text=body, headers=self.headers)
         if self.status != 200:
             return web.json_response({"error": "server_error"}, status=self.status)
         if self.token_error is not None:
@@ -178,7 +186,8 @@ class Elsewhere:
         login = self._redeemed(form) if "code" in form else self._renewed(form)
         if login is None or not login.alive:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        return web.json_response(self._tokens(login))
+        answer = {**self._tokens(login), **self.tokens}
+        return web.json_response({k: v for k, v in answer.items() if v is not None})
 
     def _exchanged(self, form: dict[str, str]) -> web.Response:
         """For another API."""
