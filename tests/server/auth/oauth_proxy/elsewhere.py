@@ -64,6 +64,7 @@ class Elsewhere:
         answer: or all of its answer: status, type and body.
         tokens: what it says beside the usual where it gives some, or instead of it; None for
             what it leaves out.
+        late: seconds after which it knows an access token that it gave.
         pkce: it has been sent a challenge, and holds the verifier against it.
         discovery: what its document says beside the usual, or instead of it.
         userinfo: what it says of a person beside their subject.
@@ -91,6 +92,7 @@ class Elsewhere:
     token_error: str | None = None
     answer: tuple[int, str, str] | None = None
     tokens: dict[str, Any] = field(default_factory=dict[str, Any])
+    late: float = 0
     pkce: bool = True
     discovery: dict[str, Any] = field(default_factory=dict[str, Any])
     userinfo: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -217,7 +219,12 @@ class Elsewhere:
     def _tokens(self, login: Issued) -> dict[str, Any]:
         access = self._made(login)
         life = 3600.0 if self.expires_in is None else float(self.expires_in)
-        self.access[access] = login, time.time() + life
+        known = login, time.time() + life
+        if self.late:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.late, self.access.__setitem__, access, known)
+        else:
+            self.access[access] = known
         answer: dict[str, Any] = {
             "access_token": access,
             "token_type": "bearer",

@@ -90,7 +90,10 @@ async def test_a_refresh_token_that_is_good_no_more(
         (200, "<html>"),
     ],
 )
-async def test_what_says_nothing_of_a_refresh_token(there: Elsewhere, status: int, body: str):
+async def test_what_says_nothing_of_a_refresh_token(
+    there: Elsewhere, status: int, body: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fastmcp.server.auth.oauth_proxy.upstream._PAUSE", 0.1)
     auth = proxy(there)
     site, client, tokens = await logged_in(auth, there)
     there.expire()
@@ -169,3 +172,142 @@ async def test_strange_lives_of_tokens(there: Elsewhere, life: Any, store: Any):
     _, _, tokens = await logged_in(auth, there)
     assert 1 <= tokens["expires_in"] <= 3600
     assert await auth.verify_token(tokens["access_token"]) is not None
+
+
+# many who renew
+
+
+class Store(MemoryStore):
+    """One that takes its time, as stores do, and more for one thing that is written.
+
+    Attributes:
+        held: the kind of record whose next writing waits until `go`.
+        reached: it waits.
+        names: what was written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = ""
+        self.go, self.reached = asyncio.Event(), asyncio.Event()
+        self.names: list[str] = []
+
+    async def get_many(self, *given: Any, **more: Any) -> Any:
+        found = await super().get_many(*given, **more)
+        await asyncio.sleep(0.003)
+        return found
+
+    async def put(self, key: str, *given: Any, **more: Any) -> None:
+        self.names.append(key)
+        if self.held and key.startswith(self.held):
+            self.held = ""
+            self.reached.set()
+            await self.go.wait()
+        await asyncio.sleep(0.003)
+        await super().put(key, *given, **more)
+
+
+async def test_many_workers_after_one_that_died_with_its_turn(there: Elsewhere):
+    """OAuth 2.1, 4.3.1: a refresh token is used once."""
+    store = Store()
+    workers = [proxy(there, client_storage=store) for _ in range(4)]
+    for worker in workers:
+        worker.get_routes("/mcp")
+    _, _, tokens = await logged_in(workers[0], there)
+
+    async def call(worker: OAuthProxy, after: float) -> Any:
+        await asyncio.sleep(after)
+        return await worker.verify_token(tokens["access_token"])
+
+    for times in range(1, 6):
+        turn = [one for one in store.names if one.startswith("turn-")][-1]
+        assert await store.delete(turn, collection="fastmcp_oauth")  # its mark has ended
+        there.expire()
+        found = await asyncio.gather(*(call(one, 0.004 * i) for i, one in enumerate(workers)))
+        assert None not in found
+        assert there.renewals == times
+    assert there.logins[0].alive
+
+
+async def test_a_client_that_renews_while_a_call_does(there: Elsewhere):
+    """What the call brought is not lost: the old refresh token was used."""
+    there.expires_in = None
+    store = Store()
+    auth = proxy(there, client_storage=store)
+    site, client, tokens = await logged_in(auth, there)
+    store.held = "upstream-"
+    refresh = asyncio.ensure_future(site.refresh(client, tokens["refresh_token"]))
+    async with asyncio.timeout(10):
+        await store.reached.wait()
+    there.expire()
+    call = asyncio.ensure_future(auth.verify_token(tokens["access_token"]))
+    await asyncio.wait([call], timeout=0.5)
+    store.go.set()
+    renewed = (await refresh).json["access_token"]
+    assert await call is not None
+    there.expire()
+    assert await auth.verify_token(renewed) is not None
+    assert there.logins[0].alive
+
+
+async def test_a_good_token_waits_for_nobody(there: Elsewhere):
+    """It is renewed a little before its end, beside the calls."""
+    there.expires_in = 1000
+    auth = proxy(there)
+    _, _, tokens = await logged_in(auth, there)
+    there.open.clear()
+    there.begun.clear()
+    now = time.time
+    try:
+        time.time = lambda: now() + 975
+        async with asyncio.timeout(5):
+            found = await auth.verify_token(tokens["access_token"])
+            await there.begun.wait()
+    finally:
+        time.time = now
+    assert found is not None
+    there.open.set()
+    await until(lambda: there.renewals == 1)
+
+
+# tokens that are refused
+
+
+async def test_a_token_that_is_known_a_moment_late(there: Elsewhere):
+    """An upstream of several servers. The login goes on."""
+    auth = proxy(there)
+    _, _, tokens = await logged_in(auth, there)
+    there.expire()
+    there.late = 0.2
+    with pytest.raises(VerificationUnavailableError):
+        await auth.verify_token(tokens["access_token"])
+    assert await settled(lambda: auth.verify_token(tokens["access_token"])) is not None
+    assert there.renewals == 1
+    assert there.revoked == []
+
+
+async def test_tokens_that_are_refused_for_a_while(there: Elsewhere):
+    """What may be a mistake ends no login, and is not asked about with every call."""
+    auth = proxy(there)
+    site, client, tokens = await logged_in(auth, there)
+    there.expire()
+    there.late = 3600
+    with pytest.raises(VerificationUnavailableError):
+        await auth.verify_token(tokens["access_token"])
+    reply = await site.refresh(client, tokens["refresh_token"])
+    assert (reply.status, reply.error) == (503, "temporarily_unavailable")
+    now = time.time
+    try:
+        time.time = lambda: now() + 10
+        for _ in range(5):
+            assert await auth.verify_token(tokens["access_token"]) is None
+        reply = await site.refresh(client, tokens["refresh_token"])
+        assert (reply.status, reply.error) == (400, "invalid_grant")
+        assert there.renewals == 1
+        there.late = 0
+        time.time = lambda: now() + 100
+        assert await auth.verify_token(tokens["access_token"]) is not None
+    finally:
+        time.time = now
+    assert (await site.refresh(client, tokens["refresh_token"])).status == 200
+    assert there.revoked == []

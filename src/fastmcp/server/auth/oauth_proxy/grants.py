@@ -1,14 +1,18 @@
 """What the upstream granted, for each family of our own tokens, and how it stays good.
 
 It is kept sealed, under the name of the family: a store that is read gives no token away, and a
-record that was put in another's place does not open. It is renewed a little before it expires, or
-when it is refused, while everybody who needs it waits for the one who asks: the upstream may take
-a refresh token once (OAuth 2.1, 4.3.1), and a second use ends the login.
+record that was put in another's place does not open. It is renewed a little before it expires, and
+calls go on meanwhile; or when it has expired or is refused, while everybody who needs it waits for
+the one who asks: the upstream may take a refresh token once (OAuth 2.1, 4.3.1), and a second use
+ends the login.
 
-Among several workers whose turn it is is a record too: whoever removes it asks. A worker that dies
-meanwhile has let a mark behind that ends by itself; then the turn is given anew. A store that
-cannot say who removed a record (`oauth.records`) lets two ask at once, and the one that is refused
-looks whether the other has brought something.
+Among several workers whose turn it is is a record too: whoever removes it asks, and puts a mark in
+its place. A worker that dies meanwhile leaves the mark, which ends by itself; then the turn is
+given anew. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
+the one that is refused looks whether the other has brought something.
+
+A login ends when the upstream refuses to renew it, or has made it somebody else's. That a token is
+refused which was given just now may be a moment's mistake, and ends nothing.
 """
 
 from __future__ import annotations
@@ -39,6 +43,10 @@ _EARLY: Final = 30.0
 """A grant is renewed that many seconds before it ends, or in the last tenth of its life."""
 _TURN: Final = 30.0
 """Seconds after which a worker that had its turn is given up."""
+_LATE: Final = 5.0
+"""Seconds in which whoever verifies a token may not know it yet."""
+_DOUBT: Final = 60.0
+"""Seconds for which a grant that is refused, as the one before was, is not renewed again."""
 _PATIENCE: Final = 15.0
 _LOOK: Final = 0.1
 
@@ -55,6 +63,7 @@ class Grant(BaseModel):
         subject: who logged in; None until that is known.
         expires_at: when the access token ends, in seconds since the epoch; None for unknown.
         renew_at: from when on it is renewed.
+        doubted: when it was found refused, as the one before was; None for not.
         turn: names this state of the grant.
     """
 
@@ -66,6 +75,7 @@ class Grant(BaseModel):
     subject: str | None = None
     expires_at: float | None = None
     renew_at: float | None = None
+    doubted: float | None = None
     turn: str = ""
 
     @property
@@ -145,9 +155,10 @@ class Grants:
         )
 
     async def verified(self, grant: Grant) -> AccessToken | None:
-        """What the upstream's token says; None where it is not good, or is another person's.
+        """What the upstream's token says; None where it is not good.
 
         Raises:
+            RefusedError: it is another person's.
             VerificationUnavailableError: that cannot be known now.
         """
         token = grant.id_token if self._by_id_token else grant.access_token
@@ -157,8 +168,7 @@ class Grants:
         subject = found.subject or found.claims.get("sub")
         if None not in (grant.subject, subject) and str(subject) != grant.subject:
             # OpenID Connect Core 1.0, 12.2: a renewed login is the same person's.
-            _logger.warning("The upstream renewed a login for somebody else; it is refused")
-            return None
+            raise RefusedError("a login became somebody else's")
         # A tool calls the upstream's API with the access token, whichever was verified.
         update: dict[str, Any] = {"token": grant.access_token}
         if self._scopes_as_granted:
@@ -166,13 +176,27 @@ class Grants:
         return found.model_copy(update=update)
 
     async def keep(self, family: str, grant: Grant) -> None:
-        """Keep a grant for a family of tokens."""
-        left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
-        seconds = self._keep + (left if grant.is_renewable else 0)
+        """Keep a new grant for a family of tokens."""
         if grant.is_renewable:
-            await self._records.write(_turn(family, grant), {}, seconds)
+            await self._give_turn(family, grant)
+        await self._write(family, grant)
+
+    async def prolong(self, family: str, grant: Grant) -> None:
+        """Keep a grant for as long as tokens that were made just now."""
+        if grant.is_renewable and not await self._takes_turn(family, grant):
+            return  # who renews it keeps it
+        latest = await self.read(family)
+        if latest is None or latest.turn != grant.turn:
+            return
+        await self._write(family, grant)
+        if grant.is_renewable:
+            await self._give_turn(family, grant)
+
+    async def _write(self, family: str, grant: Grant) -> None:
         text = grant.model_dump_json().encode()
         record = {"sealed": self._keys.seal(self._seal(family), text)}
+        left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
+        seconds = self._keep + (left if grant.is_renewable else 0)
         await self._records.write(name("upstream", family), record, seconds)
 
     async def read(self, family: str) -> Grant | None:
@@ -193,36 +217,41 @@ class Grants:
         grant = await self.read(family)
         if grant is None:
             return None
-        renewed = False
         now = time.time()
-        if grant.is_renewable and grant.renew_at is not None and now >= grant.renew_at:
-            found = await self._renewed_early(family, grant, now)
-            renewed = found is not grant
-            grant = found
-        elif grant.expires_at is not None and now >= grant.expires_at:
-            return None
-        verified = None if grant is None else await self.verified(grant)
-        if verified is None and grant is not None and grant.is_renewable and not renewed:
+        if grant.expires_at is not None and now >= grant.expires_at:
+            if not grant.is_renewable:
+                return None
             grant = await self.renewed(family, grant)
-            verified = None if grant is None else await self.verified(grant)
-            renewed = True
-        if grant is None:
-            return None
-        if verified is None:
-            if renewed:  # it would be renewed again with every request
-                _logger.warning("A token that the upstream gave just now is refused: a login ends")
-                await self.end(family)
-            return None
-        return grant, verified
-
-    async def _renewed_early(self, family: str, grant: Grant, now: float) -> Grant | None:
-        """It renewed, or as it is where that can wait."""
+        elif grant.is_renewable and grant.renew_at is not None and now >= grant.renew_at:
+            self._begin(family, grant)
         try:
-            return await self.renewed(family, grant)
-        except VerificationUnavailableError:
-            if grant.expires_at is None or now >= grant.expires_at:
-                raise
-            return grant
+            return None if grant is None else await self._good(family, grant)
+        except RefusedError:
+            _logger.warning("The upstream renewed a login for somebody else: it ends")
+            await self.end(family)
+            return None
+
+    async def _good(self, family: str, grant: Grant) -> Verified | None:
+        """It, or what it is renewed to where it is refused; None where that is too.
+
+        Raises:
+            RefusedError: it is another person's.
+            VerificationUnavailableError: that cannot be known now.
+        """
+        verified = await self.verified(grant)
+        if verified is not None:
+            return grant, verified
+        now = time.time()
+        if grant.is_renewable and (grant.doubted is None or now >= grant.doubted + _DOUBT):
+            renewed = await self.renewed(family, grant, refused=True)
+            if renewed is None:
+                return None
+            grant, verified = renewed, await self.verified(renewed)
+            if verified is not None:
+                return grant, verified
+        if grant.doubted is not None and time.time() < grant.doubted + _LATE:
+            raise VerificationUnavailableError("A token is refused that the upstream gave just now")
+        return None
 
     async def end(self, family: str) -> None:
         """Forget a grant, and give it back to the upstream."""
@@ -236,22 +265,32 @@ class Grants:
 
     # renewing
 
-    async def renewed(self, family: str, grant: Grant) -> Grant | None:
+    async def renewed(self, family: str, grant: Grant, refused: bool = False) -> Grant | None:
         """A grant after this one. Whoever asks meanwhile waits for the same; None where it is over.
+
+        Args:
+            family: of tokens.
+            grant: that was read.
+            refused: that is why.
 
         Raises:
             VerificationUnavailableError: there is none now.
         """
-        return await self._renewing.answer(family, lambda: self._renew(family, grant))
+        return await asyncio.shield(self._begin(family, grant, refused))
 
-    async def _renew(self, family: str, old: Grant) -> Grant | None:
+    def _begin(
+        self, family: str, grant: Grant, refused: bool = False
+    ) -> asyncio.Task[Grant | None]:
+        return self._renewing.begin(family, lambda: self._renew(family, grant, refused))
+
+    async def _renew(self, family: str, old: Grant, refused: bool) -> Grant | None:
         end = time.monotonic() + _PATIENCE
         while True:
             grant = await self.read(family)
             if grant is None or grant.turn != old.turn:
                 return grant
             if await self._takes_turn(family, grant):
-                return await self._ask(family, grant)
+                return await self._ask(family, grant, refused)
             if time.monotonic() > end:
                 raise VerificationUnavailableError("Another worker renews a login, and is not done")
             await asyncio.sleep(_LOOK)
@@ -260,15 +299,21 @@ class Grants:
         """Whether it is this worker that asks the upstream."""
         turn, taken = _turn(family, grant), _taken(family, grant)
         there, held = await self._records.read(turn, taken)
-        if there is None and held is not None:
+        if held is not None:
+            return False
+        if there is None:  # who had it has died. Several may see that: it is taken the next time
+            await self._records.write(turn, {}, self._keep)
             return False
         # Before the turn is taken: so there is never neither, unless who took it has died.
         await self._records.write(taken, {}, _TURN)
-        if there is None:
-            await self._records.write(turn, {}, self._keep)
         return await self._records.take(turn)
 
-    async def _ask(self, family: str, grant: Grant) -> Grant | None:
+    async def _give_turn(self, family: str, grant: Grant) -> None:
+        # The mark first: the next who takes the turn has a mark of their own, which stays.
+        await self._records.take(_taken(family, grant))
+        await self._records.write(_turn(family, grant), {}, self._keep)
+
+    async def _ask(self, family: str, grant: Grant, refused: bool) -> Grant | None:
         try:
             scopes = self._scopes_again(grant.asked)
             tokens = await self._upstream.renew(grant.refresh_token or "", scopes)
@@ -280,14 +325,22 @@ class Grants:
             await self._records.take(name("upstream", family))
             return None
         except VerificationUnavailableError:
-            await self._records.write(_turn(family, grant), {}, self._keep)
+            await self._give_turn(family, grant)
             raise
         renewed = self.made(tokens, grant.asked, grant)
+        if refused and await self._is_refused(renewed):
+            renewed.doubted = time.time()
         if await self.read(family) is None:  # it was ended meanwhile
             await self._upstream.revoke(renewed.refresh_token or "", "refresh_token")
             return None
         await self.keep(family, renewed)
         return renewed
+
+    async def _is_refused(self, grant: Grant) -> bool:
+        try:
+            return await self.verified(grant) is None
+        except (RefusedError, VerificationUnavailableError):
+            return False
 
     def _seal(self, family: str) -> str:
         return f"{self._purpose} {name('upstream', family)}"

@@ -393,12 +393,11 @@ class OAuthProxy(StoredOAuthProvider):
                 "temporarily_unavailable", "Whether the login is good cannot be known now"
             ) from None
         if current is None:
-            await self._end(family)
             raise TokenError("invalid_grant", "The login has ended: the person has to log in again")
         grant, _ = current
         token = await super().exchange_refresh_token(client, refresh_token, scopes)
         if grant.renew_at is None or not grant.is_renewable:
-            await self._grants.keep(family, grant)  # for as long as the new tokens; see keep
+            await self._grants.prolong(family, grant)  # the others are kept each time
         return _not_longer(token, grant)
 
     async def verify_token(self, token: str) -> AccessToken | None:
