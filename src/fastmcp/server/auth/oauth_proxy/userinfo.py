@@ -168,8 +168,8 @@ class UserinfoTokenVerifier(KeepingVerifier):
     def _scopes(self, said: Any, headers: Mapping[str, str]) -> list[str]:
         facts = self.facts
         if facts.scopes_header is not None:
-            text = headers.get(facts.scopes_header, "")
-            return scope_list(text) or list(facts.scopes_unsaid)
+            text = headers.get(facts.scopes_header)
+            return list(facts.scopes_unsaid) if text is None else scope_list(text)
         return [] if facts.scopes is None else scope_list(_at(said, facts.scopes))
 
     async def _profile(self, url: str, token: str) -> Claims:
@@ -196,11 +196,10 @@ class UserinfoTokenVerifier(KeepingVerifier):
             raise VerificationUnavailableError(f"The issuer cannot be asked: {error}") from error
         if fetched.status == 200:
             return fetched
-        # GitHub says 403 to whoever asks too often, and to some tokens.
-        busy = (
-            fetched.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in fetched.headers
-        )
-        if fetched.status in (400, 401, 403) and not busy:
+        # RFC 6750, 3.1: 403 is for a token that permits too little, and says so. Others say it to
+        # whoever asks too often, and so do firewalls.
+        said = fetched.headers.get("WWW-Authenticate", "")
+        if fetched.status in (400, 401) or (fetched.status == 403 and "insufficient_scope" in said):
             return None
         raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
 
