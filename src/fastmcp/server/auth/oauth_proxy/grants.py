@@ -47,6 +47,8 @@ _LATE: Final = 5.0
 """Seconds in which whoever verifies a token may not know it yet."""
 _DOUBT: Final = 60.0
 """Seconds for which a grant that is refused, as the one before was, is not renewed again."""
+_UNSAID: Final = 3600.0
+"""Seconds of a token of which nobody says when it ends, nor is asked."""
 _PATIENCE: Final = 15.0
 _LOOK: Final = 0.1
 
@@ -57,7 +59,7 @@ class Grant(BaseModel):
     Attributes:
         access_token: of the upstream; a secret, like the next two.
         refresh_token: None where there is none.
-        id_token: the same.
+        identity: what the ID token said, where that is what is verified.
         asked: the scopes that the person consented to, as ours are called.
         scopes: those that the upstream said it granted.
         subject: who logged in; None until that is known.
@@ -69,7 +71,7 @@ class Grant(BaseModel):
 
     access_token: str = Field(repr=False)
     refresh_token: str | None = Field(default=None, repr=False)
-    id_token: str | None = Field(default=None, repr=False)
+    identity: AccessToken | None = None
     asked: list[str] = []
     scopes: list[str] = []
     subject: str | None = None
@@ -91,13 +93,15 @@ class Grants:
         keys: seal it.
         upstream: renews it.
         verifier: of its tokens.
-        by_id_token: the ID token is verified, in place of the access token.
+        by_id_token: the ID token is verified, in place of the access token: once, when it comes.
+            Its `exp` is the end of accepting it, and not of the login that it tells of (OpenID
+            Connect Core 1.0, 2).
         scopes_as_granted: the verifier does not know scopes: they are those of the login.
         scopes_again: the scopes that a request to renew names, by those that were consented to;
             None for those of before (OAuth 2.1, 4.3.1).
         early: renew at least that many seconds before the end, half of its life at most.
         fallback: how many seconds a token is good of which the upstream does not say it; None
-            until the verifier refuses it.
+            until the verifier refuses it, or for an hour where it is not asked.
         keep: seconds that a grant is kept which nobody uses.
         purpose: of seals; those of another server are not opened.
     """
@@ -125,18 +129,24 @@ class Grants:
         self._scopes_as_granted = scopes_as_granted or by_id_token
         self._scopes_again = scopes_again
         self._early = early
-        self._fallback = fallback
+        self._fallback = _UNSAID if fallback is None and by_id_token else fallback
         self._keep = keep
         self._purpose = purpose
         self._renewing: Flights[str, Grant | None] = Flights()
 
-    def made(self, tokens: UpstreamTokens, asked: list[str], before: Grant | None = None) -> Grant:
+    async def made(
+        self, tokens: UpstreamTokens, asked: list[str], before: Grant | None = None
+    ) -> Grant:
         """A grant of what the upstream answered.
 
         Args:
             tokens: the answer.
             asked: the scopes that were asked for.
-            before: what it renews. What the answer does not bring anew stays (OAuth 2.1, 4.3.2).
+            before: what it renews. What the answer does not bring anew stays (OAuth 2.1, 4.3.2;
+                OpenID Connect Core 1.0, 12.2).
+
+        Raises:
+            VerificationUnavailableError: whether a first ID token is good cannot be known now.
         """
         life = self._fallback if tokens.expires_in is None else tokens.expires_in
         now = time.time()
@@ -145,7 +155,7 @@ class Grants:
         return Grant(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token or (before.refresh_token if before else None),
-            id_token=tokens.id_token or (before.id_token if before else None),
+            identity=await self._identity(tokens.id_token, before),
             asked=asked,
             scopes=old_scopes if tokens.scopes is None else tokens.scopes,
             subject=before.subject if before else None,
@@ -154,6 +164,20 @@ class Grants:
             turn=secrets.token_urlsafe(16),
         )
 
+    async def _identity(self, id_token: str | None, before: Grant | None) -> AccessToken | None:
+        """Who logged in, by the ID token; None where it is not good."""
+        known = None if before is None else before.identity
+        if id_token is None or not self._by_id_token:
+            return known
+        try:
+            found = await self._verifier.verify_token(id_token)
+        except VerificationUnavailableError as error:
+            if before is None:
+                raise
+            _logger.info("An ID token of a renewed login was not looked at: %s", error)
+            return known
+        return None if found is None else found.model_copy(update={"token": "", "expires_at": None})
+
     async def verified(self, grant: Grant) -> AccessToken | None:
         """What the upstream's token says; None where it is not good.
 
@@ -161,8 +185,10 @@ class Grants:
             RefusedError: it is another person's.
             VerificationUnavailableError: that cannot be known now.
         """
-        token = grant.id_token if self._by_id_token else grant.access_token
-        found = None if token is None else await self._verifier.verify_token(token)
+        if self._by_id_token:
+            found = grant.identity
+        else:
+            found = await self._verifier.verify_token(grant.access_token)
         if found is None:
             return None
         subject = found.subject or found.claims.get("sub")
@@ -327,7 +353,7 @@ class Grants:
         except VerificationUnavailableError:
             await self._give_turn(family, grant)
             raise
-        renewed = self.made(tokens, grant.asked, grant)
+        renewed = await self.made(tokens, grant.asked, grant)
         if refused and await self._is_refused(renewed):
             renewed.doubted = time.time()
         if await self.read(family) is None:  # it was ended meanwhile

@@ -359,7 +359,7 @@ class OAuthProxy(StoredOAuthProvider):
         params: AuthorizationParams,
         tokens: UpstreamTokens,
     ) -> str:
-        grant = self._grants.made(tokens, params.scopes or [])
+        grant = await self._grants.made(tokens, params.scopes or [])
         found = await self._grants.verified(grant)
         if found is None:
             _logger.warning(
