@@ -341,10 +341,10 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
         yield there
 
 
-def proxy(there: Elsewhere, **options: Any) -> OAuthProxy:
+def proxy(there: Elsewhere, kind: type[OAuthProxy] = OAuthProxy, **options: Any) -> OAuthProxy:
     """One in front of it."""
     required = options.pop("required_scopes", ["read"])
-    return OAuthProxy(
+    return kind(
         **{
             "upstream_authorization_endpoint": f"{there.url}/authorize",
             "upstream_token_endpoint": f"{there.url}/token",

@@ -93,7 +93,7 @@ async def test_github(there: Elsewhere):
     found = await logged_in(auth, there)
     assert found.subject == "17"
     assert found.principal == "https://github.com|sub|17"
-    assert found.scopes == ["user", "repo"]
+    assert found.scopes == ["user"]  # that was consented to
     assert found.claims["login"] == "ann"
     assert found.claims["github_user_data"]["name"] == "Ann"
     assert there.asked[0]["scope"] == "user"

@@ -417,18 +417,24 @@ class OAuthProxy(StoredOAuthProvider):
         ends = [ours.expires_at]
         if not grant.is_renewable:
             ends += [grant.expires_at, found.expires_at]
-        # What the upstream gave beside what this client was consented to is not the client's:
-        # some give a person's every scope to each login.
-        ungranted = set(self.scopes_supported) - set(ours.scopes)
         return found.model_copy(
             update={
                 "client_id": ours.client_id,
-                "scopes": [scope for scope in found.scopes if scope not in ungranted],
+                "scopes": self._consented_of(found, ours),
                 "expires_at": min((int(end) for end in ends if end is not None), default=None),
                 "resource": ours.resource,
                 "subject": ours.subject or f"login {family}",
             }
         )
+
+    def _consented_of(self, found: AccessToken, ours: AccessToken) -> list[str]:
+        """What the upstream permits of what the client was consented to: some give a person's every
+        scope to each login. A server that has no scopes is consented to as a whole."""
+        if not self.scopes_supported:
+            return found.scopes
+        consented = list(dict.fromkeys([*ours.scopes, *self.upstream_scopes(ours.scopes)]))
+        missing = self.missing_scopes(found, consented)
+        return [scope for scope in consented if scope not in missing]
 
     def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         return self.token_verifier.missing_scopes(token, required)
