@@ -201,11 +201,11 @@ class Grants:
             update["scopes"] = grant.scopes
         return found.model_copy(update=update)
 
-    async def keep(self, family: str, grant: Grant) -> None:
-        """Keep a new grant for a family of tokens."""
+    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+        """Keep a new grant for a family of tokens; or for so many seconds, until there are some."""
         if grant.is_renewable:
             await self._give_turn(family, grant)
-        await self._write(family, grant)
+        await self._write(family, grant, seconds)
 
     async def prolong(self, family: str, grant: Grant) -> None:
         """Keep a grant for as long as tokens that were made just now."""
@@ -218,11 +218,12 @@ class Grants:
         if grant.is_renewable:
             await self._give_turn(family, grant)
 
-    async def _write(self, family: str, grant: Grant) -> None:
+    async def _write(self, family: str, grant: Grant, seconds: float | None = None) -> None:
         text = grant.model_dump_json().encode()
         record = {"sealed": self._keys.seal(self._seal(family), text)}
-        left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
-        seconds = self._keep + (left if grant.is_renewable else 0)
+        if seconds is None:
+            left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
+            seconds = self._keep + (left if grant.is_renewable else 0)
         await self._records.write(name("upstream", family), record, seconds)
 
     async def read(self, family: str) -> Grant | None:

@@ -6,6 +6,9 @@ Deputy Problem"). What it is about is kept here, sealed, and is found again by `
 that is good once, for a quarter of an hour, and only in the browser that was sent out, which has a
 cookie. An answer that somebody else's browser got is worth nothing in this one (OAuth 2.1, 7.11;
 RFC 9700, 4.7).
+
+The browser has its cookie from the page of consent on, and it vouches for nothing by itself: there
+is no `state` before there is consent, and each is bound to what was consented to.
 """
 
 from __future__ import annotations

@@ -132,7 +132,8 @@ class OAuthProxy(StoredOAuthProvider):
             `FASTMCP_SESSION_KEY`, or the key file of this machine. (No token is signed with it:
             they are opaque.)
         require_authorization_consent: True asks a person for consent to each client, each time;
-            "remember" asks a browser once a month; False and "external" ask nobody, and leave it to
+            "remember" asks a browser once a month, for a client that is answered at an https
+            address; False and "external" ask nobody, and leave it to
             you that no client gets in without its user's knowledge.
         consent_csp_policy: in place of the consent page's own policy; "" for none.
         fallback_access_token_expiry_seconds: how long an upstream token is good of which that is
@@ -372,14 +373,18 @@ class OAuthProxy(StoredOAuthProvider):
         subject = "" if named is None else str(named)
         code = await self.create_authorization_code(client, params, Subject(subject))
         grant = grant.model_copy(update={"subject": subject or None})
-        await self._grants.keep(family_of(code) or "", grant)
+        await self._grants.keep(family_of(code) or "", grant, 2 * self._code_seconds)
         return with_parameters(params.redirect_uri, code=code, state=params.state, iss=self.issuer)
 
     async def exchange_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
     ) -> OAuthToken:
         token = await super().exchange_authorization_code(client, authorization_code)
-        return _not_longer(token, await self._grants.read(family_of(token.access_token) or ""))
+        family = family_of(token.access_token) or ""
+        grant = await self._grants.read(family)
+        if grant is not None:  # until now it was kept for as long as the code
+            await self._grants.keep(family, grant)
+        return _not_longer(token, grant)
 
     async def exchange_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
