@@ -12,12 +12,19 @@ from key_value.aio.stores.memory import MemoryStore
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fastmcp.server.auth import Limit, RateLimits, StoredOAuthProvider, Subject
+from fastmcp.server.auth import (
+    ClientRegistrationOptions,
+    Limit,
+    RateLimits,
+    StoredOAuthProvider,
+    Subject,
+)
 from fastmcp.server.auth.oauth.redirects import check, same
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
     RESOURCE,
+    SCOPES,
     Pkce,
     Reply,
     Site,
@@ -384,9 +391,15 @@ async def test_scopes_that_do_not_exist_are_left_out():
 
 
 async def test_a_clients_own_scopes_are_its_limit():
-    limited = known(client_id="limited", scope="read")
-    here = Site(application(provider(clients=[limited])))
+    """RFC 7591, 2: also where it names none and others are the default."""
+    limited = [known(client_id="limited", scope="read"), known(client_id="none", scope="other")]
+    options = ClientRegistrationOptions(valid_scopes=SCOPES, default_scopes=["read", "admin"])
+    here = Site(application(provider(clients=limited, client_registration_options=options)))
     assert (await here.tokens("limited", scope="read admin"))["scope"] == "read"
+    assert (await here.tokens("limited"))["scope"] == "read"
+    for asked in (None, "admin"):
+        refused = await here.authorize("none", Pkce(), scope=asked)
+        assert refused.answer["error"] == "invalid_scope"
 
 
 async def test_a_code_or_token_in_the_place_of_another():

@@ -205,14 +205,20 @@ class AuthorizationEndpoint:
         """What is granted, if anything: of what is asked, what the server has (OAuth 2.1, 3.2.2.1:
         it "MAY fully or partially ignore the scope")."""
         issuer = self._issuer
-        if asked is None:
-            defaults = issuer.client_registration_options.default_scopes
-            return list(issuer.required_scopes if defaults is None else defaults)
-        own = issuer.scopes_supported if client.scope is None else client.scope.split()
-        allowed = [one for one in issuer.scopes_supported if one in own]
-        known = [one for one in dict.fromkeys(asked.split()) if one in allowed]
-        if not known and issuer.scopes_supported:
-            raise AuthorizeError("invalid_scope", f"The client's scopes are {' '.join(allowed)}")
+        defaults = issuer.client_registration_options.default_scopes
+        if asked is not None:
+            wanted = asked.split()
+        else:
+            wanted = issuer.required_scopes if defaults is None else defaults
+        supported = issuer.scopes_supported
+        own = supported if client.scope is None else client.scope.split()
+        allowed = [one for one in supported if one in own]
+        known = [one for one in dict.fromkeys(wanted) if one in allowed]
+        if not known and supported and (wanted or asked):
+            raise AuthorizeError(
+                "invalid_scope",
+                f"The client's scopes are {' '.join(allowed) or 'none of this server'}",
+            )
         return known
 
 

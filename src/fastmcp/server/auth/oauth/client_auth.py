@@ -203,11 +203,11 @@ def _read(assertion: str) -> tuple[Signed, dict[str, Any]]:
 
 def _secret_fits(client: OAuthClientInformationFull, secret: str | None) -> bool:
     """In a time that does not tell how much of it was right."""
-    if client.token_endpoint_auth_method == PUBLIC_CLIENT:
+    method, own = client.token_endpoint_auth_method, client.client_secret
+    kept = client.client_secret_hash or (hash_of(own) if own else None)
+    if method == PUBLIC_CLIENT or (method is None and kept is None):
         return secret is None
-    if client.client_secret is None and client.client_secret_hash is None:
-        return secret is None
-    if secret is None or 0 < (client.client_secret_expires_at or 0) < time.time():
+    # One that has to prove itself and has nothing to do it with is nobody.
+    if kept is None or not secret or 0 < (client.client_secret_expires_at or 0) < time.time():
         return False
-    kept = client.client_secret_hash or hash_of(client.client_secret or "")
     return hmac.compare_digest(kept, hash_of(secret))

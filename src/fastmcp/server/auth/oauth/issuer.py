@@ -83,6 +83,13 @@ class Issuer(AuthProvider):
             # basic/authorization/security-considerations, "Communication Security"
             _logger.warning("%s is not https: who listens can use the tokens", url)
         for client in self.static_clients.values():
+            secret = client.client_secret_hash or client.client_secret
+            method = client.token_endpoint_auth_method or ""
+            if secret == "" or (secret is None and method.startswith("client_secret_")):
+                raise ValueError(
+                    f"The client {client.client_id!r} has an empty client_secret, or none: give it "
+                    'one, or say token_endpoint_auth_method="none" of a public client'
+                )
             for uri in client.redirect_uris or []:
                 redirects.check(uri)
         for scope in self.scopes_supported:
@@ -93,11 +100,11 @@ class Issuer(AuthProvider):
 
     @property
     def scopes_supported(self) -> list[str]:
-        """The scopes that clients can be given."""
-        valid = self.client_registration_options.valid_scopes
-        if valid is None:
-            return self.required_scopes
-        return [*valid, *(scope for scope in self.required_scopes if scope not in valid)]
+        """The scopes that clients can be given: those of which the options say so, those that every
+        token must have, and those that are given to who asks for none."""
+        options = self.client_registration_options
+        named = [options.valid_scopes, self.required_scopes, options.default_scopes]
+        return list(dict.fromkeys(scope for scopes in named for scope in scopes or []))
 
     def serve_at(self, mcp_path: str | None) -> None:
         """Learn where an endpoint is that tokens are for."""
