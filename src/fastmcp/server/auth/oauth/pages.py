@@ -1,9 +1,10 @@
 """What a person sees: pages without a script, that load nothing and stand in no frame.
 
 Everything in them that came from a stranger is text: escaped, without the characters that turn or
-hide what is written around them, and shortened. The policy of each page lets it send a form to this
-server and, through the redirect that answers it, to the one client it speaks of (CSP 3; OAuth 2.1,
-7.14 against framing).
+hide what is written around them, and shortened. The policy of each page lets it do nothing (CSP 3;
+OAuth 2.1, 7.14 against framing), and send a form only where it has one. Where that may lead is not
+said then: Chromium holds it against every redirect that follows, and nobody knows where a client
+leads its user in the end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -56,7 +57,7 @@ def page(
     body: str,
     *,
     status: int = 200,
-    form_targets: Sequence[str] = (),
+    has_form: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A page.
@@ -65,13 +66,12 @@ def page(
         title: text.
         body: HTML, in which every text of others went through `said`.
         status: of HTTP.
-        form_targets: where forms of it may lead, as sources of CSP; none for a page without.
+        has_form: whether there is one in it.
         headers: further ones.
     """
-    targets = " ".join(form_targets) or "'none'"
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-        f"frame-ancestors 'none'; form-action {targets}"
+        "frame-ancestors 'none'" + ("" if has_form else "; form-action 'none'")
     )
     html = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
