@@ -188,9 +188,9 @@ class AuthorizationEndpoint:
         challenge = form.need("code_challenge")
         if not _CHALLENGE.fullmatch(challenge):
             raise AuthorizeError("invalid_request", "code_challenge is 43 characters of base64url")
-        for resource in form.resources:
-            if not self._issuer.is_own(resource):
-                raise AuthorizeError("invalid_target", "The resource is not served here")
+        resources = [self._issuer.own_resource(one) for one in form.resources]
+        if None in resources:
+            raise AuthorizeError("invalid_target", "The resource is not served here")
         return AuthorizationParams(
             state=state,
             scopes=self._scopes(client, form.get("scope")),
@@ -198,7 +198,7 @@ class AuthorizationEndpoint:
             redirect_uri=uri,
             redirect_uri_provided_explicitly=explicit,
             # RFC 8707, 2: who names none means the server that it came from
-            resource=self._issuer.resource,
+            resource=next(iter(resources), self._issuer.resource),
         )
 
     def _scopes(self, client: OAuthClientInformationFull, asked: str | None) -> list[str]:
