@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -101,6 +102,39 @@ async def test_a_client_that_may_not_renew():
     assert "refresh_token" not in tokens
     assert await auth.verify_token(tokens["access_token"]) is not None
     assert (await site.refresh(client, "a.b")).error == "unauthorized_client"
+
+
+async def test_what_has_ended_does_not_come_back():
+    """In memory there is an end to what is kept, and what is forgotten is refused: whoever ends
+    tokens of their own without end does not bring others' back (RFC 7009, 2.1; RFC 7523, 3)."""
+    auth, site = worker(None)
+    client = (await site.register())["client_id"]
+    gone, stays = (await site.tokens(client))["access_token"], await site.tokens(client)
+    found = await auth.verify_token(gone)
+    assert found is not None
+    await auth.revoke_token(found)
+    assert await auth.is_first_use("an assertion", 3600)
+    for number in range(50_001):
+        await auth.revoke_token(found.model_copy(update={"token": f"family{number}.x"}))
+        assert await auth.is_first_use(f"assertion {number}", 3600)
+    assert await auth.verify_token(gone) is None
+    assert not await auth.is_first_use("an assertion", 3600)
+    assert await auth.verify_token(stays["access_token"]) is not None
+
+
+async def test_access_tokens_that_live_longer_than_refresh_tokens():
+    auth, site = worker(None, access_token_expiry_seconds=3600, refresh_token_expiry_seconds=1)
+    client = await auth.get_client((await site.register())["client_id"])
+    assert client is not None
+    tokens = await site.tokens(client.client_id)
+    renewal = await auth.load_refresh_token(client, tokens["refresh_token"])
+    assert renewal is not None
+    assert renewal.expires_at is not None
+    while time.time() <= renewal.expires_at:  # noqa: ASYNC110  (the time itself)
+        await asyncio.sleep(0.05)
+    refused = await site.refresh(client.client_id, tokens["refresh_token"])
+    assert refused.error == "invalid_grant"
+    assert await auth.verify_token(tokens["access_token"]) is not None
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
