@@ -2,7 +2,8 @@
 
 Tokens are opaque: the server that reads them is the one that made them, so nobody else needs to,
 and one that is revoked is so at the next request, at every worker. A token names its family, which
-is what was made with one consent, and has a secret. Kept are facts that are never changed, and where one is lost a token is refused:
+is what was made with one consent, and has a secret. Kept are facts that are never changed, and with
+one that is lost a token is refused:
 
 - `code`, `refresh`: by the hash of one that has not been used. Whoever removes the record uses it.
 - `access`: by the hash of an access token, what it permits.
