@@ -8,6 +8,7 @@ import base64
 import gc
 import hmac
 import json
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -412,6 +413,24 @@ async def test_a_url_that_leads_inside(host: str, caplog: pytest.LogCaptureFixtu
     assert "could not be fetched" in reply.text
     assert "not a public one" not in reply.text  # says what is inside, so it is for the log
     assert "not a public one" in caplog.text
+
+
+async def test_what_names_exist_inside_is_not_told():
+    """Section 6.5 of the draft: to a stranger a name that means an address inside and one that does
+    not exist are the same."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        if name == "db.internal":
+            return ["10.1.2.3"]
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    here = Site(application(provider(fetcher=Fetcher(resolve=resolve))))
+    there, nowhere = [
+        await here.refresh(f"https://{host}/client.json", "a.b")
+        for host in ("db.internal", "none.internal")
+    ]
+    assert (there.status, there.text) == (nowhere.status, nowhere.text)
+    assert (there.status, there.error) == (401, "invalid_client")
 
 
 async def test_keys_that_lead_inside():
