@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fastmcp.server.auth import (
+    AccessToken,
     ClientRegistrationOptions,
     OAuthClientInformationFull,
     OAuthProvider,
@@ -359,6 +360,16 @@ async def test_a_provider_without_its_methods_is_told_at_the_start():
         OAuthProvider(base_url=BASE).get_routes("/mcp")
     with pytest.raises(TypeError, match="authenticate"):
         StoredOAuthProvider(base_url=BASE).get_routes("/mcp")
+
+    class Verifies(OAuthProvider):
+        async def verify_token(self, token: str) -> AccessToken | None:
+            return None
+
+    with pytest.raises(TypeError, match="load_access_token"):  # of a token that is given back
+        Verifies(base_url=BASE, revocation_options=RevocationOptions(enabled=True)).get_routes()
+    with pytest.raises(TypeError) as missing:
+        Verifies(base_url=BASE).get_routes()
+    assert "load_access_token" not in str(missing.value)
 
 
 async def test_what_is_kept_is_no_secret():

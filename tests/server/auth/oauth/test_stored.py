@@ -12,7 +12,7 @@ from key_value.aio.stores.redis import RedisStore
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fastmcp.server.auth import StoredOAuthProvider, Subject, TokenError
+from fastmcp.server.auth import RevocationOptions, StoredOAuthProvider, Subject, TokenError
 from tests.server.auth.oauth.hand import BASE, REGISTRATION, Pkce, Site, application
 from tests.support.redis import redis
 
@@ -153,6 +153,24 @@ async def test_a_moment_of_grace():
     assert len({reply.json["refresh_token"] for reply in replies}) == 4
     for reply in replies:
         assert await auth.verify_token(reply.json["access_token"]) is not None
+
+
+@pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "future"])
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+async def test_giving_tokens_back_is_no_alarm(
+    kind: str, hint: str | None, caplog: pytest.LogCaptureFixture
+):
+    """RFC 7009, 2.1: what the hint says may be wrong, and the token is found all the same."""
+    auth, site = worker(None, revocation_options=RevocationOptions(enabled=True))
+    client = (await site.register())["client_id"]
+    tokens = await site.tokens(client)
+    form = {"client_id": client, "token": tokens[kind]}
+    form |= {} if hint is None else {"token_type_hint": hint}
+    for _ in range(2):  # the second time it is none any more (2.2)
+        assert (await site.post("/revoke", form)).status == 200
+        assert await auth.verify_token(tokens["access_token"]) is None
+        assert (await site.refresh(client, tokens["refresh_token"])).error == "invalid_grant"
+    assert caplog.messages == []
 
 
 async def test_no_grace_for_a_code():
