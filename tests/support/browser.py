@@ -151,7 +151,9 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
     return in_pages((SOURCE / "talk.js").read_text(), *visits)
 
 
-def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> dict[str, Any]:
+def decide(
+    url: str, decision: str, ends: str, picture: Path | None = None, opener: str | None = None
+) -> dict[str, Any]:
     """A person opens a page of consent in a browser, and presses a button.
 
     Args:
@@ -159,10 +161,12 @@ def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> d
         decision: the value of the button.
         ends: what the address begins with that this leads to.
         picture: where to keep one of the page.
+        opener: a page that opens it in a window of its own.
 
     Returns:
-        Where the page was (`at`), what could be `read` on it, where it `ended`, and what the
-        browser wrote to its console about the page (`complaints`).
+        Where the page was (`at`), what could be `read` on it, where it `ended`, whether whoever
+        opened it is known there (`opened`), and what the browser wrote to its console about the
+        page (`complaints`).
     """
     found = browser()
     order = {
@@ -172,6 +176,7 @@ def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> d
         "decision": decision,
         "ends": ends,
         "picture": None if picture is None else str(picture),
+        "opener": opener,
     }
     done = subprocess.run(
         [node.node(), node.script(SOURCE / "consent.mjs", node.packages(SOURCE))],

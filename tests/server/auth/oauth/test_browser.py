@@ -41,6 +41,19 @@ def leading_to(place: str) -> Iterator[str]:
             serving.join()
 
 
+def link(port: int, callback: str) -> str:
+    """Where a client sends its user's browser."""
+    asked = {
+        "response_type": "code",
+        "client_id": issuer.CLIENT,
+        "redirect_uri": callback,
+        "code_challenge": Pkce().challenge,
+        "code_challenge_method": "S256",
+        "state": "a state",
+    }
+    return f"http://127.0.0.1:{port}/authorize?{urlencode(asked)}"
+
+
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 def test_a_person_decides(decision: str):
     """Wherever the client leads the browser then: Chromium holds the `form-action` of a page (CSP
@@ -48,15 +61,7 @@ def test_a_person_decides(decision: str):
     with page() as end, leading_to(f"{end}/end") as callback:
         port = urlsplit(callback).port
         with serve(script(suite.HERE / "issuer.py", str(port))) as server:
-            asked = {
-                "response_type": "code",
-                "client_id": issuer.CLIENT,
-                "redirect_uri": callback,
-                "code_challenge": Pkce().challenge,
-                "code_challenge_method": "S256",
-                "state": "a state",
-            }
-            url = f"http://127.0.0.1:{server.port}/authorize?{urlencode(asked)}"
+            url = link(server.port, callback)
             picture = os.environ.get("PICTURE")
             seen = decide(url, decision, f"{end}/end?", Path(picture) if picture else None)
     assert urlsplit(seen["at"]).path == "/consent"
@@ -66,3 +71,16 @@ def test_a_person_decides(decision: str):
     answer = parse_qs(urlsplit(seen["ended"]).query)
     assert answer["state"] == ["a state"]
     assert ("code" in answer) == (decision == "approve")
+
+
+def test_a_client_that_opens_a_window():
+    """A web page that is a client shows this server's pages in a window of its own, and is told the
+    code by the page at its callback, which has to know who opened it (HTML, `window.opener`)."""
+    with page() as origin:
+        port = urlsplit(origin).port
+        callback = f"http://127.0.0.1:{port}/callback"
+        with serve(script(suite.HERE / "issuer.py", str(port))) as server:
+            url = link(server.port, callback)
+            seen = decide(url, "approve", callback, opener=origin)
+    assert "code" in parse_qs(urlsplit(seen["ended"]).query)
+    assert seen["opened"]

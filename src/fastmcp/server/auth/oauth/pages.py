@@ -4,7 +4,8 @@ Everything in them that came from a stranger is text: escaped, without the chara
 hide what is written around them, and shortened. The policy of each page lets it do nothing (CSP 3;
 OAuth 2.1, 7.14 against framing), and send a form only where it has one. Where that may lead is not
 said then: Chromium holds it against every redirect that follows, and nobody knows where a client
-leads its user in the end.
+leads its user in the end. Nor are pages parted from the window that opened them
+(Cross-Origin-Opener-Policy): a client that is a web page would not hear of its answer.
 """
 
 from __future__ import annotations
@@ -87,7 +88,6 @@ def page(
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
             "Cache-Control": "no-store",
             **(headers or {}),
         },
