@@ -206,8 +206,7 @@ class AuthorizationEndpoint:
         it "MAY fully or partially ignore the scope")."""
         issuer = self._issuer
         if asked is None:
-            defaults = issuer.client_registration_options.default_scopes
-            return list(issuer.required_scopes if defaults is None else defaults)
+            return list(issuer.scopes_by_default)
         own = issuer.scopes_supported if client.scope is None else client.scope.split()
         allowed = [one for one in issuer.scopes_supported if one in own]
         known = [one for one in dict.fromkeys(asked.split()) if one in allowed]
