@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -151,7 +151,14 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
     return in_pages((SOURCE / "talk.js").read_text(), *visits)
 
 
-def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> dict[str, Any]:
+def decide(
+    url: str,
+    decision: str,
+    ends: str,
+    picture: Path | None = None,
+    *,
+    before: Sequence[str] = (),
+) -> dict[str, Any]:
     """A person opens a page of consent in a browser, and presses a button.
 
     Args:
@@ -159,16 +166,19 @@ def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> d
         decision: the value of the button.
         ends: what the address begins with that this leads to.
         picture: where to keep one of the page.
+        before: the values of buttons of the pages before, such as the one to log in.
 
     Returns:
-        Where the page was (`at`), what could be `read` on it, where it `ended`, and what the
-        browser wrote to its console about the page (`complaints`).
+        Where the page was (`at`), what could be `read` on it, where it `ended` and what could be
+        `told` from the page there, and what the browser wrote to its console about the pages before
+        (`complaints`).
     """
     found = browser()
     order = {
         "executable": str(found.executable),
         "flags": FLAGS,
         "url": url,
+        "before": list(before),
         "decision": decision,
         "ends": ends,
         "picture": None if picture is None else str(picture),
