@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from aiohttp import web
 
 from tests.cli.diagnosis.certificates import made
 from tests.support import node
-from tests.support.browser import decide
+from tests.support.browser import decide, page
 from tests.support.loopback import served
 from tests.support.process import script, serve
 
@@ -138,3 +139,57 @@ def lets_in(npm: Path, version: str, client_id: str, authority: str) -> tuple[An
         assert parse_qs(urlsplit(url).query)["client_id"] == [client_id]
         seen = decide(url, "approve", callback, before=["ada"])
         return it.said(), seen
+
+
+def visit(origin: str, version: str, url: str) -> str:
+    """The address at which the page talks to the server."""
+    return f"{origin}/?{urlencode({'version': version, 'server': url})}"
+
+
+def answers(report: dict[str, Any]) -> list[tuple[str, str, int | None]]:
+    """What a page could see of its requests."""
+    return [(one["verb"], one["path"], one.get("status")) for one in report["seen"]]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_t17_a_page_of_another_origin_is_let_in(npm: Path, version: str) -> None:
+    """All that a page needs crosses origins: the challenge of the 401, both documents, the
+    registration and the token; then the session."""
+    with page(node.bundle(HERE / "node" / "page.mjs", npm)) as origin:
+        env = {**os.environ, "FASTMCP_HTTP_CORS_ORIGINS": origin}
+        with serve(script(HERE / "login_server.py"), env=env) as server:
+            url = visit(origin, version, server.url)
+            seen = decide(url, "approve", f"{origin}/done", before=["ada"])
+            log = server.log
+    report = json.loads(seen["told"])
+    assert report.get("said") == "ada: read", report
+    assert bool(report.get("session")) == (version == "1")
+    place = f"http://127.0.0.1:{server.port}/.well-known/oauth-protected-resource/mcp"
+    assert f'resource_metadata="{place}"' in report["seen"][0]["challenge"]
+    assert answers(report)[:6] == [
+        ("POST", "/mcp", 401),
+        ("GET", "/.well-known/oauth-protected-resource/mcp", 200),
+        ("GET", "/.well-known/oauth-authorization-server", 200),
+        ("POST", "/register", 201),
+        ("POST", "/token", 200),
+        ("POST", "/mcp", 200),
+    ]
+    assert (("DELETE", "/mcp", 200) in answers(report)) == (version == "1")
+    # The browser asked before, without a token, and was not refused.
+    assert '"OPTIONS /mcp HTTP/1.1" 200' in log
+    assert '"OPTIONS /mcp HTTP/1.1" 4' not in log
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_t17_a_page_that_nobody_named_is_not(npm: Path, version: str) -> None:
+    """It sees nothing of the endpoint, not even that it wants authorization."""
+    with page(node.bundle(HERE / "node" / "page.mjs", npm)) as origin:
+        env = {**os.environ, "FASTMCP_HTTP_CORS_ORIGINS": origin}
+        with serve(script(HERE / "login_server.py"), env=env) as server:
+            other = origin.replace("localhost", "127.0.0.1")
+            seen = decide(visit(other, version, server.url), None, f"{other}/done")
+            assert "POST /mcp" not in server.log
+    report = json.loads(seen["told"])
+    assert "said" not in report
+    assert "Failed to fetch" in report["error"]
+    assert answers(report)[0] == ("POST", "/mcp", None)

@@ -101,10 +101,18 @@ def _packaged() -> Browser:
 
 
 @contextmanager
-def page() -> Iterator[str]:
-    """Serves an empty page; the origin, `http://localhost:PORT`."""
+def page(module: Path | None = None) -> Iterator[str]:
+    """Serves a page; the origin, `http://localhost:PORT`.
+
+    Args:
+        module: of JavaScript that it runs; by default it is empty.
+    """
     with tempfile.TemporaryDirectory(prefix="fastmcp-page-") as name:
-        (Path(name) / "index.html").write_text("<!doctype html><title>A page</title>")
+        text = "<!doctype html><title>A page</title><body>"
+        if module is not None:
+            shutil.copy(module, Path(name) / "page.js")
+            text += '<script type="module" src="/page.js"></script>'
+        (Path(name) / "index.html").write_text(text)
 
         def command(port: int) -> list[str]:
             return [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
@@ -153,7 +161,7 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
 
 def decide(
     url: str,
-    decision: str,
+    decision: str | None,
     ends: str,
     picture: Path | None = None,
     *,
@@ -163,7 +171,7 @@ def decide(
 
     Args:
         url: that leads to the page.
-        decision: the value of the button.
+        decision: the value of the button; None where no such page is on the way.
         ends: what the address begins with that this leads to.
         picture: where to keep one of the page.
         before: the values of buttons of the pages before, such as the one to log in.

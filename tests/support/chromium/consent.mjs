@@ -1,4 +1,5 @@
-// Opens a page of consent in a browser, reads it, presses a button, and prints where that led.
+// Opens a page of consent in a browser, reads it, presses a button, and prints where that led. With
+// no decision to make, there is no such page on the way.
 import { text } from "node:stream/consumers";
 import { chromium } from "playwright-core";
 
@@ -11,22 +12,18 @@ try {
   page.on("console", (message) => complaints.push(message.text()));
   await page.goto(url);
   for (const button of before) await page.click(`button[value=${button}]`);
-  await page.waitForSelector(`button[value=${decision}]`);
-  const read = await page.innerText("main");
-  const at = page.url();
-  const here = complaints.length;
-  if (picture) await page.screenshot({ path: picture });
-  await page.click(`button[value=${decision}]`);
+  const seen = {};
+  if (decision) {
+    await page.waitForSelector(`button[value=${decision}]`);
+    seen.read = await page.innerText("main");
+    seen.at = page.url();
+    seen.complaints = [...complaints];
+    if (picture) await page.screenshot({ path: picture });
+    await page.click(`button[value=${decision}]`);
+  }
   await page.waitForURL((found) => found.href.startsWith(ends));
-  process.stdout.write(
-    JSON.stringify({
-      at,
-      read,
-      ended: page.url(),
-      told: await page.innerText("body"),
-      complaints: complaints.slice(0, here),
-    }),
-  );
+  const told = await page.innerText("body");
+  process.stdout.write(JSON.stringify({ complaints, ...seen, ended: page.url(), told }));
 } finally {
   await browser.close();
 }
