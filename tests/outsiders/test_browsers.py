@@ -19,9 +19,9 @@ from aiohttp import web
 
 from tests.cli.diagnosis.certificates import made
 from tests.support import node
-from tests.support.browser import decide, page
+from tests.support.browser import clicks, decide, page
 from tests.support.loopback import served
-from tests.support.process import script, serve
+from tests.support.process import free_port, script, serve
 
 HERE = Path(__file__).parent
 
@@ -187,9 +187,77 @@ def test_t17_a_page_that_nobody_named_is_not(npm: Path, version: str) -> None:
         env = {**os.environ, "FASTMCP_HTTP_CORS_ORIGINS": origin}
         with serve(script(HERE / "login_server.py"), env=env) as server:
             other = origin.replace("localhost", "127.0.0.1")
-            seen = decide(visit(other, version, server.url), None, f"{other}/done")
+            told = clicks(visit(other, version, server.url), shows="text=error")
             assert "POST /mcp" not in server.log
-    report = json.loads(seen["told"])
+    report = json.loads(told)
     assert "said" not in report
     assert "Failed to fetch" in report["error"]
     assert answers(report)[0] == ("POST", "/mcp", None)
+
+
+LOG_IN_AND_CONSENT = ("button[value=ada]", "button[value=approve]")
+
+
+def test_t17_the_inspector_in_a_browser(npm: Path) -> None:
+    """Its first version, whose page talks to the server itself, from its own origin."""
+    with inspector_page(npm) as origin:
+        env = {**os.environ, "FASTMCP_HTTP_CORS_ORIGINS": origin}
+        with serve(script(HERE / "login_server.py"), env=env) as server:
+            query = urlencode({"transport": "streamable-http", "serverUrl": server.url})
+            read = clicks(
+                f"{origin}/?{query}",
+                "text=Via Proxy",
+                'role=option[name="Direct"]',
+                'role=button[name="Connect"]',
+                *LOG_IN_AND_CONSENT,
+                'role=tab[name="Tools"]',
+                'role=button[name="List Tools"]',
+                "text=Whose the token is.",
+                'role=button[name="Run Tool"]',
+                shows="text=Tool Result:",
+            )
+            log = server.log
+    assert "Tool Result: Success" in read
+    assert "ada: read" in read
+    for path in ("/mcp", "/.well-known/oauth-protected-resource/mcp", "/register"):
+        assert f'"OPTIONS {path} HTTP/1.1" 200' in log
+
+
+@contextmanager
+def inspector_page(npm: Path) -> Iterator[str]:
+    """The page of the first Inspector; its origin."""
+    port = free_port()
+    file = npm / "node_modules/@modelcontextprotocol/inspector-client/bin/client.js"
+    env = node.environment(CLIENT_PORT=str(port), HOST="127.0.0.1", MCP_AUTO_OPEN_ENABLED="false")
+    with serve(lambda port: [node.node(), file], port=port, env=env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(("era", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
+def test_t17_the_inspector_of_today(npm: Path, tmp_path: Path, era: str, version: str) -> None:
+    """A process of its own talks to the server, and the page is where a person is asked."""
+    launcher = npm / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+    port = free_port()
+    env = node.environment(
+        HOME=str(tmp_path),
+        CLIENT_PORT=str(port),
+        MCP_SANDBOX_PORT="0",
+        MCP_APP_ORIGIN_PORT="0",
+        MCP_AUTO_OPEN_ENABLED="false",
+        MCP_INSPECTOR_SECRET_STORE="memory",
+        DANGEROUSLY_OMIT_AUTH="true",  # of its page, which is good for this test alone
+    )
+    with serve(script(HERE / "login_server.py")) as server:
+        said = ("--web", "--server-url", server.url, "--transport", "http", "--protocol-era", era)
+        with serve(lambda port: [node.node(), launcher, *said], port=port, env=env):
+            read = clicks(
+                f"http://127.0.0.1:{port}/",
+                "label:has([role=switch])",
+                *LOG_IN_AND_CONSENT,
+                f"text=MCP {version}",
+                'text="Tools"',
+                'text="who"',
+                'role=button[name="Execute Tool"]',
+                shows="text=Results",
+            )
+    assert "ada: read" in read

@@ -34,6 +34,9 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-sync",
     "--no-first-run",
+    # Tests are alone with their machine. Playwright's own way to refuse requests would not do:
+    # while it is in use, the browser sends no preflights.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 MISSING = (
     "the packaged Chromium does not run on this machine, and there is none on PATH: as root, "
@@ -130,23 +133,11 @@ def in_pages(function: str, *visits: tuple[str, list[Any]]) -> list[Any]:
     Returns:
         The JSON values that it returned.
     """
-    found = browser()
     order = {
-        "executable": str(found.executable),
-        "flags": FLAGS,
         "source": function,
         "visits": [{"url": origin + "/", "given": given} for origin, given in visits],
     }
-    done = subprocess.run(
-        [node.node(), node.script(SOURCE / "visit.mjs", node.packages(SOURCE))],
-        input=json.dumps(order),
-        env=node.environment(**found.environment),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return _driven("visit.mjs", order)
 
 
 def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
@@ -161,7 +152,7 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
 
 def decide(
     url: str,
-    decision: str | None,
+    decision: str,
     ends: str,
     picture: Path | None = None,
     *,
@@ -171,7 +162,7 @@ def decide(
 
     Args:
         url: that leads to the page.
-        decision: the value of the button; None where no such page is on the way.
+        decision: the value of the button.
         ends: what the address begins with that this leads to.
         picture: where to keep one of the page.
         before: the values of buttons of the pages before, such as the one to log in.
@@ -181,19 +172,36 @@ def decide(
         `told` from the page there, and what the browser wrote to its console about the pages before
         (`complaints`).
     """
-    found = browser()
     order = {
-        "executable": str(found.executable),
-        "flags": FLAGS,
         "url": url,
         "before": list(before),
         "decision": decision,
         "ends": ends,
         "picture": None if picture is None else str(picture),
     }
+    return _driven("consent.mjs", order)
+
+
+def clicks(url: str, *things: str, shows: str) -> str:
+    """A person opens a page and clicks one thing after the other, as soon as it is there.
+
+    Args:
+        url: of the page.
+        things: selectors of Playwright, such as `role=button[name="Connect"]`.
+        shows: the selector of what is there in the end.
+
+    Returns:
+        What can be read on the page then.
+    """
+    return _driven("clicks.mjs", {"url": url, "clicks": things, "shows": shows})
+
+
+def _driven(name: str, order: dict[str, Any]) -> Any:
+    """What a script prints that drives the browser by an order."""
+    found = browser()
     done = subprocess.run(
-        [node.node(), node.script(SOURCE / "consent.mjs", node.packages(SOURCE))],
-        input=json.dumps(order),
+        [node.node(), node.script(SOURCE / name, node.packages(SOURCE))],
+        input=json.dumps({"executable": str(found.executable), "flags": FLAGS, **order}),
         env=node.environment(**found.environment),
         capture_output=True,
         text=True,

@@ -1,5 +1,4 @@
-// Opens a page of consent in a browser, reads it, presses a button, and prints where that led. With
-// no decision to make, there is no such page on the way.
+// Opens a page of consent in a browser, reads it, presses a button, and prints where that led.
 import { text } from "node:stream/consumers";
 import { chromium } from "playwright-core";
 
@@ -12,18 +11,22 @@ try {
   page.on("console", (message) => complaints.push(message.text()));
   await page.goto(url);
   for (const button of before) await page.click(`button[value=${button}]`);
-  const seen = {};
-  if (decision) {
-    await page.waitForSelector(`button[value=${decision}]`);
-    seen.read = await page.innerText("main");
-    seen.at = page.url();
-    seen.complaints = [...complaints];
-    if (picture) await page.screenshot({ path: picture });
-    await page.click(`button[value=${decision}]`);
-  }
+  await page.waitForSelector(`button[value=${decision}]`);
+  const read = await page.innerText("main");
+  const at = page.url();
+  const here = complaints.length;
+  if (picture) await page.screenshot({ path: picture });
+  await page.click(`button[value=${decision}]`);
   await page.waitForURL((found) => found.href.startsWith(ends));
-  const told = await page.innerText("body");
-  process.stdout.write(JSON.stringify({ complaints, ...seen, ended: page.url(), told }));
+  process.stdout.write(
+    JSON.stringify({
+      at,
+      read,
+      ended: page.url(),
+      told: await page.innerText("body"),
+      complaints: complaints.slice(0, here),
+    }),
+  );
 } finally {
   await browser.close();
 }
