@@ -1,15 +1,12 @@
 """A server with users of its own, who log in at a page of its own and then decide who may come for
-them: `python login_server.py PORT [AUTHORITY]`.
-
-AUTHORITY is the file of a certificate authority by which clients that are a URL of this machine are
-known; without it such a client is none.
+them: `python login_server.py PORT`. Public API alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import secrets
 import ssl
-import sys
 from html import escape
 from urllib.parse import parse_qs, urlencode
 
@@ -23,8 +20,12 @@ from fastmcp.server.auth.fetching import Fetcher
 from fastmcp.server.dependencies import get_access_token
 
 USERS = {"ada": "Ada Lovelace", "bob": "Bob"}
-port = int(sys.argv[1])
-base_url = f"http://127.0.0.1:{port}"
+parser = argparse.ArgumentParser()
+parser.add_argument("port", type=int)
+parser.add_argument("--authority", help="a file: clients at addresses of this machine show its TLS")
+parser.add_argument("--lifetime", type=int, default=3600, help="of access tokens, in seconds")
+given = parser.parse_args()
+base_url = f"http://127.0.0.1:{given.port}"
 logged_in: dict[str, str] = {}
 
 
@@ -37,12 +38,13 @@ class Login(StoredOAuthProvider):
 
 
 fetcher = None
-if len(sys.argv) > 2:
-    fetcher = Fetcher(loopback=True, tls=ssl.create_default_context(cafile=sys.argv[2]))
+if given.authority:
+    fetcher = Fetcher(loopback=True, tls=ssl.create_default_context(cafile=given.authority))
 auth = Login(
     base_url=base_url,
     required_scopes=["read"],
     client_registration_options=ClientRegistrationOptions(enabled=True, valid_scopes=["read"]),
+    access_token_expiry_seconds=given.lifetime,
     fetcher=fetcher,
 )
 mcp = FastMCP("users", auth=auth)
@@ -74,4 +76,16 @@ def who() -> str:
     return "nobody" if token is None else f"{token.subject}: {' '.join(token.scopes)}"
 
 
-uvicorn.run(mcp.http_app(), host="127.0.0.1", port=port, log_level="info")
+@mcp.tool
+async def grow() -> str:
+    """Adds a tool."""
+    mcp.add_tool(grown)
+    return "grown"
+
+
+def grown() -> str:
+    """A tool."""
+    return "grown"
+
+
+uvicorn.run(mcp.http_app(), host="127.0.0.1", port=given.port, log_level="info")
