@@ -11,8 +11,10 @@ from html import escape
 from urllib.parse import parse_qs, urlencode
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount
 
 from fastmcp import FastMCP
 from fastmcp.server.auth import ClientRegistrationOptions, StoredOAuthProvider, Subject
@@ -24,8 +26,9 @@ parser = argparse.ArgumentParser()
 parser.add_argument("port", type=int)
 parser.add_argument("--authority", help="a file: clients at addresses of this machine show its TLS")
 parser.add_argument("--lifetime", type=int, default=3600, help="of access tokens, in seconds")
+parser.add_argument("--below", default="", help="a path of another application that it is part of")
 given = parser.parse_args()
-base_url = f"http://127.0.0.1:{given.port}"
+base_url = f"http://127.0.0.1:{given.port}{given.below}"
 logged_in: dict[str, str] = {}
 
 
@@ -33,7 +36,7 @@ class Login(StoredOAuthProvider):
     async def authenticate(self, request: Request) -> Subject | Response:
         user = logged_in.get(request.cookies.get("session", ""))
         if user is None:
-            return RedirectResponse("/login?" + urlencode({"next": str(request.url)}))
+            return RedirectResponse(f"{base_url}/login?" + urlencode({"next": str(request.url)}))
         return Subject(user, USERS[user])
 
 
@@ -88,4 +91,9 @@ def grown() -> str:
     return "grown"
 
 
-uvicorn.run(mcp.http_app(), host="127.0.0.1", port=given.port, log_level="info")
+app = mcp.http_app()
+if given.below:
+    app = Starlette(
+        routes=[*auth.get_well_known_routes("/mcp"), Mount(given.below, app)], lifespan=app.lifespan
+    )
+uvicorn.run(app, host="127.0.0.1", port=given.port, log_level="info")

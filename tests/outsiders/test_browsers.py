@@ -66,12 +66,14 @@ def asked_to_open(it: Application) -> tuple[str, str]:
     return url, callback
 
 
+@pytest.mark.parametrize("below", ["", "/api"])
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_a_person_lets_an_application_in(npm: Path, version: str) -> None:
+def test_a_person_lets_an_application_in(npm: Path, version: str, below: str) -> None:
     """From the first 401 to a call in her name: metadata, registration, her login, her consent,
     the code for a token; and a token that is not good any more is renewed without her."""
+    argv = script(HERE / "login_server.py", "--below", below)
     with (
-        serve(script(HERE / "login_server.py")) as server,
+        serve(argv, path=f"{below}/mcp") as server,
         application(npm, version, server.url) as it,
     ):
         url, callback = asked_to_open(it)
