@@ -18,6 +18,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.auth import OAuth, TokenFiles
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.utilities.tests import HeadlessOAuth
 from tests.support import node, venvs
 from tests.support.browser import clicks, decide
 from tests.support.locks import ROOT
@@ -40,7 +41,7 @@ class InBrowser(OAuth):
     decision = "approve"
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
+        super().__init__(callback_timeout=60, **given)
         self._visits: list[asyncio.Task[Any]] = []
 
     @property
@@ -123,6 +124,18 @@ async def test_a_person_declines(stranger: Server) -> None:
     assert failed.value.oauth_error == "access_denied"
     (seen,) = await person.seen()
     assert "declined" in seen["told"]
+
+
+@pytest.mark.parametrize(
+    ("name", "requirements"), [("fastmcp-2", venvs.FASTMCP_2), ("fastmcp-4", venvs.FASTMCP_4)]
+)
+async def test_fastmcp_itself(name: str, requirements: tuple[str, ...]) -> None:
+    """It asks nobody for consent, so there is no page to look at."""
+    python = venvs.python_of(name, requirements)
+    argv = script(HERE / "servers" / "fastmcp_authority.py", python=python)
+    with serve(argv, env=venvs.environment(), clean=False) as server:
+        async with Client(server.url, auth=HeadlessOAuth(), timeout=30) as client:
+            assert (await client.call_tool("who")).data == "somebody"
 
 
 async def test_the_typescript_sdks_authorization_server(npm: Path) -> None:
