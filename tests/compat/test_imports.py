@@ -82,11 +82,32 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.auth": (
-        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider StaticTokenVerifier"
-        " TokenVerifier"
+        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider OAuthProxy OIDCProxy"
+        " StaticTokenVerifier TokenVerifier"
     ),
-    "fastmcp.server.auth.auth": "AccessToken AuthProvider TokenVerifier",
+    "fastmcp.server.auth.auth": (
+        "AccessToken AuthProvider AuthorizationCode ClientRegistrationOptions MultiAuth"
+        " OAuthClientInformationFull OAuthProvider RefreshToken RemoteAuthProvider"
+        " RevocationOptions TokenError TokenVerifier"
+    ),
+    "fastmcp.server.auth.oauth_proxy": "OAuthProxy",
+    "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
+    "fastmcp.server.auth.providers.auth0": "Auth0Provider",
+    "fastmcp.server.auth.providers.aws": "AWSCognitoProvider",
+    "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider",
+    "fastmcp.server.auth.providers.clerk": "ClerkProvider",
     "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
+    "fastmcp.server.auth.providers.descope": "DescopeProvider",
+    "fastmcp.server.auth.providers.discord": "DiscordProvider DiscordTokenVerifier",
+    "fastmcp.server.auth.providers.github": "GitHubProvider GitHubTokenVerifier",
+    "fastmcp.server.auth.providers.google": "GoogleProvider GoogleTokenVerifier",
+    "fastmcp.server.auth.providers.huggingface": "HuggingFaceProvider HuggingFaceTokenVerifier",
+    "fastmcp.server.auth.providers.keycloak": "KeycloakAuthProvider",
+    "fastmcp.server.auth.providers.oci": "OCIProvider",
+    "fastmcp.server.auth.providers.propelauth": "PropelAuthProvider",
+    "fastmcp.server.auth.providers.scalekit": "ScalekitProvider",
+    "fastmcp.server.auth.providers.supabase": "SupabaseProvider",
+    "fastmcp.server.auth.providers.workos": "AuthKitProvider WorkOSProvider WorkOSTokenVerifier",
     "fastmcp.server.auth.providers.in_memory": "InMemoryOAuthProvider",
     "fastmcp.server.auth.providers.introspection": "IntrospectionTokenVerifier",
     "fastmcp.server.auth.providers.jwt": "JWTVerifier RSAKeyPair StaticTokenVerifier",
@@ -184,6 +205,21 @@ PARAMETERS: dict[str, str] = {
     "fastmcp.server.auth:OAuthProvider": (
         "base_url resource_base_url issuer_url service_documentation_url"
         " client_registration_options revocation_options required_scopes"
+    ),
+    "fastmcp.server.auth:OAuthProxy": (
+        "upstream_authorization_endpoint upstream_token_endpoint upstream_client_id"
+        " upstream_client_secret upstream_revocation_endpoint token_verifier base_url"
+        " resource_base_url redirect_path issuer_url service_documentation_url"
+        " allowed_client_redirect_uris valid_scopes forward_pkce forward_resource"
+        " token_endpoint_auth_method extra_authorize_params extra_token_params client_storage"
+        " jwt_signing_key require_authorization_consent consent_csp_policy"
+        " fallback_access_token_expiry_seconds fallback_refresh_token_expiry_seconds"
+        " fastmcp_access_token_expiry_seconds token_expiry_threshold_seconds enable_cimd"
+        " identity_assertion"
+    ),
+    "fastmcp.server.auth:OIDCProxy": (
+        "config_url strict client_id client_secret audience timeout_seconds token_verifier"
+        " algorithm required_scopes verify_id_token base_url"
     ),
     "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
     "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (
@@ -409,7 +445,9 @@ def test_names(module: str):
 def test_parameters(path: str):
     known = set(inspect.signature(attribute_of(path)).parameters)
     if "options" in known:  # **options: Unpack[SamplingOptions]
-        [typed] = get_args(get_type_hints(attribute_of(path))["options"])
+        found = attribute_of(path)
+        hinted = found.__init__ if inspect.isclass(found) else found
+        [typed] = get_args(get_type_hints(hinted)["options"])
         known |= get_type_hints(typed).keys()
     assert [name for name in PARAMETERS[path].split() if name not in known] == []
 

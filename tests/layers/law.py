@@ -50,6 +50,7 @@ FLOORS: dict[str, int] = {
     "fastmcp.client": 6,
     "fastmcp.server.providers": 6,
     "fastmcp.server.auth": 6,
+    "fastmcp.server.auth.auth": 6,
     # A proxy is a server and a client: what knows both belongs to neither side.
     "fastmcp.proxy": 6,
     "fastmcp.server.providers.proxy": 6,

@@ -121,6 +121,7 @@ class Subscription:
         self._wanted = {
             kind.method: (kind, listed) for kind, listed in wanted.items() if kind is not _TASKS
         }
+        self._muted: set[str] = set()
         self._look: Look | None = None
         self._due: _Listed = {}
         self._blind = False
@@ -133,13 +134,18 @@ class Subscription:
 
     @property
     def uris(self) -> list[str]:
-        """The resources it names."""
+        """The resources it names, without those it hears nothing of."""
         return [
             uri
             for kind, listed in self._wanted.values()
             if kind.key == "uri"
             for uri in listed or ()
+            if uri not in self._muted
         ]
+
+    def mute(self, uri: str) -> None:
+        """Say nothing of a resource, as if it were not there: it is agreed on as any other."""
+        self._muted.add(uri)
 
     @property
     def late(self) -> bool:
@@ -199,7 +205,10 @@ class Subscription:
         if wanted is None:
             return False
         kind, listed = wanted
-        return kind.key is None or listed is None or (params or {}).get(kind.key) in listed
+        if kind.key is None or listed is None:
+            return True
+        named = (params or {}).get(kind.key)
+        return named in listed and named not in self._muted
 
     def _everything(self) -> Iterator[Event]:
         for kind, listed in self._wanted.values():

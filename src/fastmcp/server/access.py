@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -44,7 +45,8 @@ class AccessToken(BaseModel):
         """Who it is that calls: issuer and subject, so a token that was renewed is the same
         principal's. Where it names nobody, the client itself."""
         subject = self.subject or self.claims.get("sub")
-        issuer = self.claims.get("iss") or self.source
+        # So that no name of an issuer ends where another's subject begins.
+        issuer = str(self.claims.get("iss") or self.source).replace("|", "||")
         return f"{issuer}|sub|{subject}" if subject else f"{issuer}|client|{self.client_id}"
 
 
@@ -63,4 +65,10 @@ def owner_of(scope: Mapping[str, Any]) -> str:
         name = user.identity
     except (AttributeError, NotImplementedError):  # Starlette's SimpleUser has only a name
         name = user.display_name
-    return hashlib.sha256(str(name).encode()).hexdigest()[:32]
+    return _owner(str(name))
+
+
+@lru_cache(maxsize=4096)
+def _owner(name: str) -> str:
+    """It is asked for several times in a request."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

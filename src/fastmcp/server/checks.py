@@ -21,7 +21,9 @@ __all__ = [
     "AuthCheck",
     "AuthChecks",
     "AuthContext",
+    "Guard",
     "is_permitted",
+    "is_seen",
     "require_roles",
     "require_scopes",
     "restrict_tag",
@@ -104,6 +106,12 @@ async def run_auth_checks(checks: AuthChecks, context: AuthContext) -> bool:
     return True
 
 
+class Guard:
+    """Middleware that puts checks on everything a server has (`AuthMiddleware`)."""
+
+    auth: AuthChecks
+
+
 async def is_permitted(
     context: Context, component: FastMCPComponent, checks: AuthChecks | None = None
 ) -> bool:
@@ -118,3 +126,21 @@ async def is_permitted(
     if checks is None or context.exchange.transport == "stdio":
         return True
     return await run_auth_checks(checks, AuthContext(token_of(context.exchange.scope), component))
+
+
+async def is_seen(
+    context: Context, component: FastMCPComponent, middleware: Iterable[object]
+) -> bool:
+    """Whether the client of a call sees a component, for methods without a hook of middleware.
+
+    Args:
+        context: the call's.
+        component: that it names.
+        middleware: of the server, whose guards are asked too.
+    """
+    if not await is_permitted(context, component):
+        return False
+    for each in middleware:
+        if isinstance(each, Guard) and not await is_permitted(context, component, each.auth):
+            return False
+    return True

@@ -35,7 +35,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.auth.auth import AuthProvider
+from fastmcp.server.auth.base import AuthProvider
 from fastmcp.server.background.base import Tasks
 from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits

@@ -264,7 +264,7 @@ async def authority(**given: Any) -> AsyncGenerator[Authority]:
         try:
             yield made
         finally:
-            await asyncio.gather(*_BROWSING, return_exceptions=True)
+            await asyncio.gather(*BROWSING, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -283,7 +283,7 @@ async def guarded(by: Authority, **given: Any) -> AsyncGenerator[Guarded]:
         yield made
 
 
-_BROWSING: set[asyncio.Task[None]] = set()
+BROWSING: set[asyncio.Task[None]] = set()
 """Of all the browsers: none outlives its test."""
 
 
@@ -304,7 +304,7 @@ class Person(OAuth):
     async def redirect_handler(self, authorization_url: str) -> None:
         self.opened.append(authorization_url)
         task = asyncio.create_task(self.browse(authorization_url))
-        for held in (self._browsing, _BROWSING):
+        for held in (self._browsing, BROWSING):
             held.add(task)
             task.add_done_callback(held.discard)
 

@@ -108,6 +108,8 @@ async def test_an_answer_with_another_state_changes_nothing() -> None:
             back = parse_qs(urlsplit(url).query)["redirect_uri"][0]
             await super().browse(f"{back}?code=stolen&state=guessed")
             await super().browse(f"{back}?code=stolen")
+            state = parse_qs(urlsplit(url).query)["state"][0]
+            await super().browse(f"{back}?code=stolen&state=guessed&state={state}")
             await super().browse(back.replace("/callback", "/other"))
             async with aiohttp.ClientSession() as http, http.head(back) as response:
                 assert response.status == 405
@@ -118,7 +120,7 @@ async def test_an_answer_with_another_state_changes_nothing() -> None:
         async with Client(endpoint.url, auth=person) as client:
             await client.call_tool("x")
         await person.finished()
-    assert [status for status, _, _ in person.pages] == [400, 400, 404, 200]
+    assert [status for status, _, _ in person.pages] == [400, 400, 400, 404, 200]
     assert [form["code"].startswith("code-") for form in server.asked] == [True]
 
 
@@ -154,13 +156,14 @@ async def test_who_answers(advertised: bool | None, iss: str | None, complaint: 
         await person.finished()
 
 
-async def test_of_an_error_from_elsewhere_nothing_is_shown() -> None:
+@pytest.mark.parametrize("iss", ["https://evil.example", None])
+async def test_of_an_error_from_elsewhere_nothing_is_shown(iss: str | None) -> None:
     """RFC 9207, 2.4, and basic/authorization: not acted on, not displayed."""
     said = {
         "code": None,
         "error": "access_denied",
         "error_description": "call 555",
-        "iss": "https://e",
+        "iss": iss,
     }
     async with authority(redirects=said) as server, guarded(server) as endpoint:
         person = Person()

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -17,7 +18,8 @@ from fastmcp import Client
 from fastmcp.client.auth import BearerAuth, Credentials
 from fastmcp.client.errors import AuthorizationFailedError, HttpStatusError
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport
-from tests.client.auth.authority import Guarded, Person, authority, guarded
+from tests.cli.diagnosis.certificates import made
+from tests.client.auth.authority import BROWSING, Guarded, Person, authority, guarded
 from tests.client.site import answer, data, discovered, handshake, initialized, text
 from tests.support.locks import ROOT
 from tests.support.loopback import served
@@ -177,6 +179,32 @@ def _old(endpoint: Guarded) -> web.Application:
     app.router.add_get("/{tail:.*}", get)
     app.router.add_post("/messages", post)
     return app
+
+
+async def test_certificates_are_verified_as_the_servers_are(tmp_path: Path) -> None:
+    class Trusting(Person):
+        async def browse(self, url: str) -> None:
+            async with aiohttp.ClientSession() as http, http.get(url, ssl=False) as response:
+                assert response.status == 200
+
+    certificate = made(tmp_path)
+    async with authority() as server, guarded(server) as endpoint:
+        runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context)
+        await site.start()
+        server.issuer = f"https://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            with pytest.raises(AuthorizationFailedError, match=r"its certificate.*verify="):
+                async with Client(endpoint.url, auth=Trusting()):
+                    pass
+            verify = str(certificate.authority)
+            async with Client(endpoint.url, auth=Trusting(), verify=verify) as client:
+                await client.call_tool("x")
+        finally:
+            await asyncio.gather(*BROWSING)
+            await runner.cleanup()
+    assert len(server.authorized) == 1
 
 
 async def test_a_refusal_that_asks_for_nothing_stays_one() -> None:

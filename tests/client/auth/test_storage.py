@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
@@ -20,7 +21,14 @@ from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
 from fastmcp import Client
 from fastmcp.client.auth import ClientCredentialsOAuthProvider, TokenFiles
 from fastmcp.client.auth.dpop import ProofKey
-from tests.client.auth.authority import Guarded, Person, authority, guarded
+from tests.client.auth.authority import (
+    Guarded,
+    Person,
+    authority,
+    guarded,
+    redirect,
+    refusal,
+)
 from tests.support.locks import ROOT
 from tests.support.process import until, without_settings
 
@@ -75,6 +83,27 @@ async def test_a_registration_is_found_again_with_its_port() -> None:
             three = await let_in(endpoint.url, token_storage=store)
     assert three.redirect_port != one.redirect_port
     assert len(server.registered) == 2
+
+
+@pytest.mark.parametrize("where", ["on_authorize", "on_token"])
+async def test_a_registration_that_the_server_has_forgotten(where: str) -> None:
+    store = MemoryStore()
+
+    async def unknown(request: web.Request, said: dict[str, str]) -> web.StreamResponse | None:
+        if said["client_id"] != "client-1":
+            return None
+        if where == "on_token":
+            return refusal("invalid_client", status=401)
+        answered = {"error": "unauthorized_client", "state": said["state"], "iss": server.issuer}
+        return redirect(f"{said['redirect_uri']}?{urlencode(answered)}")
+
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        server.good.clear()
+        setattr(server, where, unknown)
+        await let_in(endpoint.url, token_storage=store)
+    assert len(server.registered) == 2
+    assert [query["client_id"] for query in server.authorized] == ["client-1"] * 2 + ["client-2"]
 
 
 async def test_a_secret_that_is_over_is_registered_anew() -> None:

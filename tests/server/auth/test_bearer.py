@@ -137,13 +137,15 @@ async def test_whether_it_is_good_cannot_be_known(
 async def test_a_verifier_that_fails_is_no_500(caplog: pytest.LogCaptureFixture):
     class Broken(Tokens):
         async def verify_token(self, token: str) -> Any:
-            raise KeyError("x")
+            raise KeyError(token)
 
     app = server(Broken()).http_app()
     async with app.lifespan(app):
-        live = await asked(app, STATELESS, bearing("t"))
+        live = await asked(app, STATELESS, bearing("secret-of-ada"))
         assert live.status == 503
-    assert "Broken failed to verify a token" in caplog.text
+    assert "Broken failed to verify a token: KeyError" in caplog.text
+    assert "raise KeyError(token)" in caplog.text  # where it failed
+    assert "secret-of-ada" not in caplog.text
 
 
 @pytest.mark.parametrize("named", ["access_token", "token", "api_key", "Access_Token"])

@@ -17,10 +17,11 @@ from fastmcp.server.auth import (
     require_scopes,
     restrict_tag,
 )
+from fastmcp.server.bus import ResourceUpdated
 from fastmcp.server.middleware import AuthMiddleware
 from fastmcp.server.providers import Provider
 from tests.server.auth.tokens import Tokens, bearing
-from tests.support.asgi import STATELESS, Peer
+from tests.support.asgi import STATELESS, Live, Peer
 
 ERAS = ("2025-11-25", STATELESS)
 
@@ -254,3 +255,78 @@ async def test_the_middleware_guards_resources_and_prompts(tokens: Tokens):
         ):
             assert "error" in (await bob.request(method, params)).response
             assert "result" in (await ada.request(method, params)).response
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["middleware", "components"])
+async def test_nothing_is_told_of_what_is_hidden(tokens: Tokens, guarded: bool):
+    """Who may not see a resource is answered as if it were not there, and hears of no change."""
+    mcp = fill(FastMCP("front", auth=tokens))
+    hidden = ["data://secret", "data://of/x"]
+    if guarded:
+        mcp.add_middleware(AuthMiddleware(auth=only_ada))
+        hidden.append("data://plain")
+    uris = [*hidden, "data://unknown"]
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        for name, heard in (("ada", uris), ("bob", ["data://unknown"])):
+            now = Peer(app, STATELESS, headers=bearing(name))
+            stream = await now.start(
+                "subscriptions/listen", {"notifications": {"resourceSubscriptions": uris}}
+            ).until(lambda live: live.messages)
+            assert stream.messages[0]["params"]["notifications"] == {"resourceSubscriptions": uris}
+            before = await Peer(app, headers=bearing(name)).open()
+            old = await before.listen().until(lambda live: live.body)
+            for uri in uris:
+                assert (await before.request("resources/subscribe", {"uri": uri})).result == {}
+            for uri in uris:
+                mcp.bus.publish(ResourceUpdated(uri))
+            for live in (stream, old):
+                await live.until(lambda live: "data://unknown" in told(live))
+                assert told(live) == heard
+                live.leave()
+                await live.done()
+
+
+def told(live: Live) -> list[str]:
+    """Of which resources."""
+    return [
+        message["params"]["uri"]
+        for message in live.messages
+        if message.get("method") == "notifications/resources/updated"
+    ]
+
+
+async def test_nothing_is_suggested_for_what_middleware_hides(tokens: Tokens):
+    mcp = FastMCP("front", auth=tokens, middleware=[AuthMiddleware(auth=only_ada)])
+
+    @mcp.prompt
+    def ask(customer: str) -> str:
+        return customer
+
+    @mcp.resource("data://{customer}")
+    def data(customer: str) -> str:
+        return customer
+
+    @mcp.completion
+    def suggest(reference: Any, argument: Any, context: Any) -> list[str]:
+        return ["ACME"]
+
+    app = mcp.http_app()
+    async with app.lifespan(app):
+        ada, bob = (Peer(app, STATELESS, headers=bearing(token)) for token in ("ada", "bob"))
+        for reference, unknown in (
+            ({"type": "ref/prompt", "name": "ask"}, {"type": "ref/prompt", "name": "none"}),
+            (
+                {"type": "ref/resource", "uri": "data://{customer}"},
+                {"type": "ref/resource", "uri": "none://{customer}"},
+            ),
+        ):
+            argument = {"name": "customer", "value": ""}
+            given = {"ref": reference, "argument": argument}
+            found = (await ada.request("completion/complete", given)).result
+            assert found["completion"]["values"] == ["ACME"]
+            refused = await bob.request("completion/complete", given)
+            missing = await bob.request(
+                "completion/complete", {"ref": unknown, "argument": argument}
+            )
+            assert refused.error["code"] == missing.error["code"] == -32602

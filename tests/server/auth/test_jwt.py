@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 
-from fastmcp.server.auth import JWTVerifier
+from fastmcp import FastMCP
+from fastmcp.server.auth import AccessToken, JWTVerifier, MultiAuth, RemoteAuthProvider
 from fastmcp.server.auth.providers.jwt import RSAKeyPair
 from tests.support.issuer import AUDIENCE, ISSUER, encoded, new_key, signed
 
@@ -423,8 +424,7 @@ async def test_a_known_token_ends_when_it_expires():
     )
 
 
-async def test_tokens_are_known_by_their_hash_alone():
-    """Nothing that is kept leads back to a token."""
+async def test_nothing_that_is_kept_shows_a_token():
     verifier = rsa_verifier()
     token = signed(RSA, "RS256")
     assert await verifier.verify_token(token)
@@ -432,6 +432,25 @@ async def test_tokens_are_known_by_their_hash_alone():
     assert "sub" in kept
     assert token not in kept
     assert token.rpartition(".")[2] not in kept
+
+
+async def test_an_authors_own_verification_is_asked_for_each_request():
+    class Counting(JWTVerifier):
+        asked = 0
+
+        async def verify_token(self, token: str) -> AccessToken | None:
+            self.asked += 1
+            found = await super().verify_token(token)
+            if found is not None:
+                found.scopes.append("added")
+            return found
+
+    keys = RSAKeyPair.generate()
+    verifier = Counting(public_key=keys.public_key)
+    token = keys.create_token(scopes=["read"])
+    found = [await verifier.recognize(token) for _ in range(3)]
+    assert verifier.asked == 3
+    assert [one.scopes for one in found if one] == [["read", "added"]] * 3
 
 
 async def test_a_changed_token_is_not_known():
@@ -504,14 +523,37 @@ def test_a_short_secret_is_told(length: int, warned: bool, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    ("arguments", "warned"), [({}, True), ({"issuer": ISSUER}, False), ({"audience": "a"}, False)]
+    ("arguments", "warned"), [({}, True), ({"issuer": ISSUER}, True), ({"audience": "a"}, False)]
 )
-def test_tokens_for_anybody_are_told(
+def test_tokens_for_other_servers_are_told(
     arguments: dict[str, Any], warned: bool, caplog: pytest.LogCaptureFixture
 ):
-    JWTVerifier(public_key=PEM, **arguments)
-    assert ("every token" in caplog.text) is warned
-    assert len(caplog.records) == warned
+    """2026-07-28, security-considerations, "Access Token Privilege Restriction"."""
+    verifier = JWTVerifier(public_key=PEM, **arguments)
+    for auth in (
+        verifier,
+        RemoteAuthProvider(verifier, [ISSUER], "https://mcp.example"),
+        MultiAuth(verifiers=[verifier]),
+    ):
+        caplog.clear()
+        FastMCP("served", auth=auth).http_app()
+        assert ("issued for other servers" in caplog.text) is warned
+        assert len(caplog.records) == warned
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},  # RFC 9449, 6.1
+        {"token_use": "refresh"},
+        {"typ": "Refresh"},
+    ],
+    ids=str,
+)
+async def test_tokens_of_another_use(claims: dict[str, Any]):
+    verifier = rsa_verifier()
+    assert await verifier.verify_token(signed(RSA, "RS256", typ="Bearer", token_use="access"))
+    assert await verifier.verify_token(signed(RSA, "RS256", **claims)) is None
 
 
 async def test_a_private_key_is_used_for_its_public_half():

@@ -38,7 +38,13 @@ async def asked(auth: AuthProvider, *tokens: str, version: str = STATELESS) -> l
     @mcp.tool
     async def who() -> str:
         token = get_access_token()
-        return "" if token is None else token.principal
+        if token is None:
+            return ""
+        said = " ".join([token.principal, *token.scopes])
+        token.claims["sub"] = token.subject = "changed"
+        token.scopes.append("changed")
+        assert get_access_token() is token
+        return said
 
     app = mcp.http_app()
     async with app.lifespan(app):
@@ -58,6 +64,16 @@ async def asked(auth: AuthProvider, *tokens: str, version: str = STATELESS) -> l
 
 def kid(name: str = "one", **more: Any) -> dict[str, Any]:
     return {"kid": name, **more}
+
+
+async def test_what_a_handler_changes_changes_nothing_for_the_next(issuer: Issuer):
+    """What is kept of a token is shown to each request that brings it."""
+    verifier = JWTVerifier(jwks_uri=issuer.jwks_uri, **EXPECTED)
+    token = signed(KEY, "RS256", header=kid(), scope="read")
+    for auth in (verifier, MultiAuth(verifiers=[verifier])):
+        first, second = await asked(auth, token, token)
+        assert "changed" not in second.text
+        assert first.text == second.text
 
 
 @pytest.mark.parametrize("version", VERSIONS)

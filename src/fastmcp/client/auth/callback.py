@@ -12,9 +12,11 @@ import asyncio
 import hmac
 import html
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from multidict import MultiMapping
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -191,12 +193,12 @@ class CallbackServer:
         return response
 
 
-def _said(query: Mapping[str, str]) -> AuthorizationCodeResult:
-    # A parameter must not come twice (RFC 6749, 3.1); where it does, the first counts, and what
-    # it is checked against was not chosen by whoever added the second.
+def _said(query: MultiMapping[str]) -> AuthorizationCodeResult:
     def one(name: str) -> str | None:
-        value = query.get(name)
-        return value if value is None or len(value) <= _LONGEST else ""
+        values = query.getall(name, [])
+        # A parameter must not come twice (RFC 6749, 3.1).
+        fits = len(values) == 1 and len(values[0]) <= _LONGEST
+        return values[0] if fits else "" if values else None
 
     return AuthorizationCodeResult(
         one("code"), one("state"), one("iss"), one("error"), one("error_description")

@@ -205,11 +205,17 @@ class Fetcher:
                 getattr(exc, "os_error", None), _Away
             ):
                 raise AuthorizationFailedError(_away(what, shown(url), self._endpoint)) from None
-            # Not the error itself, whose text may hold what was sent.
-            why = getattr(exc, "strerror", None) or type(exc).__name__
             raise AuthorizationFailedError(
-                f"The {what} {shown(url)} could not be asked ({why})"
+                f"The {what} {shown(url)} could not be asked ({_why(exc)})"
             ) from None
+
+
+def _why(exc: Exception) -> str:
+    """What went wrong, without the text of an error, which may hold what was sent."""
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        said = getattr(exc.certificate_error, "verify_message", "it is not trusted")
+        return f"its certificate: {said}; verify= names other authorities"
+    return getattr(exc, "strerror", None) or type(exc).__name__
 
 
 class _TooLarge(Exception):

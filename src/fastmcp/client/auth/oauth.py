@@ -31,7 +31,6 @@ from fastmcp.client.auth.registration import method_for, register
 from fastmcp.client.auth.storage import KeyValue
 from fastmcp.client.auth.tokens import (
     ClientIdentity,
-    GrantRefusedError,
     Token,
     explained,
     request_token,
@@ -56,9 +55,9 @@ class _Request:
     state: str
     verifier: str
 
-    def wrong(self, said: AuthorizationCodeResult) -> str | None:
-        """What is wrong with an answer, None where nothing is. Where it does not come from whom
-        it should, nothing that it says is repeated."""
+    def forged(self, said: AuthorizationCodeResult) -> str | None:
+        """Why an answer may not be from whom it should, None where it is. Of one that is not,
+        nothing is acted on and nothing repeated."""
         if said.state is None or not hmac.compare_digest(said.state.encode(), self.state.encode()):
             return "The answer is not to the question that was asked (its state is another)."
         if said.iss is None:
@@ -69,6 +68,13 @@ class _Request:
                 )
         elif said.iss != self.server.issuer:
             return f"The answer is not from {self.server.issuer}, which was asked, but another's."
+        return None
+
+    def wrong(self, said: AuthorizationCodeResult) -> str | None:
+        """What is wrong with an answer, None where nothing is."""
+        forged = self.forged(said)
+        if forged is not None:
+            return forged
         if said.error is not None:
             refusal = explained(said._asdict(), 0)
             if said.error == "access_denied":
@@ -216,6 +222,27 @@ class OAuth(TokenCredentials):
                 "intercepts would be good for him. Nobody is asked."
             )
         known = await self._known(server)
+        try:
+            return await self._authorized(http, resource, server, scopes, key, known)
+        except AuthorizationFailedError as exc:
+            if exc.oauth_error not in _UNKNOWN_CLIENT:
+                raise
+            await self._store.forget_client(server.issuer)
+            if known is None or known.redirect_uri is None:
+                raise
+            logger.info("A registration of earlier is not known any more: %s", exc)
+        return await self._authorized(http, resource, server, scopes, key, None)
+
+    async def _authorized(
+        self,
+        http: Fetcher,
+        resource: Resource,
+        server: AuthorizationServer,
+        scopes: frozenset[str],
+        key: ProofKey | None,
+        known: ClientIdentity | None,
+    ) -> Token:
+        """The token that one decision gave; arguments as for `obtain`, and who the client is."""
         async with self._page(known) as redirect_uri:
             client = known
             if client is None or client.redirect_uri not in (None, redirect_uri):
@@ -231,26 +258,21 @@ class OAuth(TokenCredentials):
                     # It may be forgotten there, which only the person can have seen.
                     await self._store.forget_client(server.issuer)
                 raise
-            form = {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": redirect_uri,
-                "code_verifier": asked.verifier,
-            }
-            try:
-                return await request_token(
-                    http,
-                    server,
-                    client,
-                    form,
-                    resource=resource.identifier,
-                    requested=scopes,
-                    key=key,
-                )
-            except GrantRefusedError as exc:
-                if exc.oauth_error in _UNKNOWN_CLIENT:
-                    await self._store.forget_client(server.issuer)
-                raise
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": asked.verifier,
+        }
+        return await request_token(
+            http,
+            server,
+            client,
+            form,
+            resource=resource.identifier,
+            requested=scopes,
+            key=key,
+        )
 
     async def _ask(self, asked: _Request, url: str) -> str:
         """The code that the person's decision gave."""
@@ -275,8 +297,8 @@ class OAuth(TokenCredentials):
         result = _result(said)
         wrong = asked.wrong(result)
         if wrong is not None:
-            trusted = result.iss in (None, asked.server.issuer)
-            raise AuthorizationFailedError(wrong, error=result.error if trusted else None)
+            error = result.error if asked.forged(result) is None else None
+            raise AuthorizationFailedError(wrong, error=error)
         assert result.code is not None
         return result.code
 

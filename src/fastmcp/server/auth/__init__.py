@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.multi import MultiAuth
 from fastmcp.server.auth.remote import RemoteAuthProvider
 from fastmcp.server.checks import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from fastmcp.server.auth.oauth.models import Subject as Subject
     from fastmcp.server.auth.oauth.provider import OAuthProvider as OAuthProvider
     from fastmcp.server.auth.oauth.stored import StoredOAuthProvider as StoredOAuthProvider
+    from fastmcp.server.auth.oauth_proxy.proxy import OAuthProxy as OAuthProxy
+    from fastmcp.server.auth.oidc_proxy import OIDCProxy as OIDCProxy
     from fastmcp.server.auth.providers.debug import DebugTokenVerifier as DebugTokenVerifier
     from fastmcp.server.auth.providers.jwt import JWTVerifier as JWTVerifier
     from fastmcp.server.auth.providers.static import StaticTokenVerifier as StaticTokenVerifier
@@ -61,7 +63,9 @@ __all__ = [
     "MultiAuth",
     "OAuthClientInformationFull",
     "OAuthProvider",
+    "OAuthProxy",
     "OAuthToken",
+    "OIDCProxy",
     "RateLimits",
     "RefreshToken",
     "RegistrationError",
@@ -89,7 +93,9 @@ _WHERE = {
     "Limit": "fastmcp.server.auth.oauth.limits",
     "OAuthClientInformationFull": "fastmcp.server.auth.oauth.models",
     "OAuthProvider": "fastmcp.server.auth.oauth.provider",
+    "OAuthProxy": "fastmcp.server.auth.oauth_proxy.proxy",
     "OAuthToken": "fastmcp.server.auth.oauth.models",
+    "OIDCProxy": "fastmcp.server.auth.oidc_proxy",
     "RateLimits": "fastmcp.server.auth.oauth.limits",
     "RefreshToken": "fastmcp.server.auth.oauth.models",
     "RegistrationError": "fastmcp.server.auth.oauth.errors",

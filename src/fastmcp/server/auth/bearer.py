@@ -14,7 +14,9 @@ import asyncio
 import logging
 import re
 import time
+import traceback
 from collections.abc import Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +25,7 @@ from starlette.authentication import AuthCredentials, BaseUser
 
 from fastmcp.protocol.challenges import bearer_challenge
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, VerificationUnavailableError
 from fastmcp.server.transports.asgi import JSON_HEADERS, Headers, Receive, Scope, Send, respond
 from fastmcp.server.transports.limits import RETRY_AFTER
 
@@ -42,12 +44,22 @@ class AuthenticatedUser(BaseUser):
     """Who calls, for `request.user`.
 
     Args:
-        access_token: says so.
+        token: says so, to other requests too.
     """
 
-    def __init__(self, access_token: AccessToken) -> None:
-        self.access_token = access_token
-        self.scopes = access_token.scopes
+    def __init__(self, token: AccessToken) -> None:
+        self._token = token
+        self._principal = token.principal
+
+    @cached_property
+    def access_token(self) -> AccessToken:
+        """What the token says, as this request's own: who changes it changes nothing for others."""
+        return self._token.model_copy(deep=True)
+
+    @property
+    def scopes(self) -> list[str]:
+        """What the token permits."""
+        return self.access_token.scopes
 
     @property
     def is_authenticated(self) -> bool:
@@ -55,11 +67,11 @@ class AuthenticatedUser(BaseUser):
 
     @property
     def identity(self) -> str:
-        return self.access_token.principal
+        return self._principal
 
     @property
     def display_name(self) -> str:
-        return self.access_token.subject or self.access_token.client_id
+        return self._token.subject or self._token.client_id
 
 
 class Lease:
@@ -103,19 +115,16 @@ class Lease:
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.verify_token(self._sent)
+                again = await self._provider.recognize(self._sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
-            if again is None or _missing(self._provider, again):
+            if again is None:
+                return
+            required = self._provider.required_of(again)
+            if self._provider.missing_scopes(again, required):
                 return
             token = again
-
-
-def _missing(provider: AuthProvider, token: AccessToken) -> list[str]:
-    """The scopes that it needs to come in at all, and has not."""
-    required = provider.required_of(token)
-    return provider.missing_scopes(token, required) if required else []
 
 
 def _left(token: AccessToken) -> float:
@@ -134,6 +143,12 @@ class BearerGate:
     def __init__(self, provider: AuthProvider, recheck: float) -> None:
         self.provider = provider
         self._recheck = recheck
+        if provider.takes_any_audience:
+            _logger.warning(
+                "%s takes tokens that were issued for other servers too. Give its verifier "
+                "audience=, the address of this server that its tokens name",
+                type(provider).__name__,
+            )
 
     async def admit(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> bool:
         """Whether a request may come in: then its scope says who it is; else it was answered."""
@@ -152,20 +167,24 @@ class BearerGate:
             return False
         provider = self.provider
         try:
-            token = await provider.verify_token(given)
+            token = await provider.recognize(given)
         except VerificationUnavailableError as error:
             _logger.warning("A token could not be verified: %s", error)
             await self._unavailable(send)
             return False
-        except Exception:
-            _logger.exception("%s failed to verify a token", type(provider).__name__)
+        except Exception as error:
+            # Where it failed, without what the error says: the token may stand in it.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _logger.error(
+                "%s failed to verify a token: %s\n%s", type(provider).__name__, _kind(error), where
+            )
             await self._unavailable(send)
             return False
         if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
-        if _missing(provider, token):
-            required = provider.required_of(token)
+        required = provider.required_of(token)
+        if required and provider.missing_scopes(token, required):
             text = f"It permits less than is required: {' '.join(required)}"
             await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False

@@ -116,6 +116,12 @@ class Expected:
             return _other("is for", audience, "audience", self.audiences)  # RFC 7519, 4.1.3
         if not isinstance(claims.get("sub"), str | int | None):
             return Refusal("has a subject that is no string")  # RFC 7519, 4.1.2
+        bound = claims.get("cnf")
+        if isinstance(bound, dict) and "jkt" in bound:
+            # Without the proof it would be good for whoever stole it (RFC 9449, 7.1).
+            return Refusal("is bound to a key by DPoP, whose proofs are not taken", logging.INFO)
+        if any(_is_refresh(claims.get(name)) for name in ("token_use", "token_type", "typ")):
+            return Refusal("is a refresh token", logging.INFO)
         return None
 
 
@@ -177,6 +183,12 @@ def _names(what: str, given: str | list[str] | None) -> frozenset[str] | None:
     if not names or not all(isinstance(name, str) and name for name in cast("list[Any]", names)):
         raise ValueError(f"{what} is a string or a list of strings, none of them empty")
     return frozenset(names)
+
+
+def _is_refresh(kind: Any) -> bool:
+    """Whether an issuer calls a token that gives others a refresh token; some say of these, too,
+    that they are active, and they are for nobody but the issuer (RFC 6749, 1.5)."""
+    return isinstance(kind, str) and kind.lower().startswith("refresh")
 
 
 def _is_time(value: Any) -> bool:

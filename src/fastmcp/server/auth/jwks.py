@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from fastmcp.server.auth.auth import VerificationUnavailableError
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.signatures import VerificationKey, keys_of_set
 from fastmcp.utilities.spawning import spawn

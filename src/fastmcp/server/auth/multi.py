@@ -9,7 +9,7 @@ from pydantic import AnyHttpUrl
 from starlette.routing import Route
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier, VerificationUnavailableError
 
 __all__ = ["MultiAuth"]
 
@@ -25,11 +25,13 @@ class MultiAuth(AuthProvider):
         server: is asked first; its routes and metadata are this one's.
         verifiers: are asked then, in this order; by name, where they have names.
         server_source_id: the server's name among the sources.
-        base_url: as for `AuthProvider`; the server's by default, and so are the other two.
-        resource_base_url: as for `AuthProvider`.
-        required_scopes: that every token must have, whoever took it.
+        base_url: the server's, which is the one that counts: its routes say it.
+        resource_base_url: the server's, likewise.
+        required_scopes: that every token must have, whoever took it; the server's by default.
+
     Raises:
-        ValueError: there is no source.
+        ValueError: there is no source, two have one name, one of them is a MultiAuth itself, or an
+            address is not the server's.
     """
 
     def __init__(
@@ -51,23 +53,37 @@ class MultiAuth(AuthProvider):
             given = [verifiers] if isinstance(verifiers, TokenVerifier) else verifiers or []
             named = {f"verifier {n}": verifier for n, verifier in enumerate(given, 1)}
         self.server = server
-        self.sources: dict[str, AuthProvider] = {}
+        self.sources: dict[str, AuthProvider] = dict(named)
         if server is not None:
-            self.sources[server_source_id or "server"] = server
-        self.sources.update(named)
+            name = server_source_id or "server"
+            if name in named:
+                raise ValueError(f"The server and a verifier are both called {name!r}")
+            self.sources = {name: server, **named}
         if not self.sources:
             raise ValueError("MultiAuth needs a server or a verifier")
+        if any(isinstance(source, MultiAuth) for source in self.sources.values()):
+            raise ValueError("A MultiAuth in a MultiAuth: name all sources in one of them")
         if server is not None:
-            base_url = base_url or server.base_url
-            resource_base_url = resource_base_url or server.resource_base_url
-            required_scopes = required_scopes or server.required_scopes
+            for given, own in (
+                (base_url, server.base_url),
+                (resource_base_url, server.resource_base_url),
+            ):
+                if given is not None and AnyHttpUrl(str(given)) != own:
+                    raise ValueError(f"{given} is not the server's address, {own}: say it there")
+            base_url, resource_base_url = server.base_url, server.resource_base_url
+            if required_scopes is None:
+                required_scopes = server.required_scopes
         super().__init__(base_url, required_scopes, resource_base_url)
 
     async def verify_token(self, token: str) -> AccessToken | None:
+        found = await self.recognize(token)
+        return None if found is None else found.model_copy(deep=True)
+
+    async def recognize(self, token: str) -> AccessToken | None:
         unavailable: VerificationUnavailableError | None = None
         for name, source in self.sources.items():
             try:
-                found = await source.verify_token(token)
+                found = await source.recognize(token)
             except VerificationUnavailableError as error:
                 unavailable = unavailable or error
                 continue
@@ -94,7 +110,12 @@ class MultiAuth(AuthProvider):
 
     @property
     def challenge_scopes(self) -> list[str]:
-        return self.required_scopes if self.server is None else self.server.challenge_scopes
+        own = [] if self.server is None else self.server.challenge_scopes
+        return list(dict.fromkeys([*own, *self.required_scopes]))
+
+    @property
+    def takes_any_audience(self) -> bool:
+        return any(source.takes_any_audience for source in self.sources.values())
 
     def metadata_url(self, path: str) -> str | None:
         return None if self.server is None else self.server.metadata_url(path)

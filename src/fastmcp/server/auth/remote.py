@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import AnyHttpUrl
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider, TokenVerifier
+from fastmcp.server.auth.base import AuthProvider, TokenVerifier
 
 __all__ = ["RemoteAuthProvider"]
 
@@ -51,8 +51,18 @@ class RemoteAuthProvider(AuthProvider):
     async def verify_token(self, token: str) -> AccessToken | None:
         return await self.token_verifier.verify_token(token)
 
+    async def recognize(self, token: str) -> AccessToken | None:
+        return await self.token_verifier.recognize(token)
+
+    def required_of(self, token: AccessToken) -> Sequence[str]:
+        return self.token_verifier.required_of(token)
+
     def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         return self.token_verifier.missing_scopes(token, required)
+
+    @property
+    def takes_any_audience(self) -> bool:
+        return self.token_verifier.takes_any_audience
 
     @property
     def scopes_supported(self) -> list[str]:

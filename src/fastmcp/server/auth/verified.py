@@ -1,9 +1,9 @@
 """Tokens that were found good a moment ago.
 
 A client sends the same token with every request, and a signature or a question to the issuer
-costs a hundred times as much as a look into a dict. What is kept is never the token but its
-SHA-256, which nobody can find another token for; and its claims as text, read anew for each
-request, so that a handler which changes what it was given changes nothing for the next.
+costs a hundred times as much as a look into a dict. A token is known by its SHA-256, so that the
+time of a look-up tells nothing about it. What it says is made once and shown to every request; a
+copy is made for whoever may change it.
 """
 
 from __future__ import annotations
@@ -13,57 +13,55 @@ import math
 import time
 from typing import Final
 
-import msgspec
+from pydantic import AnyHttpUrl
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.claims import Claims, access_token
+from fastmcp.server.auth.base import TokenVerifier
 
-__all__ = ["LENGTH", "VerifiedTokens", "digest"]
+__all__ = ["LENGTH", "KeepingVerifier", "VerifiedTokens", "digest"]
 
 LENGTH: Final = 16 * 1024
 """Of the longest token that is looked at."""
-_decoder: Final = msgspec.json.Decoder(dict)
 
 
 def digest(token: str) -> bytes:
     """What a token is known by."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+    given = token.encode() if token.isascii() else token.encode(errors="surrogatepass")
+    return hashlib.sha256(given).digest()
 
 
 class VerifiedTokens:
-    """The claims of good tokens, for a short time.
+    """What good tokens say, for a short time.
 
     Args:
-        seconds: how long they are kept, and never longer than the token lasts; 0 for not at all.
+        seconds: how long it is kept, and never longer than the token lasts; 0 for not at all.
         size: how many; the oldest goes first.
     """
 
     def __init__(self, seconds: float, size: int) -> None:
         self._seconds = seconds
         self._size = size
-        self._known: dict[bytes, tuple[float, bytes]] = {}
+        self._known: dict[bytes, tuple[float, AccessToken]] = {}
 
     def get(self, token: str) -> AccessToken | None:
-        """What is known of a token; None where nothing is."""
+        """What is known of a token, which others are shown too; None where nothing is."""
         if not self._known or len(token) > LENGTH:
             return None
         key = digest(token)
         found = self._known.get(key)
         if found is None:
             return None
-        until, text = found
+        until, known = found
         if time.monotonic() >= until:
             del self._known[key]
             return None
-        claims: Claims = _decoder.decode(text)
-        return access_token(token, claims)
+        return known
 
-    def put(self, token: str, text: bytes, exp: float | None, until: float = math.inf) -> None:
+    def put(self, verified: AccessToken, exp: float | None, until: float = math.inf) -> None:
         """Keep what was verified.
 
         Args:
-            token: that is good.
-            text: its claims, as JSON.
+            verified: is good, and nobody changes it any more.
             exp: when it expires, in seconds since the epoch.
             until: on the monotonic clock; not later than this.
         """
@@ -73,11 +71,46 @@ class VerifiedTokens:
         if until <= now or self._size <= 0:
             return
         known = self._known
-        known.pop(key := digest(token), None)
+        known.pop(key := digest(verified.token), None)
         while len(known) >= self._size:
             del known[next(iter(known))]
-        known[key] = until, text
+        known[key] = until, verified
 
     def clear(self) -> None:
         """Know nothing any more."""
         self._known.clear()
+
+
+class KeepingVerifier(TokenVerifier):
+    """Verifies a token once, and knows it for a while.
+
+    Args:
+        known: what was verified.
+        base_url: as for `AuthProvider`, and so is the other.
+        required_scopes: that every token must have.
+    """
+
+    def __init__(
+        self,
+        known: VerifiedTokens,
+        base_url: AnyHttpUrl | str | None = None,
+        required_scopes: list[str] | None = None,
+    ) -> None:
+        super().__init__(base_url, required_scopes)
+        self._known = known
+
+    async def _verified(self, token: str) -> AccessToken | None:
+        """What a token says that is not known, kept where it is good."""
+        raise NotImplementedError
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """What a token says, as the caller's own; None where it is not good.
+
+        Raises:
+            VerificationUnavailableError: that cannot be known now.
+        """
+        known = self._known.get(token) or await self._verified(token)
+        return None if known is None else known.model_copy(deep=True)
+
+    async def recognize(self, token: str) -> AccessToken | None:
+        return self._known.get(token) or await self._verified(token)

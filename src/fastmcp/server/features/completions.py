@@ -9,10 +9,12 @@ import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.protocol.errors import invalid_params, method_not_found, unfit_params
+from fastmcp.server.checks import is_seen
 from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features import prompts, resources
+from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["HANDLERS", "complete"]
@@ -85,13 +87,14 @@ def _parsed(
 
 async def _is_known(engine: Engine, context: Context, reference: Any) -> bool:
     """Whether a reference names what this client sees: nothing is suggested for the rest."""
+    found: FastMCPComponent | None
     if isinstance(reference, mcp_types.PromptReference):
-        return await prompts.find(engine, context, reference.name) is not None
-    uri = str(reference.uri)
-    return (
-        await resources.find_template(engine, context, uri) is not None
-        or await resources.find(engine, context, uri) is not None
-    )
+        found = await prompts.find(engine, context, reference.name)
+    else:
+        uri = str(reference.uri)
+        found = await resources.find_template(engine, context, uri)
+        found = found or await resources.find(engine, context, uri)
+    return found is not None and await is_seen(context, found, engine.middleware)
 
 
 def _named(reference: Any) -> str:

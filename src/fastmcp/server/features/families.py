@@ -85,14 +85,21 @@ class Family(Generic[C]):
         self, engine: Engine, context: Context, name: str, version: Version = None
     ) -> C | None:
         """What a client sees under a name or a URI: the server's own, or else a provider's."""
+        found = await self.known(engine, context, name, version)
+        if found is None or found.auth is None or await is_permitted(context, found):
+            return found
+        return None
+
+    async def known(
+        self, engine: Engine, context: Context, name: str, version: Version = None
+    ) -> C | None:
+        """The same, whoever may see it."""
         shelf = self.shelf(engine.view(context))
         found = shelf.find(name, version)
         if found is None and engine.providers is not None:
             provided = await self.got(engine.providers, name, version)
             found = provided if provided is not None and shelf.admits(provided) else None
-        if found is None or found.auth is None or await is_permitted(context, found):
-            return found
-        return None
+        return found
 
 
 TOOLS: Final[Family[Tool]] = Family(

@@ -27,19 +27,21 @@ from fastmcp.protocol.subscriptions import LONGEST_URI, MOST_URIS
 from fastmcp.protocol.versions import Era
 from fastmcp.resources.base import ResourceResult
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.checks import is_permitted
+from fastmcp.server.checks import is_permitted, is_seen
 from fastmcp.server.context import Context
 from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import RESOURCES, TEMPLATES
 from fastmcp.server.providers.base import Version
 from fastmcp.server.wanted_version import meta_of, wanted_version
+from fastmcp.utilities.components import FastMCPComponent
 
 __all__ = [
     "HANDLERS",
     "components",
     "find",
     "find_template",
+    "is_hidden",
     "read",
     "subscribe",
     "template_components",
@@ -57,7 +59,15 @@ find = RESOURCES.find
 async def _match(
     engine: Engine, context: Context, uri: str, version: Version = None
 ) -> tuple[ResourceTemplate, dict[str, Any]] | None:
-    """The template that a URI fits, and its parameters, in the same order."""
+    """The template a client sees that a URI fits, and its parameters, in the same order."""
+    found = await _known_match(engine, context, uri, version)
+    return found if found is None or await is_permitted(context, found[0]) else None
+
+
+async def _known_match(
+    engine: Engine, context: Context, uri: str, version: Version = None
+) -> tuple[ResourceTemplate, dict[str, Any]] | None:
+    """The same, whoever may see it."""
     view = engine.view(context)
     found = view.match_template(uri, version)
     if found is None and engine.providers is not None:
@@ -65,7 +75,17 @@ async def _match(
         params = template.matches(uri) if template is not None else None
         if template is not None and params is not None and view.templates.admits(template):
             found = template, params
-    return found if found is None or await is_permitted(context, found[0]) else None
+    return found
+
+
+async def is_hidden(engine: Engine, context: Context, uri: str) -> bool:
+    """Whether something is there under a URI that is not for this client to see. What nothing is
+    known of may be there tomorrow."""
+    known: FastMCPComponent | None = await RESOURCES.known(engine, context, uri)
+    if known is None:
+        matched = await _known_match(engine, context, uri)
+        known = None if matched is None else matched[0]
+    return known is not None and not await is_seen(context, known, engine.middleware)
 
 
 async def find_template(
@@ -165,6 +185,8 @@ async def _subscribe(engine: Engine, context: Context, params: dict[str, Any]) -
                 f"Invalid params: a session subscribes to at most {MOST_URIS} resources, "
                 f"with URIs of at most {LONGEST_URI} characters"
             )
+        if await is_hidden(engine, context, uri):
+            return {}  # as for one that is not there: nothing will be told of either
         await subscribe(engine, context, uri)  # first: whoever has it may refuse
         await session.subscribe(uri)
     return {}

@@ -12,6 +12,7 @@ from fastmcp.protocol import subscriptions
 from fastmcp.server.audience import audience_of
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
+from fastmcp.server.features.resources import is_hidden
 from fastmcp.server.features.tasks import watch
 
 __all__ = ["HANDLERS"]
@@ -22,6 +23,9 @@ async def _listen(engine: Engine, context: Context, params: dict[str, Any]) -> d
     if subscription.tasks:
         await watch(engine, context, subscription)
     subscription.audience = audience_of(context)
+    for uri in subscription.uris:
+        if await is_hidden(engine, context, uri):
+            subscription.mute(uri)
     async with engine.behind.listening(subscription.uris):
         await context.exchange.listen(subscription)
     return subscription.result()

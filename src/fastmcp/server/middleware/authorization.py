@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from fastmcp.exceptions import NotFoundError
-from fastmcp.server.checks import AuthCheck, is_permitted
+from fastmcp.server.checks import AuthCheck, AuthChecks, Guard, is_permitted
 from fastmcp.server.context import Context
 from fastmcp.server.middleware.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.wanted_version import wanted_version
@@ -17,7 +17,7 @@ __all__ = ["AuthMiddleware"]
 C = TypeVar("C", bound=FastMCPComponent)
 
 
-class AuthMiddleware(Middleware):
+class AuthMiddleware(Guard, Middleware):
     """Shows and lets use what passes the checks; over stdio everything does.
 
     Args:
@@ -25,7 +25,7 @@ class AuthMiddleware(Middleware):
     """
 
     def __init__(self, auth: AuthCheck | list[AuthCheck]) -> None:
-        self.auth = auth
+        self.auth: AuthChecks = auth
 
     async def _passes(self, component: FastMCPComponent) -> bool:
         context = Context.current()

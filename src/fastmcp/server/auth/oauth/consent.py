@@ -19,6 +19,7 @@ import json
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from html import escape
 from typing import Final
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ from fastmcp.server.auth.oauth.pages import error_page, page, said
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.server.transports.security import DEFAULT_HOSTS, HostOriginGuard
 
-__all__ = ["ConsentPage"]
+__all__ = ["ConsentPage", "Visit"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
@@ -64,6 +65,25 @@ class _Asked(BaseModel):
     client_id: str
     params: AuthorizationParams
     until: float
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A person on the page.
+
+    Attributes:
+        request: that brought them.
+        client: that asks for consent.
+        params: what it asks for.
+        person: who they are.
+        browser: a secret that their browser has in a cookie, and no other.
+    """
+
+    request: Request
+    client: OAuthClientInformationFull
+    params: AuthorizationParams
+    person: Subject
+    browser: str
 
 
 class ConsentPage:
@@ -138,16 +158,20 @@ class ConsentPage:
         if isinstance(person, Response):
             return person
         cookie = _cookie_in(request.cookies.get(self._cookie))
-        token = self._token(cookie, sealed, person)
-        body = self._body(client, asked.params, person, sealed, token)
-        target = redirects.form_target(asked.params.redirect_uri)
-        shown = page("Let it in?", body, form_targets=["'self'", target])
+        visit = Visit(request, client, asked.params, person, cookie)
+        shown = await self._go_on(visit) if self._is_settled(visit) else self._page(visit, sealed)
         # Lax: it comes along from the program's link, so that two tabs share one; it does not
         # come along with a form of another site.
         shown.set_cookie(
             self._cookie, cookie, path="/", secure=self._secure, httponly=True, samesite="lax"
         )
         return shown
+
+    def _page(self, visit: Visit, sealed: str) -> Response:
+        token = self._token(visit.browser, sealed, visit.person)
+        body = self._body(visit.client, visit.params, visit.person, sealed, token)
+        targets = ["'self'", *self._targets(visit.params)]
+        return page("Let it in?", body, form_targets=targets)
 
     async def _decide(self, request: Request) -> Response:
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
@@ -160,16 +184,47 @@ class ConsentPage:
             return self._away(sealed)
         if not self._is_own_form(request, sealed, person, form.get("token")):
             return self._foreign()
-        uri, state = asked.params.redirect_uri, asked.params.state
+        visit = Visit(request, client, asked.params, person, request.cookies[self._cookie])
+        if form.get("decision") != "approve":
+            denied = AuthorizeError("access_denied", "The person did not consent")
+            return self._refused(asked.params, denied)
+        return await self._go_on(visit)
+
+    async def _go_on(self, visit: Visit) -> Response:
         try:
-            if form.get("decision") != "approve":
-                raise AuthorizeError("access_denied", "The person did not consent")
-            code = await self._issuer.create_authorization_code(client, asked.params, person)
+            return await self._consented(visit)
         except AuthorizeError as error:
-            return redirect(self._answers.refusal(uri, state, error))
+            return self._refused(visit.params, error)
+
+    def _refused(self, params: AuthorizationParams, error: AuthorizeError) -> Response:
+        return redirect(self._answers.refusal(params.redirect_uri, params.state, error))
+
+    # what a page may do otherwise
+
+    def _is_settled(self, visit: Visit) -> bool:
+        """Whether nobody needs to be asked."""
+        return False
+
+    def _targets(self, params: AuthorizationParams) -> list[str]:
+        """Where the browser may be led by the answer to the form, as sources of CSP."""
+        return [redirects.form_target(params.redirect_uri)]
+
+    async def _consented(self, visit: Visit) -> Response:
+        """Where the browser goes once a person has consented: back to the client, with a code.
+
+        Raises:
+            AuthorizeError: nothing is authorized.
+        """
+        params = visit.params
+        code = await self._issuer.create_authorization_code(visit.client, params, visit.person)
+        iss = self._issuer.issuer
         return redirect(
-            redirects.with_parameters(uri, code=code, state=state, iss=self._issuer.issuer)
+            redirects.with_parameters(params.redirect_uri, code=code, state=params.state, iss=iss)
         )
+
+    def browser_of(self, request: Request) -> str | None:
+        """The secret of the browser that a request is from; None where it has none yet."""
+        return request.cookies.get(self._cookie)
 
     async def _opened(self, sealed: str) -> tuple[_Asked, OAuthClientInformationFull]:
         """The request and the client, which may have changed since.
@@ -240,8 +295,9 @@ class ConsentPage:
             ("Its address" if by_document else "Its id", said(client.client_id, 300)),
             ("The answer goes to", f"<code>{place}</code>"),
             ("It may then", f"<ul>{scopes}</ul>" if scopes else "use this server as you"),
-            ("You are", said(person.name or person.subject)),
         ]
+        if person.subject:  # who logs in elsewhere, afterwards, is nobody yet
+            rows.append(("You are", said(person.name or person.subject)))
         warnings = "".join(
             f'<p class="warning">{warning}</p>'
             for warning in self._warnings(client, params.redirect_uri, by_document)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import AuthProvider
+from fastmcp.server.auth.base import AuthProvider
 from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.limits import DEFAULT_LIMITS, RateLimits
 from fastmcp.server.auth.oauth.models import (

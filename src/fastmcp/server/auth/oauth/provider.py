@@ -39,7 +39,7 @@ from fastmcp.server.auth.oauth.token import TokenEndpoint
 from fastmcp.server.session_keys import load_session_keys
 from fastmcp.settings import get_settings
 
-__all__ = ["OAuthOptions", "OAuthProvider"]
+__all__ = ["OAuthOptions", "OAuthProvider", "meter_of"]
 
 
 class OAuthOptions(TypedDict, total=False):
@@ -120,14 +120,14 @@ class OAuthProvider(Issuer):
 
     @cached_property
     def _authorization(self) -> AuthorizationEndpoint:
-        return AuthorizationEndpoint(self, self._clients, _meter(self.rate_limits.authorize))
+        return AuthorizationEndpoint(self, self._clients, meter_of(self.rate_limits.authorize))
 
     @cached_property
     def _consent(self) -> ConsentPage:
         settings = get_settings()
         keys = load_session_keys(settings.session_keys, settings.home)
         # Twice: a person who is let through to the page also sends it.
-        meter = _meter(self.rate_limits.authorize, 2)
+        meter = meter_of(self.rate_limits.authorize, 2)
         return ConsentPage(self, self._clients, keys, self._authorization, meter)
 
     async def authorize(
@@ -153,7 +153,7 @@ class OAuthProvider(Issuer):
         self._check_methods()
         clients, limits = self._clients, self.rate_limits
         authenticator = ClientAuthenticator(self, clients)
-        for_tokens = _meter(limits.token)
+        for_tokens = meter_of(limits.token)
         routes = [
             *metadata.routes(self),
             Route("/authorize", self._authorization.serve, methods=["GET", "POST"]),
@@ -163,7 +163,7 @@ class OAuthProvider(Issuer):
             routes.append(Route("/consent", self._consent.serve, methods=["GET", "POST"]))
         if self.client_registration_options.enabled:
             registration = RegistrationEndpoint(self)
-            routes.append(_posted("/register", registration.serve, _meter(limits.register)))
+            routes.append(_posted("/register", registration.serve, meter_of(limits.register)))
         if self.revocation_options.enabled:
             revocation = RevocationEndpoint(self, authenticator)
             routes.append(_posted("/revoke", revocation.serve, for_tokens))
@@ -208,7 +208,8 @@ _METHODS: Final = (
 )
 
 
-def _meter(limit: Limit | None, times: int = 1) -> Meter | None:
+def meter_of(limit: Limit | None, times: int = 1) -> Meter | None:
+    """What counts requests against a limit, or against some times as many."""
     if limit is None:
         return None
     return Meter(Limit(limit.per_address * times, limit.total * times, limit.seconds))

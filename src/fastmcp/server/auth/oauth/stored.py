@@ -47,7 +47,7 @@ from fastmcp.server.auth.oauth.records import (
     name,
 )
 
-__all__ = ["StoredOAuthProvider", "StoredOptions"]
+__all__ = ["StoredOAuthProvider", "StoredOptions", "family_of"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
@@ -197,7 +197,7 @@ class StoredOAuthProvider(OAuthProvider):
         return await self._issue(client, refresh_token.token, refresh_token, scopes)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
-        family = _family_of(token)
+        family = family_of(token)
         if family is None:
             return None
         kept, ended = await self._records.read(name("access", token), name("ended", family))
@@ -226,7 +226,7 @@ class StoredOAuthProvider(OAuthProvider):
         )
 
     async def revoke_token(self, token: AccessToken | RefreshToken) -> None:
-        family = _family_of(token.token)
+        family = family_of(token.token)
         if family is not None:
             await self._end(family)
 
@@ -236,7 +236,7 @@ class StoredOAuthProvider(OAuthProvider):
         self, kind: str, client: OAuthClientInformationFull, secret: str
     ) -> Record | None:
         """The record of a code or refresh token of a client, if it can be used."""
-        family = _family_of(secret)
+        family = family_of(secret)
         if family is None:
             return None
         kept, spent, known, ended = await self._records.read(
@@ -264,13 +264,13 @@ class StoredOAuthProvider(OAuthProvider):
                 await self._records.write(spent, kept, self._grace_seconds)
         if await self._records.take(key) or (await self._records.read(spent))[0] is not None:
             return
-        await self._end_because(f"A {_WORDS[kind]} came twice at once", _family_of(secret) or "")
+        await self._end_because(f"A {_WORDS[kind]} came twice at once", family_of(secret) or "")
         raise TokenError("invalid_grant", "It was used before")
 
     async def _issue(
         self, client: OAuthClientInformationFull, used: str, grant: _Grant, scopes: list[str]
     ) -> OAuthToken:
-        family, now = _family_of(used) or "", int(time.time())
+        family, now = family_of(used) or "", int(time.time())
         access, refresh = _made(family), _made(family)
         renewable = "refresh_token" in client.grant_types
         common: Record = {
@@ -337,7 +337,7 @@ def _made(family: str) -> str:
     return f"{family}.{secrets.token_urlsafe(32)}"
 
 
-def _family_of(secret: str) -> str | None:
+def family_of(secret: str) -> str | None:
     """The family that a code or token names."""
     family, dot, rest = secret.partition(".")
     return family if dot and rest and len(secret) <= _LONGEST_SECRET else None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import scope_list
 
 __all__ = ["DebugTokenVerifier"]

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal, TypeAlias, cast, get_args
 from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
-from fastmcp.server.auth.verified import LENGTH, VerifiedTokens, digest
+from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
 
 __all__ = ["ClientAuthMethod", "IntrospectionTokenVerifier"]
 
@@ -23,7 +23,7 @@ _Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _CACHED: Final = 10_000
 
 
-class IntrospectionTokenVerifier(TokenVerifier):
+class IntrospectionTokenVerifier(KeepingVerifier):
     """Asks the issuer of a token whether it is good, and what it says.
 
     One question serves all requests that bring the same token while it is under way. Answers are
@@ -68,7 +68,6 @@ class IntrospectionTokenVerifier(TokenVerifier):
         http_client: Any = None,
         issuer: str | list[str] | None = None,
     ) -> None:
-        super().__init__(base_url=base_url, required_scopes=scope_list(required_scopes))
         if client_auth_method not in get_args(ClientAuthMethod):
             methods = " or ".join(get_args(ClientAuthMethod))
             raise ValueError(f"client_auth_method is {methods}, not {client_auth_method!r}")
@@ -76,6 +75,9 @@ class IntrospectionTokenVerifier(TokenVerifier):
             raise ValueError("cache_ttl_seconds and max_cache_size are 0 or more")
         if timeout_seconds <= 0:
             raise ValueError("timeout_seconds is more than 0")
+        size = _CACHED if max_cache_size is None else max_cache_size
+        known = VerifiedTokens(cache_ttl_seconds or 0, size)
+        super().__init__(known, base_url, scope_list(required_scopes))
         self.introspection_url = introspection_url
         self.client_id = client_id
         self.client_auth_method = client_auth_method
@@ -87,9 +89,6 @@ class IntrospectionTokenVerifier(TokenVerifier):
         )
         self._expected = Expected(issuer, audience)
         self._log = TokenLog()
-        self._known = VerifiedTokens(
-            cache_ttl_seconds or 0, _CACHED if max_cache_size is None else max_cache_size
-        )
         self._asking: dict[_Key, asyncio.Task[Fetched]] = {}
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
@@ -97,19 +96,10 @@ class IntrospectionTokenVerifier(TokenVerifier):
         except FetchError as error:
             raise ValueError(f"introspection_url cannot be used. {error}") from error
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """What the issuer says of a token; None where it is not good.
-
-        Raises:
-            VerificationUnavailableError: the issuer does not say.
-        """
-        known = self._known.get(token)
-        if known is not None:
-            return known
+    async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH:
             return None
-        fetched = await self._answer(token)
-        claims = _claims(fetched)
+        claims = _claims(await self._answer(token))
         if claims.get("active") is not True:  # RFC 7662, 2.2
             return None
         refusal = self._expected.refusal(claims, time.time())
@@ -117,8 +107,9 @@ class IntrospectionTokenVerifier(TokenVerifier):
             self._log.tell(refusal)
             return None
         self._log.look_at(claims)
-        self._known.put(token, fetched.body, claims.get("exp"))
-        return access_token(token, claims)
+        verified = access_token(token, claims)
+        self._known.put(verified, claims.get("exp"))
+        return verified
 
     async def _answer(self, token: str) -> Fetched:
         """What the issuer answers; whoever brings the same token meanwhile waits for it too."""

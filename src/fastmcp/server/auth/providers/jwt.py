@@ -9,7 +9,6 @@ Sources: RFC 7519, RFC 8725, RFC 9068; 2026-07-28, basic/authorization, "Token H
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from joserfc.jwk import RSAKey
 from pydantic import AnyHttpUrl, SecretStr
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier
 from fastmcp.server.auth.claims import (
     Claims,
     Expected,
@@ -37,7 +35,6 @@ from fastmcp.server.auth.jwks import RemoteKeys
 from fastmcp.server.auth.providers.static import StaticTokenVerifier
 from fastmcp.server.auth.signatures import (
     ALGORITHMS,
-    Signed,
     VerificationKey,
     author_key,
     may_sign,
@@ -45,17 +42,15 @@ from fastmcp.server.auth.signatures import (
     secret_key,
     verifies,
 )
-from fastmcp.server.auth.verified import VerifiedTokens
+from fastmcp.server.auth.verified import KeepingVerifier, VerifiedTokens
 
 __all__ = ["JWTVerifier", "RSAKeyPair", "StaticTokenVerifier"]
-
-_logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _KNOWN_SECONDS: Final = 60.0
 _KNOWN_TOKENS: Final = 4096
 
 
-class JWTVerifier(TokenVerifier):
+class JWTVerifier(KeepingVerifier):
     """Verifies JSON Web Tokens with a key that is given, or with those published at an address.
 
     A token that was found good is known for a minute, by its hash, and costs a few microseconds
@@ -103,7 +98,8 @@ class JWTVerifier(TokenVerifier):
         http_client: Any = None,
         jwks_refresh_interval: float = 30.0,
     ) -> None:
-        super().__init__(base_url=base_url, required_scopes=scope_list(required_scopes))
+        known = VerifiedTokens(_KNOWN_SECONDS, _KNOWN_TOKENS)
+        super().__init__(known, base_url, scope_list(required_scopes))
         if bool(public_key) == bool(jwks_uri):
             raise ValueError("Give JWTVerifier either public_key or jwks_uri, exactly one of them")
         if algorithm is not None and algorithm not in ALGORITHMS:
@@ -119,7 +115,6 @@ class JWTVerifier(TokenVerifier):
         self.algorithm = algorithm
         self.ssrf_safe = ssrf_safe
         self._expected = Expected(issuer, audience)
-        self._known = VerifiedTokens(_KNOWN_SECONDS, _KNOWN_TOKENS)
         self._log = TokenLog()
         self._own: list[VerificationKey] = []
         self._remote: RemoteKeys | None = None
@@ -127,11 +122,10 @@ class JWTVerifier(TokenVerifier):
             self._own = [_key(public_key, algorithm)]
         elif jwks_uri:
             self._remote = self._keys_at(jwks_uri, http_client, jwks_refresh_interval)
-        if issuer is None and audience is None:
-            _logger.warning(
-                "JWTVerifier accepts every token that its key signed, also those for other "
-                "servers: say issuer=, and audience= the address of this server"
-            )
+
+    @property
+    def takes_any_audience(self) -> bool:
+        return self.audience is None
 
     def _keys_at(self, uri: str, http_client: Any, interval: float) -> RemoteKeys:
         if self.algorithm is not None and self.algorithm.startswith("HS"):
@@ -152,28 +146,19 @@ class JWTVerifier(TokenVerifier):
             changed=self._known.clear,
         )
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """What a token says; None where it is not good.
-
-        Raises:
-            VerificationUnavailableError: the keys cannot be had.
-        """
-        known = self._known.get(token)
-        if known is not None:
-            return known
-        found = await self._verified(token)
+    async def _verified(self, token: str) -> AccessToken | None:
+        found = await self._judged(token)
         if isinstance(found, Refusal):
             self._log.tell(found)
             return None
-        signed, claims = found
-        self._log.look_at(claims)
-        exp = claims.get("exp")
+        self._log.look_at(found)
+        exp = found.get("exp")
         until = math.inf if self._remote is None else self._remote.early
-        end = None if exp is None else exp + self._expected.leeway
-        self._known.put(token, signed.payload, end, until)
-        return access_token(token, claims)
+        verified = access_token(token, found)
+        self._known.put(verified, None if exp is None else exp + self._expected.leeway, until)
+        return verified
 
-    async def _verified(self, token: str) -> tuple[Signed, Claims] | Refusal:
+    async def _judged(self, token: str) -> Claims | Refusal:
         """What can be refused without a key is refused first: nothing is fetched for it, and a
         token of another issuer is left to the verifier that knows it."""
         signed = read(token, self.jwks_uri)
@@ -192,7 +177,7 @@ class JWTVerifier(TokenVerifier):
             keys = await self._remote.matching(signed.kid, signed.algorithm)
         if not verifies(signed, keys):
             return Refusal("is signed by none of the keys, or with another algorithm than theirs")
-        return signed, claims
+        return claims
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

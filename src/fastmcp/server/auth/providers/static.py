@@ -9,7 +9,7 @@ import time
 from typing import Any, Final
 
 from fastmcp.server.access import AccessToken
-from fastmcp.server.auth.auth import TokenVerifier
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import scope_list
 
 __all__ = ["StaticTokenVerifier"]

@@ -1,0 +1,335 @@
+"""The authorization server that the users have their accounts at, as its one client sees it.
+
+Its answers decide who comes in, so they are read strictly; its errors are told apart by what they
+mean for a person who is logged in. A grant that it refuses is over (`RefusedError`). An answer that
+does not come, and one that says that this server itself is set up wrong, say nothing of the grant
+(`VerificationUnavailableError`): the next request may find it as good as before.
+
+Sources: OAuth 2.1, 3.2 and 4.1; RFC 7009; RFC 8707; RFC 9207.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, quote_plus, urlencode
+
+from pydantic import SecretStr
+
+from fastmcp.server.auth.base import VerificationUnavailableError
+from fastmcp.server.auth.claims import scope_list
+from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.oauth.errors import described
+from fastmcp.server.auth.oauth.redirects import with_parameters
+
+__all__ = ["AUTH_METHODS", "RefusedError", "Upstream", "UpstreamTokens"]
+
+_logger: Final = logging.getLogger("fastmcp.server.auth")
+
+AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
+
+_SECONDS: Final = 10.0
+_PAUSE: Final = 1.0
+"""Seconds for which a server that did not answer is left alone."""
+_LONGEST: Final = 32 * 1024
+_OURS: Final = frozenset(
+    {
+        "invalid_client",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_target",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+"""Errors that the author of the server can mend, and its users cannot (OAuth 2.1, 3.2.4)."""
+_PASSING: Final = frozenset({"server_error", "slow_down", "temporarily_unavailable"})
+
+
+class RefusedError(Exception):
+    """The upstream gives nothing for a code or a refresh token.
+
+    Args:
+        error: its code for that.
+        description: what it says of it, for people.
+    """
+
+    def __init__(self, error: str, description: str | None = None) -> None:
+        super().__init__(error, description)
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True)
+class UpstreamTokens:
+    """An answer of the token endpoint.
+
+    Attributes:
+        access_token: a secret, like the next two.
+        refresh_token: None where it gives none.
+        id_token: the same.
+        expires_in: seconds that the access token is good; None where it does not say.
+        scopes: that were granted; None for those that were asked for (OAuth 2.1, 3.2.3).
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    expires_in: float | None = None
+    scopes: list[str] | None = None
+
+
+class Upstream:
+    """One client of an authorization server.
+
+    Args:
+        authorization_endpoint: where people log in.
+        token_endpoint: gives tokens.
+        revocation_endpoint: takes them back; None where there is none.
+        client_id: of this server, there.
+        client_secret: the same; None for a public client.
+        auth_method: how it proves who it is, one of `AUTH_METHODS`; None for the first, or for
+            "none" where there is no secret.
+        authorize_params: further parameters of requests for authorization.
+        token_params: further parameters of requests for tokens.
+        issuer: what the upstream calls itself; None where that is not known.
+        names_itself: it says who it is in each answer, so one that does not is not its own.
+
+    Raises:
+        ValueError: an address is none, or the method is unknown or has no secret.
+    """
+
+    def __init__(
+        self,
+        *,
+        authorization_endpoint: str,
+        token_endpoint: str,
+        revocation_endpoint: str | None,
+        client_id: str,
+        client_secret: str | SecretStr | None,
+        auth_method: str | None,
+        authorize_params: Mapping[str, str] | None,
+        token_params: Mapping[str, str] | None,
+        issuer: str | None,
+        names_itself: bool = False,
+    ) -> None:
+        given = SecretStr(client_secret) if isinstance(client_secret, str) else client_secret
+        self._secret = given if given else None  # "" is none
+        method = auth_method or (AUTH_METHODS[0] if self._secret else "none")
+        if method not in AUTH_METHODS:
+            raise ValueError(f"token_endpoint_auth_method is one of {', '.join(AUTH_METHODS)}")
+        if method != "none" and not self._secret:
+            raise ValueError(f"{method} needs a client secret")
+        self.client_id = client_id
+        self.issuer = issuer
+        self.names_itself = names_itself
+        self.can_revoke = revocation_endpoint is not None
+        self._authorization_endpoint = authorization_endpoint
+        self._token_endpoint = token_endpoint
+        self._revocation_endpoint = revocation_endpoint
+        self._method = method
+        self._authorize_params = dict(authorize_params or {})
+        self._token_params = dict(token_params or {})
+        self._fetcher = Fetcher(configured=True)
+        self._resting = -math.inf
+        for endpoint in (authorization_endpoint, token_endpoint, revocation_endpoint):
+            if endpoint is not None:
+                try:
+                    self._fetcher.check(endpoint)
+                except FetchError as error:
+                    raise ValueError(f"An upstream endpoint cannot be used. {error}") from error
+
+    def authorization_url(
+        self,
+        *,
+        state: str,
+        redirect_uri: str,
+        scopes: list[str],
+        challenge: str | None,
+        resource: str | None,
+    ) -> str:
+        """Where a person logs in.
+
+        Args:
+            state: comes back with the answer.
+            redirect_uri: where it comes.
+            scopes: that are asked for.
+            challenge: of PKCE, with S256.
+            resource: whom tokens are for (RFC 8707).
+        """
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(scopes) or None,
+            "code_challenge": challenge,
+            "code_challenge_method": None if challenge is None else "S256",
+            "resource": resource,
+            **self._authorize_params,
+            "state": state,
+        }
+        return with_parameters(self._authorization_endpoint, **asked)
+
+    async def redeem(
+        self,
+        code: str,
+        *,
+        redirect_uri: str,
+        verifier: str | None,
+        scopes: list[str] | None,
+        resource: str | None,
+    ) -> UpstreamTokens:
+        """Tokens for a code.
+
+        Raises:
+            RefusedError: there are none for it.
+            VerificationUnavailableError: that cannot be known now.
+        """
+        return await self._tokens(
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": redirect_uri,
+                "code_verifier": verifier,
+                "scope": None if scopes is None else " ".join(scopes),
+                "resource": resource,
+            }
+        )
+
+    async def renew(self, refresh_token: str, scopes: list[str] | None) -> UpstreamTokens:
+        """Tokens for a refresh token; `scopes` for an upstream that wants them named again.
+
+        Raises:
+            RefusedError: there are none for it.
+            VerificationUnavailableError: that cannot be known now.
+        """
+        return await self._tokens(
+            {
+                "grant_type": "refresh_token",
+                "refresh_token": refresh_token,
+                "scope": None if scopes is None else " ".join(scopes),
+            }
+        )
+
+    async def revoke(self, token: str, hint: str) -> None:
+        """Give a token back, if the upstream takes it (RFC 7009)."""
+        if self._revocation_endpoint is None:
+            return
+        form = {"token": token, "token_type_hint": hint}
+        try:
+            fetched = await self._post(self._revocation_endpoint, form)
+        except FetchError as error:
+            _logger.warning("An upstream token was not revoked: %s", error)
+            return
+        if fetched.status != 200:
+            _logger.warning("%s answered %d: not revoked", fetched.url, fetched.status)
+
+    async def _tokens(self, form: dict[str, str | None]) -> UpstreamTokens:
+        given = {name: value for name, value in form.items() if value is not None}
+        now = time.monotonic()
+        if now < self._resting:
+            raise VerificationUnavailableError("The upstream did not answer a moment ago")
+        try:
+            fetched = await self._post(self._token_endpoint, {**given, **self._token_params})
+        except FetchError as error:
+            self._resting = time.monotonic() + _PAUSE
+            raise VerificationUnavailableError(f"The upstream cannot be asked: {error}") from error
+        said = _answer(fetched)
+        error = said.get("error")
+        if isinstance(error, str) and error:  # also with 200: GitHub
+            self._refuse(fetched, error, said.get("error_description"))
+        if fetched.status != 200:
+            raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
+        return _tokens_in(fetched.url, said)
+
+    def _refuse(self, fetched: Fetched, error: str, description: Any) -> None:
+        text = described(description) if isinstance(description, str) else None
+        if error in _OURS:
+            _logger.error(
+                "%s answered %s (%s): compare the client id, the secret, "
+                "token_endpoint_auth_method and the redirect URI with what it knows",
+                fetched.url,
+                described(error),
+                text,
+            )
+        if error in _OURS or error in _PASSING or fetched.status >= 500 or fetched.status == 429:
+            raise VerificationUnavailableError(f"{fetched.url} answered {described(error)}")
+        raise RefusedError(described(error) or "", text)
+
+    async def _post(self, url: str, form: dict[str, str]) -> Fetched:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        secret = "" if self._secret is None else self._secret.get_secret_value()
+        if self._method == "client_secret_basic":  # both encoded as in a form (RFC 6749, 2.3.1)
+            pair = f"{quote_plus(self.client_id)}:{quote_plus(secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            form = {**form, "client_id": self.client_id}
+            if self._method == "client_secret_post":
+                form["client_secret"] = secret
+        body = urlencode(form).encode()
+        for again in (True, False):
+            try:
+                return await self._fetcher.request(
+                    "POST", url, headers=headers, body=body, seconds=_SECONDS
+                )
+            except FetchError as error:
+                # A connection kept from the last time that was closed meanwhile. Where the upstream
+                # did use the code or token up, its answer is lost either way.
+                if not (again and error.lost):
+                    raise
+        raise AssertionError
+
+
+def _answer(fetched: Fetched) -> dict[str, Any]:
+    """What an answer says, also one that is no JSON: some say their errors as a form does."""
+    kind = fetched.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(fetched.body.decode("utf-8", "replace"), max_num_fields=100))
+    try:
+        said = fetched.json
+    except FetchError as error:
+        if fetched.status != 200:
+            return {}
+        raise VerificationUnavailableError(str(error)) from error
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+
+
+def _tokens_in(url: str, said: dict[str, Any]) -> UpstreamTokens:
+    access = _secret_in(url, said, "access_token")
+    if access is None:
+        raise VerificationUnavailableError(f"{url} answered without an access token")
+    kind = said.get("token_type", "bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        # OAuth 2.1, 3.2.3: who does not understand the type must not use the token
+        raise VerificationUnavailableError(f"{url} gives tokens that are no bearer tokens")
+    scope = said.get("scope")
+    return UpstreamTokens(
+        access_token=access,
+        refresh_token=_secret_in(url, said, "refresh_token"),
+        id_token=_secret_in(url, said, "id_token"),
+        expires_in=_seconds(said.get("expires_in")),
+        scopes=None if scope is None else scope_list(scope),
+    )
+
+
+def _secret_in(url: str, said: dict[str, Any], name: str) -> str | None:
+    value = said.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise VerificationUnavailableError(f"{url} answered with a strange {name}")
+    return value
+
+
+def _seconds(value: Any) -> float | None:
+    """Seconds, also where they are written as a string; None for none that can be used."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -1,0 +1,23 @@
+"""GitHub."""
+
+from __future__ import annotations
+
+from typing_extensions import Unpack
+
+from fastmcp.server.auth.oauth_proxy.presets import GITHUB, PresetProxy, VerifierOptions
+from fastmcp.server.auth.oauth_proxy.userinfo import UserinfoTokenVerifier
+
+__all__ = ["GitHubProvider", "GitHubTokenVerifier"]
+
+
+class GitHubProvider(PresetProxy):
+    """Lets people in who have an account at GitHub; see `PresetProxy`."""
+
+    facts = GITHUB
+
+
+class GitHubTokenVerifier(UserinfoTokenVerifier):
+    """Shows tokens to GitHub; see `UserinfoTokenVerifier`."""
+
+    def __init__(self, **options: Unpack[VerifierOptions]) -> None:
+        super().__init__(GITHUB.userinfo, **options)

@@ -1,0 +1,23 @@
+"""Hugging Face."""
+
+from __future__ import annotations
+
+from typing_extensions import Unpack
+
+from fastmcp.server.auth.oauth_proxy.presets import HUGGINGFACE, PresetProxy, VerifierOptions
+from fastmcp.server.auth.oauth_proxy.userinfo import UserinfoTokenVerifier
+
+__all__ = ["HuggingFaceProvider", "HuggingFaceTokenVerifier"]
+
+
+class HuggingFaceProvider(PresetProxy):
+    """Lets people in who have an account at Hugging Face; see `PresetProxy`."""
+
+    facts = HUGGINGFACE
+
+
+class HuggingFaceTokenVerifier(UserinfoTokenVerifier):
+    """Shows tokens to Hugging Face; see `UserinfoTokenVerifier`."""
+
+    def __init__(self, **options: Unpack[VerifierOptions]) -> None:
+        super().__init__(HUGGINGFACE.userinfo, **options)
