@@ -182,18 +182,20 @@ def decide(
     return _driven("consent.mjs", order)
 
 
-def clicks(url: str, *things: str, shows: str) -> str:
+def clicks(url: str, *things: str, shows: str, popup: bool = False) -> str:
     """A person opens a page and clicks one thing after the other, as soon as it is there.
 
     Args:
         url: of the page.
         things: selectors of Playwright, such as `role=button[name="Connect"]`.
         shows: the selector of what is there in the end.
+        popup: the things are in a window that the page opens.
 
     Returns:
         What can be read on the page then.
     """
-    return _driven("clicks.mjs", {"url": url, "clicks": things, "shows": shows})
+    order = {"url": url, "clicks": things, "shows": shows, "popup": popup}
+    return _driven("clicks.mjs", order)
 
 
 def _driven(name: str, order: dict[str, Any]) -> Any:
