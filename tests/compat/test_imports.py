@@ -82,20 +82,23 @@ NAMES: dict[str, str] = {
     ),
     "fastmcp.server": "Context FastMCP create_proxy",
     "fastmcp.server.auth": (
-        "AccessToken AuthProvider DebugTokenVerifier JWTVerifier OAuthProvider OAuthProxy OIDCProxy"
-        " StaticTokenVerifier TokenVerifier"
+        "AccessToken AuthCheck AuthContext AuthProvider DebugTokenVerifier IdentityAssertion"
+        " JWTVerifier MultiAuth OAuthProvider OAuthProxy OIDCProxy RemoteAuthProvider"
+        " StaticTokenVerifier TokenVerifier require_roles require_scopes restrict_tag"
+        " run_auth_checks"
     ),
     "fastmcp.server.auth.auth": (
         "AccessToken AuthProvider AuthorizationCode ClientRegistrationOptions MultiAuth"
         " OAuthClientInformationFull OAuthProvider RefreshToken RemoteAuthProvider"
         " RevocationOptions TokenError TokenVerifier"
     ),
+    "fastmcp.server.auth.identity_assertion": "IdentityAssertion",
     "fastmcp.server.auth.oauth_proxy": "OAuthProxy",
     "fastmcp.server.auth.oidc_proxy": "OIDCConfiguration OIDCProxy",
-    "fastmcp.server.auth.providers.auth0": "Auth0Provider",
-    "fastmcp.server.auth.providers.aws": "AWSCognitoProvider",
-    "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider",
-    "fastmcp.server.auth.providers.clerk": "ClerkProvider",
+    "fastmcp.server.auth.providers.auth0": "Auth0JWTVerifier Auth0MCPProvider Auth0Provider",
+    "fastmcp.server.auth.providers.aws": "AWSCognitoProvider AWSCognitoTokenVerifier",
+    "fastmcp.server.auth.providers.azure": "AzureJWTVerifier AzureProvider EntraOBOToken",
+    "fastmcp.server.auth.providers.clerk": "ClerkProvider ClerkTokenVerifier",
     "fastmcp.server.auth.providers.debug": "DebugTokenVerifier",
     "fastmcp.server.auth.providers.descope": "DescopeProvider",
     "fastmcp.server.auth.providers.discord": "DiscordProvider DiscordTokenVerifier",
@@ -198,6 +201,10 @@ PARAMETERS: dict[str, str] = {
     "fastmcp:FastMCP.mount": "server namespace tool_names",
     "fastmcp.server:create_proxy": "target mode",
     "fastmcp.server.auth:DebugTokenVerifier": "validate client_id scopes required_scopes",
+    "fastmcp.server.auth:IdentityAssertion": (
+        "trusted_issuers jwks_uris audience required_scopes algorithm algorithms"
+        " access_token_expiry_seconds"
+    ),
     "fastmcp.server.auth:JWTVerifier": (
         "public_key jwks_uri issuer audience algorithm required_scopes base_url ssrf_safe"
         " http_client jwks_refresh_interval"
@@ -222,6 +229,14 @@ PARAMETERS: dict[str, str] = {
         " algorithm required_scopes verify_id_token base_url"
     ),
     "fastmcp.server.auth:StaticTokenVerifier": "tokens required_scopes",
+    "fastmcp.server.auth.providers.auth0:Auth0MCPProvider": "config_url timeout_seconds",
+    "fastmcp.server.auth.providers.azure:AzureProvider.from_b2c": (
+        "tenant_name policy_name client_id client_secret required_scopes base_url custom_domain"
+        " identifier_uri token_issuer"
+    ),
+    "fastmcp.server.auth.providers.clerk:ClerkTokenVerifier": (
+        "domain client_id client_secret required_scopes timeout_seconds http_client"
+    ),
     "fastmcp.server.auth.providers.introspection:IntrospectionTokenVerifier": (
         "introspection_url client_id client_secret client_auth_method timeout_seconds"
         " required_scopes audience base_url cache_ttl_seconds max_cache_size http_client"

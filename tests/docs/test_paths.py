@@ -32,7 +32,7 @@ def spoken_of(text: str) -> Iterator[str]:
             path = word.strip("`,.;:")
             top, slash, _ = path.partition("/")
             if slash and top in TOPS and top not in MADE and not set("*<{(=") & set(path):
-                yield path.partition("::")[0]
+                yield path
 
 
 def tree(text: str) -> Iterator[str]:
@@ -53,6 +53,13 @@ def tree(text: str) -> Iterator[str]:
                 folders = [*folders[:depth], names[-1]]
 
 
+def is_there(path: str) -> bool:
+    """Whether there is a file or folder, and in it the test that is named behind `::`."""
+    name, _, test = path.partition("::")
+    place = ROOT / name
+    return place.exists() and (not test or f"def {test}(" in place.read_text())
+
+
 def test_pages_are_found():
     names = {page.relative_to(ROOT).as_posix() for page in PAGES}
     assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md"} <= names
@@ -62,7 +69,7 @@ def test_pages_are_found():
 def test_paths_exist(page: Path):
     text = page.read_text()
     missing = [target for target in links(text) if not (page.parent / target).exists()]
-    missing += [path for path in (*spoken_of(text), *tree(text)) if not (ROOT / path).exists()]
+    missing += [path for path in (*spoken_of(text), *tree(text)) if not is_there(path)]
     assert missing == []
 
 
@@ -73,6 +80,11 @@ def test_the_reader_sees_paths():
     )
     assert list(links(text)) == ["docs/no.md"]
     assert list(spoken_of(text)) == ["tests/no/", "examples/no.py"]
+    here = Path(__file__).relative_to(ROOT).as_posix()
+    assert is_there(here)
+    assert is_there(f"{here}::test_the_reader_sees_paths")
+    assert not is_there(f"{here}::test_that_nobody_wrote")
+    assert not is_there("tests/docs/no.py")
     assert list(tree(text)) == [
         "src/fastmcp/",
         "src/fastmcp/a.py",

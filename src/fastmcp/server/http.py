@@ -266,7 +266,7 @@ def create_streamable_http_app(
     )
     mode = guard_mode(host_origin_protection)
     guard = (
-        HostOriginGuard(allowed_hosts, allowed_origins, mode, cors_origins or ())
+        HostOriginGuard(allowed_hosts, allowed_origins, mode, cors_origins or (), _hosts_of(auth))
         if mode is not None
         else None
     )
@@ -440,6 +440,12 @@ def _backplane(
     if keys.shared:
         return LocalBackplane(engine.bus, settings.home, group, keys)
     return MemoryBackplane(engine.bus)  # no other worker could know a session of this one
+
+
+def _hosts_of(auth: AuthProvider | None) -> list[str]:
+    """The names under which a server says that it is reached."""
+    urls = [] if auth is None else [auth.base_url, auth.resource_base_url]
+    return [url.host for url in urls if url is not None and url.host]
 
 
 def _rooted(path: str) -> str:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from fastmcp import FastMCP
+from fastmcp.server.auth import RemoteAuthProvider, StaticTokenVerifier
 from fastmcp.server.transports.security import (
     HostOriginGuard,
     HostOriginGuardMiddleware,
@@ -216,6 +217,25 @@ async def test_t18_bound_to_every_address_a_public_host_is_served(
     peer = Peer(stage.mcp.http_app(), STATELESS, headers={"host": "mcp.example"})
     live = await peer.send("POST", b"{}", peer.standard_headers(), server=server).done()
     assert live.status == status  # 400: let in, and no message
+
+
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+async def test_the_host_that_a_server_says_it_has_is_its_own(mode: str):
+    """401: let in, and no token. On other addresses the guard acts no more than before."""
+    auth = RemoteAuthProvider(
+        StaticTokenVerifier({}), ["https://issuer.example"], "https://mcp.example/behind"
+    )
+    app = FastMCP("front", auth=auth).http_app(host_origin_protection=mode)
+    for headers, server, status in (
+        ({"host": "mcp.example"}, LOOPBACK, 401),
+        ({"host": "mcp.example:8443", "origin": "https://mcp.example"}, LOOPBACK, 401),
+        ({"host": "evil.example"}, LOOPBACK, 421),
+        ({"host": "mcp.example.evil.example"}, LOOPBACK, 421),
+        ({"host": "evil.example"}, ("203.0.113.7", 8000), 401 if mode == "auto" else 421),
+    ):
+        peer = Peer(app, STATELESS, headers=headers)
+        live = await peer.send("POST", b"{}", peer.standard_headers(), server=server).done()
+        assert live.status == status, headers
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -2,29 +2,30 @@
 import { text } from "node:stream/consumers";
 import { chromium } from "playwright-core";
 
-const { executable, flags, url, decision, ends, picture, opener } = JSON.parse(await text(process.stdin));
+const order = JSON.parse(await text(process.stdin));
+const { executable, flags, url, before, decision, ends, picture } = order;
 const browser = await chromium.launch({ executablePath: executable, args: flags });
 try {
-  let page = await browser.newPage();
+  const page = await browser.newPage();
   const complaints = [];
-  if (opener) {
-    await page.goto(opener);
-    const opened = page.context().waitForEvent("page");
-    await page.evaluate((place) => void window.open(place), url);
-    page = await opened;
-  }
   page.on("console", (message) => complaints.push(message.text()));
-  if (opener) await page.waitForSelector("button");
-  else await page.goto(url);
+  await page.goto(url);
+  for (const button of before) await page.click(`button[value=${button}]`);
+  await page.waitForSelector(`button[value=${decision}]`);
   const read = await page.innerText("main");
   const at = page.url();
   const here = complaints.length;
   if (picture) await page.screenshot({ path: picture });
   await page.click(`button[value=${decision}]`);
   await page.waitForURL((found) => found.href.startsWith(ends));
-  const opened = await page.evaluate(() => window.opener !== null);
   process.stdout.write(
-    JSON.stringify({ at, read, opened, ended: page.url(), complaints: complaints.slice(0, here) }),
+    JSON.stringify({
+      at,
+      read,
+      ended: page.url(),
+      told: await page.innerText("body"),
+      complaints: complaints.slice(0, here),
+    }),
   );
 } finally {
   await browser.close();

@@ -23,11 +23,13 @@ from fastmcp.server.checks import (
 )
 
 if TYPE_CHECKING:
+    from fastmcp.server.auth.identity_assertion import IdentityAssertion as IdentityAssertion
     from fastmcp.server.auth.oauth.errors import AuthorizeError as AuthorizeError
     from fastmcp.server.auth.oauth.errors import RegistrationError as RegistrationError
     from fastmcp.server.auth.oauth.errors import TokenError as TokenError
     from fastmcp.server.auth.oauth.limits import Limit as Limit
     from fastmcp.server.auth.oauth.limits import RateLimits as RateLimits
+    from fastmcp.server.auth.oauth.models import AssertedIdentity as AssertedIdentity
     from fastmcp.server.auth.oauth.models import AuthorizationCode as AuthorizationCode
     from fastmcp.server.auth.oauth.models import AuthorizationParams as AuthorizationParams
     from fastmcp.server.auth.oauth.models import (
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessToken",
+    "AssertedIdentity",
     "AuthCheck",
     "AuthContext",
     "AuthProvider",
@@ -58,6 +61,7 @@ __all__ = [
     "AuthorizeError",
     "ClientRegistrationOptions",
     "DebugTokenVerifier",
+    "IdentityAssertion",
     "JWTVerifier",
     "Limit",
     "MultiAuth",
@@ -84,11 +88,13 @@ __all__ = [
 ]
 
 _WHERE = {
+    "AssertedIdentity": "fastmcp.server.auth.oauth.models",
     "AuthorizationCode": "fastmcp.server.auth.oauth.models",
     "AuthorizationParams": "fastmcp.server.auth.oauth.models",
     "AuthorizeError": "fastmcp.server.auth.oauth.errors",
     "ClientRegistrationOptions": "fastmcp.server.auth.oauth.models",
     "DebugTokenVerifier": "fastmcp.server.auth.providers.debug",
+    "IdentityAssertion": "fastmcp.server.auth.identity_assertion",
     "JWTVerifier": "fastmcp.server.auth.providers.jwt",
     "Limit": "fastmcp.server.auth.oauth.limits",
     "OAuthClientInformationFull": "fastmcp.server.auth.oauth.models",

@@ -14,9 +14,20 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
+import msgspec
+
 from fastmcp.server.access import AccessToken
 
-__all__ = ["LEEWAY", "Claims", "Expected", "Refusal", "TokenLog", "access_token", "scope_list"]
+__all__ = [
+    "LEEWAY",
+    "Claims",
+    "Expected",
+    "Refusal",
+    "TokenLog",
+    "access_token",
+    "claims_in",
+    "scope_list",
+]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
@@ -123,6 +134,15 @@ class Expected:
         if any(_is_refresh(claims.get(name)) for name in ("token_use", "token_type", "typ")):
             return Refusal("is a refresh token", logging.INFO)
         return None
+
+
+def claims_in(payload: bytes) -> Claims | None:
+    """What a token's payload says; None where it is no JSON object."""
+    try:
+        claims = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return cast("Claims", claims) if isinstance(claims, dict) else None
 
 
 def access_token(token: str, claims: Claims) -> AccessToken:

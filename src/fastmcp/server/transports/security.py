@@ -86,6 +86,7 @@ class HostOriginGuard:
         mode: "auto" or "strict", see `guard_mode`.
         cors_origins: origins that CORS lets in, like `allowed_origins`; but they do not make
             the guard act where it otherwise would not.
+        own_hosts: names that the server itself says it has, likewise.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class HostOriginGuard:
         allowed_origins: Sequence[str] | None = None,
         mode: GuardMode = "auto",
         cors_origins: Sequence[str] = (),
+        own_hosts: Sequence[str] = (),
     ) -> None:
-        hosts = (*DEFAULT_HOSTS, *(allowed_hosts or ()))
+        hosts = (*DEFAULT_HOSTS, *own_hosts, *(allowed_hosts or ()))
         self._hosts = tuple(_literal_brackets(host.lower()) for host in hosts)
         self._origins = re.compile(origin_pattern([*(allowed_origins or ()), *cors_origins]))
         self._listed = bool(allowed_hosts or allowed_origins)

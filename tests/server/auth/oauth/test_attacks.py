@@ -551,6 +551,7 @@ async def test_pages_stand_in_no_frame_and_run_nothing(which: str):
     assert policy["default-src"] == "'none'"
     assert policy["base-uri"] == "'none'"
     assert "script-src" not in policy
+    # A page with a form goes without (see oauth/pages.py).
     assert policy.get("form-action") == (None if which == "consent" else "'none'")
     assert reply.headers["x-frame-options"] == "DENY"
     assert reply.headers["referrer-policy"] == "no-referrer"

@@ -70,6 +70,7 @@ class Elsewhere:
         hops: whom it asked who sits at a browser.
         verified: how often it was asked to verify one.
         jwt: its access tokens are JSON Web Tokens, as its ID tokens are.
+    algorithm: that these are signed with, and the key for it.
         claims: what those say beside the usual, or instead of it.
         open: its token endpoint answers while this is set.
         begun: its token endpoint was asked.
@@ -94,6 +95,7 @@ class Elsewhere:
     verified: int = 0
     hops: list[str] = field(default_factory=list[str])
     jwt: bool = False
+    algorithm: str = "ES256"
     claims: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     token_requests: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -171,10 +173,22 @@ class Elsewhere:
         id, _, secret = base64.b64decode(given).decode().partition(":")
         if (unquote_plus(id), unquote_plus(secret)) != (CLIENT, SECRET):
             return web.json_response({"error": "invalid_client"}, status=401)
+        if "assertion" in form:
+            return self._exchanged(form)
         login = self._redeemed(form) if "code" in form else self._renewed(form)
         if login is None or not login.alive:
             return web.json_response({"error": "invalid_grant"}, status=400)
         return web.json_response(self._tokens(login))
+
+    def _exchanged(self, form: dict[str, str]) -> web.Response:
+        """For another API."""
+        login, until = self.access.get(form["assertion"], (None, 0.0))
+        if login is None or until <= time.time() or form["requested_token_use"] != "on_behalf_of":
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        given = f"{login.user} at {form['scope']}"
+        return web.json_response(
+            {"access_token": given, "token_type": "Bearer", "expires_in": self.expires_in}
+        )
 
     def _redeemed(self, form: dict[str, str]) -> Issued | None:
         login, asked = self.codes.pop(form["code"], (None, {}))
@@ -220,7 +234,7 @@ class Elsewhere:
             **self.claims,
             **more,
         }
-        return signed(self.key, "ES256", claims)
+        return signed(self.key, self.algorithm, claims)
 
     async def _introspect(self, request: web.Request) -> web.Response:
         self.verified += 1
@@ -290,14 +304,20 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
     """A server, until the block ends."""
     there = Elsewhere(**knobs)
     app = web.Application()
-    for below in ("", "/oauth2", "/oauth"):
+    for below in ("", "/oauth2", "/oauth", "/tenant/oauth2/v2.0"):
         app.router.add_get(f"{below}/authorize", there._authorize)
         app.router.add_post(f"{below}/token", there._token)
         app.router.add_get(f"{below}/userinfo", there._userinfo)
     app.router.add_get("/third", there._third)
-    app.router.add_post("/introspect", there._introspect)
+    for introspect in ("/introspect", "/oauth/token_info"):
+        app.router.add_post(introspect, there._introspect)
     app.router.add_post("/revoke", there._revoke)
-    for keys in ("/keys", "/oauth2/jwks", "/protocol/openid-connect/certs"):
+    for keys in (
+        "/keys",
+        "/tenant/discovery/v2.0/keys",
+        "/oauth2/jwks",
+        "/protocol/openid-connect/certs",
+    ):
         app.router.add_get(keys, there._keys)
     app.router.add_get("/.well-known/openid-configuration", there._discovery)
     async with served(app) as url:

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import time
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 import pytest
+from key_value.aio.stores.memory import MemoryStore
 
-from fastmcp.server.auth import OAuthProxy, RemoteAuthProvider, VerificationUnavailableError
+from fastmcp import FastMCP
+from fastmcp.server.auth import (
+    AuthProvider,
+    MultiAuth,
+    OAuthProxy,
+    RemoteAuthProvider,
+    StaticTokenVerifier,
+    VerificationUnavailableError,
+)
 from fastmcp.server.auth.oauth_proxy import presets
 from fastmcp.server.auth.oauth_proxy.presets import Facts, PresetProxy
 from fastmcp.server.auth.oauth_proxy.userinfo import Userinfo, UserinfoTokenVerifier
-from fastmcp.server.auth.providers.auth0 import Auth0Provider
-from fastmcp.server.auth.providers.azure import AzureProvider
-from fastmcp.server.auth.providers.clerk import ClerkProvider
+from fastmcp.server.auth.providers.auth0 import Auth0MCPProvider, Auth0Provider
+from fastmcp.server.auth.providers.aws import AWSCognitoTokenVerifier
+from fastmcp.server.auth.providers.azure import AzureJWTVerifier, AzureProvider, EntraOBOToken
+from fastmcp.server.auth.providers.clerk import ClerkProvider, ClerkTokenVerifier
 from fastmcp.server.auth.providers.descope import DescopeProvider
 from fastmcp.server.auth.providers.discord import DiscordProvider
 from fastmcp.server.auth.providers.github import GitHubProvider, GitHubTokenVerifier
@@ -34,10 +46,12 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     CLIENT,
     SECRET,
     Elsewhere,
+    Visitor,
     elsewhere,
     visitor,
 )
-from tests.support.issuer import new_key, signed
+from tests.support.asgi import STATELESS, Peer
+from tests.support.issuer import new_key, published, signed
 
 ENTERED: dict[str, Any] = {"client_id": CLIENT, "client_secret": SECRET, "base_url": BASE}
 
@@ -151,6 +165,155 @@ async def test_azure_calls_scopes_by_the_name_of_the_api():
         AzureProvider(client_id="app", tenant_id="t", base_url=BASE, required_scopes=["openid"])
 
 
+class Keys:
+    """An `httpx.AsyncClient`, as far as it is used: a key set, whatever is asked for."""
+
+    def __init__(self, *keys: dict[str, Any]) -> None:
+        self.status_code, self.headers = 200, {"Content-Type": "application/json"}
+        self.asked: list[str] = []
+        self._body = json.dumps({"keys": keys}).encode()
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **_: Any) -> AsyncGenerator[Keys]:
+        self.asked.append(url)
+        yield self
+
+    async def aiter_raw(self) -> AsyncGenerator[bytes]:
+        yield self._body
+
+
+@pytest.mark.parametrize(
+    ("tenant", "issued_by", "is_good"),
+    [
+        ("t1", {"iss": "t1", "tid": "t1"}, True),
+        ("t1", {"iss": "t2", "tid": "t2"}, False),
+        ("organizations", {"iss": "t1", "tid": "t1"}, True),
+        ("common", {"iss": "t2", "tid": "t2"}, True),
+        ("organizations", {"iss": "t1", "tid": "t2"}, False),
+        ("organizations", {"iss": "t1"}, False),
+    ],
+)
+async def test_a_tenant_of_azure_or_any(tenant: str, issued_by: dict[str, str], is_good: bool):
+    """RFC 7519, 4.1.1: each tenant is an issuer of its own."""
+    key = new_key("RSA", 2048)
+    http = Keys(published(key, "k", use="sig"))
+    verifier = AzureJWTVerifier(client_id="app", tenant_id=tenant, http_client=http)
+    claims = {
+        **issued_by,
+        "iss": f"https://login.microsoftonline.com/{issued_by['iss']}/v2.0",
+        "aud": "app",
+        "sub": "ann",
+    }
+    found = await verifier.verify_token(signed(key, "RS256", claims, {"kid": "k"}))
+    assert (found is not None) == is_good
+    if is_good:
+        assert http.asked == [f"https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys"]
+
+
+def at_entra(there: Elsewhere) -> AzureProvider:
+    """A tenant that is there."""
+    there.jwt, there.algorithm, there.key = True, "RS256", new_key("RSA", 2048)
+    there.claims = {"iss": f"{there.url}/tenant/v2.0", "scp": "read"}
+    return AzureProvider(
+        **ENTERED,
+        tenant_id="tenant",
+        base_authority=there.url,
+        required_scopes=["read"],
+        rate_limits=None,
+        client_storage=MemoryStore(),
+    )
+
+
+def mail(auth: AuthProvider | None) -> FastMCP:
+    mcp = FastMCP("mail", auth=auth)
+
+    @mcp.tool
+    async def token(
+        read: str = EntraOBOToken(["Mail.Read"]), again: str = EntraOBOToken(["Mail.Read"])
+    ) -> str:
+        assert read == again
+        return read
+
+    return mcp
+
+
+async def test_a_token_of_another_api(there: Elsewhere):
+    """RFC 7523, 2.1, as Entra ID has it; once for all calls until it ends."""
+    app = mail(MultiAuth(server=at_entra(there))).http_app()
+    async with app.lifespan(app):
+        site = Visitor(app, there)
+        tokens = await site.tokens((await site.register())["client_id"], scope="read")
+        bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+        peer = await Peer(app, STATELESS, headers=bearer).open()
+        answers = await asyncio.gather(*(peer.call("token") for _ in range(3)))
+        assert {answer.text for answer in answers} == {"ann at Mail.Read"}
+        exchanged = [form for form in there.token_requests if "assertion" in form]
+        assert len(exchanged) == 1
+        assert exchanged[0]["assertion"] in there.access
+        assert exchanged[0]["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+        there.token_error = "interaction_required"
+        other = await Peer(app, STATELESS, headers=bearer).open()
+        assert (await other.call("token")).text == "ann at Mail.Read"  # it is kept
+
+
+async def test_another_api_that_nobody_consented_to(there: Elsewhere):
+    app = mail(at_entra(there)).http_app()
+    async with app.lifespan(app):
+        site = Visitor(app, there)
+        tokens = await site.tokens((await site.register())["client_id"], scope="read")
+        bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+        there.token_error = "interaction_required"
+        answer = await (await Peer(app, STATELESS, headers=bearer).open()).call("token")
+        assert "gives no token for Mail.Read: interaction_required" in json.dumps(answer.response)
+
+
+async def test_another_api_without_a_login(caplog: pytest.LogCaptureFixture):
+    for auth, why in [
+        (StaticTokenVerifier({"t": {"sub": "ann"}}), "an AzureProvider"),
+        (None, "not authenticated"),
+    ]:
+        app = mail(auth).http_app()
+        async with app.lifespan(app):
+            peer = await Peer(app, STATELESS, headers={"authorization": "Bearer t"}).open()
+            assert (await peer.call("token")).result["isError"]
+            assert why in caplog.text
+
+
+async def test_a_policy_of_azure_ad_b2c():
+    key = new_key("RSA", 2048)
+    http = Keys(published(key, "k", use="sig"))
+    b2c: dict[str, Any] = {
+        **ENTERED,
+        "tenant_name": "contoso",
+        "policy_name": "B2C_1_susi",
+        "required_scopes": ["read"],
+        "http_client": http,
+        "rate_limits": None,
+    }
+    auth = AzureProvider.from_b2c(**b2c, client_storage=MemoryStore())
+    place = "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_susi"
+    async with elsewhere() as there:
+        site = visitor(auth, there)
+        out = await site.sent_out((await site.register())["client_id"], Pkce(), scope="read")
+    assert out.startswith(f"{place}/oauth2/v2.0/authorize?")
+    api = f"https://contoso.onmicrosoft.com/{CLIENT}"
+    assert query_of(out)["scope"] == [f"{api}/read offline_access"]
+    claims = {"iss": "https://contoso.b2clogin.com/guid/v2.0/", "aud": CLIENT, "sub": "ann"}
+    token = signed(key, "RS256", claims, {"kid": "k"})
+    assert await auth.token_verifier.verify_token(token) is not None
+    assert http.asked == [f"{place}/discovery/v2.0/keys"]
+    strict = AzureProvider.from_b2c(
+        **b2c,
+        custom_domain="https://login.contoso.com/",
+        token_issuer="https://other.example/",
+        client_storage=MemoryStore(),
+    )
+    assert await strict.token_verifier.verify_token(token) is None
+    with pytest.raises(ValueError, match="the name alone"):
+        AzureProvider.from_b2c(**{**b2c, "tenant_name": "contoso.onmicrosoft.com"})
+
+
 def test_auth0_needs_an_audience():
     with pytest.raises(TypeError, match="audience"):
         Auth0Provider(config_url="https://t.auth0.com/.well-known/openid-configuration", **ENTERED)
@@ -173,6 +336,56 @@ async def test_authkit_tokens_are_for_this_server(there: Elsewhere):
     ]:
         token = signed(there.key, "RS256", {**good, "aud": aud})
         assert (await auth.verify_token(token) is not None) == is_good, aud
+
+
+async def test_auth0_where_clients_register(there: Elsewhere):
+    """What a person may do there is a scope, and tokens are for this server (RFC 8707, 2)."""
+    there.key = new_key("RSA", 2048)
+
+    async def made(**options: Any) -> Auth0MCPProvider:
+        # It reads the document while it is made, and waits for it.
+        return await asyncio.to_thread(
+            lambda: Auth0MCPProvider(config_url=there.config_url, base_url=BASE, **options)
+        )
+
+    auth = await made(required_scopes=["read"])
+    auth.get_routes("/mcp")
+    assert auth.authorization_servers == [there.url]
+    good: dict[str, Any] = {"iss": there.url, "sub": "ann", "aud": RESOURCE, "scope": "openid"}
+    token = signed(there.key, "RS256", good, permissions=["read", "write", "openid", 7])
+    found = await auth.verify_token(token)
+    assert found is not None
+    assert found.scopes == ["openid", "read", "write"]
+    assert await auth.verify_token(signed(there.key, "RS256", good, aud="other")) is None
+    own = StaticTokenVerifier({"t": {"sub": "ann"}})
+    given = await made(token_verifier=own)
+    given.get_routes("/mcp")
+    assert await given.verify_token("t") is not None
+    there.discovery = {"jwks_uri": None}
+    with pytest.raises(ValueError, match="jwks_uri"):
+        await made()
+
+
+async def test_cognito_tokens_name_their_client(there: Elsewhere):
+    there.key = new_key("RSA", 2048)
+    options: dict[str, Any] = {"jwks_uri": f"{there.url}/keys", "issuer": there.url}
+    good: dict[str, Any] = {"iss": there.url, "sub": "ann", "client_id": "app"}
+    token = signed(there.key, "RS256", good)
+    for audience, is_good in [("app", True), (["x", "app"], True), ("x", False), (None, True)]:
+        verifier = AWSCognitoTokenVerifier(audience=audience, **options)
+        assert (await verifier.verify_token(token) is not None) == is_good, audience
+    nameless = signed(there.key, "RS256", good, client_id=None)
+    assert await AWSCognitoTokenVerifier(audience="app", **options).verify_token(nameless) is None
+
+
+async def test_clerk_says_whom_a_token_was_issued_to(there: Elsewhere):
+    token = issue(there)
+    options: dict[str, Any] = {"domain": there.url, "client_secret": SECRET}
+    found = await ClerkTokenVerifier(client_id=CLIENT, **options).verify_token(token)
+    assert found is not None
+    assert found.subject == "ann"
+    assert await ClerkTokenVerifier(client_id="another", **options).verify_token(token) is None
+    assert await ClerkTokenVerifier(client_id=CLIENT, **options).verify_token("unknown") is None
 
 
 async def test_keycloak(there: Elsewhere):

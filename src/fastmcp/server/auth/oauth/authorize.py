@@ -205,11 +205,7 @@ class AuthorizationEndpoint:
         """What is granted, if anything: of what is asked, what the server has (OAuth 2.1, 3.2.2.1:
         it "MAY fully or partially ignore the scope")."""
         issuer = self._issuer
-        defaults = issuer.client_registration_options.default_scopes
-        if asked is not None:
-            wanted = asked.split()
-        else:
-            wanted = issuer.required_scopes if defaults is None else defaults
+        wanted = issuer.scopes_by_default if asked is None else asked.split()
         supported = issuer.scopes_supported
         own = supported if client.scope is None else client.scope.split()
         allowed = [one for one in supported if one in own]

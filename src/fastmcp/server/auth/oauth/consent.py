@@ -170,7 +170,7 @@ class ConsentPage:
     def _page(self, visit: Visit, sealed: str) -> Response:
         token = self._token(visit.browser, sealed, visit.person)
         body = self._body(visit.client, visit.params, visit.person, sealed, token)
-        return page("Let it in?", body, has_form=True)
+        return page("Let it in?", body, form=True)
 
     async def _decide(self, request: Request) -> Response:
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":

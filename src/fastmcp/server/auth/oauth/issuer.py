@@ -18,9 +18,11 @@ from starlette.responses import Response
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import AuthProvider
+from fastmcp.server.auth.identity_assertion import IdentityAssertion
 from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.limits import DEFAULT_LIMITS, RateLimits
 from fastmcp.server.auth.oauth.models import (
+    AssertedIdentity,
     AuthorizationCode,
     AuthorizationParams,
     ClientRegistrationOptions,
@@ -56,6 +58,7 @@ class Issuer(AuthProvider):
         required_scopes: list[str] | None = None,
         clients: Iterable[OAuthClientInformationFull] = (),
         enable_cimd: bool = True,
+        identity_assertion: IdentityAssertion | None = None,
         rate_limits: RateLimits | None = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(base_url, required_scopes, resource_base_url)
@@ -77,6 +80,7 @@ class Issuer(AuthProvider):
         )
         self.static_clients = {client.client_id: client for client in clients}
         self.enable_cimd = enable_cimd
+        self.identity_assertion = identity_assertion
         self.rate_limits = rate_limits or RateLimits(None, None, None)
         url = self.endpoints_url
         if not url.startswith("https:") and not redirects.is_loopback(url):
@@ -105,6 +109,12 @@ class Issuer(AuthProvider):
         options = self.client_registration_options
         named = [options.valid_scopes, self.required_scopes, options.default_scopes]
         return list(dict.fromkeys(scope for scopes in named for scope in scopes or []))
+
+    @property
+    def scopes_by_default(self) -> list[str]:
+        """The scopes of a request that names none."""
+        given = self.client_registration_options.default_scopes
+        return self.required_scopes if given is None else given
 
     def serve_at(self, mcp_path: str | None) -> None:
         """Learn where an endpoint is that tokens are for; without its path, by what other name
@@ -237,6 +247,17 @@ class Issuer(AuthProvider):
             TokenError: it has been used.
         """
         raise NotImplementedError(_missing(self, "exchange_refresh_token"))
+
+    async def exchange_identity_assertion(
+        self, client: OAuthClientInformationFull, identity: AssertedIdentity
+    ) -> OAuthToken:
+        """An access token, and no other, for a user whom an identity provider vouches for. The
+        assertion has been checked, and is used up. Override it to say who that is here.
+
+        Raises:
+            TokenError: none is given.
+        """
+        raise NotImplementedError(_missing(self, "exchange_identity_assertion"))
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         """What an access token says; None where it is unknown, has expired or was revoked."""

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fastmcp.server.auth.identity_assertion import PROFILE
 from fastmcp.server.auth.oauth.client_auth import ASYMMETRIC, METHODS
 from fastmcp.server.auth.oauth.exchange import endpoint
 from fastmcp.server.auth.oauth.issuer import Issuer
-from fastmcp.server.auth.oauth.token import GRANTS
+from fastmcp.server.auth.oauth.token import grants_of
 
 __all__ = ["WELL_KNOWN", "document", "routes"]
 
@@ -32,13 +33,15 @@ def document(issuer: Issuer) -> dict[str, Any]:
         "token_endpoint": f"{base}/token",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(GRANTS),
+        "grant_types_supported": list(grants_of(issuer)),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": list(METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ASYMMETRIC),
         "authorization_response_iss_parameter_supported": True,  # RFC 9207, 3
         "client_id_metadata_document_supported": issuer.enable_cimd,
     }
+    if issuer.identity_assertion is not None:
+        found["authorization_grant_profiles_supported"] = [PROFILE]  # ID-JAG, 7.2
     if issuer.scopes_supported:
         found["scopes_supported"] = issuer.scopes_supported
     if issuer.client_registration_options.enabled:

@@ -16,6 +16,7 @@ from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
 
 __all__ = [
+    "AssertedIdentity",
     "AuthorizationCode",
     "AuthorizationParams",
     "ClientRegistrationOptions",
@@ -211,6 +212,27 @@ class RefreshToken(BaseModel):
     expires_at: int | None = None
     resource: str | None = None
     subject: str | None = None
+    claims: dict[str, Any] = {}
+
+
+class AssertedIdentity(BaseModel):
+    """A user whom an identity provider vouches for, to a client that it names; all of it has been
+    checked.
+
+    Attributes:
+        issuer: who names the user: the identity provider. Who puts a user of this server in their
+            place puts this server there too.
+        subject: names them among all whom that issuer names.
+        scopes: that are granted.
+        resource: whom the token will be for.
+        claims: what else is said of the user, such as their e-mail address; `assertion_iss` is the
+            identity provider.
+    """
+
+    issuer: str
+    subject: str
+    scopes: list[str]
+    resource: str | None = None
     claims: dict[str, Any] = {}
 
 

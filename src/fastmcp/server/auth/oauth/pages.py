@@ -1,11 +1,12 @@
 """What a person sees: pages without a script, that load nothing and stand in no frame.
 
 Everything in them that came from a stranger is text: escaped, without the characters that turn or
-hide what is written around them, and shortened. The policy of each page lets it do nothing (CSP 3;
-OAuth 2.1, 7.14 against framing), and send a form only where it has one. Where that may lead is not
-said then: Chromium holds it against every redirect that follows, and nobody knows where a client
-leads its user in the end. Nor are pages parted from the window that opened them
-(Cross-Origin-Opener-Policy): a client that is a web page would not hear of its answer.
+hide what is written around them, and shortened (OAuth 2.1, 7.14 against framing).
+
+Two things that would harden them would break clients. `form-action` holds for every redirect that
+follows a form (CSP 3, 6.4.2), and a client or an upstream leads wherever it likes from its own
+place: a page with a form goes without. A `Cross-Origin-Opener-Policy` cuts a window off from the
+page that opened it, for which clients in browsers wait.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def page(
     body: str,
     *,
     status: int = 200,
-    has_form: bool = False,
+    form: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A page.
@@ -67,12 +68,12 @@ def page(
         title: text.
         body: HTML, in which every text of others went through `said`.
         status: of HTTP.
-        has_form: whether there is one in it.
+        form: it has one.
         headers: further ones.
     """
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-        "frame-ancestors 'none'" + ("" if has_form else "; form-action 'none'")
+        "frame-ancestors 'none'" + ("" if form else "; form-action 'none'")
     )
     html = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

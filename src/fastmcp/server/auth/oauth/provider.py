@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from fastmcp.server.auth.fetching import Fetcher as PublicFetcher
+from fastmcp.server.auth.identity_assertion import IdentityAssertion
 from fastmcp.server.auth.oauth import metadata
+from fastmcp.server.auth.oauth.assertions import AssertionGrant
 from fastmcp.server.auth.oauth.authorize import AuthorizationEndpoint
 from fastmcp.server.auth.oauth.client_auth import ClientAuthenticator
 from fastmcp.server.auth.oauth.clients import Clients
@@ -53,6 +55,7 @@ class OAuthOptions(TypedDict, total=False):
     required_scopes: list[str] | None
     clients: Iterable[OAuthClientInformationFull]
     enable_cimd: bool
+    identity_assertion: IdentityAssertion | None
     require_authorization_consent: bool
     rate_limits: RateLimits | None
     fetcher: Fetcher | None
@@ -76,6 +79,8 @@ class OAuthProvider(Issuer):
         required_scopes: that every token must have.
         clients: that are known beforehand; they need not register, and do not expire.
         enable_cimd: whether a client may be a URL at which its metadata is (CIMD).
+        identity_assertion: identity providers whose word lets users in, without a page (enterprise-
+            managed authorization); none by default.
         require_authorization_consent: False gives a code to whoever asks, without a page: for
             tests and for a machine that nobody else can reach.
         rate_limits: of the endpoints; None for none.
@@ -95,6 +100,7 @@ class OAuthProvider(Issuer):
         required_scopes: list[str] | None = None,
         clients: Iterable[OAuthClientInformationFull] = (),
         enable_cimd: bool = True,
+        identity_assertion: IdentityAssertion | None = None,
         require_authorization_consent: bool = True,
         rate_limits: RateLimits | None = DEFAULT_LIMITS,
         fetcher: Fetcher | None = None,
@@ -109,6 +115,7 @@ class OAuthProvider(Issuer):
             required_scopes=required_scopes,
             clients=clients,
             enable_cimd=enable_cimd,
+            identity_assertion=identity_assertion,
             rate_limits=rate_limits,
         )
         self.require_authorization_consent = require_authorization_consent
@@ -129,6 +136,11 @@ class OAuthProvider(Issuer):
         # Twice: a person who is let through to the page also sends it.
         meter = meter_of(self.rate_limits.authorize, 2)
         return ConsentPage(self, self._clients, keys, self._authorization, meter)
+
+    @cached_property
+    def _assertions(self) -> AssertionGrant | None:
+        options = self.identity_assertion
+        return None if options is None else AssertionGrant(self, options)
 
     async def authorize(
         self, client: OAuthClientInformationFull, params: AuthorizationParams
@@ -157,7 +169,9 @@ class OAuthProvider(Issuer):
         routes = [
             *metadata.routes(self),
             Route("/authorize", self._authorization.serve, methods=["GET", "POST"]),
-            _posted("/token", TokenEndpoint(self, authenticator).serve, for_tokens),
+            _posted(
+                "/token", TokenEndpoint(self, authenticator, self._assertions).serve, for_tokens
+            ),
         ]
         if self._asks():
             routes.append(Route("/consent", self._consent.serve, methods=["GET", "POST"]))
@@ -189,6 +203,8 @@ class OAuthProvider(Issuer):
             needed.append("register_client")
         if self.revocation_options.enabled:
             needed.append("revoke_token")
+        if self.identity_assertion is not None:
+            needed.append("exchange_identity_assertion")
         if not self._overrides("authorize"):
             needed += ["authenticate", "create_authorization_code"]
         missing = [method for method in needed if not self._overrides(method)]

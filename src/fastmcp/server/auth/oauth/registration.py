@@ -22,7 +22,7 @@ from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError, Registrati
 from fastmcp.server.auth.oauth.exchange import NOT_KEPT, body_of, object_in
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull, OAuthClientMetadata
-from fastmcp.server.auth.oauth.token import GRANTS
+from fastmcp.server.auth.oauth.token import grants_of
 
 __all__ = ["RegistrationEndpoint"]
 
@@ -66,7 +66,7 @@ class RegistrationEndpoint:
                     "invalid_client_metadata", f"There is no scope {' '.join(unknown)}"
                 )
         method = asked.token_endpoint_auth_method or "client_secret_basic"  # RFC 7591, 2
-        now = int(time.time())
+        now, grants = int(time.time()), grants_of(self._issuer)
         secret, until = None, None
         if method.startswith("client_secret_"):
             secret, life = secrets.token_urlsafe(32), options.client_secret_expiry_seconds
@@ -79,7 +79,7 @@ class RegistrationEndpoint:
                 "client_secret": secret,
                 "client_secret_expires_at": until,
                 "token_endpoint_auth_method": method,
-                "grant_types": [one for one in asked.grant_types if one in GRANTS],
+                "grant_types": [one for one in asked.grant_types if one in grants],
                 "response_types": ["code"],
                 "scope": " ".join(self._issuer.scopes_supported) or None,
             }

@@ -31,6 +31,7 @@ from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.oauth.client_auth import hash_of
 from fastmcp.server.auth.oauth.errors import TokenError
 from fastmcp.server.auth.oauth.models import (
+    AssertedIdentity,
     AuthorizationCode,
     AuthorizationParams,
     OAuthClientInformationFull,
@@ -48,9 +49,12 @@ from fastmcp.server.auth.oauth.records import (
     name,
 )
 
-__all__ = ["StoredOAuthProvider", "StoredOptions", "family_of"]
+__all__ = ["ASSERTED_BY", "StoredOAuthProvider", "StoredOptions", "family_of"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
+
+ASSERTED_BY: Final = "assertion_iss"
+"""The claim that says which identity provider vouches for a user; of no other token."""
 
 _DAY: Final = 24 * 3600
 _UNUSED_CLIENT: Final = _DAY
@@ -108,6 +112,8 @@ class StoredOAuthProvider(OAuthProvider):
         self._code_seconds = authorization_code_expiry_seconds
         if min(self._access_seconds, self._refresh_seconds, self._code_seconds) < 1:
             raise ValueError("Tokens and codes are good for a second at least")
+        believed = self.identity_assertion
+        self._asserted_seconds = 0 if believed is None else believed.access_token_expiry_seconds
         self._client_seconds = max(_CLIENT, self._refresh_seconds + _DAY)
         self._records: Records = (
             MemoryRecords({"client": _CLIENTS}) if storage is None else KeyValueRecords(storage)
@@ -197,6 +203,20 @@ class StoredOAuthProvider(OAuthProvider):
         await self._use("refresh", refresh_token.token)
         return await self._issue(client, refresh_token.token, refresh_token, scopes)
 
+    async def exchange_identity_assertion(
+        self, client: OAuthClientInformationFull, identity: AssertedIdentity
+    ) -> OAuthToken:
+        family, seconds = secrets.token_urlsafe(16), self._asserted_seconds
+        asserted = identity.model_copy(
+            update={"claims": {ASSERTED_BY: identity.issuer, **identity.claims}}
+        )
+        await self._keep_family(family, client, seconds)
+        access = await self._give_access(
+            family, client, asserted, asserted.scopes, seconds, asserted.issuer
+        )
+        await self._keep_active(client)
+        return OAuthToken(access_token=access, expires_in=seconds, scope=" ".join(identity.scopes))
+
     async def load_access_token(self, token: str) -> AccessToken | None:
         family = family_of(token)
         if family is None:
@@ -208,12 +228,14 @@ class StoredOAuthProvider(OAuthProvider):
             return None
         if kept["expires_at"] <= time.time():
             return None
+        if ASSERTED_BY in kept["claims"] and self.identity_assertion is None:
+            return None  # nobody is believed any more
         resource = kept["resource"]
         if resource is not None and self.resource is not None and not self.is_own(resource):
             return None  # of another server that shares the store
         claims = {
             **kept["claims"],
-            "iss": self.issuer,
+            "iss": kept.get("issuer") or self.issuer,
             "aud": resource,
             "sub": kept["subject"],
             "client_id": kept["client_id"],
@@ -275,29 +297,18 @@ class StoredOAuthProvider(OAuthProvider):
     async def _issue(
         self, client: OAuthClientInformationFull, used: str, grant: _Grant, scopes: list[str]
     ) -> OAuthToken:
-        family, now = family_of(used) or "", int(time.time())
-        access, refresh = _made(family), _made(family)
+        family, refresh = family_of(used) or "", None
         renewable = "refresh_token" in client.grant_types
-        common: Record = {
-            "client_id": client.client_id,
-            "resource": grant.resource,
-            "subject": grant.subject,
-            "claims": grant.claims,
-        }
         life = max(self._refresh_seconds if renewable else 0, self._access_seconds)
         await self._keep_family(family, client, life)
-        await self._records.write(
-            name("access", access),
-            {**common, "scopes": scopes, "expires_at": now + self._access_seconds},
-            self._access_seconds,
-        )
+        access = await self._give_access(family, client, grant, scopes, self._access_seconds)
         if renewable:
             # Of the scopes that were granted, also where fewer are asked for this time
             # (OAuth 2.1, 4.3.1).
-            until = now + self._refresh_seconds
+            refresh = _made(family)
             await self._records.write(
                 name("refresh", refresh),
-                {**common, "scopes": grant.scopes, "expires_at": until},
+                _record(client, grant, grant.scopes, self._refresh_seconds),
                 life,  # as long as its family: what is missing there was used
             )
         await self._keep_active(client)
@@ -305,8 +316,24 @@ class StoredOAuthProvider(OAuthProvider):
             access_token=access,
             expires_in=self._access_seconds,
             scope=" ".join(scopes),
-            refresh_token=refresh if renewable else None,
+            refresh_token=refresh,
         )
+
+    async def _give_access(
+        self,
+        family: str,
+        client: OAuthClientInformationFull,
+        grant: _Grant,
+        scopes: list[str],
+        seconds: int,
+        issuer: str | None = None,
+    ) -> str:
+        access = _made(family)
+        kept = _record(client, grant, scopes, seconds)
+        if issuer is not None:
+            kept["issuer"] = issuer
+        await self._records.write(name("access", access), kept, seconds)
+        return access
 
     async def _keep_family(
         self, family: str, client: OAuthClientInformationFull, seconds: float
@@ -320,7 +347,8 @@ class StoredOAuthProvider(OAuthProvider):
 
     async def _end(self, family: str) -> None:
         # Longer than whatever another worker makes at this moment.
-        seconds = max(self._refresh_seconds, self._access_seconds) + self._code_seconds
+        lives = (self._refresh_seconds, self._access_seconds, self._asserted_seconds)
+        seconds = max(lives) + self._code_seconds
         await self._records.write(name("ended", family), {}, seconds)
         await self._records.take(name("family", family))
 
@@ -336,6 +364,20 @@ class _Grant(Protocol):
     def subject(self) -> str | None: ...
     @property
     def claims(self) -> dict[str, Any]: ...
+
+
+def _record(
+    client: OAuthClientInformationFull, grant: _Grant, scopes: list[str], seconds: int
+) -> Record:
+    """What is kept of a token."""
+    return {
+        "client_id": client.client_id,
+        "resource": grant.resource,
+        "subject": grant.subject,
+        "claims": grant.claims,
+        "scopes": scopes,
+        "expires_at": int(time.time()) + seconds,
+    }
 
 
 def _made(family: str) -> str:

@@ -1,4 +1,5 @@
-"""Where a client gets tokens (OAuth 2.1, 3.2): for a code, or for a refresh token.
+"""Where a client gets tokens (OAuth 2.1, 3.2): for a code, for a refresh token, and for what an
+identity provider says of a user (`assertions`).
 
 A code is bound to whom it was given to, where it was sent, the challenge that came with the request
 and whom the tokens are for; each is checked here, before the provider uses it up.
@@ -16,15 +17,17 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from fastmcp.server.auth.identity_assertion import JWT_BEARER
+from fastmcp.server.auth.oauth.assertions import AssertionGrant
 from fastmcp.server.auth.oauth.client_auth import ClientAuthenticator
 from fastmcp.server.auth.oauth.errors import TokenError
 from fastmcp.server.auth.oauth.exchange import NOT_KEPT, Form, form_of
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull, OAuthToken
 
-__all__ = ["GRANTS", "TokenEndpoint"]
+__all__ = ["TokenEndpoint", "grants_of"]
 
-GRANTS: Final = ("authorization_code", "refresh_token")
+_GRANTS: Final = ("authorization_code", "refresh_token")
 
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 """RFC 7636, 4.1."""
@@ -36,11 +39,20 @@ class TokenEndpoint:
     Args:
         issuer: makes them.
         authenticator: knows the clients.
+        assertions: gives those for identity assertions; None where these are not taken.
     """
 
-    def __init__(self, issuer: Issuer, authenticator: ClientAuthenticator) -> None:
+    def __init__(
+        self,
+        issuer: Issuer,
+        authenticator: ClientAuthenticator,
+        assertions: AssertionGrant | None = None,
+    ) -> None:
         self._issuer = issuer
         self._authenticator = authenticator
+        self._grants = {"authorization_code": self._for_code, "refresh_token": self._for_refresh}
+        if assertions is not None:
+            self._grants[JWT_BEARER] = assertions.token
 
     async def serve(self, request: Request) -> Response:
         """Answers a request.
@@ -51,12 +63,14 @@ class TokenEndpoint:
         form = await form_of(request)
         client = await self._authenticator.client_of(request, form)
         grant = form.need("grant_type")
-        if grant not in GRANTS:
-            raise TokenError("unsupported_grant_type", f"grant_type is one of {', '.join(GRANTS)}")
+        give = self._grants.get(grant)
+        if give is None:
+            raise TokenError(
+                "unsupported_grant_type", f"grant_type is one of {', '.join(self._grants)}"
+            )
         if grant not in client.grant_types:
             raise TokenError("unauthorized_client", f"The client did not register for {grant}")
-        by_code = grant == "authorization_code"
-        token = await (self._for_code if by_code else self._for_refresh)(client, form)
+        token = await give(client, form)
         return JSONResponse(token.model_dump(mode="json", exclude_none=True), headers=NOT_KEPT)
 
     async def _for_code(self, client: OAuthClientInformationFull, form: Form) -> OAuthToken:
@@ -97,6 +111,11 @@ class TokenEndpoint:
         for resource in form.resources:
             if not self._issuer.is_own(resource) and resource != granted:
                 raise TokenError("invalid_target", "The resource is not that of the grant")
+
+
+def grants_of(issuer: Issuer) -> tuple[str, ...]:
+    """The grant types that the endpoint takes."""
+    return _GRANTS if issuer.identity_assertion is None else (*_GRANTS, JWT_BEARER)
 
 
 def _fits(verifier: str, challenge: str) -> bool:

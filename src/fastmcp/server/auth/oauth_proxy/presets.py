@@ -31,6 +31,7 @@ __all__ = [
     "GOOGLE",
     "HUGGINGFACE",
     "KEYCLOAK",
+    "RESOURCE",
     "SCALEKIT",
     "SUPABASE",
     "WORKOS",
@@ -182,6 +183,7 @@ class Issuer:
 
 
 RESOURCE: Final = "{resource}"
+"""Whom tokens are for: the address of this server's endpoint."""
 
 AUTHKIT: Final = Issuer(
     issuers=("{place}",), keys="{place}/oauth2/jwks", audience=RESOURCE
@@ -323,6 +325,9 @@ class PresetRemote(RemoteAuthProvider):
         ValueError: `required_scopes` are given beside a `token_verifier`.
     """
 
+    jwt_verifier: ClassVar[type[JWTVerifier]] = JWTVerifier
+    """Reads its tokens."""
+
     def __init__(
         self,
         facts: Issuer,
@@ -349,7 +354,7 @@ class PresetRemote(RemoteAuthProvider):
     def _verifier(self, resources: list[str]) -> TokenVerifier:
         facts = self.facts
         audience = resources if facts.audience == RESOURCE else facts.audience
-        return JWTVerifier(
+        return self.jwt_verifier(
             jwks_uri=facts.keys,
             issuer=list(facts.issuers) or None,
             audience=audience,

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.identity_assertion import IdentityAssertion
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.documents import Fetcher
 from fastmcp.server.auth.oauth.errors import (
@@ -45,7 +46,7 @@ from fastmcp.server.auth.oauth.models import (
 from fastmcp.server.auth.oauth.provider import meter_of
 from fastmcp.server.auth.oauth.records import KeyValueStore
 from fastmcp.server.auth.oauth.redirects import with_parameters
-from fastmcp.server.auth.oauth.stored import StoredOAuthProvider, family_of
+from fastmcp.server.auth.oauth.stored import ASSERTED_BY, StoredOAuthProvider, family_of
 from fastmcp.server.auth.oauth_proxy.allowed import AllowedClients, is_allowed
 from fastmcp.server.auth.oauth_proxy.consent import Consent, ProxyConsentPage
 from fastmcp.server.auth.oauth_proxy.file_records import records_at
@@ -87,7 +88,7 @@ class ProxyOptions(TypedDict, total=False):
     fastmcp_access_token_expiry_seconds: int | None
     token_expiry_threshold_seconds: int
     enable_cimd: bool
-    identity_assertion: None
+    identity_assertion: IdentityAssertion | None
     clients: Iterable[OAuthClientInformationFull]
     rate_limits: RateLimits | None
     fetcher: Fetcher | None
@@ -142,7 +143,8 @@ class OAuthProxy(StoredOAuthProvider):
         token_expiry_threshold_seconds: renew the upstream's token that long before it ends; half a
             minute, or a tenth of its life if that is less, at least.
         enable_cimd: as for `OAuthProvider`.
-        identity_assertion: is not there yet.
+        identity_assertion: as for `OAuthProvider`. Who is let in that way has no login at the
+            upstream: `get_access_token()` gives this server's own token.
         upstream_issuer: what the upstream calls itself; an answer to a login that names another
             is refused (RFC 9207).
         clients: as for `OAuthProvider`.
@@ -151,7 +153,6 @@ class OAuthProxy(StoredOAuthProvider):
 
     Raises:
         ValueError: an argument cannot be used.
-        NotImplementedError: `identity_assertion` is given.
     """
 
     def __init__(
@@ -184,14 +185,12 @@ class OAuthProxy(StoredOAuthProvider):
         fastmcp_access_token_expiry_seconds: int | None = None,
         token_expiry_threshold_seconds: int = 0,
         enable_cimd: bool = True,
-        identity_assertion: None = None,
+        identity_assertion: IdentityAssertion | None = None,
         upstream_issuer: str | None = None,
         clients: Iterable[OAuthClientInformationFull] = (),
         rate_limits: RateLimits | None = DEFAULT_LIMITS,
         fetcher: Fetcher | None = None,
     ) -> None:
-        if identity_assertion is not None:
-            raise NotImplementedError("identity_assertion is not there yet: leave it out")
         if require_authorization_consent not in (True, False, "remember", "external"):
             raise ValueError(
                 'require_authorization_consent is True, "remember", "external" or False'
@@ -208,6 +207,7 @@ class OAuthProxy(StoredOAuthProvider):
             required_scopes=token_verifier.required_scopes,
             clients=clients,
             enable_cimd=enable_cimd,
+            identity_assertion=identity_assertion,
             require_authorization_consent=True,  # the page decides whether it asks
             rate_limits=rate_limits,
             fetcher=fetcher,
@@ -402,12 +402,14 @@ class OAuthProxy(StoredOAuthProvider):
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What the upstream says of the login that a token of ours belongs to; None where the token
-        or the login has ended.
+        or the login has ended. Of a user whom an identity provider vouches for, what that says.
 
         Raises:
             VerificationUnavailableError: that cannot be known now.
         """
         ours, family = await self.load_access_token(token), family_of(token)
+        if ours is not None and ASSERTED_BY in ours.claims:
+            return ours
         current = None if ours is None or family is None else await self._grants.current(family)
         if ours is None or current is None:
             return None

@@ -14,7 +14,7 @@ import base64
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, quote_plus, urlencode
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.identity_assertion import JWT_BEARER
 from fastmcp.server.auth.oauth.errors import described
 from fastmcp.server.auth.oauth.redirects import with_parameters
 
@@ -213,6 +214,23 @@ class Upstream:
                 "grant_type": "refresh_token",
                 "refresh_token": refresh_token,
                 "scope": None if scopes is None else " ".join(scopes),
+            }
+        )
+
+    async def exchange(self, token: str, scopes: Sequence[str]) -> UpstreamTokens:
+        """Tokens of another API, for a token of a person: the on-behalf-of flow of Microsoft Entra
+        ID, which is the grant of RFC 7523, 2.1.
+
+        Raises:
+            RefusedError: there are none for it.
+            VerificationUnavailableError: that cannot be known now.
+        """
+        return await self._tokens(
+            {
+                "grant_type": JWT_BEARER,
+                "assertion": token,
+                "scope": " ".join(scopes),
+                "requested_token_use": "on_behalf_of",
             }
         )
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from typing_extensions import Unpack
 
+from fastmcp.server.auth.claims import Claims, Refusal
 from fastmcp.server.auth.oidc_proxy import OIDCOptions, OIDCProxy
+from fastmcp.server.auth.providers.jwt import JWTVerifier
 
-__all__ = ["AWSCognitoProvider"]
+__all__ = ["AWSCognitoProvider", "AWSCognitoTokenVerifier"]
 
 
 class AWSCognitoProvider(OIDCProxy):
@@ -30,3 +35,29 @@ class AWSCognitoProvider(OIDCProxy):
         pool = f"https://cognito-idp.{aws_region}.amazonaws.com/{user_pool_id}"
         config_url = f"{pool}/.well-known/openid-configuration"
         super().__init__(config_url=config_url, **options)
+
+
+class AWSCognitoTokenVerifier(JWTVerifier):
+    """Verifies access tokens of a user pool. They name no audience, but the client that they were
+    issued to.
+
+    Args:
+        audience: that client, or several; None for any of the pool.
+        options: of `JWTVerifier`.
+    """
+
+    def __init__(self, *, audience: str | list[str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._clients = [audience] if isinstance(audience, str) else audience
+
+    @property
+    def takes_any_audience(self) -> bool:
+        return self._clients is None
+
+    async def _judged(self, token: str) -> Claims | Refusal:
+        found = await super()._judged(token)
+        if isinstance(found, Refusal) or self._clients is None:
+            return found
+        if found.get("client_id") not in self._clients:
+            return Refusal("was issued to another client than audience= names", logging.INFO)
+        return found

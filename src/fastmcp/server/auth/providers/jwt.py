@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
@@ -28,6 +27,7 @@ from fastmcp.server.auth.claims import (
     Refusal,
     TokenLog,
     access_token,
+    claims_in,
     scope_list,
 )
 from fastmcp.server.auth.fetching import Fetcher, FetchError
@@ -164,7 +164,7 @@ class JWTVerifier(KeepingVerifier):
         signed = read(token, self.jwks_uri)
         if isinstance(signed, Refusal):
             return signed
-        claims = _claims(signed.payload)
+        claims = claims_in(signed.payload)
         if claims is None:
             return Refusal("holds no JSON object")
         refusal = self._expected.refusal(claims, time.time())
@@ -248,11 +248,3 @@ def _key(material: str | bytes, algorithm: str | None) -> VerificationKey:
     if algorithm is not None and algorithm.startswith("HS"):
         return secret_key(material, algorithm)
     return author_key(material, algorithm)
-
-
-def _claims(payload: bytes) -> Claims | None:
-    try:
-        claims = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return cast("Claims", claims) if isinstance(claims, dict) else None
