@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +34,9 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-sync",
     "--no-first-run",
+    # Tests are alone with their machine. Playwright's own way to refuse requests would not do:
+    # while it is in use, the browser sends no preflights.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 MISSING = (
     "the packaged Chromium does not run on this machine, and there is none on PATH: as root, "
@@ -101,10 +104,18 @@ def _packaged() -> Browser:
 
 
 @contextmanager
-def page() -> Iterator[str]:
-    """Serves an empty page; the origin, `http://localhost:PORT`."""
+def page(module: Path | None = None) -> Iterator[str]:
+    """Serves a page; the origin, `http://localhost:PORT`.
+
+    Args:
+        module: of JavaScript that it runs; by default it is empty.
+    """
     with tempfile.TemporaryDirectory(prefix="fastmcp-page-") as name:
-        (Path(name) / "index.html").write_text("<!doctype html><title>A page</title>")
+        text = "<!doctype html><title>A page</title><body>"
+        if module is not None:
+            shutil.copy(module, Path(name) / "page.js")
+            text += '<script type="module" src="/page.js"></script>'
+        (Path(name) / "index.html").write_text(text)
 
         def command(port: int) -> list[str]:
             return [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
@@ -122,23 +133,11 @@ def in_pages(function: str, *visits: tuple[str, list[Any]]) -> list[Any]:
     Returns:
         The JSON values that it returned.
     """
-    found = browser()
     order = {
-        "executable": str(found.executable),
-        "flags": FLAGS,
         "source": function,
         "visits": [{"url": origin + "/", "given": given} for origin, given in visits],
     }
-    done = subprocess.run(
-        [node.node(), node.script(SOURCE / "visit.mjs", node.packages(SOURCE))],
-        input=json.dumps(order),
-        env=node.environment(**found.environment),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return _driven("visit.mjs", order)
 
 
 def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
@@ -151,7 +150,14 @@ def talk(url: str, *pages: tuple[str, Era]) -> list[dict[str, Any]]:
     return in_pages((SOURCE / "talk.js").read_text(), *visits)
 
 
-def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> dict[str, Any]:
+def decide(
+    url: str,
+    decision: str,
+    ends: str,
+    picture: Path | None = None,
+    *,
+    before: Sequence[str] = (),
+) -> dict[str, Any]:
     """A person opens a page of consent in a browser, and presses a button.
 
     Args:
@@ -159,23 +165,45 @@ def decide(url: str, decision: str, ends: str, picture: Path | None = None) -> d
         decision: the value of the button.
         ends: what the address begins with that this leads to.
         picture: where to keep one of the page.
+        before: the values of buttons of the pages before, such as the one to log in.
 
     Returns:
-        Where the page was (`at`), what could be `read` on it, where it `ended`, and what the
-        browser wrote to its console about the page (`complaints`).
+        Where the page was (`at`), what could be `read` on it, where it `ended` and what could be
+        `told` from the page there, and what the browser wrote to its console about the pages before
+        (`complaints`).
     """
-    found = browser()
     order = {
-        "executable": str(found.executable),
-        "flags": FLAGS,
         "url": url,
+        "before": list(before),
         "decision": decision,
         "ends": ends,
         "picture": None if picture is None else str(picture),
     }
+    return _driven("consent.mjs", order)
+
+
+def clicks(url: str, *things: str, shows: str, popup: bool = False) -> str:
+    """A person opens a page and clicks one thing after the other, as soon as it is there.
+
+    Args:
+        url: of the page.
+        things: selectors of Playwright, such as `role=button[name="Connect"]`.
+        shows: the selector of what is there in the end.
+        popup: the things are in a window that the page opens.
+
+    Returns:
+        What can be read on the page then.
+    """
+    order = {"url": url, "clicks": things, "shows": shows, "popup": popup}
+    return _driven("clicks.mjs", order)
+
+
+def _driven(name: str, order: dict[str, Any]) -> Any:
+    """What a script prints that drives the browser by an order."""
+    found = browser()
     done = subprocess.run(
-        [node.node(), node.script(SOURCE / "consent.mjs", node.packages(SOURCE))],
-        input=json.dumps(order),
+        [node.node(), node.script(SOURCE / name, node.packages(SOURCE))],
+        input=json.dumps({"executable": str(found.executable), "flags": FLAGS, **order}),
         env=node.environment(**found.environment),
         capture_output=True,
         text=True,

@@ -122,3 +122,20 @@ def script(source: Path, prefix: Path) -> Path:
                     shutil.copy(path, fresh)
                 fresh.rename(folder)
     return folder / source.name
+
+
+def bundle(source: Path, prefix: Path) -> Path:
+    """A script and all that it imports as one module, which a page can load; made once. `rolldown`
+    must be among the packages."""
+    entry = script(source, prefix)
+    made = entry.with_name(f"{source.stem}.bundle.js")
+    if not made.exists():
+        with locked(made):
+            if not made.exists():
+                fresh = made.with_name(f"{made.name}.new")
+                tool = prefix / "node_modules/rolldown/bin/cli.mjs"
+                options = ("--file", fresh, "--format", "esm", "--platform", "browser")
+                done = run([tool, entry, *options], timeout=50)
+                assert done.returncode == 0, done.stderr
+                fresh.rename(made)
+    return made

@@ -2,13 +2,14 @@
 
 EVENTS: "redis" for an event store on FASTMCP_REDIS_URL through a `RedisStore`, "memory" for one
 in this process, nothing for none. RETRY: milliseconds. LEASE: seconds. JOURNAL: a file that gets
-a line for everything that begins, ends or is cancelled.
+a line for everything that begins, ends or is cancelled. TOKENS: those that come in, as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import time
 from pathlib import Path
@@ -17,11 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fastmcp import Context, FastMCP
+from fastmcp.server.auth import StaticTokenVerifier
 from fastmcp.server.bus import ResourceUpdated
-from fastmcp.server.dependencies import get_http_headers
+from fastmcp.server.dependencies import get_access_token, get_http_headers
 from fastmcp.server.event_store import EventStore
 
-mcp = FastMCP("workers")
+TOKENS = os.environ.get("TOKENS")
+mcp = FastMCP("workers", auth=StaticTokenVerifier(json.loads(TOKENS)) if TOKENS else None)
 
 
 def note(tool: str, what: str, tag: str) -> None:
@@ -45,6 +48,13 @@ async def who() -> int:
 async def header(name: str) -> str:
     """A header of this request."""
     return get_http_headers(include_all=True).get(name, "")
+
+
+@mcp.tool
+async def scopes() -> str:
+    """What the token of this request permits."""
+    token = get_access_token()
+    return "" if token is None else " ".join(token.scopes)
 
 
 @mcp.tool

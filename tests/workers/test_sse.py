@@ -79,6 +79,21 @@ async def test_t30_a_message_at_another_worker(pair: Workers):
         assert (status, json.loads(body)["error"]["code"]) == (400, -32600)
 
 
+async def test_t24_t30_each_message_at_another_worker_has_its_own_token(tmp_path: Path):
+    """The stream is one person's, whose tokens change meanwhile."""
+    tokens = {name: {"sub": "ada", "scopes": [name]} for name in ("first", "second")}
+    tokens["other"] = {"sub": "bob", "scopes": []}
+    more = {"TOKENS": json.dumps(tokens), **SSE}
+    with workers(tmp_path, 2, shared=False, clean=False, **more) as pair:
+        here, there = pair.servers
+        first, second, other = ({"Authorization": f"Bearer {name}"} for name in tokens)
+        async with old_wire(stream(here), headers=first) as wire:
+            for to in (origin(here), origin(there)):
+                assert await wire.call("scopes", to=to) == "first"
+                assert await wire.call("scopes", to=to, headers=second) == "second"
+                assert (await wire.post(PING, to=to, headers=other))[0] == 404
+
+
 async def test_t30_a_worker_that_is_gone(pair: Workers):
     here, there = pair.servers
     async with old_wire(stream(here)) as wire:

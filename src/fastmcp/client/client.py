@@ -186,7 +186,7 @@ class Client(Generic[TransportT]):
             progress=progress_handler or default_progress_handler,
             message=message_handler,
             log_level=None if log_level is None else check_level(log_level),
-            extensions=Extensions(extensions, result_claims),
+            extensions=Extensions(extensions, result_claims, self.transport.extensions()),
         )
         self._withheld: frozenset[str] = frozenset()
         self._forwards_headers = True

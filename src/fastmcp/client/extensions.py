@@ -12,7 +12,7 @@ Sources: 2026-07-28, basic/index, "ResultType", and basic/versioning, "Extension
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 
@@ -184,6 +184,7 @@ class Extensions:
     Args:
         extensions: of the user.
         result_claims: further claims of these extensions, by their ids.
+        others: ids that are declared besides.
     Raises:
         ValueError: an id that is none or comes twice, two claims or observers of one thing, or
             claims of an extension that is not there.
@@ -194,6 +195,7 @@ class Extensions:
         self,
         extensions: Sequence[Any] | None = None,
         result_claims: Mapping[str, Sequence[Any]] | None = None,
+        others: Iterable[str] = (),
     ) -> None:
         if isinstance(extensions, Mapping):
             raise TypeError(
@@ -206,6 +208,9 @@ class Extensions:
         self.bindings: dict[str, Any] = {}
         for extension in extensions or ():
             self._add(extension)
+        for identifier in others:
+            if identifier not in self._settings:
+                self._add(advertise(identifier))
         for identifier, claims in (result_claims or {}).items():
             if identifier not in self._settings:
                 raise ValueError(

@@ -294,8 +294,9 @@ def create_streamable_http_app(
             await life.leave()
 
     if auth is not None:
-        more = [route for one in paths[1:] for route in auth.get_metadata_routes(_rooted(one))]
-        routes = [*auth.get_routes(_rooted(paths[0])), *more, *routes]
+        own = auth.get_routes(_rooted(paths[0]))  # first: tokens are for the endpoint
+        more = [] if sse is None else _stream_metadata(auth, sse)
+        routes = [*own, *more, *routes]
         middleware = [*middleware, *auth.get_middleware()]
     app = create_base_app(routes, middleware, debug, lifespan)
     app.sessions = sessions
@@ -454,6 +455,20 @@ def _rooted(path: str) -> str:
 def _both_spellings(path: str) -> list[str]:
     path = "/" + path.strip("/")
     return [path, path + "/"] if path != "/" else ["/", ""]
+
+
+def _stream_metadata(auth: AuthProvider, sse: SsePaths) -> list[CustomRoute]:
+    """What says whose tokens a stream takes; where it is looked for of the messages too. What a
+    client knows and compares is where the stream is (RFC 9728, 3.3)."""
+    stream = _rooted(sse.stream)
+    found = auth.get_metadata_routes(stream)
+    of_messages = [
+        CustomRoute(route.path.removesuffix(stream) + path, route.endpoint, methods=route.methods)
+        for route in found
+        if route.path.endswith(stream)
+        for path in _both_spellings(sse.messages)
+    ]
+    return [*found, *of_messages]
 
 
 def _until_the_loop_ends(receive: Receive) -> Receive:

@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 
 from key_value.aio.stores.memory import MemoryStore
 
-from fastmcp import Client, FastMCP
+from fastmcp import Client, Context, FastMCP
+from fastmcp.client.auth import (
+    ClientCredentialsOAuthProvider,
+    IdentityAssertionOAuthProvider,
+)
+from fastmcp.client.extensions import advertise
+from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
 from fastmcp.server.auth.oauth.models import ClientRegistrationOptions
 from fastmcp.server.auth.providers.in_memory import InMemoryOAuthProvider
@@ -48,6 +54,10 @@ async def protected(by: Authority, required: list[str]) -> AsyncGenerator[str]:
         token = get_access_token()
         return None if token is None else token.subject
 
+    @mcp.tool
+    def declared(ctx: Context) -> list[str]:
+        return list(ctx.client_capabilities.get("extensions", {}))
+
     async with run_server_async(mcp, port=port) as url:
         yield url
 
@@ -66,6 +76,29 @@ async def test_a_call_is_let_in(mode: str) -> None:
         assert client.transport.get_session_id() == session
     assert [query["scope"] for query in server.authorized] == ["read"]
     assert server.count("refresh_token") == 1
+
+
+async def test_the_extension_that_lets_a_client_in_is_declared(mode: str) -> None:
+    """Extensions oauth-client-credentials and enterprise-managed-authorization, "Declare support":
+    also by a client of several servers, and once where the user says it too."""
+    machine, employee = (
+        "io.modelcontextprotocol/oauth-client-credentials",
+        "io.modelcontextprotocol/enterprise-managed-authorization",
+    )
+
+    async def word(issuer: str, resource: str) -> str:
+        return "an assertion"
+
+    as_machine = ClientCredentialsOAuthProvider(client_id="c", client_secret="s")
+    as_employee = IdentityAssertionOAuthProvider(client_id="c", assertion_provider=word)
+    async with authority() as server, protected(server, []) as url:
+        for auth, names in ((as_machine, [machine]), (as_employee, [employee]), (Person(), [])):
+            transport = StreamableHttpTransport(url, auth=auth)
+            async with Client(transport, mode=mode) as client:
+                assert (await client.call_tool("declared")).data == names
+        said = [advertise(machine, {"mine": True})]
+        async with Client(url, auth=as_machine, extensions=said, mode=mode) as client:
+            assert (await client.call_tool("declared")).data == [machine]
 
 
 async def test_our_own_authorization_server(mode: str) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import gc
 import gzip
 import json
+import socket
 import ssl
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -264,14 +266,60 @@ async def test_only_https(issuer: Issuer):
         await Fetcher(loopback=True, resolve=Names(["8.8.8.8"])).get_json("http://client.example/")
 
 
-async def test_a_name_without_address():
-    async def none(host: str, port: int) -> list[str]:
-        raise OSError("Name or service not known")
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (None, False),  # a list without one
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), False),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), True),
+        (OSError("of an author's own resolver"), True),
+    ],
+)
+async def test_a_name_without_address(error: OSError | None, passing: bool):
+    """One that does not exist is no reason to try again; to whom it is told, a name that means an
+    address inside is as good as none."""
 
-    for resolve in (none, Names([])):
-        with pytest.raises(FetchError, match="has no address") as caught:
-            await Fetcher(resolve=resolve).get_json("https://client.example/")
-        assert caught.value.passing
+    async def none(host: str, port: int) -> list[str]:
+        if error is not None:
+            raise error
+        return []
+
+    with pytest.raises(FetchError, match="has no address") as caught:
+        await Fetcher(resolve=none).get_json("https://client.example/")
+    assert caught.value.passing is passing
+
+
+async def test_look_ups_that_hang(monkeypatch: pytest.MonkeyPatch):
+    """A stranger's name server need not answer, and nothing stops the system's look-up. Some that
+    hang hinder nobody, and however many do, who has a fetcher of their own does not wait."""
+    held, begun = threading.Event(), threading.Semaphore(0)
+
+    def look_up(host: str, *rest: Any, **more: Any) -> list[Any]:
+        if host.endswith(".hangs.example"):
+            begun.release()
+            held.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    strangers, own = Fetcher(), Fetcher()
+    asked: list[asyncio.Future[Fetched]] = []
+
+    async def hang(many: int) -> None:
+        for n in range(many):
+            url = f"https://{n}.hangs.example/"
+            asked.append(asyncio.ensure_future(strangers.get_json(url, seconds=20)))
+        await asyncio.to_thread(lambda: [begun.acquire(timeout=10) for _ in range(30)])
+
+    try:
+        await hang(30)
+        with pytest.raises(FetchError, match="not a public one"):
+            await strangers.get_json("https://client.example/")
+        await hang(100)
+        with pytest.raises(FetchError, match="not a public one"):
+            await own.get_json("https://keys.example/")
+    finally:
+        held.set()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def test_dns_rebinding(issuer: Issuer):

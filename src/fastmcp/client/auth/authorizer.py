@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from yarl import URL
 
@@ -100,6 +100,8 @@ class TokenCredentials(ABC):
     """Whether a token is obtained by a person, whom nobody should disturb unasked."""
     fixed_client_id: str | None = None
     """That was registered beforehand, with one authorization server."""
+    extension: ClassVar[str | None] = None
+    """The id of the protocol's extension that it follows, which its client declares."""
     patience: float = 60.0
     """Seconds that another process may take for the same tokens."""
 

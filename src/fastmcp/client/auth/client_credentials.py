@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,6 +40,9 @@ _KEY_TYPES: Final[dict[str, Literal["RSA", "EC", "OKP"]]] = {
     "ES": "EC",
     "Ed": "OKP",
 }
+
+
+CLIENT_CREDENTIALS: Final = "io.modelcontextprotocol/oauth-client-credentials"
 
 
 class SelfAuthorized(TokenCredentials):
@@ -127,6 +130,8 @@ class ClientCredentialsOAuthProvider(SelfAuthorized):
         dpop: as for `OAuth`.
     """
 
+    extension: ClassVar[str | None] = CLIENT_CREDENTIALS
+
     def __init__(
         self,
         mcp_url: str | None = None,
@@ -165,6 +170,8 @@ class PrivateKeyJWTOAuthProvider(SelfAuthorized):
         token_storage: as for `OAuth`.
         dpop: as for `OAuth`.
     """
+
+    extension: ClassVar[str | None] = CLIENT_CREDENTIALS
 
     def __init__(
         self,

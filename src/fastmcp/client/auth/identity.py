@@ -10,7 +10,7 @@ in the place of what was refused.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from yarl import URL
 
@@ -95,6 +95,8 @@ class IdentityAssertionOAuthProvider(SelfAuthorized):
         token_storage: as for `OAuth`.
         dpop: as for `OAuth`.
     """
+
+    extension: ClassVar[str | None] = "io.modelcontextprotocol/enterprise-managed-authorization"
 
     def __init__(
         self,

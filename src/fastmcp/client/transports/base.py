@@ -77,6 +77,10 @@ class ClientTransport(ABC):
         where nobody can say beforehand. Answers that are kept are kept under it."""
         return ""
 
+    def extensions(self) -> frozenset[str]:
+        """The ids of the protocol's extensions by which the client is let in, which it declares."""
+        return frozenset()
+
     def set_auth(self, auth: Any) -> None:
         """Take the client's `auth` argument.
 

@@ -17,6 +17,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
 from fastmcp.client.channel import Handshaken, Outgoing, Receiver
@@ -130,6 +131,11 @@ class CompositeTransport(ClientTransport):
         """Who the client is for each of them. None where nobody can say of one."""
         each = [member.transport.principal() for member in self.members.values()]
         return None if None in each else json.dumps(each)
+
+    def extensions(self) -> frozenset[str]:
+        """By which the client is let in at any of them."""
+        each = [member.transport.extensions() for member in self.members.values()]
+        return frozenset(chain.from_iterable(each))
 
     async def close(self) -> None:
         """End what the servers' transports keep alive."""

@@ -101,6 +101,10 @@ class MCPConfigTransport(ClientTransport):
         """Who the client is for the one server, or for all of them."""
         return self.transport.principal()
 
+    def extensions(self) -> frozenset[str]:
+        """By which the client is let in at the one server, or at any of them."""
+        return self.transport.extensions()
+
     def get_session_id(self) -> str | None:
         """The session id of the one server; several have one each."""
         return self.transport.get_session_id()

@@ -249,6 +249,11 @@ class HttpTransport(ClientTransport):
         token = None if self.auth is None else self.auth.header()
         return json.dumps([token, url.user, url.password, sorted(said.items())])
 
+    def extensions(self) -> frozenset[str]:
+        """That of the credentials, where they follow one."""
+        extension = self.auth.extension if isinstance(self.auth, TokenCredentials) else None
+        return frozenset() if extension is None else frozenset({extension})
+
     def get_session_id(self) -> str | None:
         """The Mcp-Session-Id of the connection opened last, if it has one."""
         return None if self._channel is None else self._channel.session_id()

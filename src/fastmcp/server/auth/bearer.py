@@ -188,10 +188,27 @@ class BearerGate:
             text = f"It permits less than is required: {' '.join(required)}"
             await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
+        self._say(scope, given, token)
+        return True
+
+    async def identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        """Say in a scope whose request it is, as far as its token tells here; another worker let
+        it in."""
+        given = _token_in(headers.get(b"authorization", b""))
+        if given is None:
+            return
+        try:
+            token = await self.provider.recognize(given)
+        except Exception as error:
+            _logger.warning("A token could not be verified again: %s", _kind(error))
+            return
+        if token is not None:
+            self._say(scope, given, token)
+
+    def _say(self, scope: Scope, given: str, token: AccessToken) -> None:
         scope["user"] = AuthenticatedUser(token)
         scope["auth"] = AuthCredentials(token.scopes)
-        scope["fastmcp.lease"] = Lease(provider, given, token, self._recheck)
-        return True
+        scope["fastmcp.lease"] = Lease(self.provider, given, token, self._recheck)
 
     async def _refuse(
         self,

@@ -63,8 +63,11 @@ _MAX_AGE: Final = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?([0-9]{1,12})', re.IGN
 _NOT_KEPT: Final = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])", re.IGNORECASE)
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _closing: Final[set[asyncio.Task[None]]] = set()
-_look_ups: Final = Lane(8)
-"""A thread that looks up a name cannot be stopped. Strangers wait for each other, nobody else."""
+_LOOK_UPS: Final = 64
+"""At once, of one fetcher. A thread that looks up a name cannot be stopped, and takes as long as
+the system lets it, 20 s or so: these are more than one address gets hanging (`oauth.limits`)."""
+_NO_NAME: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+"""That a name does not exist, or has no address; other errors of a look-up may pass."""
 
 
 class FetchError(Exception):
@@ -169,7 +172,7 @@ class Fetcher:
             )
         self._configured = configured
         self._loopback = loopback
-        self._resolve = resolve or _resolved
+        self._resolve = resolve or _Names()
         self._tls = tls
         self._http_client = http_client
         self._pool = _Pool(tls)
@@ -272,9 +275,11 @@ class Fetcher:
         try:
             found = [host] if is_ip(host) else list(await self._resolve(host, url.port or 443))
         except (OSError, UnicodeError) as error:
-            raise FetchError(f"{shown} has no address: {_reason(error)}", passing=True) from error
+            passing = isinstance(error, OSError) and error.errno not in _NO_NAME
+            text = f"{shown} has no address: {_reason(error)}"
+            raise FetchError(text, passing=passing) from error
         if not found:
-            raise FetchError(f"{shown} has no address", passing=True)
+            raise FetchError(f"{shown} has no address")
         for address in found:
             own = self._loopback and is_loopback(address)
             if own or (url.scheme == "https" and is_public(address)):
@@ -422,9 +427,15 @@ def _session(
     )
 
 
-async def _resolved(host: str, port: int) -> list[str]:
-    found = await _look_ups.run(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+class _Names:
+    """The system's resolver. Who asks with one fetcher waits for nobody who asks with another."""
+
+    def __init__(self) -> None:
+        self._lane = Lane(_LOOK_UPS)
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        found = await self._lane.run(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def _read(

@@ -15,6 +15,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Literal, cast
 
 from joserfc import jws
@@ -54,6 +55,8 @@ ALGORITHMS: Final = _RSA.union(_SECRET_BYTES, *_BY_CURVE.values())
 """All that can be verified with."""
 _RSA_BITS: Final = range(2048, 8192 + 1)
 """The least of RFC 7518, 3.3; beyond the most, verifying costs so much that it is an attack."""
+_EXPONENT: Final = 6
+"""The longest of RSA, as it is written: 4 bytes. Verifying takes as many steps as it has bits."""
 _KEYS: Final = 64
 """What is looked at of a key set; a token without a `kid` is tried with each that fits."""
 _PUBLIC_PARTS: Final = ("kty", "n", "e", "crv", "x", "y")
@@ -235,7 +238,9 @@ def author_key(material: str | bytes, algorithm: str | None) -> VerificationKey:
     return VerificationKey(key, allowed)
 
 
-def keys_of_set(document: Any, algorithm: str | None) -> list[VerificationKey] | None:
+def keys_of_set(
+    document: Any, algorithm: str | None, kid: str | None = None, most: int = _KEYS
+) -> list[VerificationKey] | None:
     """The keys of a JWK set that verify signatures; None where it is no set.
 
     What is not understood is passed over (RFC 7517, 5), and so are secrets: what anybody can
@@ -245,18 +250,23 @@ def keys_of_set(document: Any, algorithm: str | None) -> list[VerificationKey] |
         document: of JSON.
         algorithm: that tokens are signed with; None for those of the keys, RS256 for RSA keys
             that do not say.
+        kid: the name of the key that is wanted, which one without a name may be; None for all.
+        most: keys that are looked at.
     """
     listed = cast("dict[str, Any]", document).get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         return None
-    found = (_of_set(entry, algorithm) for entry in cast("list[Any]", listed)[:_KEYS])
+    entries = (
+        cast("dict[str, Any]", entry)
+        for entry in cast("list[Any]", listed)
+        if isinstance(entry, dict)
+    )
+    wanted = (entry for entry in entries if kid is None or entry.get("kid") in (None, kid))
+    found = (_of_set(entry, algorithm) for entry in islice(wanted, most))
     return [key for key in found if key is not None]
 
 
-def _of_set(entry: Any, algorithm: str | None) -> VerificationKey | None:
-    if not isinstance(entry, dict):
-        return None
-    fields = cast("dict[str, Any]", entry)
+def _of_set(fields: dict[str, Any], algorithm: str | None) -> VerificationKey | None:
     kid, named, operations = fields.get("kid"), fields.get("alg"), fields.get("key_ops")
     if fields.get("use", "sig") != "sig":
         return None
@@ -264,8 +274,10 @@ def _of_set(entry: Any, algorithm: str | None) -> VerificationKey | None:
         return None
     if not isinstance(kid, str | None) or not isinstance(named, str | None):
         return None
-    modulus = fields.get("n")
+    modulus, exponent = fields.get("n"), fields.get("e")
     if isinstance(modulus, str) and len(modulus) * 6 // 8 * 8 not in _RSA_BITS:
+        return None
+    if isinstance(exponent, str) and len(exponent) > _EXPONENT:
         return None
     try:
         key = import_key({name: fields[name] for name in _PUBLIC_PARTS if name in fields})

@@ -53,6 +53,10 @@ class Gate(Protocol):
         may not, it was answered."""
         ...
 
+    async def identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        """Name the user in the scope of a request that another worker let in."""
+        ...
+
 
 class Door:
     """Lets requests in.
@@ -95,6 +99,11 @@ class Door:
         if self._gate is not None and not await self._gate.admit(scope, headers, send):
             return None
         return headers
+
+    async def identify(self, scope: Scope) -> None:
+        """Name the user of a request that another worker let in."""
+        if self._gate is not None:
+            await self._gate.identify(scope, joined(scope["headers"]))
 
     async def _started(self, send: Send) -> bool:
         try:

@@ -195,8 +195,10 @@ class MessageEndpoint:
         if conversation.stream.stopping:
             return _refusal(503, "The server stops")
         if isinstance(scope, _Request):
-            # Who asks was found out where the request came in, and is who opened the stream.
+            # Who asks was found out where the request came in, and is who opened the stream; its
+            # token may be another one.
             scope = {**conversation.scope, "method": "POST", **_scope(scope)}
+            await self._door.identify(scope)
         refusal = await conversation.receive(body, scope)
         if refusal is None:
             return 202, _ACCEPTED

@@ -245,7 +245,7 @@ class Site:
             "refresh_token": token,
             **parameters,
         }
-        return await self.post("/token", asked)
+        return await self.post("/token", {k: v for k, v in asked.items() if v is not None})
 
     async def tokens(self, client_id: str, **parameters: Any) -> dict[str, Any]:
         """The whole flow."""

@@ -444,8 +444,12 @@ async def test_claims(there: Company, changed: dict[str, Any], reason: str):
 async def test_claims_that_are_as_good(there: Company, changed: dict[str, Any]):
     """ID-JAG, 3.1 and 4.4.1: lists of one, and no resource; basic/authorization, "Canonical Server
     URI"."""
-    reply = await at(believing(there)).bring(there.assertion(**changed))
+    auth = believing(there)
+    reply = await at(auth).bring(there.assertion(**changed))
     assert reply.status == 200, reply.text
+    token = await auth.verify_token(reply.json["access_token"])
+    assert token is not None
+    assert token.resource == RESOURCE  # by the name that the server has for itself
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import hmac
+import json
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, RSAKey
 
 from fastmcp.server.auth.fetching import Fetcher, FetchError
 from fastmcp.server.auth.oauth.documents import ClientDocuments
 from fastmcp.server.auth.oauth.errors import ClientDocumentError
+from fastmcp.server.auth.oauth.exchange import Form
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
@@ -32,6 +37,7 @@ from tests.support.asgi import settled
 
 URL = "https://client.example.com/oauth/metadata.json"
 KEYS = "https://client.example.com/keys.json"
+SIGNED = "private_key_jwt"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -174,6 +180,18 @@ async def test_what_cannot_be_fetched_is_not_asked_for_again_at_once():
     assert web.read == [URL]
 
 
+async def test_of_requests_that_failed_for_one_reason_nothing_is_kept():
+    """The reason is kept. What was asked with it, a stranger's 64 KiB each time, is not."""
+    here, web = site({})
+    gc.collect()
+    before = {id(one) for one in gc.get_objects() if isinstance(one, Form)}
+    for _ in range(3):
+        assert (await here.refresh(URL, "a.b")).error == "invalid_client"
+    gc.collect()
+    assert not [o for o in gc.get_objects() if isinstance(o, Form) and id(o) not in before]
+    assert web.read == [URL]
+
+
 async def test_a_client_whose_server_is_down():
     """A client that was let in is not put out by that; by a document that is gone, it is."""
     web = Web({URL: document()})
@@ -231,10 +249,12 @@ async def test_a_server_that_takes_no_urls():
 class Signer:
     """A client that proves itself with a key."""
 
-    def __init__(self, site: Site, client_id: str, key: ECKey) -> None:
+    def __init__(self, site: Site, client_id: str, key: ECKey | RSAKey) -> None:
         self.site, self.client_id, self.key = site, client_id, key
 
-    def assertion(self, key: Any = None, alg: str = "ES256", **changed: Any) -> str:
+    def assertion(
+        self, key: Any = None, alg: str = "ES256", kid: str | None = None, **changed: Any
+    ) -> str:
         now = int(time.time())
         claims = {
             "iss": self.client_id,
@@ -246,7 +266,8 @@ class Signer:
             **changed,
         }
         said = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode({"alg": alg}, said, key or self.key, algorithms=[alg])
+        header = {"alg": alg} if kid is None else {"alg": alg, "kid": kid}
+        return jwt.encode(header, said, key or self.key, algorithms=[alg])
 
     async def token(
         self, code: str, pkce: Pkce, assertion: str | None, client_id: str | None = None
@@ -394,6 +415,24 @@ async def test_a_url_that_leads_inside(host: str, caplog: pytest.LogCaptureFixtu
     assert "not a public one" in caplog.text
 
 
+async def test_what_names_exist_inside_is_not_told():
+    """Section 6.5 of the draft: to a stranger a name that means an address inside and one that does
+    not exist are the same."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        if name == "db.internal":
+            return ["10.1.2.3"]
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    here = Site(application(provider(fetcher=Fetcher(resolve=resolve))))
+    there, nowhere = [
+        await here.refresh(f"https://{host}/client.json", "a.b")
+        for host in ("db.internal", "none.internal")
+    ]
+    assert (there.status, there.text) == (nowhere.status, nowhere.text)
+    assert (there.status, there.error) == (401, "invalid_client")
+
+
 async def test_keys_that_lead_inside():
     """The same for what a document points to."""
     keys = "https://169.254.169.254/keys.json"
@@ -437,3 +476,88 @@ async def test_one_of_several_keys():
     for key in keys:
         one, pkce = Signer(here, URL, key), Pkce()
         assert (await one.token(await here.code(URL, pkce), pkce, one.assertion())).status == 200
+
+
+async def test_one_of_many_keys():
+    """To try each key that a stranger publishes is work that a stranger makes: of many, the
+    assertion has to say which (RFC 7515, 4.1.4)."""
+    keys = [ECKey.generate_key("P-256", {"kid": f"key {n}"}) for n in range(20)]
+    public = [key.as_dict(private=False) for key in keys]
+    here, _ = site(
+        {URL: document(jwks={"keys": public}, token_endpoint_auth_method="private_key_jwt")}
+    )
+    one, pkce = Signer(here, URL, keys[-1]), Pkce()
+    code = await here.code(URL, pkce)
+    reply = await one.token(code, pkce, one.assertion())
+    assert (reply.status, reply.error) == (401, "invalid_client")
+    assert "kid" in reply.json["error_description"]
+    assert (await one.token(code, pkce, one.assertion(kid="key 19"))).status == 200
+
+
+async def test_a_key_that_is_much_work():
+    """FIPS 186-5, 5.4 allows an exponent of up to 256 bits, and the time it takes to verify grows
+    with them; nobody's has more than 32."""
+    usual = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers()
+    p, q, n = usual.p, usual.q, usual.public_numbers.n
+    e = 2**255 + 95
+    while True:
+        try:
+            d = pow(e, -1, (p - 1) * (q - 1))
+            break
+        except ValueError:  # not prime to it
+            e += 2
+    numbers = rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(e, n)
+    )
+    for made, status in ((usual, 200), (numbers, 401)):
+        key = RSAKey(made.private_key(), made.private_key())
+        public = {"keys": [key.as_dict(private=False)]}
+        here, _ = site({}, clients=[known(jwks=public, token_endpoint_auth_method=SIGNED)])
+        one, pkce = Signer(here, "known", key), Pkce()
+        code = await here.code("known", pkce)
+        assert (await one.token(code, pkce, one.assertion(alg="RS256"))).status == status
+
+
+UNREADABLE = [
+    b'{"sub": "\\ud800"}',
+    b'{"sub": "known", "jti": "\\ud800"}',
+    b'{"sub": "known", "x": ' + b"[" * 600 + b"]" * 600 + b"}",
+    b'{"sub": "known", "exp": NaN}',
+    b'{"sub": "known", "exp": 1e999}',
+    b'{"sub": "known"',
+    b'["known"]',
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("payload", UNREADABLE)
+async def test_an_assertion_that_cannot_be_read(payload: bytes):
+    """RFC 8259, 8.2: half of a surrogate pair is no text; whoever signed it, it is the client's
+    fault."""
+    one, pkce = signer("known"), Pkce()
+    code = await one.site.code("known", pkce)
+    token = jws.serialize_compact({"alg": "ES256"}, payload, one.key, algorithms=["ES256"])
+    reply = await one.token(code, pkce, token)
+    assert (reply.status, reply.error) == (401, "invalid_client")
+    assert "cannot be read" in reply.text
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        '{"keys": ["\\ud800"]}',
+        '{"keys": ' + "[" * 600 + "]" * 600 + "}",
+        '{"keys": ' + "[" * 40 + "]" * 40 + "}",
+        '{"keys": [NaN]}',
+        '{"keys": [1e999]}',
+    ],
+)
+async def test_keys_that_cannot_be_kept(jwks: str):
+    """RFC 7591, 3.2.2."""
+    here, _ = site({})
+    said = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": SIGNED}
+    body = json.dumps(said)[:-1] + f', "jwks": {jwks}}}'
+    reply = await here.send(
+        "POST", "/register", body.encode(), {"content-type": "application/json"}
+    )
+    assert (reply.status, reply.error) == (400, "invalid_client_metadata")

@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fastmcp.server.auth import (
+    AccessToken,
     ClientRegistrationOptions,
+    OAuthClientInformationFull,
     OAuthProvider,
     RevocationOptions,
     StoredOAuthProvider,
@@ -108,6 +110,24 @@ async def test_the_options_of_the_official_sdk():
     assert (await site.tokens(client["client_id"]))["scope"] == "a"
 
 
+async def test_scopes_by_default():
+    """RFC 6749, 3.3: of a request that names none. They are scopes that the server has."""
+    for options, expected in [
+        ({"valid_scopes": SCOPES, "default_scopes": ["write", "admin"]}, "write admin"),
+        ({"valid_scopes": SCOPES, "default_scopes": []}, ""),
+        ({"valid_scopes": SCOPES}, "read"),
+        ({"default_scopes": ["read", "extra"]}, "read extra"),
+    ]:
+        registration = ClientRegistrationOptions(enabled=True, **options)
+        site = Site(application(provider(client_registration_options=registration)))
+        client = (await site.register())["client_id"]
+        assert (await site.tokens(client))["scope"] == expected
+        said = (await site.get("/.well-known/oauth-authorization-server")).json
+        assert set(expected.split()) <= set(said["scopes_supported"])
+        if expected:
+            assert (await site.tokens(client, scope=expected))["scope"] == expected
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -117,10 +137,13 @@ async def test_the_options_of_the_official_sdk():
         {"issuer_url": "https://example.com/#a"},
         {"clients": [known(redirect_uris=["http://example.com/cb"])]},
         {"clients": [known(redirect_uris=["https://example.com/cb#a"])]},
+        {"clients": [known(token_endpoint_auth_method="client_secret_basic")]},
+        {"clients": [known(token_endpoint_auth_method="client_secret_post", client_secret="")]},
+        {"clients": [known(token_endpoint_auth_method=None, client_secret="")]},
     ],
 )
 def test_settings_that_cannot_be(wrong: dict[str, Any]):
-    with pytest.raises(ValueError, match=r"scope|issuer|redirect URI"):
+    with pytest.raises(ValueError, match=r"scope|issuer|redirect URI|client_secret"):
         provider(**wrong)
 
 
@@ -286,6 +309,31 @@ async def test_a_secret_that_has_expired():
     assert reply.error == "invalid_client"
 
 
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "future", None])
+async def test_a_client_that_lost_its_secret(method: str | None):
+    """OAuth 2.1, 2.4: a provider of the author's own may say of a client that it has a secret, and
+    know none. It is not let in without one, nor with an empty one."""
+
+    class Forgetful(InMemoryOAuthProvider):
+        async def get_client(self, client_id: str) -> OAuthClientInformationFull | None:
+            empty = "" if method is None else None
+            return known(token_endpoint_auth_method=method, client_secret=empty)
+
+    site, pkce = Site(application(Forgetful(base_url=BASE))), Pkce()
+    code = await site.code("known", pkce)
+    basic = {"authorization": "Basic " + base64.b64encode(b"known:").decode()}
+    reply = await site.token(None, code, pkce, basic)
+    assert (reply.status, reply.error) == (401, "invalid_client")
+    if method is not None:
+        reply = await site.token("known", code, pkce)
+        assert (reply.status, reply.error) == (401, "invalid_client")
+
+
+async def test_a_known_client_may_be_public_without_saying_so():
+    site = Site(application(provider(clients=[known(token_endpoint_auth_method=None)])))
+    assert (await site.tokens("known"))["token_type"] == "Bearer"
+
+
 async def test_browsers_may_call_what_clients_call():
     """A client in a browser reads the metadata, registers and gets tokens from its own origin."""
     site = Site(application(provider()))
@@ -312,6 +360,16 @@ async def test_a_provider_without_its_methods_is_told_at_the_start():
         OAuthProvider(base_url=BASE).get_routes("/mcp")
     with pytest.raises(TypeError, match="authenticate"):
         StoredOAuthProvider(base_url=BASE).get_routes("/mcp")
+
+    class Verifies(OAuthProvider):
+        async def verify_token(self, token: str) -> AccessToken | None:
+            return None
+
+    with pytest.raises(TypeError, match="load_access_token"):  # of a token that is given back
+        Verifies(base_url=BASE, revocation_options=RevocationOptions(enabled=True)).get_routes()
+    with pytest.raises(TypeError) as missing:
+        Verifies(base_url=BASE).get_routes()
+    assert "load_access_token" not in str(missing.value)
 
 
 async def test_what_is_kept_is_no_secret():

@@ -99,16 +99,57 @@ async def test_below_a_path_of_another_application():
             assert (await site.get(urlsplit(said[endpoint]).path)).status in (400, 405)
 
 
-async def test_the_old_transport_beside_the_new_one():
-    """A client of HTTP+SSE names the address that it knows as its resource."""
+@pytest.mark.parametrize("asked", [RESOURCE, f"{BASE}/sse", "HTTP://127.0.0.1:8000/sse/", None])
+async def test_the_old_transport_beside_the_new_one(asked: str | None):
+    """RFC 8707, 2: a token is for the address that its client asked it for, and without one for
+    the endpoint's. Both are this one server, whose tokens are good at both."""
     auth = provider(clients=[known()])
     app = server(auth).http_app(legacy_sse=True)
+    named = RESOURCE if asked in (RESOURCE, None) else f"{BASE}/sse"
+    async with app.lifespan(app):
+        site, pkce = Site(app), Pkce()
+        consent = (await site.authorize("known", pkce, resource=asked)).location
+        assert named in (await site.get(consent)).text
+        code = (await site.decide(consent)).answer["code"]
+        tokens = (await site.token("known", code, pkce, resource=asked)).json
+        renewed = await site.refresh("known", tokens["refresh_token"], resource=asked)
+        for found in (tokens, renewed.json):
+            token = await auth.verify_token(found["access_token"])
+            assert token is not None
+            assert (token.resource, token.claims["aud"]) == (named, named)
+        head = {"authorization": f"Bearer {renewed.json['access_token']}"}
+        peer = await Peer(app, STATELESS, headers=head).open()
+        assert named in (await peer.call("who")).text
+        assert (await site.send("POST", "/messages/", b"{}", head)).status == 415  # let in
+
+
+async def test_where_the_old_transport_sends_its_clients():
+    """RFC 9728, 3.3: a client looks whether the metadata is of the address that it was given, which
+    is that of the stream, also when its messages are refused."""
+    app = server(provider()).http_app(legacy_sse=True)
     async with app.lifespan(app):
         site = Site(app)
-        metadata = (await site.get("/.well-known/oauth-protected-resource/sse")).json
-        assert metadata["resource"] == f"{BASE}/sse"
-        tokens = await site.tokens("known", resource=metadata["resource"])
-        assert await auth.verify_token(tokens["access_token"]) is not None
+        for verb, path in [("GET", "/sse"), ("POST", "/messages/"), ("POST", "/messages")]:
+            refused = await site.send(verb, path)
+            assert refused.status == 401
+            (place,) = re.findall(
+                r'resource_metadata="([^"]+)"', refused.headers["www-authenticate"]
+            )
+            assert (await site.get(urlsplit(place).path)).json["resource"] == f"{BASE}/sse"
+
+
+async def test_routes_at_the_root_say_nothing_of_the_endpoint():
+    """Whoever mounts a server may ask for them before it is served, and without its path: then its
+    clients may know it by that name too, and tokens are for the endpoint all the same."""
+    auth = provider(clients=[known()])
+    auth.get_well_known_routes()
+    app = server(auth).http_app()
+    async with app.lifespan(app):
+        for asked, named in ((None, RESOURCE), (RESOURCE, RESOURCE), (BASE, BASE)):
+            tokens = await Site(app).tokens("known", resource=asked)
+            token = await auth.verify_token(tokens["access_token"])
+            assert token is not None
+            assert token.resource == named
 
 
 class WithLogin(StoredOAuthProvider):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from key_value.aio.stores.redis import RedisStore
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fastmcp.server.auth import StoredOAuthProvider, Subject, TokenError
+from fastmcp.server.auth import RevocationOptions, StoredOAuthProvider, Subject, TokenError
 from tests.server.auth.oauth.hand import BASE, REGISTRATION, Pkce, Site, application
 from tests.support.redis import redis
 
@@ -103,6 +104,39 @@ async def test_a_client_that_may_not_renew():
     assert (await site.refresh(client, "a.b")).error == "unauthorized_client"
 
 
+async def test_what_has_ended_does_not_come_back():
+    """In memory there is an end to what is kept, and what is forgotten is refused: whoever ends
+    tokens of their own without end does not bring others' back (RFC 7009, 2.1; RFC 7523, 3)."""
+    auth, site = worker(None)
+    client = (await site.register())["client_id"]
+    gone, stays = (await site.tokens(client))["access_token"], await site.tokens(client)
+    found = await auth.verify_token(gone)
+    assert found is not None
+    await auth.revoke_token(found)
+    assert await auth.is_first_use("an assertion", 3600)
+    for number in range(50_001):
+        await auth.revoke_token(found.model_copy(update={"token": f"family{number}.x"}))
+        assert await auth.is_first_use(f"assertion {number}", 3600)
+    assert await auth.verify_token(gone) is None
+    assert not await auth.is_first_use("an assertion", 3600)
+    assert await auth.verify_token(stays["access_token"]) is not None
+
+
+async def test_access_tokens_that_live_longer_than_refresh_tokens():
+    auth, site = worker(None, access_token_expiry_seconds=3600, refresh_token_expiry_seconds=1)
+    client = await auth.get_client((await site.register())["client_id"])
+    assert client is not None
+    tokens = await site.tokens(client.client_id)
+    renewal = await auth.load_refresh_token(client, tokens["refresh_token"])
+    assert renewal is not None
+    assert renewal.expires_at is not None
+    while time.time() <= renewal.expires_at:  # noqa: ASYNC110  (the time itself)
+        await asyncio.sleep(0.05)
+    refused = await site.refresh(client.client_id, tokens["refresh_token"])
+    assert refused.error == "invalid_grant"
+    assert await auth.verify_token(tokens["access_token"]) is not None
+
+
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_a_life_that_is_none(seconds: int):
     with pytest.raises(ValueError, match="a second at least"):
@@ -119,6 +153,24 @@ async def test_a_moment_of_grace():
     assert len({reply.json["refresh_token"] for reply in replies}) == 4
     for reply in replies:
         assert await auth.verify_token(reply.json["access_token"]) is not None
+
+
+@pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "future"])
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+async def test_giving_tokens_back_is_no_alarm(
+    kind: str, hint: str | None, caplog: pytest.LogCaptureFixture
+):
+    """RFC 7009, 2.1: what the hint says may be wrong, and the token is found all the same."""
+    auth, site = worker(None, revocation_options=RevocationOptions(enabled=True))
+    client = (await site.register())["client_id"]
+    tokens = await site.tokens(client)
+    form = {"client_id": client, "token": tokens[kind]}
+    form |= {} if hint is None else {"token_type_hint": hint}
+    for _ in range(2):  # the second time it is none any more (2.2)
+        assert (await site.post("/revoke", form)).status == 200
+        assert await auth.verify_token(tokens["access_token"]) is None
+        assert (await site.refresh(client, tokens["refresh_token"])).error == "invalid_grant"
+    assert caplog.messages == []
 
 
 async def test_no_grace_for_a_code():

@@ -1,4 +1,4 @@
-"""Consent and login in a real browser, which holds each redirect to the policy of the page."""
+"""Consent and login in a real browser."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ SERVED = Path(__file__).with_name("served.py")
 
 
 async def test_a_person_consents_and_is_logged_in_already():
-    """CSP 3, 6.4.2: `form-action` holds for each redirect that follows a form, and an upstream may
-    lead over a third server: here and back without a page between."""
+    """An upstream may lead over a third server: here and back without a page between."""
     async with elsewhere() as there:
         seen, callback = await asyncio.to_thread(consented, there.url)
         assert "You are" not in seen["read"]  # nobody knows yet

@@ -95,7 +95,7 @@ class AssertionGrant:
             return self._issuer.resource
         if not all(isinstance(one, str) and self._issuer.is_own(one) for one in named):
             raise _refused("is for another server: see resource")
-        return named[0]
+        return self._issuer.own_resource(named[0])
 
     def _scopes(
         self, client: OAuthClientInformationFull, granted: list[str], asked: str | None

@@ -188,9 +188,9 @@ class AuthorizationEndpoint:
         challenge = form.need("code_challenge")
         if not _CHALLENGE.fullmatch(challenge):
             raise AuthorizeError("invalid_request", "code_challenge is 43 characters of base64url")
-        for resource in form.resources:
-            if not self._issuer.is_own(resource):
-                raise AuthorizeError("invalid_target", "The resource is not served here")
+        resources = [self._issuer.own_resource(one) for one in form.resources]
+        if None in resources:
+            raise AuthorizeError("invalid_target", "The resource is not served here")
         return AuthorizationParams(
             state=state,
             scopes=self._scopes(client, form.get("scope")),
@@ -198,20 +198,23 @@ class AuthorizationEndpoint:
             redirect_uri=uri,
             redirect_uri_provided_explicitly=explicit,
             # RFC 8707, 2: who names none means the server that it came from
-            resource=self._issuer.resource,
+            resource=next(iter(resources), self._issuer.resource),
         )
 
     def _scopes(self, client: OAuthClientInformationFull, asked: str | None) -> list[str]:
         """What is granted, if anything: of what is asked, what the server has (OAuth 2.1, 3.2.2.1:
         it "MAY fully or partially ignore the scope")."""
         issuer = self._issuer
-        if asked is None:
-            return list(issuer.scopes_by_default)
-        own = issuer.scopes_supported if client.scope is None else client.scope.split()
-        allowed = [one for one in issuer.scopes_supported if one in own]
-        known = [one for one in dict.fromkeys(asked.split()) if one in allowed]
-        if not known and issuer.scopes_supported:
-            raise AuthorizeError("invalid_scope", f"The client's scopes are {' '.join(allowed)}")
+        wanted = issuer.scopes_by_default if asked is None else asked.split()
+        supported = issuer.scopes_supported
+        own = supported if client.scope is None else client.scope.split()
+        allowed = [one for one in supported if one in own]
+        known = [one for one in dict.fromkeys(wanted) if one in allowed]
+        if not known and supported and (wanted or asked):
+            raise AuthorizeError(
+                "invalid_scope",
+                f"The client's scopes are {' '.join(allowed) or 'none of this server'}",
+            )
         return known
 
 

@@ -12,7 +12,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import time
 from typing import Any, Final, cast
 from urllib.parse import unquote_plus
@@ -22,7 +21,7 @@ from starlette.requests import Request
 from fastmcp.server.auth.claims import Refusal
 from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.errors import ClientDocumentError, OAuthError, TokenError
-from fastmcp.server.auth.oauth.exchange import Form
+from fastmcp.server.auth.oauth.exchange import Form, object_in
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
 from fastmcp.server.auth.signatures import (
@@ -47,6 +46,8 @@ ASYMMETRIC: Final = tuple(sorted(one for one in ALGORITHMS if may_sign(one, None
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_LIFE: Final = 3600
 _LEEWAY: Final = 30
+_TRIED: Final = 8
+"""Keys of a client that are tried. They are a stranger's, and each is work."""
 _KINDS: Final = frozenset({"client-authentication"})
 _REFUSED: Final = "The client is unknown, or has not proven who it is"
 
@@ -125,12 +126,15 @@ class ClientAuthenticator:
             raise OAuthError("invalid_request", f"client_assertion_type is {_ASSERTION}")
         signed, claims = said
         try:
-            keys = keys_of_set(await self._clients.keys(client), None)
+            keys = keys_of_set(await self._clients.keys(client), None, signed.kid, _TRIED)
         except ClientDocumentError as error:
             raise _refusal(error) from None
-        named = [key for key in keys or [] if signed.kid in (None, key.kid) or key.kid is None]
-        if not verifies(signed, named):
-            raise TokenError("invalid_client", "The client did not sign the assertion")
+        if not verifies(signed, keys or []):
+            raise TokenError(
+                "invalid_client",
+                "The client did not sign the assertion, or has more than "
+                f"{_TRIED} keys and does not say by kid with which",
+            )
         await self._check_claims(client, signed, claims)
 
     async def _check_claims(
@@ -191,22 +195,19 @@ def _read(assertion: str) -> tuple[Signed, dict[str, Any]]:
         TokenError: it cannot be read.
     """
     signed = read(assertion, kinds=_KINDS)
-    try:
-        claims: Any = None if isinstance(signed, Refusal) else json.loads(signed.payload)
-    except (ValueError, RecursionError):
-        claims = None
-    if isinstance(signed, Refusal) or not isinstance(claims, dict):
+    claims = None if isinstance(signed, Refusal) else object_in(signed.payload)
+    if isinstance(signed, Refusal) or claims is None:
         raise TokenError("invalid_client", "The assertion cannot be read")
-    return signed, cast("dict[str, Any]", claims)
+    return signed, claims
 
 
 def _secret_fits(client: OAuthClientInformationFull, secret: str | None) -> bool:
     """In a time that does not tell how much of it was right."""
-    if client.token_endpoint_auth_method == PUBLIC_CLIENT:
+    method, own = client.token_endpoint_auth_method, client.client_secret
+    kept = client.client_secret_hash or (hash_of(own) if own else None)
+    if method == PUBLIC_CLIENT or (method is None and kept is None):
         return secret is None
-    if client.client_secret is None and client.client_secret_hash is None:
-        return secret is None
-    if secret is None or 0 < (client.client_secret_expires_at or 0) < time.time():
+    # One that has to prove itself and has nothing to do it with is nobody.
+    if kept is None or not secret or 0 < (client.client_secret_expires_at or 0) < time.time():
         return False
-    kept = client.client_secret_hash or hash_of(client.client_secret or "")
     return hmac.compare_digest(kept, hash_of(secret))

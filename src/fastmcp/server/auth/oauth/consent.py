@@ -170,8 +170,7 @@ class ConsentPage:
     def _page(self, visit: Visit, sealed: str) -> Response:
         token = self._token(visit.browser, sealed, visit.person)
         body = self._body(visit.client, visit.params, visit.person, sealed, token)
-        targets = ["'self'", *self._targets(visit.params)]
-        return page("Let it in?", body, form_targets=targets)
+        return page("Let it in?", body, form=True)
 
     async def _decide(self, request: Request) -> Response:
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
@@ -204,10 +203,6 @@ class ConsentPage:
     def _is_settled(self, visit: Visit) -> bool:
         """Whether nobody needs to be asked."""
         return False
-
-    def _targets(self, params: AuthorizationParams) -> list[str]:
-        """Where the browser may be led by the answer to the form, as sources of CSP."""
-        return [redirects.form_target(params.redirect_uri)]
 
     async def _consented(self, visit: Visit) -> Response:
         """Where the browser goes once a person has consented: back to the client, with a code.

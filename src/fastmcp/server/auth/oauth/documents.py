@@ -115,8 +115,8 @@ class ClientDocuments:
         kept = self._kept.get(url)
         if kept is None or kept.until <= time.monotonic():
             kept = await self._renewed(url, limit)
-        if kept.error is not None:
-            raise kept.error
+        if kept.why is not None:
+            raise ClientDocumentError(kept.why, passing=kept.passing)
         return kept.body
 
     async def _renewed(self, url: str, limit: int) -> _Kept:
@@ -141,11 +141,10 @@ class ClientDocuments:
             if passing and before is not None and before.good_until > now:
                 kept = replace(before, until=now + min(_AGAIN, self._least))
             else:
-                refused = ClientDocumentError(
-                    "The client's metadata could not be fetched from its URL", passing=passing
-                )
                 kept = _Kept(
-                    now + min(_AGAIN if passing else _KEPT_AT_LEAST, self._least), error=refused
+                    now + min(_AGAIN if passing else _KEPT_AT_LEAST, self._least),
+                    why="The client's metadata could not be fetched from its URL",
+                    passing=passing,
                 )
         else:
             now = time.monotonic()
@@ -166,13 +165,16 @@ class _Kept:
         until: when it is asked for again, on the monotonic clock.
         body: that was there.
         good_until: when it cannot be used any more even if it cannot be had again.
-        error: why there is none.
+        why: there is none. Not an error: one that is raised again and again holds on to every
+            request that it was raised for.
+        passing: it may be otherwise in a moment.
     """
 
     until: float
     body: Any = None
     good_until: float = 0.0
-    error: ClientDocumentError | None = None
+    why: str | None = None
+    passing: bool = False
 
 
 def _check_url(url: str) -> None:

@@ -11,7 +11,6 @@ __all__ = [
     "AuthorizeError",
     "ClientDocumentError",
     "InvalidRedirectUriError",
-    "InvalidScopeError",
     "OAuthError",
     "RegistrationError",
     "RegistrationErrorCode",
@@ -116,18 +115,6 @@ class InvalidRedirectUriError(ValueError):
 
     Attributes:
         message: why.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-class InvalidScopeError(ValueError):
-    """The client may not ask for that scope.
-
-    Attributes:
-        message: which.
     """
 
     def __init__(self, message: str) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from fastmcp.protocol.jsonrpc import deeper_than
 from fastmcp.server.auth.oauth.errors import OAuthError, described
 from fastmcp.server.auth.oauth.limits import Meter
 
@@ -29,6 +31,7 @@ __all__ = [
     "endpoint",
     "form_in",
     "form_of",
+    "object_in",
     "problem",
 ]
 
@@ -43,6 +46,7 @@ PUBLIC: Final = {"Access-Control-Allow-Origin": "*"}
 _ALLOWED_HEADERS: Final = "authorization, content-type, mcp-protocol-version"
 _LONGEST: Final = 64 * 1024
 _PARAMETERS: Final = 100
+_DEPTH: Final = 32
 _STATUS: Final = {"invalid_client": 401, "server_error": 500, "temporarily_unavailable": 503}
 
 
@@ -140,6 +144,18 @@ async def body_of(request: Request, longest: int = _LONGEST) -> bytes:
         if len(body) > longest:
             raise TooLargeError
     return bytes(body)
+
+
+def object_in(text: bytes) -> dict[str, Any] | None:
+    """The JSON object that a stranger wrote; None where it is none, or none that can be kept: what
+    is no text, or nested in more than 32 levels, can be written nowhere."""
+    try:
+        value: Any = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if not isinstance(value, dict) or deeper_than(text, _DEPTH):
+        return None
+    return cast("dict[str, Any]", value)
 
 
 def address_of(request: Request) -> str:

@@ -87,21 +87,28 @@ class Issuer(AuthProvider):
             # basic/authorization/security-considerations, "Communication Security"
             _logger.warning("%s is not https: who listens can use the tokens", url)
         for client in self.static_clients.values():
+            secret = client.client_secret_hash or client.client_secret
+            method = client.token_endpoint_auth_method or ""
+            if secret == "" or (secret is None and method.startswith("client_secret_")):
+                raise ValueError(
+                    f"The client {client.client_id!r} has an empty client_secret, or none: give it "
+                    'one, or say token_endpoint_auth_method="none" of a public client'
+                )
             for uri in client.redirect_uris or []:
                 redirects.check(uri)
         for scope in self.scopes_supported:
             if not _SCOPE.fullmatch(scope):
                 raise ValueError(f"{scope!r} is no scope: one has no space, quote or backslash")
-        self._resources: dict[str, None] = {}
+        self._resources: dict[str, bool] = {}
         self.used: Records = MemoryRecords()
 
     @property
     def scopes_supported(self) -> list[str]:
-        """The scopes that clients can be given."""
-        valid = self.client_registration_options.valid_scopes
-        if valid is None:
-            return self.required_scopes
-        return [*valid, *(scope for scope in self.required_scopes if scope not in valid)]
+        """The scopes that clients can be given: those of which the options say so, those that every
+        token must have, and those that are given to who asks for none."""
+        options = self.client_registration_options
+        named = [options.valid_scopes, self.required_scopes, options.default_scopes]
+        return list(dict.fromkeys(scope for scopes in named for scope in scopes or []))
 
     @property
     def scopes_by_default(self) -> list[str]:
@@ -110,21 +117,30 @@ class Issuer(AuthProvider):
         return self.required_scopes if given is None else given
 
     def serve_at(self, mcp_path: str | None) -> None:
-        """Learn where an endpoint is that tokens are for."""
+        """Learn where an endpoint is that tokens are for; without its path, by what other name
+        clients may know it."""
         base = str(self.resource_base_url or self.base_url)
-        self._resources[resource_url(base, (mcp_path or "").rstrip("/"))] = None
+        name = resource_url(base, (mcp_path or "").rstrip("/"))
+        self._resources[name] = self._resources.get(name, False) or mcp_path is not None
 
     @property
     def resource(self) -> str | None:
-        """Whom tokens are for: the URL of the endpoint (RFC 8707). None until the routes are made,
-        where the path of the endpoint is learnt."""
-        return next(iter(self._resources), None)
+        """Whom tokens are for that were asked for nobody: the URL of the endpoint, of several the
+        first (RFC 8707, 2). None until the routes are made, where its path is learnt."""
+        endpoints = [name for name, is_endpoint in self._resources.items() if is_endpoint]
+        return next(iter([*endpoints, *self._resources]), None)
+
+    def own_resource(self, resource: str) -> str | None:
+        """What this server calls itself where a client means it by that; None where it means
+        another one. Scheme and host may be in capitals, and a slash may stand at the end
+        (basic/authorization, "Canonical Server URI")."""
+        named = _canonical(resource)
+        return next((own for own in self._resources if _canonical(own) == named), None)
 
     def is_own(self, resource: str) -> bool:
-        """Whether a client means this server by that. Scheme and host may be in capitals, and a
-        slash may stand at the end (basic/authorization, "Canonical Server URI")."""
-        named = _canonical(resource)
-        return any(_canonical(own) == named for own in self._resources)
+        """Whether a client means this server by that. All its endpoints are this one server: it
+        takes a token that is for one of them at each."""
+        return self.own_resource(resource) is not None
 
     # clients
 

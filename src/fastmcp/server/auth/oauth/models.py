@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fastmcp.server.auth.oauth import redirects
-from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError, InvalidScopeError
+from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
 
 __all__ = [
     "AssertedIdentity",
@@ -106,21 +106,6 @@ class OAuthClientMetadata(BaseModel):
         if not any(redirects.same(one, named) for one in own):
             raise InvalidRedirectUriError("The redirect_uri is none that the client registered")
         return named
-
-    def validate_scope(self, requested_scope: str | None) -> list[str] | None:
-        """The scopes of a request; None where it names none.
-
-        Raises:
-            InvalidScopeError: the client has registered scopes, and not this one.
-        """
-        if requested_scope is None:
-            return None
-        requested = requested_scope.split()
-        own = None if self.scope is None else self.scope.split()
-        for scope in requested:
-            if own is not None and scope not in own:
-                raise InvalidScopeError(f"Client was not registered with scope {scope}")
-        return requested
 
 
 class OAuthClientInformationFull(OAuthClientMetadata):

@@ -1,9 +1,12 @@
 """What a person sees: pages without a script, that load nothing and stand in no frame.
 
 Everything in them that came from a stranger is text: escaped, without the characters that turn or
-hide what is written around them, and shortened. The policy of each page lets it send a form to this
-server and, through the redirect that answers it, to the one client it speaks of (CSP 3; OAuth 2.1,
-7.14 against framing).
+hide what is written around them, and shortened (OAuth 2.1, 7.14 against framing).
+
+Two things that would harden them would break clients. `form-action` holds for every redirect that
+follows a form (CSP 3, 6.4.2), and a client or an upstream leads wherever it likes from its own
+place: a page with a form goes without. A `Cross-Origin-Opener-Policy` cuts a window off from the
+page that opened it, for which clients in browsers wait.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -56,7 +59,7 @@ def page(
     body: str,
     *,
     status: int = 200,
-    form_targets: Sequence[str] = (),
+    form: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A page.
@@ -65,13 +68,12 @@ def page(
         title: text.
         body: HTML, in which every text of others went through `said`.
         status: of HTTP.
-        form_targets: where forms of it may lead, as sources of CSP; none for a page without.
+        form: it has one.
         headers: further ones.
     """
-    targets = " ".join(form_targets) or "'none'"
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
-        f"frame-ancestors 'none'; form-action {targets}"
+        "frame-ancestors 'none'" + ("" if form else "; form-action 'none'")
     )
     html = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -87,7 +89,6 @@ def page(
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
             "Cache-Control": "no-store",
             **(headers or {}),
         },

@@ -197,7 +197,7 @@ class OAuthProvider(Issuer):
 
     def _check_methods(self) -> None:
         needed: list[str] = list(_METHODS)
-        if not self._overrides("verify_token"):
+        if not self._overrides("verify_token") or self.revocation_options.enabled:
             needed.append("load_access_token")
         if self.client_registration_options.enabled:
             needed.append("register_client")

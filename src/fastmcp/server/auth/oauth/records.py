@@ -28,6 +28,9 @@ Record: TypeAlias = dict[str, Any]
 
 _COLLECTION: Final = "fastmcp_oauth"
 _RECORDS: Final = 50_000
+_USED: Final = 150_000
+"""Assertions that were used: one that is forgotten before its time would be good again. `/token`
+takes no more than these, by default, in the hour that one may live."""
 
 
 def name(kind: str, secret: str) -> str:
@@ -59,7 +62,7 @@ class MemoryRecords:
     """
 
     def __init__(self, limits: dict[str, int] | None = None) -> None:
-        self._limits = limits or {}
+        self._limits = {"used": _USED, **(limits or {})}
         self._kinds: dict[str, OrderedDict[str, tuple[float, Record]]] = {}
 
     async def read(self, *names: str) -> list[Record | None]:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
 
-__all__ = ["check", "form_target", "is_loopback", "place_of", "same", "with_parameters"]
+__all__ = ["check", "is_loopback", "place_of", "same", "with_parameters"]
 
 _LONGEST: Final = 2048
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
@@ -93,18 +93,6 @@ def place_of(uri: str) -> str:
     if found is None:
         return uri.partition(":")[0] + ":"
     return found["host"] + (f":{found['port']}" if found["port"] else "")
-
-
-def form_target(uri: str) -> str:
-    """It as a source of `form-action` (CSP 3, 2.3.1): browsers hold the redirect that answers a
-    form against it."""
-    found = _WEB.fullmatch(uri)
-    if found is None:
-        scheme = _SCHEME.fullmatch(uri)
-        return "'none'" if scheme is None else scheme[1] + ":"
-    if found["host"].startswith("["):
-        return "http:"  # an IPv6 address is no source
-    return f"{found['scheme']}://{place_of(uri)}"
 
 
 def with_parameters(uri: str, **parameters: str | None) -> str:

@@ -8,10 +8,9 @@ may ask for all that the server has, and a later request can ask for more than t
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -20,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.client_auth import METHODS, SIGNED
 from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError, RegistrationError
-from fastmcp.server.auth.oauth.exchange import NOT_KEPT, body_of
+from fastmcp.server.auth.oauth.exchange import NOT_KEPT, body_of, object_in
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull, OAuthClientMetadata
 from fastmcp.server.auth.oauth.token import grants_of
@@ -29,7 +28,6 @@ __all__ = ["RegistrationEndpoint"]
 
 _LONGEST: Final = 16 * 1024
 """Bytes: thousands of clients are kept."""
-_NO_OBJECT: Final = "The metadata is not a JSON object"
 
 
 class RegistrationEndpoint:
@@ -94,12 +92,9 @@ def _metadata(body: bytes) -> OAuthClientMetadata:
     Raises:
         RegistrationError: it cannot.
     """
-    try:
-        said: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RegistrationError("invalid_client_metadata", _NO_OBJECT) from None
-    if not isinstance(said, dict):
-        raise RegistrationError("invalid_client_metadata", _NO_OBJECT)
+    said = object_in(body)
+    if said is None:
+        raise RegistrationError("invalid_client_metadata", "The metadata is not a JSON object")
     try:
         asked = OAuthClientMetadata.model_validate(said)
     except ValidationError as error:

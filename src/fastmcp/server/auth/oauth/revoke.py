@@ -36,8 +36,7 @@ class RevocationEndpoint:
         form = await form_of(request)
         client = await self._authenticator.client_of(request, form)
         secret = form.need("token")
-        refresh_first = form.get("token_type_hint") != "access_token"
-        found = await self._find(client, secret, refresh_first)
+        found = await self._find(client, secret)
         if found is not None:
             if found.client_id != client.client_id:
                 # RFC 7009, 2.1: "If this validation fails, the request is refused"
@@ -47,13 +46,11 @@ class RevocationEndpoint:
         return Response(status_code=200, headers=NOT_KEPT)
 
     async def _find(
-        self, client: OAuthClientInformationFull, secret: str, refresh_first: bool
+        self, client: OAuthClientInformationFull, secret: str
     ) -> AccessToken | RefreshToken | None:
+        # The hint may be ignored (RFC 7009, 2.1). In this order always: a refresh token that is not
+        # there came again, and that is an alarm.
         issuer = self._issuer
-        if refresh_first:
-            return await issuer.load_refresh_token(
-                client, secret
-            ) or await issuer.load_access_token(secret)
         return await issuer.load_access_token(secret) or await issuer.load_refresh_token(
             client, secret
         )

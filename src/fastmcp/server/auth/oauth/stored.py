@@ -2,16 +2,17 @@
 
 Tokens are opaque: the server that reads them is the one that made them, so nobody else needs to,
 and one that is revoked is so at the next request, at every worker. A token names its family, which
-is what was made with one consent, and has a secret. Kept are facts that are never changed:
+is what was made with one consent, and has a secret. Kept are facts that are never changed, and with
+one that is lost a token is refused:
 
 - `code`, `refresh`: by the hash of one that has not been used. Whoever removes the record uses it.
 - `access`: by the hash of an access token, what it permits.
-- `family`: that there is one. It outlives its codes and tokens, so what comes in the name of a
-  family that exists, and is not there, was used before: then somebody has a copy, and all of the
-  family ends (OAuth 2.1, 4.1.3 and 4.3.1; RFC 9700, 4.14).
+- `family`: that there is one, without which no token is good. It outlives its codes and tokens, so
+  what comes in the name of a family that exists, and is not there, was used before: then somebody
+  has a copy, and all of the family ends (OAuth 2.1, 4.1.3 and 4.3.1; RFC 9700, 4.14).
 - `spent`: by the hash of a refresh token that was replaced just now, where there is grace for it.
-- `ended`: that a family has ended. It is written once and looked for with every token, so it also
-  ends tokens that another worker makes at this moment.
+- `ended`: that a family has ended, which is removed then. This is written once and looked for with
+  every token, so it also ends tokens that another worker makes at this moment.
 - `client`, `active`: a client that registered itself, and whether it has ever been given a token;
   one that has not is soon forgotten.
 """
@@ -220,8 +221,12 @@ class StoredOAuthProvider(OAuthProvider):
         family = family_of(token)
         if family is None:
             return None
-        kept, ended = await self._records.read(name("access", token), name("ended", family))
-        if kept is None or ended is not None or kept["expires_at"] <= time.time():
+        kept, known, ended = await self._records.read(
+            name("access", token), name("family", family), name("ended", family)
+        )
+        if kept is None or known is None or ended is not None:
+            return None
+        if kept["expires_at"] <= time.time():
             return None
         if ASSERTED_BY in kept["claims"] and self.identity_assertion is None:
             return None  # nobody is believed any more
@@ -294,7 +299,7 @@ class StoredOAuthProvider(OAuthProvider):
     ) -> OAuthToken:
         family, refresh = family_of(used) or "", None
         renewable = "refresh_token" in client.grant_types
-        life = self._refresh_seconds if renewable else self._access_seconds
+        life = max(self._refresh_seconds if renewable else 0, self._access_seconds)
         await self._keep_family(family, client, life)
         access = await self._give_access(family, client, grant, scopes, self._access_seconds)
         if renewable:
@@ -304,7 +309,7 @@ class StoredOAuthProvider(OAuthProvider):
             await self._records.write(
                 name("refresh", refresh),
                 _record(client, grant, grant.scopes, self._refresh_seconds),
-                self._refresh_seconds,
+                life,  # as long as its family: what is missing there was used
             )
         await self._keep_active(client)
         return OAuthToken(
@@ -345,6 +350,7 @@ class StoredOAuthProvider(OAuthProvider):
         lives = (self._refresh_seconds, self._access_seconds, self._asserted_seconds)
         seconds = max(lives) + self._code_seconds
         await self._records.write(name("ended", family), {}, seconds)
+        await self._records.take(name("family", family))
 
 
 class _Grant(Protocol):

@@ -26,7 +26,6 @@ from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.consent import ConsentPage, Visit
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.limits import Meter
-from fastmcp.server.auth.oauth.models import AuthorizationParams
 from fastmcp.server.auth.oauth_proxy.login import Login
 from fastmcp.server.session_keys import SessionKeys
 
@@ -81,11 +80,6 @@ class ProxyConsentPage(ConsentPage):
         if self._consent == "remember":
             return _is_web(visit) and _mark(visit) in self._remembered(visit)
         return self._consent is not True
-
-    def _targets(self, params: AuthorizationParams) -> list[str]:
-        # The upstream leads wherever its people log in, before it leads back.
-        anywhere = ["https:"] if self._secure else ["https:", "http:"]
-        return [*anywhere, *super()._targets(params)]
 
     async def _consented(self, visit: Visit) -> Response:
         url = await self._login.begin(visit.client, visit.params, visit.browser)
