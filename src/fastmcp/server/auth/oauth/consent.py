@@ -237,7 +237,7 @@ class ConsentPage:
         client = await self._clients.find(asked.client_id)
         if client is None:
             raise AuthorizeError("invalid_request", "The program is not known any more.")
-        client.validate_redirect_uri(asked.params.redirect_uri)
+        self._clients.answered_at(client, asked.params.redirect_uri)
         return asked, client
 
     def _away(self, sealed: str) -> Response:

@@ -12,12 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from fastmcp.server.auth.oauth.clients import Clients
-from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
-from fastmcp.server.auth.oauth.issuer import Issuer
-from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
-
-__all__ = ["AllowedClients", "is_allowed"]
+__all__ = ["is_allowed"]
 
 _PARTS: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
@@ -56,37 +51,3 @@ def _climbs(path: str) -> bool:
     """Whether a browser would read it as another path than the one that is compared."""
     plain = path.lower().replace("%2e", ".")
     return any(part in (".", "..") for part in re.split(r"[/?]", plain))
-
-
-class _AllowedClient(OAuthClientInformationFull):
-    """A client, as far as it is allowed."""
-
-    patterns: tuple[str, ...] = ()
-
-    def validate_redirect_uri(self, redirect_uri: object) -> str:
-        uri = super().validate_redirect_uri(redirect_uri)
-        if not is_allowed(uri, self.patterns):
-            raise InvalidRedirectUriError("This server does not allow answers to that redirect_uri")
-        return uri
-
-
-class AllowedClients(Clients):
-    """Finds clients, and lets them be answered only where that is allowed.
-
-    Args:
-        issuer: knows them.
-        clients: that are not yet held back.
-        patterns: allow redirect URIs.
-    """
-
-    def __init__(self, issuer: Issuer, clients: Clients, patterns: Sequence[str]) -> None:
-        super().__init__(issuer, clients._documents)
-        self._patterns = tuple(patterns)
-
-    async def find(self, client_id: str) -> OAuthClientInformationFull | None:
-        client = await super().find(client_id)
-        if client is None:
-            return None
-        # Each field as it is: it was validated, and a hash of a secret is left out of dumps.
-        fields = {one: getattr(client, one) for one in type(client).model_fields}
-        return _AllowedClient.model_construct(None, **fields, patterns=self._patterns)

@@ -167,7 +167,7 @@ class Login:
             client = await self._clients.find(underway.client_id)
             if client is None:
                 return error_page(400, "The program is not known any more.", _AGAIN)
-            client.validate_redirect_uri(underway.params.redirect_uri)
+            self._clients.answered_at(client, underway.params.redirect_uri)
         except (OAuthError, ClientDocumentError, InvalidRedirectUriError) as error:
             text = error.error_description if isinstance(error, OAuthError) else str(error)
             return error_page(400, text or "The answer of the login is not in order.", _AGAIN)

@@ -24,12 +24,10 @@ from starlette.routing import Route
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.identity_assertion import IdentityAssertion
-from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.documents import Fetcher
 from fastmcp.server.auth.oauth.errors import (
     AuthorizeError,
     OAuthError,
-    RegistrationError,
     TokenError,
 )
 from fastmcp.server.auth.oauth.limits import DEFAULT_LIMITS, RateLimits
@@ -47,7 +45,7 @@ from fastmcp.server.auth.oauth.provider import meter_of
 from fastmcp.server.auth.oauth.records import KeyValueStore
 from fastmcp.server.auth.oauth.redirects import with_parameters
 from fastmcp.server.auth.oauth.stored import ASSERTED_BY, StoredOAuthProvider, family_of
-from fastmcp.server.auth.oauth_proxy.allowed import AllowedClients, is_allowed
+from fastmcp.server.auth.oauth_proxy.allowed import is_allowed
 from fastmcp.server.auth.oauth_proxy.consent import Consent, ProxyConsentPage
 from fastmcp.server.auth.oauth_proxy.file_records import records_at
 from fastmcp.server.auth.oauth_proxy.grants import Grant, Grants
@@ -281,11 +279,6 @@ class OAuthProxy(StoredOAuthProvider):
         return load_session_keys(settings.session_keys, settings.home)
 
     @cached_property
-    def _clients(self) -> Clients:
-        found = super()._clients
-        return found if self._patterns is None else AllowedClients(self, found, self._patterns)
-
-    @cached_property
     def _grants(self) -> Grants:
         return Grants(
             self._records,
@@ -341,13 +334,8 @@ class OAuthProxy(StoredOAuthProvider):
         """Nobody yet: who it is will be known when they have logged in."""
         return Subject("")
 
-    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
-        for uri in client_info.redirect_uris or []:
-            if self._patterns is not None and not is_allowed(uri, self._patterns):
-                raise RegistrationError(
-                    "invalid_redirect_uri", "This server does not allow answers to that address"
-                )
-        await super().register_client(client_info)
+    def allows(self, redirect_uri: str) -> bool:
+        return self._patterns is None or is_allowed(redirect_uri, self._patterns)
 
     async def _come_back(self, request: Request) -> Response:
         if request.method != "GET":  # HEAD, which uses nothing up (RFC 9110, 9.2.1)
