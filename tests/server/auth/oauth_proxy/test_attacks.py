@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from key_value.aio.stores.memory import MemoryStore
 
+from fastmcp.server.auth import OAuthProxy
 from fastmcp.server.auth.oauth.redirects import with_parameters
 from fastmcp.server.session_keys import SessionKeys
 from tests.server.auth.oauth.hand import (
@@ -81,6 +82,22 @@ async def test_nobody_is_sent_to_the_upstream_without_consent(there: Elsewhere):
     )
     assert is_page(forged, 403, "not sent from the page")
     assert there.asked == []
+
+
+async def test_what_the_page_of_consent_shows(there: Elsewhere):
+    """The same, "Consent UI Requirements": the scopes of the third party, and the whole URI."""
+
+    class Named(OAuthProxy):
+        def upstream_scopes(self, scopes: list[str]) -> list[str]:
+            return [*scopes, "User.Read"]
+
+    uri = "https://shared.example/tenants/of-eve/callback?a=b"
+    site = visitor(proxy(there, Named), there)
+    client = await registered(site, redirect_uris=[uri])
+    asked = await site.authorize(client, Pkce(), redirect_uri=uri)
+    shown = (await site.get(asked.location)).text
+    assert "https://<strong>shared.example</strong>/tenants/of-eve/callback?a=b" in shown
+    assert "<code>User.Read</code>" in shown
 
 
 async def test_the_page_of_consent_cannot_be_framed(there: Elsewhere):
@@ -328,6 +345,9 @@ async def test_a_login_that_turns_into_another_persons(there: Elsewhere):
         (["https://app.example.com/callback"], "https://app.example.com/callback2", False),
         (["https://app.example.com/in/*"], "https://app.example.com/in/../out", False),
         (["https://app.example.com/in/*"], "https://app.example.com/in/%2E./out", False),
+        (["http://localhost"], "http://localhost:80/callback", True),
+        (["http://localhost"], "http://localhost:8080/callback", False),
+        (["https://app.example.com:443/callback"], "https://app.example.com/callback", True),
         (["cursor://*"], "cursor://anysphere/callback", True),
         ([], "http://127.0.0.1:4000/callback", False),
     ],

@@ -1,9 +1,9 @@
 """Where clients may be answered at all, whatever they register: patterns of the author.
 
 A pattern is a URL in which `*` stands for anything within the part where it is: the host (a star in
-front of a dot is one label or more), the port, the path. Without a path it allows any. A redirect
-URI is taken apart first and its parts are compared: `http://localhost:*` does not allow
-`http://localhost:1@elsewhere.example`.
+front of a dot is one label or more), the port, the path. Without a path it allows any, without a
+port that of the scheme. A redirect URI is taken apart first and its parts are compared:
+`http://localhost:*` does not allow `http://localhost:1@elsewhere.example`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _PARTS: Final = re.compile(
     r"(?://(?P<host>\[[0-9A-Fa-f:.*]+\]|[^/?#@:\[\]\\]*)(?::(?P<port>[0-9*]+))?(?=[/?]|$))?"
     r"(?P<path>[^#@\\]*)"
 )
+_DEFAULTS: Final = {"http": "80", "https": "443"}
 
 
 def is_allowed(uri: str, patterns: Sequence[str]) -> bool:
@@ -37,10 +38,14 @@ def _fits(uri: str, pattern: str) -> bool:
         given["scheme"].lower() == wanted["scheme"].lower()
         and (given["host"] is None) == (wanted["host"] is None)
         and _like((given["host"] or "").lower(), (wanted["host"] or "").lower(), "[^/]*")
-        and _like(given["port"] or "", wanted["port"] or "", "[0-9]*")
+        and _like(_port(given), _port(wanted), "[0-9]*")
         and (path in ("", "/*") or _like(given["path"], path, ".*"))
         and not _climbs(given["path"])
     )
+
+
+def _port(parts: re.Match[str]) -> str:
+    return parts["port"] or _DEFAULTS.get(parts["scheme"].lower(), "")
 
 
 def _like(text: str, pattern: str, star: str) -> bool:

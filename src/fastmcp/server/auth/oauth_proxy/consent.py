@@ -26,6 +26,7 @@ from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.consent import ConsentPage, Visit
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.limits import Meter
+from fastmcp.server.auth.oauth.models import AuthorizationParams
 from fastmcp.server.auth.oauth_proxy.login import Login
 from fastmcp.server.session_keys import SessionKeys
 
@@ -87,6 +88,10 @@ class ProxyConsentPage(ConsentPage):
         if self._consent == "remember" and _is_web(visit):
             self._remember(visit, response)
         return response
+
+    def _asked_elsewhere(self, params: AuthorizationParams) -> list[str]:
+        shown = params.scopes or []
+        return [scope for scope in self._login.asked_for(params) if scope not in shown]
 
     def _page(self, visit: Visit, sealed: str) -> Response:
         shown = super()._page(visit, sealed)

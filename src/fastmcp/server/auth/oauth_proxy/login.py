@@ -143,10 +143,14 @@ class Login:
         return self._upstream.authorization_url(
             state=state,
             redirect_uri=self._callback,
-            scopes=self._scopes(params.scopes or []),
+            scopes=self.asked_for(params),
             challenge=None if verifier is None else _challenge(verifier),
             resource=params.resource if self._forward_resource else None,
         )
+
+    def asked_for(self, params: AuthorizationParams) -> list[str]:
+        """The scopes that the upstream is asked for."""
+        return self._scopes(params.scopes or [])
 
     async def serve(self, request: Request, browser: str | None) -> Response:
         """Takes a browser back, and sends it on to the client.
