@@ -610,6 +610,19 @@ async def test_a_broken_connection_is_told_from_one_that_never_was(issuer: Issue
     assert "s3cret" not in str(caught.value)
 
 
+async def test_a_connection_that_broke_is_made_again(issuer: Issuer):
+    fetcher = Fetcher(configured=True)
+    for times, is_there in ((1, True), (2, False)):
+        issuer.dropping, issuer.requests[:] = times, []
+        asked = fetcher.request("POST", issuer.introspection_url, body=b"a=b", again=True)
+        if is_there:
+            assert (await asked).status == 200
+        else:
+            with pytest.raises(FetchError, match="did not answer"):
+                await asked
+        assert issuer.dropping == 0
+
+
 async def test_the_authors_own_client(issuer: Issuer):
     async with httpx.AsyncClient(headers={"X-Mine": "yes"}, follow_redirects=True) as client:
         fetcher = Fetcher(configured=True, http_client=client)

@@ -49,7 +49,7 @@ from fastmcp.utilities.proxies import proxy_for
 from fastmcp.utilities.spawning import spawn
 from fastmcp.utilities.threads import Lane
 
-__all__ = ["FetchError", "Fetched", "Fetcher", "Resolve"]
+__all__ = ["FetchError", "Fetched", "Fetcher", "Resolve", "is_passing"]
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to IP addresses; an OSError where there are none."""
@@ -213,7 +213,7 @@ class Fetcher:
         """
         fetched = await self.request("GET", url, limit=limit, seconds=seconds)
         if fetched.status != 200:
-            raise FetchError(_no_success(fetched), passing=_is_passing(fetched.status))
+            raise FetchError(_no_success(fetched), passing=is_passing(fetched.status))
         kind = fetched.headers.get("Content-Type", "")
         if not self._configured and not _JSON_TYPE.match(kind):
             raise FetchError(f"{fetched.url} answered with {kind[:100]!r}, not application/json")
@@ -229,8 +229,9 @@ class Fetcher:
         body: bytes | None = None,
         limit: int = _LIMIT,
         seconds: float = _SECONDS,
+        again: bool = False,
     ) -> Fetched:
-        """One exchange, whatever its status. Nothing is sent twice.
+        """One exchange, whatever its status.
 
         Args:
             method: of HTTP.
@@ -239,6 +240,8 @@ class Fetcher:
             body: to send.
             limit: the largest body that is read, in bytes.
             seconds: for everything, the name's look-up included.
+            again: send it once more where the connection broke: one that was kept from the last
+                time may have been closed meanwhile. Nothing else is sent twice.
 
         Raises:
             FetchError: there was no answer, or one that is too large; or it may not be asked.
@@ -247,17 +250,25 @@ class Fetcher:
         ask = _Ask(method, target, {**_HEADERS, **(headers or {})}, body, limit)
         try:
             async with asyncio.timeout(seconds):
-                if self._http_client is not None:
-                    return await self._borrowed(ask)
-                if self._configured:
-                    return await self._sent(await self._pool.session(), ask)
-                pinned = _Pinned(await self._checked_addresses(target))
-                async with _session(self._tls, pinned) as session:
-                    return await self._sent(session, ask)
+                try:
+                    return await self._asked(ask)
+                except FetchError as error:
+                    if not (again and error.lost):
+                        raise
+                return await self._asked(ask)
         except TimeoutError as error:
             raise FetchError(
                 f"{_shown(target)} did not answer within {seconds:g} s", passing=True
             ) from error
+
+    async def _asked(self, ask: _Ask) -> Fetched:
+        if self._http_client is not None:
+            return await self._borrowed(ask)
+        if self._configured:
+            return await self._sent(await self._pool.session(), ask)
+        pinned = _Pinned(await self._checked_addresses(ask.url))
+        async with _session(self._tls, pinned) as session:
+            return await self._sent(session, ask)
 
     async def _checked_addresses(self, url: URL) -> list[str]:
         shown, host = _shown(url), url.host or ""
@@ -459,7 +470,8 @@ def _no_success(fetched: Fetched) -> str:
     return text
 
 
-def _is_passing(status: int) -> bool:
+def is_passing(status: int) -> bool:
+    """Whether it may be another one in a moment."""
     return status >= 500 or status in (408, 425, 429)
 
 

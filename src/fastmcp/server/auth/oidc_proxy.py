@@ -25,6 +25,7 @@ __all__ = ["OIDCConfiguration", "OIDCOptions", "OIDCProxy", "read_configuration"
 
 _WELL_KNOWN: Final = "/.well-known/"
 _SECONDS: Final = 10.0
+_OPENID: Final = "openid"
 
 
 class OIDCConfiguration(BaseModel):
@@ -67,10 +68,10 @@ def read_configuration(
         ConnectionError: it cannot be had.
         ValueError: it is none, or another provider's.
     """
+    fetcher = Fetcher(configured=True)  # outlives the loop, which closes its connection
 
     async def fetched() -> Any:
-        found = await Fetcher(configured=True).get_json(config_url, seconds=seconds or _SECONDS)
-        return found.json
+        return (await fetcher.get_json(config_url, seconds=seconds or _SECONDS)).json
 
     try:
         # Of its own: an event loop may run here.
@@ -137,7 +138,8 @@ class OIDCProxy(OAuthProxy):
         algorithm: that they are signed with, where there is no `token_verifier`.
         required_scopes: that they must have, where there is no `token_verifier`.
         verify_id_token: read who logged in from the ID token, of a provider whose access tokens
-            are no JSON Web Tokens. It is verified anew until the next is given.
+            are no JSON Web Tokens. It is verified when it is given; how long the login is good is
+            said of the access token, and is an hour where it is not.
         base_url: as for `OAuthProxy`.
         options: the others of `OAuthProxy`.
 
@@ -202,3 +204,7 @@ class OIDCProxy(OAuthProxy):
             base_url=base_url,
             **options,
         )
+
+    def upstream_scopes(self, scopes: list[str]) -> list[str]:
+        # OpenID Connect Core 1.0, 3.1.2.1: there is no ID token without it.
+        return [_OPENID, *scopes] if self.verify_id_token and _OPENID not in scopes else scopes

@@ -61,6 +61,10 @@ class Elsewhere:
         granted: scopes, in place of those that were asked for.
         status: of its token endpoint; 200 for as it should be.
         token_error: what that answers.
+        answer: or all of its answer: status, type and body.
+        tokens: what it says beside the usual where it gives some, or instead of it; None for
+            what it leaves out.
+        late: seconds after which it knows an access token that it gave.
         pkce: it has been sent a challenge, and holds the verifier against it.
         discovery: what its document says beside the usual, or instead of it.
         userinfo: what it says of a person beside their subject.
@@ -86,6 +90,9 @@ class Elsewhere:
     granted: str | None = None
     status: int = 200
     token_error: str | None = None
+    answer: tuple[int, str, str] | None = None
+    tokens: dict[str, Any] = field(default_factory=dict[str, Any])
+    late: float = 0
     pkce: bool = True
     discovery: dict[str, Any] = field(default_factory=dict[str, Any])
     userinfo: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -165,6 +172,9 @@ class Elsewhere:
         self.token_requests.append(form)
         self.begun.set()
         await self.open.wait()
+        if self.answer is not None:
+            status, kind, body = self.answer
+            return web.Response(status=status, content_type=kind, text=body, headers=self.headers)
         if self.status != 200:
             return web.json_response({"error": "server_error"}, status=self.status)
         if self.token_error is not None:
@@ -178,7 +188,8 @@ class Elsewhere:
         login = self._redeemed(form) if "code" in form else self._renewed(form)
         if login is None or not login.alive:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        return web.json_response(self._tokens(login))
+        answer = {**self._tokens(login), **self.tokens}
+        return web.json_response({k: v for k, v in answer.items() if v is not None})
 
     def _exchanged(self, form: dict[str, str]) -> web.Response:
         """For another API."""
@@ -208,7 +219,12 @@ class Elsewhere:
     def _tokens(self, login: Issued) -> dict[str, Any]:
         access = self._made(login)
         life = 3600.0 if self.expires_in is None else float(self.expires_in)
-        self.access[access] = login, time.time() + life
+        known = login, time.time() + life
+        if self.late:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.late, self.access.__setitem__, access, known)
+        else:
+            self.access[access] = known
         answer: dict[str, Any] = {
             "access_token": access,
             "token_type": "bearer",
@@ -325,10 +341,10 @@ async def elsewhere(**knobs: Any) -> AsyncGenerator[Elsewhere]:
         yield there
 
 
-def proxy(there: Elsewhere, **options: Any) -> OAuthProxy:
+def proxy(there: Elsewhere, kind: type[OAuthProxy] = OAuthProxy, **options: Any) -> OAuthProxy:
     """One in front of it."""
     required = options.pop("required_scopes", ["read"])
-    return OAuthProxy(
+    return kind(
         **{
             "upstream_authorization_endpoint": f"{there.url}/authorize",
             "upstream_token_endpoint": f"{there.url}/token",

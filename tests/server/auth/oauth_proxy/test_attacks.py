@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from key_value.aio.stores.memory import MemoryStore
 
+from fastmcp.server.auth import OAuthProxy
 from fastmcp.server.auth.oauth.redirects import with_parameters
+from fastmcp.server.session_keys import SessionKeys
 from tests.server.auth.oauth.hand import (
     BASE,
     CALLBACK,
@@ -26,6 +31,7 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     proxy,
     visitor,
 )
+from tests.support.issuer import new_key, published, signed
 
 
 @pytest.fixture
@@ -78,6 +84,22 @@ async def test_nobody_is_sent_to_the_upstream_without_consent(there: Elsewhere):
     assert there.asked == []
 
 
+async def test_what_the_page_of_consent_shows(there: Elsewhere):
+    """The same, "Consent UI Requirements": the scopes of the third party, and the whole URI."""
+
+    class Named(OAuthProxy):
+        def upstream_scopes(self, scopes: list[str]) -> list[str]:
+            return [*scopes, "User.Read"]
+
+    uri = "https://shared.example/tenants/of-eve/callback?a=b"
+    site = visitor(proxy(there, Named), there)
+    client = await registered(site, redirect_uris=[uri])
+    asked = await site.authorize(client, Pkce(), redirect_uri=uri)
+    shown = (await site.get(asked.location)).text
+    assert "https://<strong>shared.example</strong>/tenants/of-eve/callback?a=b" in shown
+    assert "<code>User.Read</code>" in shown
+
+
 async def test_the_page_of_consent_cannot_be_framed(there: Elsewhere):
     """The same, "Consent UI Requirements": clickjacking, and the cookie."""
     auth = proxy(there, base_url="https://mcp.example")
@@ -91,29 +113,67 @@ async def test_the_page_of_consent_cannot_be_framed(there: Elsewhere):
     assert {"Secure", "HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
 
 
+async def is_asked(visiting: Visitor, client: str, **parameters: Any) -> bool:
+    """Whether a browser is shown the page of consent."""
+    asked = await visiting.authorize(client, Pkce(), **parameters)
+    page = await visiting.get(asked.location.removeprefix(visiting.base_url))
+    return page.status == 200
+
+
+async def consents(site: Visitor, client: str, **parameters: Any) -> None:
+    asked = await site.authorize(client, Pkce(), **parameters)
+    await site.decide(asked.location.removeprefix(site.base_url))
+
+
+AWAY = "https://app.example/callback"
+
+
 async def test_a_browser_that_was_asked_once(there: Elsewhere):
     """ "remember": this client, at this place, for these scopes, in this browser."""
     auth = proxy(there, require_authorization_consent="remember")
     site = visitor(auth, there)
-    client = await registered(site)
-    await site.tokens(client, scope="read")
-
-    async def is_asked(visiting: Visitor, **parameters: Any) -> bool:
-        asked = await visiting.authorize(client, Pkce(), **parameters)
-        return (await visiting.get(asked.location)).status == 200
-
-    assert not await is_asked(site, scope="read")
-    # a port of one's own (RFC 8252, 7.3)
-    assert not await is_asked(site, scope="read", redirect_uri=CALLBACK.replace("3333", "4444"))
-    assert await is_asked(site, scope="read write")
-    assert await is_asked(visitor(auth, there), scope="read")
+    client = await registered(site, redirect_uris=[AWAY, "https://other.example/callback"])
+    asked = {"redirect_uri": AWAY, "scope": "read"}
+    await consents(site, client, **asked)
+    assert not await is_asked(site, client, **asked)
+    elsewhere = {**asked, "redirect_uri": "https://other.example/callback"}
+    assert await is_asked(site, client, **elsewhere)
+    assert await is_asked(site, client, **{**asked, "scope": "read write"})
+    assert await is_asked(visitor(auth, there), client, **asked)
+    (name,) = (name for name in site.cookies if name.startswith("fastmcp-consents"))
     forged = visitor(auth, there)
-    forged.cookies["fastmcp-consents"] = site.cookies["fastmcp-consents"][:-4] + "AAAA"
-    assert await is_asked(forged, scope="read")
+    forged.cookies[name] = site.cookies[name][:-4] + "AAAA"
+    assert await is_asked(forged, client, **asked)
     strict = visitor(proxy(there), there)  # the same keys; another mode
     strict.cookies |= site.cookies
-    client = await registered(strict)
-    assert await is_asked(strict, scope="read")
+    client = await registered(strict, redirect_uris=[AWAY])
+    assert await is_asked(strict, client, **asked)
+
+
+@pytest.mark.parametrize("uri", [CALLBACK, "com.example.app:/callback"])
+async def test_another_program_of_the_computer(there: Elsewhere, uri: str):
+    """RFC 8252, 8.6: whose identity cannot be assured is not let in without asking. Any program may
+    listen on a port, or take a scheme, and say it is the client that was consented to."""
+    site = visitor(proxy(there, require_authorization_consent="remember"), there)
+    client = await registered(site, redirect_uris=[uri])
+    await consents(site, client, redirect_uri=uri)
+    assert await is_asked(site, client, redirect_uri=uri)
+
+
+async def test_servers_of_one_host_remember_for_themselves(there: Elsewhere):
+    """A cookie is of a host, whatever the port (RFC 6265, 8.5)."""
+    sites: list[Visitor] = []
+    for port in (8000, 8001):
+        base = f"http://127.0.0.1:{port}"
+        auth = proxy(there, require_authorization_consent="remember", base_url=base)
+        sites.append(site := visitor(auth, there))
+        site.base_url, site.cookies = base, sites[0].cookies
+    asked = {"redirect_uri": AWAY, "resource": None}
+    clients = [await registered(site, redirect_uris=[AWAY]) for site in sites]
+    for site, client in zip(sites, clients, strict=True):
+        await consents(site, client, **asked)
+    for site, client in zip(sites, clients, strict=True):
+        assert not await is_asked(site, client, **asked)
 
 
 @pytest.mark.parametrize("consent", [True, False, "external", "remember"])
@@ -285,6 +345,9 @@ async def test_a_login_that_turns_into_another_persons(there: Elsewhere):
         (["https://app.example.com/callback"], "https://app.example.com/callback2", False),
         (["https://app.example.com/in/*"], "https://app.example.com/in/../out", False),
         (["https://app.example.com/in/*"], "https://app.example.com/in/%2E./out", False),
+        (["http://localhost"], "http://localhost:80/callback", True),
+        (["http://localhost"], "http://localhost:8080/callback", False),
+        (["https://app.example.com:443/callback"], "https://app.example.com/callback", True),
         (["cursor://*"], "cursor://anysphere/callback", True),
         ([], "http://127.0.0.1:4000/callback", False),
     ],
@@ -305,3 +368,60 @@ async def test_where_clients_may_be_answered(
     else:
         assert is_page(asked, 400, "does not allow")
         assert (reply.status, reply.error) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize("key", ["", "summer24", b"fifteen bytes!!"])
+async def test_a_signing_key_that_can_be_guessed(there: Elsewhere, key: str | bytes):
+    """Anybody is given something that is sealed with it, and can try keys at home."""
+    with pytest.raises(ValueError, match="16 bytes"):
+        proxy(there, jwt_signing_key=key)
+
+
+async def test_to_try_a_signing_key_costs_much(there: Elsewhere):
+    """NIST SP 800-132: a secret that people think up is stretched, not hashed once."""
+    key = "correct horse battery"
+    site = visitor(proxy(there, jwt_signing_key=key), there)
+    asked = await site.authorize(await registered(site), Pkce())
+    (sealed,) = query_of(asked.location)["request"]
+    for cheap in (key, f"fastmcp jwt_signing_key\0{key}"):
+        for tried in (cheap.encode(), hashlib.sha256(cheap.encode()).digest()):
+            assert SessionKeys([tried]).unseal(f"oauth consent to {BASE}", sealed) is None
+    other = visitor(proxy(there, jwt_signing_key=key.encode()), there)
+    other.cookies |= site.cookies
+    assert (await other.get(asked.location)).status == 200  # a worker that has the same
+
+
+async def test_an_assertion_that_comes_twice(there: Elsewhere):
+    """RFC 7523, 3, 7: at another worker of this machine, or after a restart."""
+    key = new_key("EC", "P-256")
+    client = known(
+        token_endpoint_auth_method="private_key_jwt", jwks={"keys": [published(key, use="sig")]}
+    )
+    one, two = (visitor(proxy(there, clients=[client]), there) for _ in range(2))
+    claims = {"iss": "known", "sub": "known", "aud": BASE, "exp": int(time.time()) + 60, "jti": "1"}
+    proof = {
+        "client_assertion": signed(key, "ES256", claims),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    pkce = Pkce()
+    reply = await one.token("known", await one.code("known", pkce), pkce, **proof)
+    assert reply.status == 200, reply.text
+    again = await two.refresh("known", reply.json["refresh_token"], **proof)
+    assert (again.status, again.error) == (401, "invalid_client")
+
+
+async def test_a_login_whose_code_nobody_redeems(there: Elsewhere):
+    """What is not used is not kept: the upstream's tokens go with the code."""
+    lives: dict[str, float] = {}
+
+    class Store(MemoryStore):
+        async def put(self, key: str, *given: Any, **more: Any) -> None:
+            lives[key.partition("-")[0]] = more["ttl"]
+            await super().put(key, *given, **more)
+
+    site = visitor(proxy(there, client_storage=Store()), there)
+    client, pkce = await registered(site), Pkce()
+    code = await site.code(client, pkce)
+    assert lives["upstream"] <= 300
+    assert (await site.token(client, code, pkce)).status == 200
+    assert lives["upstream"] > 30 * 24 * 3600

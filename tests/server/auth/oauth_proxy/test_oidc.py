@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +133,101 @@ async def test_a_provider_that_is_not_there(there: Elsewhere):
 async def test_what_is_said_to_a_verifier_of_ones_own(there: Elsewhere):
     with pytest.raises(ValueError, match="your token_verifier"):
         await oidc(there, token_verifier=StaticTokenVerifier({}), algorithm="ES256")
+
+
+@pytest.mark.parametrize("refreshes", [True, False])
+async def test_an_id_token_says_who_logged_in_and_not_until_when(there: Elsewhere, refreshes: bool):
+    """OpenID Connect Core 1.0, 2: `exp` is the end of accepting it, which was at the login."""
+    there.refreshes, there.expires_in = refreshes, 86400
+    there.claims = {"exp": int(time.time()) + 60}
+    options: dict[str, Any] = {"verify_id_token": True, "required_scopes": ["openid"]}
+    site = visitor(await oidc(there, **options), there)
+    client = (await site.register())["client_id"]
+    tokens = await site.tokens(client)
+    assert tokens["expires_in"] == 3600
+    site = visitor(auth := await oidc(there, **options), there)  # which has verified nothing yet
+    now = time.time
+    try:
+        time.time = lambda: now() + 400
+        found = await auth.verify_token(tokens["access_token"])
+        assert found is not None
+        assert found.subject == "ann"
+        assert found.expires_at is not None
+        assert found.expires_at > now() + 3000
+        assert (await site.refresh(client, tokens["refresh_token"])).status == 200
+    finally:
+        time.time = now
+    assert there.renewals == 0
+
+
+async def test_a_renewal_without_an_id_token(there: Elsewhere):
+    """OpenID Connect Core 1.0, 12.2: "it might not contain an id_token"."""
+    there.expires_in = 100
+    auth = await oidc(there, verify_id_token=True, required_scopes=["openid"])
+    site = visitor(auth, there)
+    token = (await site.tokens((await site.register())["client_id"]))["access_token"]
+    there.tokens = {"id_token": None}
+    now = time.time
+    try:
+        for after in (101, 202):
+            time.time = lambda after=after: now() + after
+            found = await auth.verify_token(token)
+            assert found is not None
+            assert (found.subject, found.token in there.access) == ("ann", True)
+            assert found.claims["email"] == "ann@example.com"
+    finally:
+        time.time = now
+    assert there.renewals == 2
+
+
+async def test_a_renewal_with_another_persons_id_token(there: Elsewhere):
+    """The same: its `sub` MUST be the same."""
+    there.expires_in = 100
+    auth = await oidc(there, verify_id_token=True, required_scopes=["openid"])
+    site = visitor(auth, there)
+    token = (await site.tokens((await site.register())["client_id"]))["access_token"]
+    there.logins[0].user = "eve"
+    now = time.time
+    try:
+        time.time = lambda: now() + 101
+        assert await auth.verify_token(token) is None
+    finally:
+        time.time = now
+    assert len(there.revoked) == 1
+
+
+async def test_a_provider_that_says_no_end_of_its_tokens(there: Elsewhere):
+    """Nothing shows later that they have ended, so they are renewed, or end, after an hour."""
+    there.expires_in = None
+    auth = await oidc(there, verify_id_token=True, fastmcp_access_token_expiry_seconds=86400)
+    site = visitor(auth, there)
+    client = (await site.register())["client_id"]
+    token = (await site.tokens(client))["access_token"]
+    there.refreshes = False
+    ending = (await site.tokens(client))["access_token"]
+    now = time.time
+    try:
+        time.time = lambda: now() + 3601
+        assert await auth.verify_token(token) is not None
+        assert there.renewals == 1
+        assert await auth.verify_token(ending) is None
+    finally:
+        time.time = now
+
+
+async def test_an_id_token_is_asked_for(there: Elsewhere):
+    """OpenID Connect Core 1.0, 3.1.2.1: requests MUST contain the scope openid."""
+    auth = await oidc(there, verify_id_token=True)
+    site = visitor(auth, there)
+    await site.tokens((await site.register())["client_id"])
+    assert there.asked[0]["scope"] == "openid"
+
+
+async def test_nothing_is_left_of_reading_the_document():
+    """The connection ends with the loop that it was made in."""
+    script = Path(__file__).with_name("read_once.py")
+    ended = await asyncio.create_subprocess_exec(
+        sys.executable, script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    said, _ = await ended.communicate()
+    assert said.decode().splitlines() == ["made"] * 3

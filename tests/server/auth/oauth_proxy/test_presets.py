@@ -93,7 +93,7 @@ async def test_github(there: Elsewhere):
     found = await logged_in(auth, there)
     assert found.subject == "17"
     assert found.principal == "https://github.com|sub|17"
-    assert found.scopes == ["user", "repo"]
+    assert found.scopes == ["user"]  # that was consented to
     assert found.claims["login"] == "ann"
     assert found.claims["github_user_data"]["name"] == "Ann"
     assert there.asked[0]["scope"] == "user"
@@ -485,7 +485,8 @@ async def test_a_token_is_shown_once_a_minute(there: Elsewhere):
     [
         (401, {}, True),
         (400, {}, True),
-        (403, {}, True),
+        (403, {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}, True),
+        (403, {}, False),
         (403, {"X-RateLimit-Remaining": "0"}, False),
         (403, {"Retry-After": "60"}, False),
         (404, {}, False),
@@ -503,6 +504,17 @@ async def test_an_issuer_that_does_not_say(
     else:
         with pytest.raises(VerificationUnavailableError):
             await verifier(there).verify_token(issue(there))
+
+
+async def test_a_token_that_permits_nothing(there: Elsewhere):
+    """It says so; one that says nothing permits what its kind does."""
+    token = issue(there)
+    facts = replace(verifier(there).facts, scopes_header="X-OAuth-Scopes", scopes_unsaid=("user",))
+    for headers, scopes in (({}, ["user"]), ({"X-OAuth-Scopes": ""}, [])):
+        there.headers = headers
+        found = await UserinfoTokenVerifier(facts).verify_token(token)
+        assert found is not None
+        assert found.scopes == scopes
 
 
 @pytest.mark.parametrize("token", ["", "x" * 20_000, "a\r\nX: y", "ä"])

@@ -95,7 +95,7 @@ class AuthorizationEndpoint:
             form = await self._form(request)
             client = await self._client(form)
             named = form.get("redirect_uri")
-            uri = client.validate_redirect_uri(named)
+            uri = self._clients.answered_at(client, named)
         except ClientDisconnect:
             return Response(status_code=400)
         except TooLargeError:

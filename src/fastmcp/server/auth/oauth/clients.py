@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastmcp.server.auth.oauth.documents import ClientDocuments, is_url
-from fastmcp.server.auth.oauth.errors import ClientDocumentError
+from fastmcp.server.auth.oauth.errors import ClientDocumentError, InvalidRedirectUriError
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
 
@@ -41,6 +41,21 @@ class Clients:
         if client is not None or not self._issuer.enable_cimd or not is_url(client_id):
             return client
         return await self._documents.client(client_id)
+
+    def answered_at(self, client: OAuthClientInformationFull, named: str | None) -> str:
+        """Where answers to a request of a client go.
+
+        Args:
+            client: that was found.
+            named: the redirect URI of the request, if it has one.
+
+        Raises:
+            InvalidRedirectUriError: that is none of the client's, or is not allowed here.
+        """
+        uri = client.validate_redirect_uri(named)
+        if not self._issuer.allows(uri):
+            raise InvalidRedirectUriError("This server does not allow answers to that redirect_uri")
+        return uri
 
     async def keys(self, client: OAuthClientInformationFull) -> Any:
         """The public keys of a client, as a JWK Set.

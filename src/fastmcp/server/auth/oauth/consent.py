@@ -1,7 +1,7 @@
 """The page on which a person lets a program in, or does not.
 
 It says who asks, as far as that is known: a name is only what the program calls itself, so the
-place where the answer goes is shown too, and whoever nobody here has looked at is introduced as a
+address where the answer goes is shown too, and whoever nobody here has looked at is introduced as a
 stranger (2026-07-28, basic/authorization/security-considerations, "Localhost Redirect URI Risks").
 
 The request travels sealed in the page's URL: what a person consents to is what was checked, and
@@ -217,6 +217,10 @@ class ConsentPage:
             redirects.with_parameters(params.redirect_uri, code=code, state=params.state, iss=iss)
         )
 
+    def _asked_elsewhere(self, params: AuthorizationParams) -> list[str]:
+        """Scopes that another server will be asked for besides."""
+        return []
+
     def browser_of(self, request: Request) -> str | None:
         """The secret of the browser that a request is from; None where it has none yet."""
         return request.cookies.get(self._cookie)
@@ -237,7 +241,7 @@ class ConsentPage:
         client = await self._clients.find(asked.client_id)
         if client is None:
             raise AuthorizeError("invalid_request", "The program is not known any more.")
-        client.validate_redirect_uri(asked.params.redirect_uri)
+        self._clients.answered_at(client, asked.params.redirect_uri)
         return asked, client
 
     def _away(self, sealed: str) -> Response:
@@ -282,15 +286,20 @@ class ConsentPage:
     ) -> str:
         name = said(client.client_name) or "A program without a name"
         server = said(params.resource or self._issuer.issuer, 200)
-        place = said(redirects.place_of(params.redirect_uri), 200)
-        scopes = "".join(f"<li><code>{said(scope)}</code></li>" for scope in params.scopes or [])
+        before, place, behind = (
+            said(part, len(params.redirect_uri))
+            for part in redirects.split_at_place(params.redirect_uri)
+        )
         by_document = is_url(client.client_id)
         rows = [
             ("It calls itself", name),
             ("Its address" if by_document else "Its id", said(client.client_id, 300)),
-            ("The answer goes to", f"<code>{place}</code>"),
-            ("It may then", f"<ul>{scopes}</ul>" if scopes else "use this server as you"),
+            ("The answer goes to", f"<code>{before}<strong>{place}</strong>{behind}</code>"),
+            ("It may then", _list(params.scopes or []) or "use this server as you"),
         ]
+        more = self._asked_elsewhere(params)
+        if more:
+            rows.append(("Elsewhere, this server asks for", _list(more)))
         if person.subject:  # who logs in elsewhere, afterwards, is nobody yet
             rows.append(("You are", said(person.name or person.subject)))
         warnings = "".join(
@@ -329,6 +338,11 @@ class ConsentPage:
                 "its place. Go on only if you have just started it yourself."
             )
         return found
+
+
+def _list(scopes: list[str]) -> str:
+    items = "".join(f"<li><code>{said(scope)}</code></li>" for scope in scopes)
+    return items and f"<ul>{items}</ul>"
 
 
 def _cookie_in(value: str | None) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from fastmcp.server.auth.oauth.errors import InvalidRedirectUriError
 
-__all__ = ["check", "is_loopback", "place_of", "same", "with_parameters"]
+__all__ = ["check", "is_loopback", "place_of", "same", "split_at_place", "with_parameters"]
 
 _LONGEST: Final = 2048
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
@@ -93,6 +93,13 @@ def place_of(uri: str) -> str:
     if found is None:
         return uri.partition(":")[0] + ":"
     return found["host"] + (f":{found['port']}" if found["port"] else "")
+
+
+def split_at_place(uri: str) -> tuple[str, str, str]:
+    """That, with what stands before it and behind."""
+    place = place_of(uri)
+    start = uri.index("://") + 3 if _WEB.fullmatch(uri) else 0
+    return uri[:start], place, uri[start + len(place) :]
 
 
 def with_parameters(uri: str, **parameters: str | None) -> str:

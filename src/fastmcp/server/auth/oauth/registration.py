@@ -58,6 +58,10 @@ class RegistrationEndpoint:
     def _made(self, asked: OAuthClientMetadata) -> OAuthClientInformationFull:
         """The client as it is registered: the server puts in its own values where it must
         (RFC 7591, 3.2.1)."""
+        if not all(map(self._issuer.allows, asked.redirect_uris or [])):
+            raise RegistrationError(
+                "invalid_redirect_uri", "This server does not allow answers to that address"
+            )
         options = self._issuer.client_registration_options
         if asked.scope is not None and options.valid_scopes is not None:
             unknown = sorted(set(asked.scope.split()) - set(self._issuer.scopes_supported))

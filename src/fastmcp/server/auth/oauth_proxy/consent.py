@@ -1,8 +1,10 @@
 """Consent to a client, before its user's browser is sent to the upstream.
 
 Each client is consented to for itself, because the upstream cannot tell them apart. Where the
-author wants it ("remember"), a browser that consented once to a client, at a place, with these
-scopes, is not asked again for a month: its cookie, which nobody else can make, says so.
+author wants it ("remember"), a browser that consented once to a client, at an https address, with
+these scopes, is not asked again for a month: its cookie, which nobody else can make, says so. A
+program on the person's own computer is asked about each time: another one may listen in its place,
+or take its scheme (RFC 8252, 8.6).
 
 Whatever the author wants, the browser comes by here on its way: it gets the cookie by which it is
 known again when it comes back.
@@ -24,6 +26,7 @@ from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.consent import ConsentPage, Visit
 from fastmcp.server.auth.oauth.issuer import Issuer
 from fastmcp.server.auth.oauth.limits import Meter
+from fastmcp.server.auth.oauth.models import AuthorizationParams
 from fastmcp.server.auth.oauth_proxy.login import Login
 from fastmcp.server.session_keys import SessionKeys
 
@@ -69,20 +72,26 @@ class ProxyConsentPage(ConsentPage):
         self._consent = consent
         self._policy = policy
         self._memory = f"remembered consents to {issuer.issuer}"
+        # A host's servers share its cookies, whatever their ports (RFC 6265, 8.5).
         prefix = "__Host-" if self._secure else ""
-        self._memory_cookie = f"{prefix}fastmcp-consents"
+        here = hashlib.sha256(issuer.issuer.encode()).hexdigest()[:16]
+        self._memory_cookie = f"{prefix}fastmcp-consents-{here}"
 
     def _is_settled(self, visit: Visit) -> bool:
         if self._consent == "remember":
-            return _mark(visit) in self._remembered(visit)
+            return _is_web(visit) and _mark(visit) in self._remembered(visit)
         return self._consent is not True
 
     async def _consented(self, visit: Visit) -> Response:
         url = await self._login.begin(visit.client, visit.params, visit.browser)
         response = redirect(url)
-        if self._consent == "remember":
+        if self._consent == "remember" and _is_web(visit):
             self._remember(visit, response)
         return response
+
+    def _asked_elsewhere(self, params: AuthorizationParams) -> list[str]:
+        shown = params.scopes or []
+        return [scope for scope in self._login.asked_for(params) if scope not in shown]
 
     def _page(self, visit: Visit, sealed: str) -> Response:
         shown = super()._page(visit, sealed)
@@ -116,10 +125,12 @@ class ProxyConsentPage(ConsentPage):
         )
 
 
+def _is_web(visit: Visit) -> bool:
+    return visit.params.redirect_uri.startswith("https:")
+
+
 def _mark(visit: Visit) -> str:
     """What is consented to: who asks, where the answer goes, and what for."""
-    uri = visit.params.redirect_uri
-    # A program on this computer is at another port each time (RFC 8252, 7.3).
-    place = "loopback" if redirects.is_loopback(uri) else redirects.place_of(uri)
+    place = redirects.place_of(visit.params.redirect_uri)
     about = [visit.client.client_id, place, sorted(visit.params.scopes or [])]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]

@@ -1,14 +1,18 @@
 """What the upstream granted, for each family of our own tokens, and how it stays good.
 
 It is kept sealed, under the name of the family: a store that is read gives no token away, and a
-record that was put in another's place does not open. It is renewed a little before it expires, or
-when it is refused, while everybody who needs it waits for the one who asks: the upstream may take
-a refresh token once (OAuth 2.1, 4.3.1), and a second use ends the login.
+record that was put in another's place does not open. It is renewed a little before it expires, and
+calls go on meanwhile; or when it has expired or is refused, while everybody who needs it waits for
+the one who asks: the upstream may take a refresh token once (OAuth 2.1, 4.3.1), and a second use
+ends the login.
 
-Among several workers whose turn it is is a record too: whoever removes it asks. A worker that dies
-meanwhile has let a mark behind that ends by itself; then the turn is given anew. A store that
-cannot say who removed a record (`oauth.records`) lets two ask at once, and the one that is refused
-looks whether the other has brought something.
+Among several workers whose turn it is is a record too: whoever removes it asks, and puts a mark in
+its place. A worker that dies meanwhile leaves the mark, which ends by itself; then the turn is
+given anew. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
+the one that is refused looks whether the other has brought something.
+
+A login ends when the upstream refuses to renew it, or has made it somebody else's. That a token is
+refused which was given just now may be a moment's mistake, and ends nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.oauth.records import Records, name
 from fastmcp.server.auth.oauth_proxy.upstream import RefusedError, Upstream, UpstreamTokens
 from fastmcp.server.session_keys import SessionKeys
@@ -32,13 +37,18 @@ __all__ = ["Grant", "Grants", "Verified"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
 Verified: TypeAlias = "tuple[Grant, AccessToken]"
 
 _EARLY: Final = 30.0
 """A grant is renewed that many seconds before it ends, or in the last tenth of its life."""
 _TURN: Final = 30.0
 """Seconds after which a worker that had its turn is given up."""
+_LATE: Final = 5.0
+"""Seconds in which whoever verifies a token may not know it yet."""
+_DOUBT: Final = 60.0
+"""Seconds for which a grant that is refused, as the one before was, is not renewed again."""
+_UNSAID: Final = 3600.0
+"""Seconds of a token of which nobody says when it ends, nor is asked."""
 _PATIENCE: Final = 15.0
 _LOOK: Final = 0.1
 
@@ -49,23 +59,25 @@ class Grant(BaseModel):
     Attributes:
         access_token: of the upstream; a secret, like the next two.
         refresh_token: None where there is none.
-        id_token: the same.
+        identity: what the ID token said, where that is what is verified.
         asked: the scopes that the person consented to, as ours are called.
         scopes: those that the upstream said it granted.
         subject: who logged in; None until that is known.
         expires_at: when the access token ends, in seconds since the epoch; None for unknown.
         renew_at: from when on it is renewed.
+        doubted: when it was found refused, as the one before was; None for not.
         turn: names this state of the grant.
     """
 
     access_token: str = Field(repr=False)
     refresh_token: str | None = Field(default=None, repr=False)
-    id_token: str | None = Field(default=None, repr=False)
+    identity: AccessToken | None = None
     asked: list[str] = []
     scopes: list[str] = []
     subject: str | None = None
     expires_at: float | None = None
     renew_at: float | None = None
+    doubted: float | None = None
     turn: str = ""
 
     @property
@@ -81,13 +93,15 @@ class Grants:
         keys: seal it.
         upstream: renews it.
         verifier: of its tokens.
-        by_id_token: the ID token is verified, in place of the access token.
+        by_id_token: the ID token is verified, in place of the access token: once, when it comes.
+            Its `exp` is the end of accepting it, and not of the login that it tells of (OpenID
+            Connect Core 1.0, 2).
         scopes_as_granted: the verifier does not know scopes: they are those of the login.
         scopes_again: the scopes that a request to renew names, by those that were consented to;
             None for those of before (OAuth 2.1, 4.3.1).
         early: renew at least that many seconds before the end, half of its life at most.
         fallback: how many seconds a token is good of which the upstream does not say it; None
-            until the verifier refuses it.
+            until the verifier refuses it, or for an hour where it is not asked.
         keep: seconds that a grant is kept which nobody uses.
         purpose: of seals; those of another server are not opened.
     """
@@ -115,18 +129,24 @@ class Grants:
         self._scopes_as_granted = scopes_as_granted or by_id_token
         self._scopes_again = scopes_again
         self._early = early
-        self._fallback = fallback
+        self._fallback = _UNSAID if fallback is None and by_id_token else fallback
         self._keep = keep
         self._purpose = purpose
-        self._renewing: dict[_Key, asyncio.Task[Grant | None]] = {}
+        self._renewing: Flights[str, Grant | None] = Flights()
 
-    def made(self, tokens: UpstreamTokens, asked: list[str], before: Grant | None = None) -> Grant:
+    async def made(
+        self, tokens: UpstreamTokens, asked: list[str], before: Grant | None = None
+    ) -> Grant:
         """A grant of what the upstream answered.
 
         Args:
             tokens: the answer.
             asked: the scopes that were asked for.
-            before: what it renews. What the answer does not bring anew stays (OAuth 2.1, 4.3.2).
+            before: what it renews. What the answer does not bring anew stays (OAuth 2.1, 4.3.2;
+                OpenID Connect Core 1.0, 12.2).
+
+        Raises:
+            VerificationUnavailableError: whether a first ID token is good cannot be known now.
         """
         life = self._fallback if tokens.expires_in is None else tokens.expires_in
         now = time.time()
@@ -135,7 +155,7 @@ class Grants:
         return Grant(
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token or (before.refresh_token if before else None),
-            id_token=tokens.id_token or (before.id_token if before else None),
+            identity=await self._identity(tokens.id_token, before),
             asked=asked,
             scopes=old_scopes if tokens.scopes is None else tokens.scopes,
             subject=before.subject if before else None,
@@ -144,35 +164,66 @@ class Grants:
             turn=secrets.token_urlsafe(16),
         )
 
+    async def _identity(self, id_token: str | None, before: Grant | None) -> AccessToken | None:
+        """Who logged in, by the ID token; None where it is not good."""
+        known = None if before is None else before.identity
+        if id_token is None or not self._by_id_token:
+            return known
+        try:
+            found = await self._verifier.verify_token(id_token)
+        except VerificationUnavailableError as error:
+            if before is None:
+                raise
+            _logger.info("An ID token of a renewed login was not looked at: %s", error)
+            return known
+        return None if found is None else found.model_copy(update={"token": "", "expires_at": None})
+
     async def verified(self, grant: Grant) -> AccessToken | None:
-        """What the upstream's token says; None where it is not good, or is another person's.
+        """What the upstream's token says; None where it is not good.
 
         Raises:
+            RefusedError: it is another person's.
             VerificationUnavailableError: that cannot be known now.
         """
-        token = grant.id_token if self._by_id_token else grant.access_token
-        found = None if token is None else await self._verifier.verify_token(token)
+        if self._by_id_token:
+            found = grant.identity
+        else:
+            found = await self._verifier.verify_token(grant.access_token)
         if found is None:
             return None
         subject = found.subject or found.claims.get("sub")
         if None not in (grant.subject, subject) and str(subject) != grant.subject:
             # OpenID Connect Core 1.0, 12.2: a renewed login is the same person's.
-            _logger.warning("The upstream renewed a login for somebody else; it is refused")
-            return None
+            raise RefusedError("a login became somebody else's")
         # A tool calls the upstream's API with the access token, whichever was verified.
         update: dict[str, Any] = {"token": grant.access_token}
         if self._scopes_as_granted:
             update["scopes"] = grant.scopes
         return found.model_copy(update=update)
 
-    async def keep(self, family: str, grant: Grant) -> None:
-        """Keep a grant for a family of tokens."""
-        left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
-        seconds = self._keep + (left if grant.is_renewable else 0)
+    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+        """Keep a new grant for a family of tokens; or for so many seconds, until there are some."""
         if grant.is_renewable:
-            await self._records.write(_turn(family, grant), {}, seconds)
+            await self._give_turn(family, grant)
+        await self._write(family, grant, seconds)
+
+    async def prolong(self, family: str, grant: Grant) -> None:
+        """Keep a grant for as long as tokens that were made just now."""
+        if grant.is_renewable and not await self._takes_turn(family, grant):
+            return  # who renews it keeps it
+        latest = await self.read(family)
+        if latest is None or latest.turn != grant.turn:
+            return
+        await self._write(family, grant)
+        if grant.is_renewable:
+            await self._give_turn(family, grant)
+
+    async def _write(self, family: str, grant: Grant, seconds: float | None = None) -> None:
         text = grant.model_dump_json().encode()
         record = {"sealed": self._keys.seal(self._seal(family), text)}
+        if seconds is None:
+            left = 0.0 if grant.expires_at is None else max(0.0, grant.expires_at - time.time())
+            seconds = self._keep + (left if grant.is_renewable else 0)
         await self._records.write(name("upstream", family), record, seconds)
 
     async def read(self, family: str) -> Grant | None:
@@ -193,36 +244,41 @@ class Grants:
         grant = await self.read(family)
         if grant is None:
             return None
-        renewed = False
         now = time.time()
-        if grant.is_renewable and grant.renew_at is not None and now >= grant.renew_at:
-            found = await self._renewed_early(family, grant, now)
-            renewed = found is not grant
-            grant = found
-        elif grant.expires_at is not None and now >= grant.expires_at:
-            return None
-        verified = None if grant is None else await self.verified(grant)
-        if verified is None and grant is not None and grant.is_renewable and not renewed:
+        if grant.expires_at is not None and now >= grant.expires_at:
+            if not grant.is_renewable:
+                return None
             grant = await self.renewed(family, grant)
-            verified = None if grant is None else await self.verified(grant)
-            renewed = True
-        if grant is None:
-            return None
-        if verified is None:
-            if renewed:  # it would be renewed again with every request
-                _logger.warning("A token that the upstream gave just now is refused: a login ends")
-                await self.end(family)
-            return None
-        return grant, verified
-
-    async def _renewed_early(self, family: str, grant: Grant, now: float) -> Grant | None:
-        """It renewed, or as it is where that can wait."""
+        elif grant.is_renewable and grant.renew_at is not None and now >= grant.renew_at:
+            self._begin(family, grant)
         try:
-            return await self.renewed(family, grant)
-        except VerificationUnavailableError:
-            if grant.expires_at is None or now >= grant.expires_at:
-                raise
-            return grant
+            return None if grant is None else await self._good(family, grant)
+        except RefusedError:
+            _logger.warning("The upstream renewed a login for somebody else: it ends")
+            await self.end(family)
+            return None
+
+    async def _good(self, family: str, grant: Grant) -> Verified | None:
+        """It, or what it is renewed to where it is refused; None where that is too.
+
+        Raises:
+            RefusedError: it is another person's.
+            VerificationUnavailableError: that cannot be known now.
+        """
+        verified = await self.verified(grant)
+        if verified is not None:
+            return grant, verified
+        now = time.time()
+        if grant.is_renewable and (grant.doubted is None or now >= grant.doubted + _DOUBT):
+            renewed = await self.renewed(family, grant, refused=True)
+            if renewed is None:
+                return None
+            grant, verified = renewed, await self.verified(renewed)
+            if verified is not None:
+                return grant, verified
+        if grant.doubted is not None and time.time() < grant.doubted + _LATE:
+            raise VerificationUnavailableError("A token is refused that the upstream gave just now")
+        return None
 
     async def end(self, family: str) -> None:
         """Forget a grant, and give it back to the upstream."""
@@ -236,33 +292,32 @@ class Grants:
 
     # renewing
 
-    async def renewed(self, family: str, grant: Grant) -> Grant | None:
+    async def renewed(self, family: str, grant: Grant, refused: bool = False) -> Grant | None:
         """A grant after this one. Whoever asks meanwhile waits for the same; None where it is over.
+
+        Args:
+            family: of tokens.
+            grant: that was read.
+            refused: that is why.
 
         Raises:
             VerificationUnavailableError: there is none now.
         """
-        loop = asyncio.get_running_loop()
-        key = loop, family
-        running = self._renewing.get(key)
-        if running is None:
-            running = self._renewing[key] = loop.create_task(self._renew(family, grant))
-            running.add_done_callback(lambda task: self._ended(key, task))
-        return await asyncio.shield(running)
+        return await asyncio.shield(self._begin(family, grant, refused))
 
-    def _ended(self, key: _Key, task: asyncio.Task[Grant | None]) -> None:
-        del self._renewing[key]
-        if not task.cancelled():
-            task.exception()  # whoever waited may have left
+    def _begin(
+        self, family: str, grant: Grant, refused: bool = False
+    ) -> asyncio.Task[Grant | None]:
+        return self._renewing.begin(family, lambda: self._renew(family, grant, refused))
 
-    async def _renew(self, family: str, old: Grant) -> Grant | None:
+    async def _renew(self, family: str, old: Grant, refused: bool) -> Grant | None:
         end = time.monotonic() + _PATIENCE
         while True:
             grant = await self.read(family)
             if grant is None or grant.turn != old.turn:
                 return grant
             if await self._takes_turn(family, grant):
-                return await self._ask(family, grant)
+                return await self._ask(family, grant, refused)
             if time.monotonic() > end:
                 raise VerificationUnavailableError("Another worker renews a login, and is not done")
             await asyncio.sleep(_LOOK)
@@ -271,15 +326,21 @@ class Grants:
         """Whether it is this worker that asks the upstream."""
         turn, taken = _turn(family, grant), _taken(family, grant)
         there, held = await self._records.read(turn, taken)
-        if there is None and held is not None:
+        if held is not None:
+            return False
+        if there is None:  # who had it has died. Several may see that: it is taken the next time
+            await self._records.write(turn, {}, self._keep)
             return False
         # Before the turn is taken: so there is never neither, unless who took it has died.
         await self._records.write(taken, {}, _TURN)
-        if there is None:
-            await self._records.write(turn, {}, self._keep)
         return await self._records.take(turn)
 
-    async def _ask(self, family: str, grant: Grant) -> Grant | None:
+    async def _give_turn(self, family: str, grant: Grant) -> None:
+        # The mark first: the next who takes the turn has a mark of their own, which stays.
+        await self._records.take(_taken(family, grant))
+        await self._records.write(_turn(family, grant), {}, self._keep)
+
+    async def _ask(self, family: str, grant: Grant, refused: bool) -> Grant | None:
         try:
             scopes = self._scopes_again(grant.asked)
             tokens = await self._upstream.renew(grant.refresh_token or "", scopes)
@@ -291,14 +352,22 @@ class Grants:
             await self._records.take(name("upstream", family))
             return None
         except VerificationUnavailableError:
-            await self._records.write(_turn(family, grant), {}, self._keep)
+            await self._give_turn(family, grant)
             raise
-        renewed = self.made(tokens, grant.asked, grant)
+        renewed = await self.made(tokens, grant.asked, grant)
+        if refused and await self._is_refused(renewed):
+            renewed.doubted = time.time()
         if await self.read(family) is None:  # it was ended meanwhile
             await self._upstream.revoke(renewed.refresh_token or "", "refresh_token")
             return None
         await self.keep(family, renewed)
         return renewed
+
+    async def _is_refused(self, grant: Grant) -> bool:
+        try:
+            return await self.verified(grant) is None
+        except (RefusedError, VerificationUnavailableError):
+            return False
 
     def _seal(self, family: str) -> str:
         return f"{self._purpose} {name('upstream', family)}"

@@ -6,6 +6,9 @@ Deputy Problem"). What it is about is kept here, sealed, and is found again by `
 that is good once, for a quarter of an hour, and only in the browser that was sent out, which has a
 cookie. An answer that somebody else's browser got is worth nothing in this one (OAuth 2.1, 7.11;
 RFC 9700, 4.7).
+
+The browser has its cookie from the page of consent on, and it vouches for nothing by itself: there
+is no `state` before there is consent, and each is bound to what was consented to.
 """
 
 from __future__ import annotations
@@ -140,10 +143,14 @@ class Login:
         return self._upstream.authorization_url(
             state=state,
             redirect_uri=self._callback,
-            scopes=self._scopes(params.scopes or []),
+            scopes=self.asked_for(params),
             challenge=None if verifier is None else _challenge(verifier),
             resource=params.resource if self._forward_resource else None,
         )
+
+    def asked_for(self, params: AuthorizationParams) -> list[str]:
+        """The scopes that the upstream is asked for."""
+        return self._scopes(params.scopes or [])
 
     async def serve(self, request: Request, browser: str | None) -> Response:
         """Takes a browser back, and sends it on to the client.
@@ -164,7 +171,7 @@ class Login:
             client = await self._clients.find(underway.client_id)
             if client is None:
                 return error_page(400, "The program is not known any more.", _AGAIN)
-            client.validate_redirect_uri(underway.params.redirect_uri)
+            self._clients.answered_at(client, underway.params.redirect_uri)
         except (OAuthError, ClientDocumentError, InvalidRedirectUriError) as error:
             text = error.error_description if isinstance(error, OAuthError) else str(error)
             return error_page(400, text or "The answer of the login is not in order.", _AGAIN)

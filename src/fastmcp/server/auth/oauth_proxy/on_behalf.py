@@ -7,18 +7,18 @@ ends, and one exchange serves all calls that need the same meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from fastmcp.server.auth.oauth_proxy.upstream import Upstream, UpstreamTokens
+from fastmcp.server.auth.flights import Flights
+from fastmcp.server.auth.oauth_proxy.upstream import Upstream
 from fastmcp.server.auth.verified import digest
 
 __all__ = ["OnBehalfOf"]
 
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes, tuple[str, ...]]
+_Key: TypeAlias = tuple[bytes, tuple[str, ...]]
 
 _KEPT: Final = 1000
 _EARLY: Final = 60.0
@@ -35,7 +35,7 @@ class OnBehalfOf:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._kept: OrderedDict[_Key, tuple[float, str]] = OrderedDict()
-        self._asking: dict[_Key, asyncio.Task[UpstreamTokens]] = {}
+        self._asking: Flights[_Key, str] = Flights()
 
     async def token(self, token: str, scopes: Sequence[str]) -> str:
         """A token of another API.
@@ -48,23 +48,16 @@ class OnBehalfOf:
             RefusedError: there is none.
             VerificationUnavailableError: that cannot be known now.
         """
-        loop = asyncio.get_running_loop()
-        key = loop, digest(token), tuple(sorted(scopes))
+        key = digest(token), tuple(sorted(scopes))
         until, found = self._kept.get(key, (0.0, ""))
         if time.monotonic() < until:
             return found
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = loop.create_task(self._upstream.exchange(token, key[2]))
-            asking.add_done_callback(lambda task: self._answered(key, task))
-        return (await asyncio.shield(asking)).access_token
+        return await self._asking.answer(key, lambda: self._ask(key, token))
 
-    def _answered(self, key: _Key, task: asyncio.Task[UpstreamTokens]) -> None:
-        del self._asking[key]
-        if task.cancelled() or task.exception() is not None:
-            return
-        given = task.result()
+    async def _ask(self, key: _Key, token: str) -> str:
+        given = await self._upstream.exchange(token, key[1])
         self._kept[key] = time.monotonic() + (given.expires_in or 0) - _EARLY, given.access_token
         self._kept.move_to_end(key)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+        return given.access_token

@@ -24,12 +24,10 @@ from starlette.routing import Route
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier, VerificationUnavailableError
 from fastmcp.server.auth.identity_assertion import IdentityAssertion
-from fastmcp.server.auth.oauth.clients import Clients
 from fastmcp.server.auth.oauth.documents import Fetcher
 from fastmcp.server.auth.oauth.errors import (
     AuthorizeError,
     OAuthError,
-    RegistrationError,
     TokenError,
 )
 from fastmcp.server.auth.oauth.limits import DEFAULT_LIMITS, RateLimits
@@ -47,7 +45,7 @@ from fastmcp.server.auth.oauth.provider import meter_of
 from fastmcp.server.auth.oauth.records import KeyValueStore
 from fastmcp.server.auth.oauth.redirects import with_parameters
 from fastmcp.server.auth.oauth.stored import ASSERTED_BY, StoredOAuthProvider, family_of
-from fastmcp.server.auth.oauth_proxy.allowed import AllowedClients, is_allowed
+from fastmcp.server.auth.oauth_proxy.allowed import is_allowed
 from fastmcp.server.auth.oauth_proxy.consent import Consent, ProxyConsentPage
 from fastmcp.server.auth.oauth_proxy.file_records import records_at
 from fastmcp.server.auth.oauth_proxy.grants import Grant, Grants
@@ -62,7 +60,7 @@ _logger: Final = logging.getLogger("fastmcp.server.auth")
 
 _CALLBACK: Final = "/auth/callback"
 _DAY: Final = 24 * 3600
-_SHORT: Final = 16
+_MINIMUM: Final = 16
 
 
 class ProxyOptions(TypedDict, total=False):
@@ -127,11 +125,13 @@ class OAuthProxy(StoredOAuthProvider):
         extra_token_params: further parameters of its token endpoint.
         client_storage: as `storage` of `StoredOAuthProvider`. None for a file under `FASTMCP_HOME`,
             which the workers of one machine share, and a server that starts again goes on with.
-        jwt_signing_key: a secret that the servers of one installation share: what is kept and what
-            pages carry is sealed with a key made of it. By default that is `FASTMCP_SESSION_KEY`,
-            or the key file of this machine. (No token is signed with it: they are opaque.)
+        jwt_signing_key: a secret of 16 bytes or more that the servers of one installation share:
+            what is kept and what pages carry is sealed with a key made of it. By default that is
+            `FASTMCP_SESSION_KEY`, or the key file of this machine. (No token is signed with it:
+            they are opaque.)
         require_authorization_consent: True asks a person for consent to each client, each time;
-            "remember" asks a browser once a month; False and "external" ask nobody, and leave it to
+            "remember" asks a browser once a month, for a client that is answered at an https
+            address; False and "external" ask nobody, and leave it to
             you that no client gets in without its user's knowledge.
         consent_csp_policy: in place of the consent page's own policy; "" for none.
         fallback_access_token_expiry_seconds: how long an upstream token is good of which that is
@@ -218,7 +218,7 @@ class OAuthProxy(StoredOAuthProvider):
         if client_storage is None:
             about = [self.issuer, upstream_authorization_endpoint, upstream_client_id]
             mark = hashlib.sha256("\n".join(about).encode()).hexdigest()[:32]
-            self._records = records_at(get_settings().home / "oauth" / f"{mark}.sqlite")
+            self._records = self.used = records_at(get_settings().home / "oauth" / f"{mark}.sqlite")
         path = redirect_path or _CALLBACK
         self.redirect_path = path if path.startswith("/") else f"/{path}"
         self.token_verifier = token_verifier
@@ -279,11 +279,6 @@ class OAuthProxy(StoredOAuthProvider):
         return load_session_keys(settings.session_keys, settings.home)
 
     @cached_property
-    def _clients(self) -> Clients:
-        found = super()._clients
-        return found if self._patterns is None else AllowedClients(self, found, self._patterns)
-
-    @cached_property
     def _grants(self) -> Grants:
         return Grants(
             self._records,
@@ -339,13 +334,8 @@ class OAuthProxy(StoredOAuthProvider):
         """Nobody yet: who it is will be known when they have logged in."""
         return Subject("")
 
-    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
-        for uri in client_info.redirect_uris or []:
-            if self._patterns is not None and not is_allowed(uri, self._patterns):
-                raise RegistrationError(
-                    "invalid_redirect_uri", "This server does not allow answers to that address"
-                )
-        await super().register_client(client_info)
+    def allows(self, redirect_uri: str) -> bool:
+        return self._patterns is None or is_allowed(redirect_uri, self._patterns)
 
     async def _come_back(self, request: Request) -> Response:
         if request.method != "GET":  # HEAD, which uses nothing up (RFC 9110, 9.2.1)
@@ -358,7 +348,7 @@ class OAuthProxy(StoredOAuthProvider):
         params: AuthorizationParams,
         tokens: UpstreamTokens,
     ) -> str:
-        grant = self._grants.made(tokens, params.scopes or [])
+        grant = await self._grants.made(tokens, params.scopes or [])
         found = await self._grants.verified(grant)
         if found is None:
             _logger.warning(
@@ -371,14 +361,18 @@ class OAuthProxy(StoredOAuthProvider):
         subject = "" if named is None else str(named)
         code = await self.create_authorization_code(client, params, Subject(subject))
         grant = grant.model_copy(update={"subject": subject or None})
-        await self._grants.keep(family_of(code) or "", grant)
+        await self._grants.keep(family_of(code) or "", grant, 2 * self._code_seconds)
         return with_parameters(params.redirect_uri, code=code, state=params.state, iss=self.issuer)
 
     async def exchange_authorization_code(
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
     ) -> OAuthToken:
         token = await super().exchange_authorization_code(client, authorization_code)
-        return _not_longer(token, await self._grants.read(family_of(token.access_token) or ""))
+        family = family_of(token.access_token) or ""
+        grant = await self._grants.read(family)
+        if grant is not None:  # until now it was kept for as long as the code
+            await self._grants.keep(family, grant)
+        return _not_longer(token, grant)
 
     async def exchange_refresh_token(
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
@@ -392,12 +386,11 @@ class OAuthProxy(StoredOAuthProvider):
                 "temporarily_unavailable", "Whether the login is good cannot be known now"
             ) from None
         if current is None:
-            await self._end(family)
             raise TokenError("invalid_grant", "The login has ended: the person has to log in again")
         grant, _ = current
         token = await super().exchange_refresh_token(client, refresh_token, scopes)
         if grant.renew_at is None or not grant.is_renewable:
-            await self._grants.keep(family, grant)  # for as long as the new tokens; see keep
+            await self._grants.prolong(family, grant)  # the others are kept each time
         return _not_longer(token, grant)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -417,18 +410,24 @@ class OAuthProxy(StoredOAuthProvider):
         ends = [ours.expires_at]
         if not grant.is_renewable:
             ends += [grant.expires_at, found.expires_at]
-        # What the upstream gave beside what this client was consented to is not the client's:
-        # some give a person's every scope to each login.
-        ungranted = set(self.scopes_supported) - set(ours.scopes)
         return found.model_copy(
             update={
                 "client_id": ours.client_id,
-                "scopes": [scope for scope in found.scopes if scope not in ungranted],
+                "scopes": self._consented_of(found, ours),
                 "expires_at": min((int(end) for end in ends if end is not None), default=None),
                 "resource": ours.resource,
                 "subject": ours.subject or f"login {family}",
             }
         )
+
+    def _consented_of(self, found: AccessToken, ours: AccessToken) -> list[str]:
+        """What the upstream permits of what the client was consented to: some give a person's every
+        scope to each login. A server that has no scopes is consented to as a whole."""
+        if not self.scopes_supported:
+            return found.scopes
+        consented = list(dict.fromkeys([*ours.scopes, *self.upstream_scopes(ours.scopes)]))
+        missing = self.missing_scopes(found, consented)
+        return [scope for scope in consented if scope not in missing]
 
     def missing_scopes(self, token: AccessToken, required: Sequence[str]) -> list[str]:
         return self.token_verifier.missing_scopes(token, required)
@@ -447,11 +446,13 @@ def _not_longer(token: OAuthToken, grant: Grant | None) -> OAuthToken:
 
 
 def _secret(given: str | bytes) -> bytes:
+    """A key of what people think up. Whoever tries secrets at home, on what pages carry, has to pay
+    for each (NIST SP 800-132; RFC 7914, 2); a server does once."""
     secret = given.encode() if isinstance(given, str) else given
-    if len(secret) < _SHORT:
-        _logger.warning(
-            "jwt_signing_key has less than %d characters: take the output of "
-            "`openssl rand -base64 32`",
-            _SHORT,
+    if len(secret) < _MINIMUM:
+        raise ValueError(
+            f"jwt_signing_key has at least {_MINIMUM} bytes: take the output of "
+            "`openssl rand -base64 32`, or leave it out"
         )
-    return hashlib.sha256(b"fastmcp jwt_signing_key\0" + secret).digest()
+    salt = b"fastmcp jwt_signing_key"
+    return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1, dklen=32)

@@ -1,9 +1,11 @@
 """The authorization server that the users have their accounts at, as its one client sees it.
 
 Its answers decide who comes in, so they are read strictly; its errors are told apart by what they
-mean for a person who is logged in. A grant that it refuses is over (`RefusedError`). An answer that
-does not come, and one that says that this server itself is set up wrong, say nothing of the grant
-(`VerificationUnavailableError`): the next request may find it as good as before.
+mean for a person who is logged in. A grant that it refuses is over (`RefusedError`), in whatever
+words: a person can log in again, and would otherwise be told to wait for ever. An answer that does
+not come, and one that says that this server itself is set up wrong, say nothing of the grant
+(`VerificationUnavailableError`): the next request may find it as good as before. Until then the
+upstream is left alone for a moment, or as long as it says.
 
 Sources: OAuth 2.1, 3.2 and 4.1; RFC 7009; RFC 8707; RFC 9207.
 """
@@ -23,7 +25,7 @@ from pydantic import SecretStr
 
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import scope_list
-from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError, is_passing
 from fastmcp.server.auth.identity_assertion import JWT_BEARER
 from fastmcp.server.auth.oauth.errors import described
 from fastmcp.server.auth.oauth.redirects import with_parameters
@@ -36,19 +38,17 @@ AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
 
 _SECONDS: Final = 10.0
 _PAUSE: Final = 1.0
-"""Seconds for which a server that did not answer is left alone."""
+"""Seconds for which an upstream is left alone that renews nothing now."""
+_LONGEST_PAUSE: Final = 60.0
+_LONGEST_LIFE: Final = 10 * 365 * 24 * 3600.0
+"""Seconds; what is longer cannot be reckoned with everywhere."""
 _LONGEST: Final = 32 * 1024
-_OURS: Final = frozenset(
-    {
-        "invalid_client",
-        "invalid_request",
-        "invalid_scope",
-        "invalid_target",
-        "unauthorized_client",
-        "unsupported_grant_type",
-    }
-)
+_OURS: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 """Errors that the author of the server can mend, and its users cannot (OAuth 2.1, 3.2.4)."""
+_OURS_OF_A_CODE: Final = _OURS | {"invalid_request", "invalid_scope", "invalid_target"}
+"""The same, for a login. In a request to renew these are of what was granted: it went well once."""
+_NO_MORE: Final = frozenset({400, 401, 422})
+"""With no word of OAuth: refuses what was sent. Others are also said by what stands before it."""
 _PASSING: Final = frozenset({"server_error", "slow_down", "temporarily_unavailable"})
 
 
@@ -64,6 +64,16 @@ class RefusedError(Exception):
         super().__init__(error, description)
         self.error = error
         self.description = description
+
+
+class _WaitError(VerificationUnavailableError):
+    """The upstream answered that there is nothing now."""
+
+    def __init__(self, text: str, fetched: Fetched) -> None:
+        super().__init__(text)
+        said = fetched.headers.get("Retry-After", "")
+        known = said.isascii() and said.isdecimal() and len(said) < 12
+        self.pause = min(max(float(said), _PAUSE), _LONGEST_PAUSE) if known else _PAUSE
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,8 @@ class Upstream:
                 "code_verifier": verifier,
                 "scope": None if scopes is None else " ".join(scopes),
                 "resource": resource,
-            }
+            },
+            _OURS_OF_A_CODE,
         )
 
     async def renew(self, refresh_token: str, scopes: list[str] | None) -> UpstreamTokens:
@@ -209,13 +220,19 @@ class Upstream:
             RefusedError: there are none for it.
             VerificationUnavailableError: that cannot be known now.
         """
-        return await self._tokens(
-            {
-                "grant_type": "refresh_token",
-                "refresh_token": refresh_token,
-                "scope": None if scopes is None else " ".join(scopes),
-            }
-        )
+        if time.monotonic() < self._resting:
+            raise VerificationUnavailableError("The upstream did not answer a moment ago")
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "scope": None if scopes is None else " ".join(scopes),
+        }
+        try:
+            return await self._tokens(form, _OURS, _NO_MORE)
+        except VerificationUnavailableError as error:
+            pause = error.pause if isinstance(error, _WaitError) else _PAUSE
+            self._resting = time.monotonic() + pause
+            raise
 
     async def exchange(self, token: str, scopes: Sequence[str]) -> UpstreamTokens:
         """Tokens of another API, for a token of a person: the on-behalf-of flow of Microsoft Entra
@@ -231,7 +248,8 @@ class Upstream:
                 "assertion": token,
                 "scope": " ".join(scopes),
                 "requested_token_use": "on_behalf_of",
-            }
+            },
+            _OURS_OF_A_CODE,
         )
 
     async def revoke(self, token: str, hint: str) -> None:
@@ -247,27 +265,37 @@ class Upstream:
         if fetched.status != 200:
             _logger.warning("%s answered %d: not revoked", fetched.url, fetched.status)
 
-    async def _tokens(self, form: dict[str, str | None]) -> UpstreamTokens:
+    async def _tokens(
+        self,
+        form: dict[str, str | None],
+        ours: frozenset[str],
+        refusing: frozenset[int] = frozenset(),
+    ) -> UpstreamTokens:
+        """What the token endpoint gives.
+
+        Args:
+            form: of the request; what is None is left out.
+            ours: errors that are the author's.
+            refusing: statuses that refuse it without one.
+        """
         given = {name: value for name, value in form.items() if value is not None}
-        now = time.monotonic()
-        if now < self._resting:
-            raise VerificationUnavailableError("The upstream did not answer a moment ago")
         try:
             fetched = await self._post(self._token_endpoint, {**given, **self._token_params})
         except FetchError as error:
-            self._resting = time.monotonic() + _PAUSE
             raise VerificationUnavailableError(f"The upstream cannot be asked: {error}") from error
         said = _answer(fetched)
         error = said.get("error")
         if isinstance(error, str) and error:  # also with 200: GitHub
-            self._refuse(fetched, error, said.get("error_description"))
+            self._refuse(fetched, error, said.get("error_description"), ours)
+        if fetched.status in refusing:
+            raise RefusedError(f"status {fetched.status}")
         if fetched.status != 200:
-            raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
+            raise _WaitError(f"{fetched.url} answered {fetched.status}", fetched)
         return _tokens_in(fetched.url, said)
 
-    def _refuse(self, fetched: Fetched, error: str, description: Any) -> None:
+    def _refuse(self, fetched: Fetched, error: str, description: Any, ours: frozenset[str]) -> None:
         text = described(description) if isinstance(description, str) else None
-        if error in _OURS:
+        if error in ours:
             _logger.error(
                 "%s answered %s (%s): compare the client id, the secret, "
                 "token_endpoint_auth_method and the redirect URI with what it knows",
@@ -275,8 +303,8 @@ class Upstream:
                 described(error),
                 text,
             )
-        if error in _OURS or error in _PASSING or fetched.status >= 500 or fetched.status == 429:
-            raise VerificationUnavailableError(f"{fetched.url} answered {described(error)}")
+        if error in ours or error in _PASSING or is_passing(fetched.status):
+            raise _WaitError(f"{fetched.url} answered {described(error)}", fetched)
         raise RefusedError(described(error) or "", text)
 
     async def _post(self, url: str, form: dict[str, str]) -> Fetched:
@@ -290,17 +318,10 @@ class Upstream:
             if self._method == "client_secret_post":
                 form["client_secret"] = secret
         body = urlencode(form).encode()
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "POST", url, headers=headers, body=body, seconds=_SECONDS
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile. Where the upstream
-                # did use the code or token up, its answer is lost either way.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
+        # Again: where the upstream did use the code or token up, its answer is lost either way.
+        return await self._fetcher.request(
+            "POST", url, headers=headers, body=body, seconds=_SECONDS, again=True
+        )
 
 
 def _answer(fetched: Fetched) -> dict[str, Any]:
@@ -350,4 +371,6 @@ def _seconds(value: Any) -> float | None:
         seconds = float(value)
     except (TypeError, ValueError):
         return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    except OverflowError:
+        return _LONGEST_LIFE
+    return min(seconds, _LONGEST_LIFE) if math.isfinite(seconds) and seconds > 0 else None

@@ -8,25 +8,24 @@ same token with every one.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
 
 __all__ = ["Userinfo", "UserinfoTokenVerifier"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _KEPT: Final = 60
 _CACHED: Final = 10_000
 
@@ -114,7 +113,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
         self.facts = facts
         self.timeout_seconds = timeout_seconds
         self._client_id = client_id
-        self._asking: dict[_Key, asyncio.Task[AccessToken | None]] = {}
+        self._asking: Flights[bytes, AccessToken | None] = Flights()
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(facts.url)
@@ -128,18 +127,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH or not token.isascii() or not token.isprintable():
             return None
-        loop = asyncio.get_running_loop()
-        key = loop, digest(token)
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = loop.create_task(self._shown(token))
-            asking.add_done_callback(lambda task: self._answered(key, task))
-        return await asyncio.shield(asking)
-
-    def _answered(self, key: _Key, task: asyncio.Task[AccessToken | None]) -> None:
-        del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # whoever waited may have left
+        return await self._asking.answer(digest(token), lambda: self._shown(token))
 
     async def _shown(self, token: str) -> AccessToken | None:
         facts = self.facts
@@ -180,8 +168,8 @@ class UserinfoTokenVerifier(KeepingVerifier):
     def _scopes(self, said: Any, headers: Mapping[str, str]) -> list[str]:
         facts = self.facts
         if facts.scopes_header is not None:
-            text = headers.get(facts.scopes_header, "")
-            return scope_list(text) or list(facts.scopes_unsaid)
+            text = headers.get(facts.scopes_header)
+            return list(facts.scopes_unsaid) if text is None else scope_list(text)
         return [] if facts.scopes is None else scope_list(_at(said, facts.scopes))
 
     async def _profile(self, url: str, token: str) -> Claims:
@@ -196,35 +184,24 @@ class UserinfoTokenVerifier(KeepingVerifier):
     async def _ask(self, url: str, token: str) -> Fetched | None:
         """The answer to a token that is good."""
         try:
-            fetched = await self._get(url, {"Authorization": f"Bearer {token}"})
+            fetched = await self._fetcher.request(
+                "GET",
+                url,
+                # GitHub refuses who has no User-Agent.
+                headers={"User-Agent": "fastmcp", "Authorization": f"Bearer {token}"},
+                seconds=self.timeout_seconds,
+                again=True,
+            )
         except FetchError as error:
             raise VerificationUnavailableError(f"The issuer cannot be asked: {error}") from error
         if fetched.status == 200:
             return fetched
-        # GitHub says 403 to whoever asks too often, and to some tokens.
-        busy = (
-            fetched.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in fetched.headers
-        )
-        if fetched.status in (400, 401, 403) and not busy:
+        # RFC 6750, 3.1: 403 is for a token that permits too little, and says so. Others say it to
+        # whoever asks too often, and so do firewalls.
+        said = fetched.headers.get("WWW-Authenticate", "")
+        if fetched.status in (400, 401) or (fetched.status == 403 and "insufficient_scope" in said):
             return None
         raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
-
-    async def _get(self, url: str, headers: dict[str, str]) -> Fetched:
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "GET",
-                    url,
-                    # GitHub refuses who has none.
-                    headers={"User-Agent": "fastmcp", **headers},
-                    seconds=self.timeout_seconds,
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile: asking twice
-                # changes nothing.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
 
 
 def _object(fetched: Fetched) -> Claims | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 import urllib.parse
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from pydantic import AnyHttpUrl, SecretStr
 
@@ -14,12 +13,12 @@ from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
 
 __all__ = ["ClientAuthMethod", "IntrospectionTokenVerifier"]
 
 ClientAuthMethod = Literal["client_secret_basic", "client_secret_post"]
-_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 _CACHED: Final = 10_000
 
 
@@ -89,7 +88,7 @@ class IntrospectionTokenVerifier(KeepingVerifier):
         )
         self._expected = Expected(issuer, audience)
         self._log = TokenLog()
-        self._asking: dict[_Key, asyncio.Task[Fetched]] = {}
+        self._asking: Flights[bytes, Fetched] = Flights()
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(introspection_url)
@@ -99,7 +98,7 @@ class IntrospectionTokenVerifier(KeepingVerifier):
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH:
             return None
-        claims = _claims(await self._answer(token))
+        claims = _claims(await self._asking.answer(digest(token), lambda: self._ask(token)))
         if claims.get("active") is not True:  # RFC 7662, 2.2
             return None
         refusal = self._expected.refusal(claims, time.time())
@@ -110,21 +109,6 @@ class IntrospectionTokenVerifier(KeepingVerifier):
         verified = access_token(token, claims)
         self._known.put(verified, claims.get("exp"))
         return verified
-
-    async def _answer(self, token: str) -> Fetched:
-        """What the issuer answers; whoever brings the same token meanwhile waits for it too."""
-        loop = asyncio.get_running_loop()
-        key = loop, digest(token)
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = loop.create_task(self._ask(token))
-            asking.add_done_callback(lambda task: self._answered(key, task))
-        return await asyncio.shield(asking)
-
-    def _answered(self, key: _Key, task: asyncio.Task[Fetched]) -> None:
-        del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # whoever waited may have left
 
     async def _ask(self, token: str) -> Fetched:
         form = {"token": token, "token_type_hint": "access_token"}  # RFC 7662, 2.1
@@ -137,7 +121,14 @@ class IntrospectionTokenVerifier(KeepingVerifier):
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         body = urllib.parse.urlencode(form).encode()
         try:
-            fetched = await self._post(headers, body)
+            fetched = await self._fetcher.request(
+                "POST",
+                self.introspection_url,
+                headers=headers,
+                body=body,
+                seconds=self.timeout_seconds,
+                again=True,
+            )
         except FetchError as error:
             raise VerificationUnavailableError(f"The issuer cannot be asked: {error}") from error
         if fetched.status in (401, 403):
@@ -148,23 +139,6 @@ class IntrospectionTokenVerifier(KeepingVerifier):
         if fetched.status != 200:
             raise VerificationUnavailableError(f"{fetched.url} answered {fetched.status}")
         return fetched
-
-    async def _post(self, headers: dict[str, str], body: bytes) -> Fetched:
-        for again in (True, False):
-            try:
-                return await self._fetcher.request(
-                    "POST",
-                    self.introspection_url,
-                    headers=headers,
-                    body=body,
-                    seconds=self.timeout_seconds,
-                )
-            except FetchError as error:
-                # A connection kept from the last time that was closed meanwhile: asking twice
-                # changes nothing.
-                if not (again and error.lost):
-                    raise
-        raise AssertionError
 
 
 def _claims(fetched: Fetched) -> Claims:
