@@ -335,13 +335,16 @@ class TokenCredentials(ABC):
                 f"{'its authorization server' if token is None else token.server.issuer}: one of "
                 "the two is not set up for the other"
             )
-        if demand.more and token is not None and demand.scopes <= token.has:
-            wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
-            raise AuthorizationFailedError(
-                f"{where} refuses for want of {wanted}, which the token has: nobody can grant more",
-                403,
-                error="insufficient_scope",
-            )
+        if not demand.more or token is None:
+            return
+        wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
+        refuses, why = f"{where} refuses for want of {wanted}", None
+        if demand.scopes <= token.has:
+            why = "which the token has: nobody can grant more"
+        elif authorizations and demand.sent == self._given and demand.scopes <= token.requested:
+            why = f"and {token.server.issuer} was asked for it just now and did not grant {wanted}"
+        if why is not None:
+            raise AuthorizationFailedError(f"{refuses}, {why}", 403, error="insufficient_scope")
 
     # --- one job for all -------------------------------------------------------------------------
 
@@ -434,7 +437,7 @@ class TokenCredentials(ABC):
         try:
             found = await self.obtain(http, resource, server, scopes, key)
         except AuthorizationFailedError as exc:
-            if exc.oauth_error == "invalid_scope":
+            if exc.oauth_error == "invalid_scope" and not demand.more:
                 self._take(None)  # what was asked for once may be no scope any more
                 await self._store.keep_token(None)
             raise

@@ -245,7 +245,7 @@ class OAuth(TokenCredentials):
         """The token that one decision gave; arguments as for `obtain`, and who the client is."""
         async with self._page(known) as redirect_uri:
             client = known
-            if client is None or client.redirect_uri not in (None, redirect_uri):
+            if client is None or not self._fits(client, redirect_uri, scopes):
                 client = await self._register(http, server, redirect_uri, scopes)
             asked = _Request(
                 server, redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(64)
@@ -357,6 +357,11 @@ class OAuth(TokenCredentials):
         if self._client_metadata_url is not None and server.knows_cimd:
             return ClientIdentity(server.issuer, self._client_metadata_url)
         return await self._store.client(server.issuer)
+
+    def _fits(self, client: ClientIdentity, redirect_uri: str, scopes: frozenset[str]) -> bool:
+        """Whether what was registered serves for a request; what users say of it is theirs."""
+        bound = None if "scope" in self._additional else client.scopes
+        return client.redirect_uri in (None, redirect_uri) and (bound is None or scopes <= bound)
 
     async def _register(
         self,

@@ -89,6 +89,7 @@ async def register(
             f"The registration endpoint {where} gave a secret that is over already"
         )
     uris = metadata.get("redirect_uris") or [None]
+    scopes = frozenset(str(metadata.get("scope", "")).split())
     return ClientIdentity(
         server.issuer,
         id,
@@ -96,4 +97,5 @@ async def register(
         method_for(server, secret, answer.text("token_endpoint_auth_method") or str(wished)),
         expires_at if secret is not None else None,
         uris[0],
+        scopes,
     )

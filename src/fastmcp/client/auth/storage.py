@@ -78,6 +78,7 @@ class _KeptClient(msgspec.Struct):
     method: str
     expires_at: float | None
     redirect_uri: str | None
+    scopes: frozenset[str] | None = None
 
 
 def _fields(kept: msgspec.Struct) -> dict[str, Any]:
@@ -137,7 +138,8 @@ class CredentialStore:
     async def keep_client(self, client: ClientIdentity) -> None:
         """Keep a registration, under its issuer alone."""
         values = {name: getattr(client, name) for name in _KeptClient.__struct_fields__}
-        await self._write(_key("client", client.issuer, self._who), values)
+        kept = msgspec.to_builtins(_KeptClient(**values))
+        await self._write(_key("client", client.issuer, self._who), kept)
 
     async def forget_client(self, issuer: str) -> None:
         """The authorization server does not know this client any more."""

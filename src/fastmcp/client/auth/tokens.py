@@ -56,6 +56,8 @@ class ClientIdentity:
             "private_key_jwt".
         expires_at: when the secret is over, as seconds since 1970; None for never.
         redirect_uri: that was registered; None where none was.
+        scopes: that were registered, to which servers hold a client (RFC 7591, 2); None where it
+            is held to none that is known.
         assertion: makes the assertion of "private_key_jwt", given the issuer.
     """
 
@@ -65,6 +67,7 @@ class ClientIdentity:
     method: str = "none"
     expires_at: float | None = None
     redirect_uri: str | None = None
+    scopes: frozenset[str] | None = None
     assertion: Callable[[str], Awaitable[str]] | None = field(default=None, repr=False)
 
     async def authenticate(self, form: dict[str, str]) -> dict[str, str]:
