@@ -100,6 +100,8 @@ class TokenCredentials(ABC):
     """Whether a token is obtained by a person, whom nobody should disturb unasked."""
     fixed_client_id: str | None = None
     """That was registered beforehand, with one authorization server."""
+    first_issuer_alone: bool = False
+    """Whether what it shows is for one authorization server, and no other ever sees it."""
     extension: ClassVar[str | None] = None
     """The id of the protocol's extension that it follows, which its client declares."""
     patience: float = 60.0
@@ -425,7 +427,11 @@ class TokenCredentials(ABC):
         if token is not None and refreshes and demand.silent:
             return await self._refresh(http, token, token.server)
         resource = await protected_resource(http, demand.endpoint, demand.metadata)
-        server = await authorization_server(http, demand.endpoint, self._choose(resource, token))
+        chosen = self._choose(resource, token, await self._only())
+        server = await authorization_server(http, demand.endpoint, chosen)
+        if self._issuer is None and self.first_issuer_alone:
+            self._issuer = server.issuer
+            await self._store.keep_issuer(server.issuer)
         previous = token if token is not None and token.server.issuer == server.issuer else None
         if previous is not None and refreshes:
             try:
@@ -444,16 +450,20 @@ class TokenCredentials(ABC):
         self._given = found.header
         return found
 
-    def _choose(self, resource: Resource, token: Token | None) -> str | None:
+    async def _only(self) -> str | None:
+        """The one authorization server that may be asked; None for any."""
+        if self._issuer is None and self.first_issuer_alone:
+            self._issuer = await self._store.issuer()
+        return self._issuer
+
+    def _choose(self, resource: Resource, token: Token | None, issuer: str | None) -> str | None:
         """Which of the server's authorization servers; None where it names none."""
-        issuers, issuer = resource.issuers, self._issuer
-        if issuer is None and token is not None and token.client_id == self.fixed_client_id:
-            issuer = token.server.issuer
+        issuers = resource.issuers
         if issuer is not None and issuers and issuer not in issuers:
             raise AuthorizationFailedError(
                 f"{shown(self._endpoint)} names {', '.join(issuers)[:300]} as its authorization "
                 f"server, and these credentials are for {issuer}: they are shown to nobody else "
-                "(Authorization Server Binding)"
+                "(Authorization Server Binding). Give issuer= if that is right."
             )
         if issuer is not None:
             own = not issuers and issuer.rstrip("/") == str(self._endpoint.origin())

@@ -159,6 +159,7 @@ class OAuth(TokenCredentials):
         self._callback_timeout = callback_timeout
         self._client_metadata_url = client_metadata_url
         self.fixed_client_id: str | None = client_id
+        self.first_issuer_alone = client_id is not None  # it alone can have given the id
         self._client_secret = client_secret
         self.redirect_port = callback_port or 0
         self.patience = callback_timeout
@@ -337,20 +338,20 @@ class OAuth(TokenCredentials):
         return await self._known(server)
 
     def known_as(self) -> str:
-        """A registration is for a name and further members, and is of no use to another."""
+        """A registration is for a name and further members, and is of no use to another; nor is
+        what another authorization server gave."""
         said = [
             self._client_name,
             self._additional,
             self.fixed_client_id,
             self._client_metadata_url,
+            self._issuer,
         ]
         return json.dumps(said, default=str)
 
     async def _known(self, server: AuthorizationServer) -> ClientIdentity | None:
         """Who the client is for a server without asking it; None where it has to register."""
         if self.fixed_client_id is not None:
-            if self._issuer is None:
-                self._issuer = server.issuer  # of the two only one can have given the id
             wished = self._additional.get("token_endpoint_auth_method")
             method = method_for(server, self._client_secret, wished)
             return ClientIdentity(server.issuer, self.fixed_client_id, self._client_secret, method)

@@ -99,6 +99,7 @@ class CredentialStore:
         self._own: dict[str, dict[str, Any]] = {}
         self._who = who
         self._token_key = _key("token", endpoint, who)
+        self._issuer_key = _key("issuer", endpoint, who)
 
     async def token(self) -> Token | None:
         """The token that was kept last, whether or not it is still good."""
@@ -122,6 +123,16 @@ class CredentialStore:
         values = {name: getattr(token, name) for name in _KeptToken.__struct_fields__}
         values["key"] = None if token.key is None else token.key.dump()
         return await self._write(self._token_key, msgspec.to_builtins(_KeptToken(**values)))
+
+    async def issuer(self) -> str | None:
+        """The authorization server that got to see what was registered beforehand."""
+        kept = await self._read(self._issuer_key)
+        found = None if kept is None else kept.get("issuer")
+        return found if isinstance(found, str) else None
+
+    async def keep_issuer(self, issuer: str) -> None:
+        """Keep which it is, for good: longer than any token."""
+        await self._write(self._issuer_key, {"issuer": issuer})
 
     async def client(self, issuer: str) -> ClientIdentity | None:
         """Who this client is for an authorization server, where it was registered there."""
