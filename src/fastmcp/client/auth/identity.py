@@ -183,13 +183,9 @@ class IdentityProviderExchange:
         }
         if self._scopes:
             form["scope"] = self._scopes
-        headers = await self._client.authenticate(form)
-        hidden = frozenset({token} | ({self._client.secret} if self._client.secret else set()))
         # The user named this address, so it may be wherever he likes.
         async with Fetcher(URL(self._endpoint)) as http:
-            answer = await ask_token_endpoint(
-                http, self._endpoint, form, headers, None, secrets=hidden
-            )
+            answer = await ask_token_endpoint(http, self._endpoint, self._client, form, None)
         assertion = answer.text("access_token")
         if assertion is None or answer.text("issued_token_type") != _ID_JAG:
             raise AuthorizationFailedError(
