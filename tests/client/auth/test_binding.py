@@ -89,3 +89,30 @@ async def test_a_program_stays_with_the_issuer_of_its_first_run(kind: str) -> No
                 pass
     assert len(first.asked) == 1
     assert second.paths == []
+
+
+async def test_a_token_goes_to_no_other_path_of_its_origin() -> None:
+    """RFC 8707: who serves another path may be another tenant."""
+    async with authority() as server, guarded(server) as endpoint:
+        person = Person()
+        async with Client(endpoint.url, auth=person):
+            pass
+        for path in ("/b/mcp", "/mcp/b", "/mcp2", "/mcp?tenant=b"):
+            with pytest.raises(ValueError, match="one server's tokens"):
+                Client(endpoint.url.replace("/mcp", path), auth=person)
+        async with Client(endpoint.url + "/", auth=person):  # the same, as people write it
+            pass
+    assert len(server.authorized) == 1
+
+
+async def test_the_address_of_a_user_may_be_above_the_endpoint() -> None:
+    async with authority() as server, guarded(server) as endpoint:
+        person = Person(endpoint.url.removesuffix("/mcp"))
+        async with Client(endpoint.url, auth=person) as client:
+            await client.call_tool("x")
+        with pytest.raises(ValueError, match="one server's tokens"):
+            Client(endpoint.url.replace("/mcp", "/other"), auth=person)
+    assert server.authorized[0]["resource"] == endpoint.url
+    for given in ("http://127.0.0.1:9/a", "http://127.0.0.1:9/a/mcp?x=1"):
+        with pytest.raises(ValueError, match="one server's tokens"):
+            Client("http://127.0.0.1:9/ab/mcp", auth=Person(given))

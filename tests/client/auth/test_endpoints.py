@@ -22,14 +22,17 @@ async def test_a_token_endpoint_that_is_ill_refuses_nothing(status: int) -> None
     async def ill(request: web.Request, form: dict[str, str]) -> web.StreamResponse:
         return web.Response(status=status)
 
-    async with authority() as server, guarded(server) as endpoint:
-        async with Client(endpoint.url, auth=Person()) as client:
-            server.good.clear()
-            server.on_token = ill
-            with pytest.raises(AuthorizationFailedError, match=f"HTTP {status}"):
-                await client.call_tool("x")
-            server.on_token = None
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        server.on_token = ill
+        with pytest.raises(AuthorizationFailedError, match=f"HTTP {status}"):
             await client.call_tool("x")
+        server.on_token = None
+        await client.call_tool("x")
     assert len(server.authorized) == 1
 
 
@@ -43,10 +46,13 @@ async def test_a_refusal_of_any_shape_ends_at_the_person(status: int) -> None:
         said = {"error": "bad_refresh_token"} if status == 200 else {}
         return web.json_response(said, status=status)
 
-    async with authority(on_token=no) as server, guarded(server) as endpoint:
-        async with Client(endpoint.url, auth=Person()) as client:
-            server.good.clear()
-            await client.call_tool("x")
+    async with (
+        authority(on_token=no) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        await client.call_tool("x")
     assert len(server.authorized) == 2
 
 

@@ -86,7 +86,8 @@ class TokenCredentials(ABC):
     """Base of what obtains its tokens.
 
     Args:
-        mcp_url: of the server's endpoint; None for that of the transport which it is given to.
+        mcp_url: of the server's endpoint, or above it; None for that of the transport which it is
+            given to.
         scopes: to ask for, in a text or a list; None for those that the server names.
         token_storage: a store of `py-key-value-aio`, or None for the memory of this object. What
             is kept are secrets: encrypt a store that others can read
@@ -122,6 +123,8 @@ class TokenCredentials(ABC):
         self._issuer: str | None = issuer
         self._dpop = dpop
         self._endpoint = URL()
+        self._open = True
+        """No transport has said yet which endpoint it is."""
         self._store = CredentialStore(None, "", "")
         self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
         self._token: Token | None = None
@@ -181,9 +184,10 @@ class TokenCredentials(ABC):
         Raises:
             ValueError: these are the credentials for another server.
         """
-        if self.mcp_url is None:
+        first, self._open = self._open, False
+        if self.mcp_url is None or (first and _is_within(url, self._endpoint)):
             self._bind(url)
-        elif self._endpoint.origin() != url.origin():
+        elif not (_is_within(url, self._endpoint) and _is_within(self._endpoint, url)):
             raise ValueError(
                 f"This {type(self).__name__} is for {shown(self._endpoint)}, and the client "
                 f"connects to {shown(url)}: one server's tokens are not another's to see. Make one "
@@ -554,6 +558,17 @@ def scopes_of(scopes: str | Iterable[str] | None) -> frozenset[str] | None:
     if scopes is None:
         return None
     return frozenset(scopes.split() if isinstance(scopes, str) else scopes)
+
+
+def _is_within(url: URL, base: URL) -> bool:
+    """Whether an address is another one or lies below it; a path may be a tenant, or a query."""
+    path, above = (each.raw_path.rstrip("/") + "/" for each in (url, base))
+    queries = ("", url.raw_query_string)
+    return (
+        url.origin() == base.origin()
+        and path.startswith(above)
+        and base.raw_query_string in queries
+    )
 
 
 def _foremost(challenges: list[Challenge], scheme: str) -> Challenge | None:
