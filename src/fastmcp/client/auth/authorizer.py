@@ -536,10 +536,12 @@ class TokenCredentials(ABC):
                 requested=token.requested,
                 key=token.key,
             )
-        except GrantRefusedError:
+        except GrantRefusedError as exc:
             kept = await self._store.token()
             if kept is not None and kept.refresh_token != token.refresh_token and _lives(kept):
                 return kept  # a process on another machine has used it
+            if exc.oauth_error == "invalid_client" and token.registration is not None:
+                await self._store.forget_client(token.registration)
             raise
         self._refreshed = fresh.header
         # What was not said stays as it was (OAuth 2.1, 4.3.3; RFC 6749, 5.1).

@@ -228,9 +228,9 @@ class OAuth(TokenCredentials):
         except AuthorizationFailedError as exc:
             if exc.oauth_error not in _UNKNOWN_CLIENT:
                 raise
-            await self._store.forget_client(server.issuer)
             if known is None or known.redirect_uri is None:
                 raise
+            await self._store.forget_client(known)
             logger.info("A registration of earlier is not known any more: %s", exc)
         return await self._authorized(http, resource, server, scopes, key, None)
 
@@ -254,10 +254,10 @@ class OAuth(TokenCredentials):
             url = _address(asked, client, resource.identifier, scopes, key)
             try:
                 code = await self._ask(asked, url)
-            except _SilentError:
+            except (_SilentError, asyncio.CancelledError):
                 if client is known:
-                    # It may be forgotten there, which only the person can have seen.
-                    await self._store.forget_client(server.issuer)
+                    # It may be forgotten there, which only the person can have seen, who went.
+                    await self._store.forget_client(client)
                 raise
         form = {
             "grant_type": "authorization_code",
@@ -335,7 +335,7 @@ class OAuth(TokenCredentials):
 
     async def identity(self, server: AuthorizationServer, token: Token) -> ClientIdentity | None:
         """Who the client is that a token was given to."""
-        return await self._known(server)
+        return token.registration or await self._known(server)
 
     def known_as(self) -> str:
         """A registration is for a name and further members, and is of no use to another; nor is

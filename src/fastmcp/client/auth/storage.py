@@ -58,6 +58,16 @@ class KeyValue(Protocol):
     async def delete(self, key: str, *, collection: str | None = None) -> bool: ...
 
 
+class _KeptClient(msgspec.Struct):
+    issuer: str
+    id: str
+    secret: str | None
+    method: str
+    expires_at: float | None
+    redirect_uri: str | None
+    scopes: frozenset[str] | None = None
+
+
 class _KeptToken(msgspec.Struct):
     access_token: str
     server: AuthorizationServer
@@ -69,20 +79,15 @@ class _KeptToken(msgspec.Struct):
     expires_at: float | None
     refresh_token: str | None
     key: dict[str, Any] | None
-
-
-class _KeptClient(msgspec.Struct):
-    issuer: str
-    id: str
-    secret: str | None
-    method: str
-    expires_at: float | None
-    redirect_uri: str | None
-    scopes: frozenset[str] | None = None
+    registration: _KeptClient | None = None
 
 
 def _fields(kept: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(kept, name) for name in kept.__struct_fields__}
+
+
+def _kept(client: ClientIdentity) -> _KeptClient:
+    return _KeptClient(**{name: getattr(client, name) for name in _KeptClient.__struct_fields__})
 
 
 class CredentialStore:
@@ -114,6 +119,8 @@ class CredentialStore:
             return None
         fields = _fields(found)
         fields["key"] = key
+        if found.registration is not None:
+            fields["registration"] = ClientIdentity(**_fields(found.registration))
         return Token(**fields)
 
     async def keep_token(self, token: Token | None) -> None:
@@ -122,6 +129,7 @@ class CredentialStore:
             return await self._write(self._token_key, None)
         values = {name: getattr(token, name) for name in _KeptToken.__struct_fields__}
         values["key"] = None if token.key is None else token.key.dump()
+        values["registration"] = None if token.registration is None else _kept(token.registration)
         return await self._write(self._token_key, msgspec.to_builtins(_KeptToken(**values)))
 
     async def issuer(self) -> str | None:
@@ -148,13 +156,14 @@ class CredentialStore:
 
     async def keep_client(self, client: ClientIdentity) -> None:
         """Keep a registration, under its issuer alone."""
-        values = {name: getattr(client, name) for name in _KeptClient.__struct_fields__}
-        kept = msgspec.to_builtins(_KeptClient(**values))
+        kept = msgspec.to_builtins(_kept(client))
         await self._write(_key("client", client.issuer, self._who), kept)
 
-    async def forget_client(self, issuer: str) -> None:
-        """The authorization server does not know this client any more."""
-        await self._write(_key("client", issuer, self._who), None)
+    async def forget_client(self, client: ClientIdentity) -> None:
+        """The authorization server does not know this client any more, but maybe a later one."""
+        kept = await self.client(client.issuer)
+        if kept is not None and kept.id == client.id:
+            await self._write(_key("client", client.issuer, self._who), None)
 
     @asynccontextmanager
     async def alone(self, seconds: float) -> AsyncGenerator[None]:

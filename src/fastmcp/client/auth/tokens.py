@@ -103,6 +103,8 @@ class Token:
         obtained_at, expires_at: seconds since 1970; None for an end that is not known.
         refresh_token: never shown.
         key: that it is bound to.
+        registration: of the client, which may be another than its latest; None where it was not
+            this client that registered itself.
     """
 
     access_token: str = field(repr=False)
@@ -115,6 +117,7 @@ class Token:
     expires_at: float | None = None
     refresh_token: str | None = field(default=None, repr=False)
     key: ProofKey | None = field(default=None, repr=False)
+    registration: ClientIdentity | None = None
 
     @property
     def header(self) -> str:
@@ -180,6 +183,7 @@ async def request_token(
         None if lifetime is None else now + lifetime,
         answer.text("refresh_token"),
         key,
+        client if client.redirect_uri is not None else None,
     )
 
 
