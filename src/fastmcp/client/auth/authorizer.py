@@ -19,7 +19,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
@@ -37,6 +37,7 @@ from fastmcp.client.auth.fetching import Fetcher, shown
 from fastmcp.client.auth.storage import CredentialStore, KeyValue
 from fastmcp.client.auth.tokens import ClientIdentity, GrantRefusedError, Token, request_token
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.client.patience import Term
 from fastmcp.protocol.challenges import Challenge
 from fastmcp.utilities.spawning import is_cancelled
 
@@ -80,6 +81,23 @@ class Demand:
     more: bool = False
     anew: bool = False
     silent: bool = False
+
+
+class _Waiter(ExitStack):
+    """Somebody who waits for a job; when it is closed, his time goes on.
+
+    Args:
+        term: his time-out, None for none.
+    """
+
+    def __init__(self, term: Term | None) -> None:
+        super().__init__()
+        self._term = term
+
+    def hold(self) -> None:
+        """Let his time stand still."""
+        if self._term is not None:
+            self.enter_context(self._term.held())
 
 
 class TokenCredentials(ABC):
@@ -137,7 +155,8 @@ class TokenCredentials(ABC):
         """The same of a refresh."""
         self._job: asyncio.Task[None] | None = None
         self._demand: Demand | None = None
-        self._waiting = 0
+        self._waiting: set[_Waiter] = set()
+        """Those for whose sake a person may be asked."""
         self._asks = False
         if mcp_url is not None:
             self._bind(URL(str(mcp_url)))
@@ -240,7 +259,9 @@ class TokenCredentials(ABC):
         token = self._token
         if token is not None and time.time() >= self._good_until and token.refresh_token:
             try:
-                await self._have(Demand(self._endpoint, token.header, silent=True))
+                # Where a person may be asked for another's sake, it goes with what there is.
+                if self._running() is None or self._demand is None or self._demand.silent:
+                    await self._have(Demand(self._endpoint, token.header, silent=True))
             except AuthorizationFailedError as exc:
                 # The server says what is to be done when it refuses what there is. Meanwhile not
                 # every call tries this anew, and waits for whoever does not answer.
@@ -291,11 +312,8 @@ class TokenCredentials(ABC):
             return False
         self._may_ask(demand, trial.authorizations)
         trial.authorizations += 1
-        asks = self.needs_person and not demand.silent
-        term = trial.term if asks else None
         try:
-            with nullcontext() if term is None else term.held():
-                await self._have(demand)
+            await self._have(demand, trial.term)
         except AuthorizationFailedError:
             if demand.silent:
                 return False
@@ -354,17 +372,27 @@ class TokenCredentials(ABC):
 
     # --- one job for all -------------------------------------------------------------------------
 
-    async def _have(self, demand: Demand) -> None:
-        """Return when there is another token than the one that was sent."""
+    async def _have(self, demand: Demand, term: Term | None = None) -> None:
+        """Return when there is another token than the one that was sent.
+
+        Args:
+            demand: what is to be obtained.
+            term: the time-out of who waits, which stands still while a person decides.
+        """
+        waiter = _Waiter(term)
         mine: asyncio.Task[None] | None = None
         while mine is None:
             job = self._running()
             if job is None:
                 job = mine = self._begin(demand)
             done = self._demand
-            self._waiting += 1
+            if not demand.silent:
+                self._waiting.add(waiter)
             try:
-                await asyncio.shield(job)
+                with waiter:
+                    if self._asks and waiter in self._waiting:
+                        waiter.hold()
+                    await asyncio.shield(job)
             except asyncio.CancelledError as exc:
                 if is_cancelled(exc) or not job.cancelled():
                     raise
@@ -374,8 +402,8 @@ class TokenCredentials(ABC):
                 if done is None or not done.silent or demand.silent:
                     raise
             finally:
-                self._waiting -= 1
-                if self._waiting == 0 and self._asks and not job.done():
+                self._waiting.discard(waiter)
+                if not self._waiting and self._asks and not job.done():
                     job.cancel()
                     await asyncio.wait([job])
             if self._token is not None and self._token.header != demand.sent:
@@ -383,26 +411,39 @@ class TokenCredentials(ABC):
 
     def _running(self) -> asyncio.Task[None] | None:
         job = self._job
-        here = job is not None and job.get_loop() is asyncio.get_running_loop()
-        if not here:
-            self._waiting = 0
-        return job if here and job is not None and not job.done() else None
+        if job is None or job.done():
+            return None
+        if job.get_loop() is asyncio.get_running_loop():
+            return job
+        if job.get_loop().is_running():
+            raise AuthorizationFailedError(
+                f"This {type(self).__name__} obtains a token in another event loop, and what it "
+                "uses for that is good once: make one for each thread"
+            )
+        self._waiting.clear()  # what a loop has left behind that was ended in the middle
+        self._asks = False
+        return None
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """A block in which a person is waited for; it ends when nobody waits for what comes of it.
-        Anything else is short, and goes on: a refresh token whose answer nobody heard is lost.
+        """A block in which a person is waited for, here or in another process; it ends when nobody
+        waits for what comes of it, and to those who do it counts for no time. Anything else is
+        short, and goes on: a refresh token whose answer nobody heard is lost.
 
         Raises:
             AuthorizationFailedError: nobody waits already.
         """
-        if self._waiting == 0:
+        if not self._waiting:
             raise AuthorizationFailedError("Nobody waits for the authorization any more")
         self._asks = True
+        for each in self._waiting:
+            each.hold()
         try:
             yield
         finally:
             self._asks = False
+            for each in self._waiting:
+                each.close()
 
     def _begin(self, demand: Demand) -> asyncio.Task[None]:
         self._demand = demand
@@ -411,7 +452,10 @@ class TokenCredentials(ABC):
         return self._job
 
     async def _work(self, demand: Demand) -> None:
-        async with self._store.alone(self.patience):
+        async with AsyncExitStack() as stack:
+            with self.asking() if self.needs_person and not demand.silent else nullcontext():
+                alone = self._store.alone(None if demand.silent else self.patience)
+                await stack.enter_async_context(alone)
             kept = await self._store.token()
             if kept is not None and _serves(kept, demand):
                 self._take(kept)  # another process was faster

@@ -28,6 +28,7 @@ import msgspec
 from fastmcp.client.auth.discovery import AuthorizationServer
 from fastmcp.client.auth.dpop import ProofKey
 from fastmcp.client.auth.tokens import ClientIdentity, Token
+from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.settings import get_settings
 
 try:
@@ -166,11 +167,14 @@ class CredentialStore:
             await self._write(_key("client", client.issuer, self._who), None)
 
     @asynccontextmanager
-    async def alone(self, seconds: float) -> AsyncGenerator[None]:
+    async def alone(self, seconds: float | None) -> AsyncGenerator[None]:
         """A block that no other process of the machine is in for the same tokens.
 
         Args:
-            seconds: after which it is entered all the same: the other one may hang.
+            seconds: after which it is entered all the same: the other one may hang; None where
+                nobody is to wait.
+        Raises:
+            AuthorizationFailedError: another process is in it, and nobody was to wait.
         """
         if self._store is None or fcntl is None:
             yield
@@ -184,7 +188,8 @@ class CredentialStore:
             yield
             return
         try:
-            await _locked(file, seconds)
+            if not await _locked(file, seconds or 0) and seconds is None:
+                raise AuthorizationFailedError("Another process is about to obtain the token")
             yield
         finally:
             os.close(file)  # and with it the lock
@@ -214,16 +219,17 @@ class CredentialStore:
             logger.warning("Credentials cannot be kept (%s)", type(exc).__name__)
 
 
-async def _locked(file: int, seconds: float) -> None:
+async def _locked(file: int, seconds: float) -> bool:
+    """Whether the lock was to be had within a time."""
     assert fcntl is not None
     until = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return True
         except OSError:
             if time.monotonic() >= until:
-                return
+                return False
         await asyncio.sleep(_POLL_SECONDS)
 
 
