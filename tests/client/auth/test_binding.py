@@ -12,6 +12,7 @@ from key_value.aio.stores.memory import MemoryStore
 from fastmcp import Client
 from fastmcp.client.auth import (
     ClientCredentialsOAuthProvider,
+    IdentityAssertionOAuthProvider,
     WorkloadIdentityOAuthProvider,
     static_assertion_provider,
 )
@@ -116,3 +117,29 @@ async def test_the_address_of_a_user_may_be_above_the_endpoint() -> None:
     for given in ("http://127.0.0.1:9/a", "http://127.0.0.1:9/a/mcp?x=1"):
         with pytest.raises(ValueError, match="one server's tokens"):
             Client("http://127.0.0.1:9/ab/mcp", auth=Person(given))
+
+
+@pytest.mark.parametrize("kind", ["assertion", "workload"])
+async def test_one_persons_token_is_not_used_for_another(kind: str) -> None:
+    """Whom it is for stands in the assertion alone: a store cannot tell them apart."""
+    store = MemoryStore()
+
+    def vouched(who: str) -> Any:
+        if kind == "workload":
+            return WorkloadIdentityOAuthProvider(
+                assertion_provider=static_assertion_provider(who), token_storage=store
+            )
+
+        async def assertion(issuer: str, resource: str) -> str:
+            return who
+
+        return IdentityAssertionOAuthProvider(
+            client_id="app", assertion_provider=assertion, token_storage=store
+        )
+
+    async with authority() as server, guarded(server) as endpoint:
+        for who in ("ada.jwt", "bob.jwt"):
+            async with Client(endpoint.url, auth=vouched(who)) as client:
+                await client.call_tool("x")
+    assert [form["assertion"] for form in server.asked] == ["ada.jwt", "bob.jwt"]
+    assert len({token for token in endpoint.tokens if token is not None}) == 2

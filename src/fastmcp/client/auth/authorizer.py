@@ -119,6 +119,8 @@ class TokenCredentials(ABC):
     """Whether a token is obtained by a person, whom nobody should disturb unasked."""
     fixed_client_id: str | None = None
     """That was registered beforehand, with one authorization server."""
+    stores_tokens: bool = True
+    """Whether one can tell from the store whose they are."""
     first_issuer_alone: bool = False
     """Whether what it shows is for one authorization server, and no other ever sees it."""
     extension: ClassVar[str | None] = None
@@ -220,7 +222,9 @@ class TokenCredentials(ABC):
             raise ValueError(f"Not an http or https URL: {shown(url)!r}")
         self._endpoint = endpoint
         self.mcp_url = str(endpoint).rstrip("/")
-        self._store = CredentialStore(self._storage, self.mcp_url, self.known_as())
+        self._store = CredentialStore(
+            self._storage, self.mcp_url, self.known_as(), tokens=self.stores_tokens
+        )
 
     # --- on the way of a request -----------------------------------------------------------------
 

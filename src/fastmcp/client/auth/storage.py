@@ -98,14 +98,18 @@ class CredentialStore:
         store: where; None for the memory of this object.
         endpoint: of the server.
         who: what tells this client from others that have the same store.
+        tokens: whether it keeps them; else they live as long as this object.
     """
 
-    def __init__(self, store: KeyValue | None, endpoint: str, who: str) -> None:
+    def __init__(
+        self, store: KeyValue | None, endpoint: str, who: str, *, tokens: bool = True
+    ) -> None:
         self._store = store
         self._own: dict[str, dict[str, Any]] = {}
         self._who = who
         self._token_key = _key("token", endpoint, who)
         self._issuer_key = _key("issuer", endpoint, who)
+        self._unshared = None if tokens else self._token_key
 
     async def token(self) -> Token | None:
         """The token that was kept last, whether or not it is still good."""
@@ -195,7 +199,7 @@ class CredentialStore:
             os.close(file)  # and with it the lock
 
     async def _read(self, key: str) -> dict[str, Any] | None:
-        if self._store is None:
+        if self._store is None or key == self._unshared:
             return self._own.get(key)
         try:
             return await self._store.get(key, collection=_COLLECTION)
@@ -205,7 +209,7 @@ class CredentialStore:
             return None
 
     async def _write(self, key: str, value: dict[str, Any] | None) -> None:
-        if self._store is None:
+        if self._store is None or key == self._unshared:
             self._own.pop(key, None)
             if value is not None:
                 self._own[key] = value
