@@ -106,6 +106,82 @@ async def test_a_registration_that_the_server_has_forgotten(where: str) -> None:
     assert [query["client_id"] for query in server.authorized] == ["client-1"] * 2 + ["client-2"]
 
 
+async def test_a_registration_that_is_forgotten_is_recognised_at_the_refresh() -> None:
+    """Nobody is sent to a page that can but show an error."""
+    store = MemoryStore()
+
+    async def forgot(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        return refusal("invalid_client", status=401) if form["client_id"] == "client-1" else None
+
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        server.good.clear()
+        server.on_token = forgot
+        await let_in(endpoint.url, token_storage=store)
+    assert [query["client_id"] for query in server.authorized] == ["client-1", "client-2"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_registration_that_only_the_page_does_not_know(leaves: bool) -> None:
+    """The person sees an error, and waits for the end or goes: the next run does not repeat it."""
+    store, seen = MemoryStore(), asyncio.Event()
+
+    async def page(request: web.Request, query: dict[str, str]) -> web.StreamResponse | None:
+        if query["client_id"] != "client-1":
+            return None
+        seen.set()
+        return web.Response(status=400, text="no such client")
+
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        server.good.clear()
+        server.on_authorize = page
+        run = asyncio.create_task(
+            let_in(endpoint.url, token_storage=store, callback_timeout=30 if leaves else 0.3)
+        )
+        await seen.wait()
+        if leaves:
+            run.cancel()
+        await asyncio.wait([run])
+        assert run.cancelled() is leaves
+        await let_in(endpoint.url, token_storage=store)
+    assert len(server.registered) == 2
+
+
+async def test_two_servers_of_one_authority_do_not_lose_each_others_registration() -> None:
+    """What one registers meanwhile is not what the other's refresh token was given to."""
+    store = MemoryStore()
+    both = asyncio.Barrier(2)
+
+    async def together(request: web.Request, said: dict[str, str]) -> web.StreamResponse:
+        answered = {**said, "client_id": f"client-{len(server.registered)}"}
+        await both.wait()
+        return web.json_response(answered, status=201)
+
+    owners: dict[str, str] = {}
+
+    async def owned(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        mine = owners[form["resource"]] == form["client_id"]
+        return None if mine else refusal("invalid_grant")
+
+    async with (
+        authority(on_register=together) as server,
+        guarded(server) as one,
+        guarded(server) as two,
+    ):
+        await asyncio.gather(*(let_in(each.url, token_storage=store) for each in (one, two)))
+        owners.update((query["resource"], query["client_id"]) for query in server.authorized)
+        server.good.clear()
+        server.on_token = owned
+        for each in (one, two):
+            await let_in(each.url, token_storage=store)
+    assert len(server.registered) == 2
+    assert server.count("refresh_token") == 2
+    assert len(server.authorized) == 2
+
+
 async def test_a_secret_that_is_over_is_registered_anew() -> None:
     async def soon_over(request: web.Request, document: dict[str, Any]) -> web.StreamResponse:
         said = {**document, "client_id": "c", "client_secret": "s3cret"}

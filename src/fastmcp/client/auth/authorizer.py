@@ -19,7 +19,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
@@ -37,6 +37,7 @@ from fastmcp.client.auth.fetching import Fetcher, shown
 from fastmcp.client.auth.storage import CredentialStore, KeyValue
 from fastmcp.client.auth.tokens import ClientIdentity, GrantRefusedError, Token, request_token
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.client.patience import Term
 from fastmcp.protocol.challenges import Challenge
 from fastmcp.utilities.spawning import is_cancelled
 
@@ -82,11 +83,29 @@ class Demand:
     silent: bool = False
 
 
+class _Waiter(ExitStack):
+    """Somebody who waits for a job; when it is closed, his time goes on.
+
+    Args:
+        term: his time-out, None for none.
+    """
+
+    def __init__(self, term: Term | None) -> None:
+        super().__init__()
+        self._term = term
+
+    def hold(self) -> None:
+        """Let his time stand still."""
+        if self._term is not None:
+            self.enter_context(self._term.held())
+
+
 class TokenCredentials(ABC):
     """Base of what obtains its tokens.
 
     Args:
-        mcp_url: of the server's endpoint; None for that of the transport which it is given to.
+        mcp_url: of the server's endpoint, or above it; None for that of the transport which it is
+            given to.
         scopes: to ask for, in a text or a list; None for those that the server names.
         token_storage: a store of `py-key-value-aio`, or None for the memory of this object. What
             is kept are secrets: encrypt a store that others can read
@@ -100,6 +119,10 @@ class TokenCredentials(ABC):
     """Whether a token is obtained by a person, whom nobody should disturb unasked."""
     fixed_client_id: str | None = None
     """That was registered beforehand, with one authorization server."""
+    stores_tokens: bool = True
+    """Whether one can tell from the store whose they are."""
+    first_issuer_alone: bool = False
+    """Whether what it shows is for one authorization server, and no other ever sees it."""
     extension: ClassVar[str | None] = None
     """The id of the protocol's extension that it follows, which its client declares."""
     patience: float = 60.0
@@ -120,6 +143,8 @@ class TokenCredentials(ABC):
         self._issuer: str | None = issuer
         self._dpop = dpop
         self._endpoint = URL()
+        self._open = True
+        """No transport has said yet which endpoint it is."""
         self._store = CredentialStore(None, "", "")
         self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
         self._token: Token | None = None
@@ -132,7 +157,8 @@ class TokenCredentials(ABC):
         """The same of a refresh."""
         self._job: asyncio.Task[None] | None = None
         self._demand: Demand | None = None
-        self._waiting = 0
+        self._waiting: set[_Waiter] = set()
+        """Those for whose sake a person may be asked."""
         self._asks = False
         if mcp_url is not None:
             self._bind(URL(str(mcp_url)))
@@ -179,9 +205,10 @@ class TokenCredentials(ABC):
         Raises:
             ValueError: these are the credentials for another server.
         """
-        if self.mcp_url is None:
+        first, self._open = self._open, False
+        if self.mcp_url is None or (first and _is_within(url, self._endpoint)):
             self._bind(url)
-        elif self._endpoint.origin() != url.origin():
+        elif not (_is_within(url, self._endpoint) and _is_within(self._endpoint, url)):
             raise ValueError(
                 f"This {type(self).__name__} is for {shown(self._endpoint)}, and the client "
                 f"connects to {shown(url)}: one server's tokens are not another's to see. Make one "
@@ -195,7 +222,9 @@ class TokenCredentials(ABC):
             raise ValueError(f"Not an http or https URL: {shown(url)!r}")
         self._endpoint = endpoint
         self.mcp_url = str(endpoint).rstrip("/")
-        self._store = CredentialStore(self._storage, self.mcp_url, self.known_as())
+        self._store = CredentialStore(
+            self._storage, self.mcp_url, self.known_as(), tokens=self.stores_tokens
+        )
 
     # --- on the way of a request -----------------------------------------------------------------
 
@@ -234,7 +263,9 @@ class TokenCredentials(ABC):
         token = self._token
         if token is not None and time.time() >= self._good_until and token.refresh_token:
             try:
-                await self._have(Demand(self._endpoint, token.header, silent=True))
+                # Where a person may be asked for another's sake, it goes with what there is.
+                if self._running() is None or self._demand is None or self._demand.silent:
+                    await self._have(Demand(self._endpoint, token.header, silent=True))
             except AuthorizationFailedError as exc:
                 # The server says what is to be done when it refuses what there is. Meanwhile not
                 # every call tries this anew, and waits for whoever does not answer.
@@ -285,11 +316,8 @@ class TokenCredentials(ABC):
             return False
         self._may_ask(demand, trial.authorizations)
         trial.authorizations += 1
-        asks = self.needs_person and not demand.silent
-        term = trial.term if asks else None
         try:
-            with nullcontext() if term is None else term.held():
-                await self._have(demand)
+            await self._have(demand, trial.term)
         except AuthorizationFailedError:
             if demand.silent:
                 return False
@@ -335,27 +363,40 @@ class TokenCredentials(ABC):
                 f"{'its authorization server' if token is None else token.server.issuer}: one of "
                 "the two is not set up for the other"
             )
-        if demand.more and token is not None and demand.scopes <= token.has:
-            wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
-            raise AuthorizationFailedError(
-                f"{where} refuses for want of {wanted}, which the token has: nobody can grant more",
-                403,
-                error="insufficient_scope",
-            )
+        if not demand.more or token is None:
+            return
+        wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
+        refuses, why = f"{where} refuses for want of {wanted}", None
+        if demand.scopes <= token.has:
+            why = "which the token has: nobody can grant more"
+        elif authorizations and demand.sent == self._given and demand.scopes <= token.requested:
+            why = f"and {token.server.issuer} was asked for it just now and did not grant {wanted}"
+        if why is not None:
+            raise AuthorizationFailedError(f"{refuses}, {why}", 403, error="insufficient_scope")
 
     # --- one job for all -------------------------------------------------------------------------
 
-    async def _have(self, demand: Demand) -> None:
-        """Return when there is another token than the one that was sent."""
+    async def _have(self, demand: Demand, term: Term | None = None) -> None:
+        """Return when there is another token than the one that was sent.
+
+        Args:
+            demand: what is to be obtained.
+            term: the time-out of who waits, which stands still while a person decides.
+        """
+        waiter = _Waiter(term)
         mine: asyncio.Task[None] | None = None
         while mine is None:
             job = self._running()
             if job is None:
                 job = mine = self._begin(demand)
             done = self._demand
-            self._waiting += 1
+            if not demand.silent:
+                self._waiting.add(waiter)
             try:
-                await asyncio.shield(job)
+                with waiter:
+                    if self._asks and waiter in self._waiting:
+                        waiter.hold()
+                    await asyncio.shield(job)
             except asyncio.CancelledError as exc:
                 if is_cancelled(exc) or not job.cancelled():
                     raise
@@ -365,8 +406,8 @@ class TokenCredentials(ABC):
                 if done is None or not done.silent or demand.silent:
                     raise
             finally:
-                self._waiting -= 1
-                if self._waiting == 0 and self._asks and not job.done():
+                self._waiting.discard(waiter)
+                if not self._waiting and self._asks and not job.done():
                     job.cancel()
                     await asyncio.wait([job])
             if self._token is not None and self._token.header != demand.sent:
@@ -374,26 +415,39 @@ class TokenCredentials(ABC):
 
     def _running(self) -> asyncio.Task[None] | None:
         job = self._job
-        here = job is not None and job.get_loop() is asyncio.get_running_loop()
-        if not here:
-            self._waiting = 0
-        return job if here and job is not None and not job.done() else None
+        if job is None or job.done():
+            return None
+        if job.get_loop() is asyncio.get_running_loop():
+            return job
+        if job.get_loop().is_running():
+            raise AuthorizationFailedError(
+                f"This {type(self).__name__} obtains a token in another event loop, and what it "
+                "uses for that is good once: make one for each thread"
+            )
+        self._waiting.clear()  # what a loop has left behind that was ended in the middle
+        self._asks = False
+        return None
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """A block in which a person is waited for; it ends when nobody waits for what comes of it.
-        Anything else is short, and goes on: a refresh token whose answer nobody heard is lost.
+        """A block in which a person is waited for, here or in another process; it ends when nobody
+        waits for what comes of it, and to those who do it counts for no time. Anything else is
+        short, and goes on: a refresh token whose answer nobody heard is lost.
 
         Raises:
             AuthorizationFailedError: nobody waits already.
         """
-        if self._waiting == 0:
+        if not self._waiting:
             raise AuthorizationFailedError("Nobody waits for the authorization any more")
         self._asks = True
+        for each in self._waiting:
+            each.hold()
         try:
             yield
         finally:
             self._asks = False
+            for each in self._waiting:
+                each.close()
 
     def _begin(self, demand: Demand) -> asyncio.Task[None]:
         self._demand = demand
@@ -402,7 +456,10 @@ class TokenCredentials(ABC):
         return self._job
 
     async def _work(self, demand: Demand) -> None:
-        async with self._store.alone(self.patience):
+        async with AsyncExitStack() as stack:
+            with self.asking() if self.needs_person and not demand.silent else nullcontext():
+                alone = self._store.alone(None if demand.silent else self.patience)
+                await stack.enter_async_context(alone)
             kept = await self._store.token()
             if kept is not None and _serves(kept, demand):
                 self._take(kept)  # another process was faster
@@ -422,7 +479,11 @@ class TokenCredentials(ABC):
         if token is not None and refreshes and demand.silent:
             return await self._refresh(http, token, token.server)
         resource = await protected_resource(http, demand.endpoint, demand.metadata)
-        server = await authorization_server(http, demand.endpoint, self._choose(resource, token))
+        chosen = self._choose(resource, token, await self._only())
+        server = await authorization_server(http, demand.endpoint, chosen)
+        if self._issuer is None and self.first_issuer_alone:
+            self._issuer = server.issuer
+            await self._store.keep_issuer(server.issuer)
         previous = token if token is not None and token.server.issuer == server.issuer else None
         if previous is not None and refreshes:
             try:
@@ -434,23 +495,27 @@ class TokenCredentials(ABC):
         try:
             found = await self.obtain(http, resource, server, scopes, key)
         except AuthorizationFailedError as exc:
-            if exc.oauth_error == "invalid_scope":
+            if exc.oauth_error == "invalid_scope" and not demand.more:
                 self._take(None)  # what was asked for once may be no scope any more
                 await self._store.keep_token(None)
             raise
         self._given = found.header
         return found
 
-    def _choose(self, resource: Resource, token: Token | None) -> str | None:
+    async def _only(self) -> str | None:
+        """The one authorization server that may be asked; None for any."""
+        if self._issuer is None and self.first_issuer_alone:
+            self._issuer = await self._store.issuer()
+        return self._issuer
+
+    def _choose(self, resource: Resource, token: Token | None, issuer: str | None) -> str | None:
         """Which of the server's authorization servers; None where it names none."""
-        issuers, issuer = resource.issuers, self._issuer
-        if issuer is None and token is not None and token.client_id == self.fixed_client_id:
-            issuer = token.server.issuer
+        issuers = resource.issuers
         if issuer is not None and issuers and issuer not in issuers:
             raise AuthorizationFailedError(
                 f"{shown(self._endpoint)} names {', '.join(issuers)[:300]} as its authorization "
                 f"server, and these credentials are for {issuer}: they are shown to nobody else "
-                "(Authorization Server Binding)"
+                "(Authorization Server Binding). Give issuer= if that is right."
             )
         if issuer is not None:
             own = not issuers and issuer.rstrip("/") == str(self._endpoint.origin())
@@ -519,10 +584,12 @@ class TokenCredentials(ABC):
                 requested=token.requested,
                 key=token.key,
             )
-        except GrantRefusedError:
+        except GrantRefusedError as exc:
             kept = await self._store.token()
             if kept is not None and kept.refresh_token != token.refresh_token and _lives(kept):
                 return kept  # a process on another machine has used it
+            if exc.oauth_error == "invalid_client" and token.registration is not None:
+                await self._store.forget_client(token.registration)
             raise
         self._refreshed = fresh.header
         # What was not said stays as it was (OAuth 2.1, 4.3.3; RFC 6749, 5.1).
@@ -541,6 +608,17 @@ def scopes_of(scopes: str | Iterable[str] | None) -> frozenset[str] | None:
     if scopes is None:
         return None
     return frozenset(scopes.split() if isinstance(scopes, str) else scopes)
+
+
+def _is_within(url: URL, base: URL) -> bool:
+    """Whether an address is another one or lies below it; a path may be a tenant, or a query."""
+    path, above = (each.raw_path.rstrip("/") + "/" for each in (url, base))
+    queries = ("", url.raw_query_string)
+    return (
+        url.origin() == base.origin()
+        and path.startswith(above)
+        and base.raw_query_string in queries
+    )
 
 
 def _foremost(challenges: list[Challenge], scheme: str) -> Challenge | None:

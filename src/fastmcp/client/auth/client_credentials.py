@@ -53,6 +53,8 @@ class SelfAuthorized(TokenCredentials):
         client_id: of the client, registered beforehand.
     """
 
+    first_issuer_alone = True
+
     def __init__(
         self,
         mcp_url: str | None,
@@ -73,12 +75,6 @@ class SelfAuthorized(TokenCredentials):
 
     async def identity(self, server: AuthorizationServer, token: Token) -> ClientIdentity | None:
         """The same for every token."""
-        return self.client(server)
-
-    def client(self, server: AuthorizationServer) -> ClientIdentity:
-        """Who the client is."""
-        if self._issuer is None:
-            self._issuer = server.issuer  # of the two only one can have given the id
         return self.identified(server)
 
     def identified(self, server: AuthorizationServer) -> ClientIdentity:
@@ -100,7 +96,7 @@ class SelfAuthorized(TokenCredentials):
         key: ProofKey | None,
     ) -> Token:
         """Ask the token endpoint, once."""
-        client = self.client(server)
+        client = self.identified(server)
         form = await self.grant(http, resource, server, scopes)
         if scopes:
             form["scope"] = " ".join(sorted(scopes))

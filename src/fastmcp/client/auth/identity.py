@@ -46,9 +46,12 @@ class WorkloadIdentityOAuthProvider(SelfAuthorized):
         client_id: where the authorization server wants one.
         scopes: to ask for, in a text or a list; by default those that the server names.
         issuer: the authorization server that trusts the platform; name it.
-        token_storage: as for `OAuth`.
+        token_storage: remembers the first issuer. It keeps no tokens: whose they are stands in the
+            assertion alone, and obtaining another disturbs nobody.
         dpop: as for `OAuth`.
     """
+
+    stores_tokens = False
 
     def __init__(
         self,
@@ -92,11 +95,14 @@ class IdentityAssertionOAuthProvider(SelfAuthorized):
         scopes: to ask for, in a text or a list; by default those that the server names.
         issuer: the MCP server's authorization server; name it.
         token_endpoint_auth_method: how the secret is sent; by default what the server can.
-        token_storage: as for `OAuth`.
+        token_storage: remembers the first issuer. It keeps no tokens: whose they are stands in the
+            assertion alone, and obtaining another disturbs nobody.
         dpop: as for `OAuth`.
     """
 
     extension: ClassVar[str | None] = "io.modelcontextprotocol/enterprise-managed-authorization"
+
+    stores_tokens = False
 
     def __init__(
         self,
@@ -183,13 +189,9 @@ class IdentityProviderExchange:
         }
         if self._scopes:
             form["scope"] = self._scopes
-        headers = await self._client.authenticate(form)
-        hidden = frozenset({token} | ({self._client.secret} if self._client.secret else set()))
         # The user named this address, so it may be wherever he likes.
         async with Fetcher(URL(self._endpoint)) as http:
-            answer = await ask_token_endpoint(
-                http, self._endpoint, form, headers, None, secrets=hidden
-            )
+            answer = await ask_token_endpoint(http, self._endpoint, self._client, form, None)
         assertion = answer.text("access_token")
         if assertion is None or answer.text("issued_token_type") != _ID_JAG:
             raise AuthorizationFailedError(

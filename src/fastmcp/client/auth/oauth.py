@@ -159,6 +159,7 @@ class OAuth(TokenCredentials):
         self._callback_timeout = callback_timeout
         self._client_metadata_url = client_metadata_url
         self.fixed_client_id: str | None = client_id
+        self.first_issuer_alone = client_id is not None  # it alone can have given the id
         self._client_secret = client_secret
         self.redirect_port = callback_port or 0
         self.patience = callback_timeout
@@ -227,9 +228,9 @@ class OAuth(TokenCredentials):
         except AuthorizationFailedError as exc:
             if exc.oauth_error not in _UNKNOWN_CLIENT:
                 raise
-            await self._store.forget_client(server.issuer)
             if known is None or known.redirect_uri is None:
                 raise
+            await self._store.forget_client(known)
             logger.info("A registration of earlier is not known any more: %s", exc)
         return await self._authorized(http, resource, server, scopes, key, None)
 
@@ -245,7 +246,7 @@ class OAuth(TokenCredentials):
         """The token that one decision gave; arguments as for `obtain`, and who the client is."""
         async with self._page(known) as redirect_uri:
             client = known
-            if client is None or client.redirect_uri not in (None, redirect_uri):
+            if client is None or not self._fits(client, redirect_uri, scopes):
                 client = await self._register(http, server, redirect_uri, scopes)
             asked = _Request(
                 server, redirect_uri, secrets.token_urlsafe(32), secrets.token_urlsafe(64)
@@ -253,10 +254,10 @@ class OAuth(TokenCredentials):
             url = _address(asked, client, resource.identifier, scopes, key)
             try:
                 code = await self._ask(asked, url)
-            except _SilentError:
+            except (_SilentError, asyncio.CancelledError):
                 if client is known:
-                    # It may be forgotten there, which only the person can have seen.
-                    await self._store.forget_client(server.issuer)
+                    # It may be forgotten there, which only the person can have seen, who went.
+                    await self._store.forget_client(client)
                 raise
         form = {
             "grant_type": "authorization_code",
@@ -334,29 +335,34 @@ class OAuth(TokenCredentials):
 
     async def identity(self, server: AuthorizationServer, token: Token) -> ClientIdentity | None:
         """Who the client is that a token was given to."""
-        return await self._known(server)
+        return token.registration or await self._known(server)
 
     def known_as(self) -> str:
-        """A registration is for a name and further members, and is of no use to another."""
+        """A registration is for a name and further members, and is of no use to another; nor is
+        what another authorization server gave."""
         said = [
             self._client_name,
             self._additional,
             self.fixed_client_id,
             self._client_metadata_url,
+            self._issuer,
         ]
         return json.dumps(said, default=str)
 
     async def _known(self, server: AuthorizationServer) -> ClientIdentity | None:
         """Who the client is for a server without asking it; None where it has to register."""
         if self.fixed_client_id is not None:
-            if self._issuer is None:
-                self._issuer = server.issuer  # of the two only one can have given the id
             wished = self._additional.get("token_endpoint_auth_method")
             method = method_for(server, self._client_secret, wished)
             return ClientIdentity(server.issuer, self.fixed_client_id, self._client_secret, method)
         if self._client_metadata_url is not None and server.knows_cimd:
             return ClientIdentity(server.issuer, self._client_metadata_url)
         return await self._store.client(server.issuer)
+
+    def _fits(self, client: ClientIdentity, redirect_uri: str, scopes: frozenset[str]) -> bool:
+        """Whether what was registered serves for a request; what users say of it is theirs."""
+        bound = None if "scope" in self._additional else client.scopes
+        return client.redirect_uri in (None, redirect_uri) and (bound is None or scopes <= bound)
 
     async def _register(
         self,

@@ -22,6 +22,7 @@ __all__ = ["method_for", "register"]
 _BASIC: Final = "client_secret_basic"
 _POST: Final = "client_secret_post"
 _PUBLIC: Final = "none"
+_OURS: Final = (_PUBLIC, _BASIC, _POST)
 
 
 def method_for(server: AuthorizationServer, secret: str | None, wished: str | None = None) -> str:
@@ -31,7 +32,14 @@ def method_for(server: AuthorizationServer, secret: str | None, wished: str | No
         server: whose.
         secret: of the client, if it has one.
         wished: what was agreed on, taken unless the server says that it cannot.
+    Raises:
+        AuthorizationFailedError: this client cannot.
     """
+    if wished is not None and wished not in _OURS:
+        raise AuthorizationFailedError(
+            f"For {server.issuer} this client is to authenticate by {wished[:100]!r}; it can by "
+            f"{', '.join(_OURS)} (token_endpoint_auth_method)"
+        )
     known = server.auth_methods
     if wished is not None and (known is None or wished in known):
         return wished
@@ -63,8 +71,7 @@ async def register(
     wished = metadata.get("token_endpoint_auth_method")
     if wished is None:
         known = server.auth_methods
-        candidates = (_PUBLIC, _BASIC, _POST)
-        wished = next((each for each in candidates if known is None or each in known), _PUBLIC)
+        wished = next((each for each in _OURS if known is None or each in known), _PUBLIC)
     document = {**metadata, "token_endpoint_auth_method": wished}
     answer = await http.post(
         server.registration_endpoint, "registration endpoint", document=document
@@ -89,6 +96,7 @@ async def register(
             f"The registration endpoint {where} gave a secret that is over already"
         )
     uris = metadata.get("redirect_uris") or [None]
+    scopes = frozenset(str(metadata.get("scope", "")).split())
     return ClientIdentity(
         server.issuer,
         id,
@@ -96,4 +104,5 @@ async def register(
         method_for(server, secret, answer.text("token_endpoint_auth_method") or str(wished)),
         expires_at if secret is not None else None,
         uris[0],
+        scopes,
     )

@@ -28,6 +28,7 @@ import msgspec
 from fastmcp.client.auth.discovery import AuthorizationServer
 from fastmcp.client.auth.dpop import ProofKey
 from fastmcp.client.auth.tokens import ClientIdentity, Token
+from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.settings import get_settings
 
 try:
@@ -58,6 +59,16 @@ class KeyValue(Protocol):
     async def delete(self, key: str, *, collection: str | None = None) -> bool: ...
 
 
+class _KeptClient(msgspec.Struct):
+    issuer: str
+    id: str
+    secret: str | None
+    method: str
+    expires_at: float | None
+    redirect_uri: str | None
+    scopes: frozenset[str] | None = None
+
+
 class _KeptToken(msgspec.Struct):
     access_token: str
     server: AuthorizationServer
@@ -69,19 +80,15 @@ class _KeptToken(msgspec.Struct):
     expires_at: float | None
     refresh_token: str | None
     key: dict[str, Any] | None
-
-
-class _KeptClient(msgspec.Struct):
-    issuer: str
-    id: str
-    secret: str | None
-    method: str
-    expires_at: float | None
-    redirect_uri: str | None
+    registration: _KeptClient | None = None
 
 
 def _fields(kept: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(kept, name) for name in kept.__struct_fields__}
+
+
+def _kept(client: ClientIdentity) -> _KeptClient:
+    return _KeptClient(**{name: getattr(client, name) for name in _KeptClient.__struct_fields__})
 
 
 class CredentialStore:
@@ -91,13 +98,18 @@ class CredentialStore:
         store: where; None for the memory of this object.
         endpoint: of the server.
         who: what tells this client from others that have the same store.
+        tokens: whether it keeps them; else they live as long as this object.
     """
 
-    def __init__(self, store: KeyValue | None, endpoint: str, who: str) -> None:
+    def __init__(
+        self, store: KeyValue | None, endpoint: str, who: str, *, tokens: bool = True
+    ) -> None:
         self._store = store
         self._own: dict[str, dict[str, Any]] = {}
         self._who = who
         self._token_key = _key("token", endpoint, who)
+        self._issuer_key = _key("issuer", endpoint, who)
+        self._unshared = None if tokens else self._token_key
 
     async def token(self) -> Token | None:
         """The token that was kept last, whether or not it is still good."""
@@ -112,6 +124,8 @@ class CredentialStore:
             return None
         fields = _fields(found)
         fields["key"] = key
+        if found.registration is not None:
+            fields["registration"] = ClientIdentity(**_fields(found.registration))
         return Token(**fields)
 
     async def keep_token(self, token: Token | None) -> None:
@@ -120,7 +134,18 @@ class CredentialStore:
             return await self._write(self._token_key, None)
         values = {name: getattr(token, name) for name in _KeptToken.__struct_fields__}
         values["key"] = None if token.key is None else token.key.dump()
+        values["registration"] = None if token.registration is None else _kept(token.registration)
         return await self._write(self._token_key, msgspec.to_builtins(_KeptToken(**values)))
+
+    async def issuer(self) -> str | None:
+        """The authorization server that got to see what was registered beforehand."""
+        kept = await self._read(self._issuer_key)
+        found = None if kept is None else kept.get("issuer")
+        return found if isinstance(found, str) else None
+
+    async def keep_issuer(self, issuer: str) -> None:
+        """Keep which it is, for good: longer than any token."""
+        await self._write(self._issuer_key, {"issuer": issuer})
 
     async def client(self, issuer: str) -> ClientIdentity | None:
         """Who this client is for an authorization server, where it was registered there."""
@@ -136,19 +161,24 @@ class CredentialStore:
 
     async def keep_client(self, client: ClientIdentity) -> None:
         """Keep a registration, under its issuer alone."""
-        values = {name: getattr(client, name) for name in _KeptClient.__struct_fields__}
-        await self._write(_key("client", client.issuer, self._who), values)
+        kept = msgspec.to_builtins(_kept(client))
+        await self._write(_key("client", client.issuer, self._who), kept)
 
-    async def forget_client(self, issuer: str) -> None:
-        """The authorization server does not know this client any more."""
-        await self._write(_key("client", issuer, self._who), None)
+    async def forget_client(self, client: ClientIdentity) -> None:
+        """The authorization server does not know this client any more, but maybe a later one."""
+        kept = await self.client(client.issuer)
+        if kept is not None and kept.id == client.id:
+            await self._write(_key("client", client.issuer, self._who), None)
 
     @asynccontextmanager
-    async def alone(self, seconds: float) -> AsyncGenerator[None]:
+    async def alone(self, seconds: float | None) -> AsyncGenerator[None]:
         """A block that no other process of the machine is in for the same tokens.
 
         Args:
-            seconds: after which it is entered all the same: the other one may hang.
+            seconds: after which it is entered all the same: the other one may hang; None where
+                nobody is to wait.
+        Raises:
+            AuthorizationFailedError: another process is in it, and nobody was to wait.
         """
         if self._store is None or fcntl is None:
             yield
@@ -162,13 +192,14 @@ class CredentialStore:
             yield
             return
         try:
-            await _locked(file, seconds)
+            if not await _locked(file, seconds or 0) and seconds is None:
+                raise AuthorizationFailedError("Another process is about to obtain the token")
             yield
         finally:
             os.close(file)  # and with it the lock
 
     async def _read(self, key: str) -> dict[str, Any] | None:
-        if self._store is None:
+        if self._store is None or key == self._unshared:
             return self._own.get(key)
         try:
             return await self._store.get(key, collection=_COLLECTION)
@@ -178,7 +209,7 @@ class CredentialStore:
             return None
 
     async def _write(self, key: str, value: dict[str, Any] | None) -> None:
-        if self._store is None:
+        if self._store is None or key == self._unshared:
             self._own.pop(key, None)
             if value is not None:
                 self._own[key] = value
@@ -192,16 +223,17 @@ class CredentialStore:
             logger.warning("Credentials cannot be kept (%s)", type(exc).__name__)
 
 
-async def _locked(file: int, seconds: float) -> None:
+async def _locked(file: int, seconds: float) -> bool:
+    """Whether the lock was to be had within a time."""
     assert fcntl is not None
     until = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return True
         except OSError:
             if time.monotonic() >= until:
-                return
+                return False
         await asyncio.sleep(_POLL_SECONDS)
 
 

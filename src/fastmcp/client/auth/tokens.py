@@ -37,6 +37,8 @@ _SENDABLE: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 """What a header can carry (RFC 6750, 2.1, allows less)."""
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 3600
 _NONCES: Final = 2
+_ILL: Final = (408, 429)
+"""Of the statuses 4xx those that say nothing of the grant: it is as good later."""
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -56,6 +58,8 @@ class ClientIdentity:
             "private_key_jwt".
         expires_at: when the secret is over, as seconds since 1970; None for never.
         redirect_uri: that was registered; None where none was.
+        scopes: that were registered, to which servers hold a client (RFC 7591, 2); None where it
+            is held to none that is known.
         assertion: makes the assertion of "private_key_jwt", given the issuer.
     """
 
@@ -65,6 +69,7 @@ class ClientIdentity:
     method: str = "none"
     expires_at: float | None = None
     redirect_uri: str | None = None
+    scopes: frozenset[str] | None = None
     assertion: Callable[[str], Awaitable[str]] | None = field(default=None, repr=False)
 
     async def authenticate(self, form: dict[str, str]) -> dict[str, str]:
@@ -98,6 +103,8 @@ class Token:
         obtained_at, expires_at: seconds since 1970; None for an end that is not known.
         refresh_token: never shown.
         key: that it is bound to.
+        registration: of the client, which may be another than its latest; None where it was not
+            this client that registered itself.
     """
 
     access_token: str = field(repr=False)
@@ -110,6 +117,7 @@ class Token:
     expires_at: float | None = None
     refresh_token: str | None = field(default=None, repr=False)
     key: ProofKey | None = field(default=None, repr=False)
+    registration: ClientIdentity | None = None
 
     @property
     def header(self) -> str:
@@ -149,10 +157,7 @@ async def request_token(
     if client.issuer != server.issuer:
         raise AssertionError("credentials of one authorization server for another")
     form = {**grant, "resource": resource}
-    headers = await client.authenticate(form)
-    answer = await ask_token_endpoint(
-        http, server.token_endpoint, form, headers, key, secrets=_secrets(client, form)
-    )
+    answer = await ask_token_endpoint(http, server.token_endpoint, client, form, key)
     where = shown(server.token_endpoint)
     access_token = answer.text("access_token")
     kind = (answer.text("token_type") or "").lower()
@@ -178,47 +183,49 @@ async def request_token(
         None if lifetime is None else now + lifetime,
         answer.text("refresh_token"),
         key,
+        client if client.redirect_uri is not None else None,
     )
 
 
 async def ask_token_endpoint(
     http: Fetcher,
     url: str,
-    form: Mapping[str, str],
-    headers: Mapping[str, str],
+    client: ClientIdentity,
+    grant: Mapping[str, str],
     key: ProofKey | None,
-    *,
-    secrets: frozenset[str] = frozenset(),
 ) -> Answer:
     """One request to a token endpoint; more where it wants a nonce (RFC 9449, 8).
 
     Args:
         http: asks.
         url: of the endpoint.
-        form: the request.
-        headers: further ones.
+        client: asks.
+        grant: the form, without who asks.
         key: proves who asks.
-        secrets: that no error may repeat.
     Raises:
         GrantRefusedError: the server says no.
+        AuthorizationFailedError: it says nothing of use.
     """
-    answer = Answer(0, {}, None)
+    answer, form = Answer(0, {}, None), dict[str, str]()
     for _ in range(1 + _NONCES):
-        sent = dict(headers)
+        form = dict(grant)
+        headers = await client.authenticate(form)  # an assertion is good once (RFC 7523, 3 (7))
         if key is not None:
-            sent["DPoP"] = key.proof("POST", URL(url))
-        answer = await http.post(url, "token endpoint", form=form, headers=sent)
+            headers["DPoP"] = key.proof("POST", URL(url))
+        answer = await http.post(url, "token endpoint", form=form, headers=headers)
         if key is not None and answer.nonce is not None:
             key.learn(URL(url), answer.nonce)
         if answer.text("error") != "use_dpop_nonce" or key is None or answer.nonce is None:
             break
-    if not answer.ok:
-        raise GrantRefusedError(
-            f"The token endpoint {shown(url)} refuses: "
-            f"{explained(answer.body, answer.status, secrets)}",
-            error=answer.text("error"),
+    error = answer.text("error")
+    if answer.ok and error is None:
+        return answer
+    said = explained(answer.body, answer.status, _secrets(client, form))
+    if answer.status in _ILL or not (answer.ok or 400 <= answer.status < 500):
+        raise AuthorizationFailedError(
+            f"The token endpoint {shown(url)} is of no use now: {said}", error=error
         )
-    return answer
+    raise GrantRefusedError(f"The token endpoint {shown(url)} refuses: {said}", error=error)
 
 
 def explained(said: Mapping[str, Any], status: int, secrets: frozenset[str] = frozenset()) -> str:
@@ -240,8 +247,9 @@ def explained(said: Mapping[str, Any], status: int, secrets: frozenset[str] = fr
 
 
 def _secrets(client: ClientIdentity, form: Mapping[str, str]) -> frozenset[str]:
-    told = ("grant_type", "client_id", "resource", "scope", "redirect_uri", "client_assertion_type")
-    found = {value for name, value in form.items() if name not in told and len(value) >= 6}
+    told = ("grant_type", "client_id", "resource", "audience", "scope", "redirect_uri")
+    types = ("client_assertion_type", "requested_token_type", "subject_token_type")
+    found = {value for name, value in form.items() if name not in told + types and len(value) >= 6}
     return frozenset(found | ({client.secret} if client.secret else set()))
 
 
