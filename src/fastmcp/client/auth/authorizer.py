@@ -69,6 +69,7 @@ class Demand:
         more: the token was good, and has too little scope.
         anew: what a refresh gave was refused as well.
         silent: without a person.
+        peer: the address of the server, None where it is not known.
     """
 
     endpoint: URL
@@ -80,6 +81,7 @@ class Demand:
     more: bool = False
     anew: bool = False
     silent: bool = False
+    peer: str | None = None
 
 
 class TokenCredentials(ABC):
@@ -122,6 +124,7 @@ class TokenCredentials(ABC):
         self._endpoint = URL()
         self._store = CredentialStore(None, "", "")
         self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
+        self._peer: str | None = None
         self._token: Token | None = None
         self._header: str | None = None
         self._good_until = 0.0
@@ -234,7 +237,7 @@ class TokenCredentials(ABC):
         token = self._token
         if token is not None and time.time() >= self._good_until and token.refresh_token:
             try:
-                await self._have(Demand(self._endpoint, token.header, silent=True))
+                await self._have(Demand(self._endpoint, token.header, silent=True, peer=self._peer))
             except AuthorizationFailedError as exc:
                 # The server says what is to be done when it refuses what there is. Meanwhile not
                 # every call tries this anew, and waits for whoever does not answer.
@@ -280,6 +283,7 @@ class TokenCredentials(ABC):
             # Another request was refused the same, and has mended it meanwhile.
             trial.authorizations += 1
             return trial.authorizations <= _AUTHORIZATIONS
+        self._peer = refusal.peer
         demand = self._demanded(refusal, {} if challenge is None else challenge.parameters)
         if demand.silent and (demand.more or token is None or token.refresh_token is None):
             return False
@@ -315,6 +319,7 @@ class TokenCredentials(ABC):
             more=refusal.status == 403 and self._token is not None,
             anew=trial.authorizations > 0 and refusal.sent == self._refreshed,
             silent=trial.unasked and self.needs_person,
+            peer=refusal.peer,
         )
 
     def _may_ask(self, demand: Demand, authorizations: int) -> None:
@@ -408,7 +413,7 @@ class TokenCredentials(ABC):
                 self._take(kept)  # another process was faster
                 return
             token = kept or self._token
-            async with Fetcher(demand.endpoint, self._tls()) as http:
+            async with Fetcher(demand.endpoint, self._tls(), demand.peer) as http:
                 self._take(await self._next(http, demand, token))
             await self._store.keep_token(self._token)
 

@@ -142,7 +142,7 @@ async def authorization_server(
     """
     if issuer is None:
         return await _of_old(http, endpoint)
-    where = await http.check(issuer, "authorization server")
+    where = http.check(issuer, "authorization server")
     origin, path = str(where.origin()), where.path.rstrip("/")
     if where.query_string or where.fragment:
         raise AuthorizationFailedError(
@@ -158,7 +158,7 @@ async def authorization_server(
             f"{', '.join(shown(place) for place in places)} is there. Its operator has to serve "
             "one of them (RFC 8414, 3)."
         )
-    return await _described(http, answer, found, (issuer,))
+    return _described(http, answer, found, (issuer,))
 
 
 async def _of_old(http: Fetcher, endpoint: URL) -> AuthorizationServer:
@@ -167,13 +167,13 @@ async def _of_old(http: Fetcher, endpoint: URL) -> AuthorizationServer:
     answer, found = await _first(http, {origin + _OAUTH: None}, _WHAT_SERVER)
     if answer is not None:
         # Nobody named the issuer; with and without a slash at the end it is the same origin.
-        return await _described(http, answer, found, (origin, f"{origin}/"))
+        return _described(http, answer, found, (origin, f"{origin}/"))
     return AuthorizationServer(
         origin, f"{origin}/authorize", f"{origin}/token", f"{origin}/register", guessed=True
     )
 
 
-async def _described(
+def _described(
     http: Fetcher, answer: Answer, found: str, issuers: tuple[str, ...]
 ) -> AuthorizationServer:
     issuer = answer.text("issuer")
@@ -187,7 +187,7 @@ async def _described(
     endpoints = {name: answer.text(name) for name in _ENDPOINTS}
     for name, url in endpoints.items():
         if url is not None:
-            await http.check(url, name.replace("_", " "))
+            http.check(url, name.replace("_", " "))
     token_endpoint = endpoints["token_endpoint"]
     if token_endpoint is None:
         raise AuthorizationFailedError(f"The authorization server {issuer} names no token endpoint")

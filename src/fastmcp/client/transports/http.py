@@ -26,7 +26,7 @@ from fastmcp.client.auth.oauth import OAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
-from fastmcp.client.transports.http_sender import HeaderSource, HttpSender, shown
+from fastmcp.client.transports.http_sender import HeaderSource, HttpResponse, HttpSender, shown
 from fastmcp.client.transports.known import Known
 from fastmcp.client.transports.orders import Order, check_order
 from fastmcp.client.transports.sse_channel import SseChannel
@@ -187,6 +187,7 @@ class HttpTransport(ClientTransport):
                     ssl=self._ssl(),
                     socket_factory=_watched_socket,
                 ),
+                response_class=HttpResponse,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=_CONNECT_SECONDS,
