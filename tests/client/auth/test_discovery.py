@@ -425,10 +425,12 @@ async def test_a_redirect_does_not_lead_away_from_tls(tmp_path: Path) -> None:
 
     certificate = made(tmp_path)
     trusting = ssl.create_default_context(cafile=certificate.authority)
-    async with served(_app(moved), tls=certificate.context) as origin:
-        async with Fetcher(URL(origin), trusting) as http:
-            with pytest.raises(AuthorizationFailedError, match="no TLS"):
-                await http.document(f"{origin}/metadata", "metadata")
+    async with (
+        served(_app(moved), tls=certificate.context) as origin,
+        Fetcher(URL(origin), trusting) as http,
+    ):
+        with pytest.raises(AuthorizationFailedError, match="no TLS"):
+            await http.document(f"{origin}/metadata", "metadata")
 
 
 def names(monkeypatch: pytest.MonkeyPatch, known: dict[str, list[str]]) -> None:

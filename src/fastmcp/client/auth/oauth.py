@@ -38,6 +38,7 @@ from fastmcp.client.auth.tokens import (
 from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.utilities.addresses import is_loopback
 from fastmcp.utilities.http import find_available_port
+from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["OAuth"]
 
@@ -174,9 +175,9 @@ class OAuth(TokenCredentials):
         Args:
             authorization_url: where it is decided.
         """
-        logger.info("Opening the browser at %s", authorization_url)
-        opened = await asyncio.to_thread(webbrowser.open, authorization_url)
-        if not opened:
+        logger.info("Opening the browser at %s", shown(authorization_url))
+        # Some run on until the person leaves them: on a thread that no program waits for at its end.
+        if not await run_in_thread(webbrowser.open, authorization_url):
             logger.warning(
                 "No browser could be opened. Open this address in one on this machine to go on: %s",
                 authorization_url,
@@ -186,7 +187,8 @@ class OAuth(TokenCredentials):
         """Wait for what the person decided: by default at a page on this machine.
 
         Returns:
-            the parameters of the authorization response, or the tuple (code, state).
+            the parameters of the authorization response; the tuple (code, state) will do for an
+            authorization server that does not say who answers (iss).
         """
         callback, asked = self._callback, self._asked
         assert asked is not None
@@ -294,7 +296,7 @@ class OAuth(TokenCredentials):
             ) from None
         finally:
             self._asked = None
-        result = _result(said)
+        result = _result(said, asked.server)
         wrong = asked.wrong(result)
         if wrong is not None:
             error = result.error if asked.forged(result) is None else None
@@ -413,14 +415,21 @@ def _address(
     return f"{endpoint}{joint}{urlencode(query, quote_via=quote)}"
 
 
-def _result(said: object) -> AuthorizationCodeResult:
+def _result(said: object, server: AuthorizationServer) -> AuthorizationCodeResult:
     """What a handler gave: our own, another object with the same members, or (code, state)."""
     if isinstance(said, AuthorizationCodeResult):
         return said
     if isinstance(said, tuple):
-        return AuthorizationCodeResult(*cast("tuple[Any, ...]", said)[:3])
-    values = {name: getattr(said, name, None) for name in AuthorizationCodeResult._fields}
-    return AuthorizationCodeResult(**values)
+        values = cast("tuple[Any, ...]", said)[:3]
+        if len(values) < 3 and server.sends_iss:
+            raise AuthorizationFailedError(
+                f"callback_handler returned (code, state), and {server.issuer} says in its answers "
+                "who answers (iss): it has to return that as well, in an "
+                "AuthorizationCodeResult(code, state, iss)"
+            )
+        return AuthorizationCodeResult(*values)
+    members = {name: getattr(said, name, None) for name in AuthorizationCodeResult._fields}
+    return AuthorizationCodeResult(**members)
 
 
 def _port_of(client: ClientIdentity | None) -> int:
