@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import time
 from typing import Any
@@ -473,6 +474,18 @@ async def test_a_fixed_port_that_is_taken_says_so() -> None:
         with pytest.raises(AuthorizationFailedError, match="callback_port"):
             async with Client(endpoint.url, auth=Person(callback_port=taken)):
                 pass
+    assert server.authorized == []
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="the browser's other address is of IPv6")
+async def test_a_port_that_is_taken_for_the_browsers_other_address_says_so() -> None:
+    """Who has it there would be sent the code by a browser that tries IPv6 first."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        taken = other.getsockname()[1]
+        async with authority() as server, guarded(server) as endpoint:
+            with pytest.raises(AuthorizationFailedError, match="callback_port"):
+                async with Client(endpoint.url, auth=Person(callback_port=taken)):
+                    pass
     assert server.authorized == []
 
 

@@ -176,7 +176,7 @@ class OAuth(TokenCredentials):
             authorization_url: where it is decided.
         """
         logger.info("Opening the browser at %s", shown(authorization_url))
-        # Some run on until the person leaves them: on a thread that no program waits for at its end.
+        # Some browsers run until the person leaves them: no program waits for this pool at its end.
         if not await run_in_thread(webbrowser.open, authorization_url):
             logger.warning(
                 "No browser could be opened. Open this address in one on this machine to go on: %s",
