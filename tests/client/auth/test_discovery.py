@@ -80,6 +80,8 @@ async def test_the_path_goes_before_the_root() -> None:
         ("{origin}/mc", False),
         ("{origin}/mcp/more", False),
         ("{origin}/other", False),
+        ("{origin}/mcp%2F", False),
+        ("{origin}/%6Dcp%3Fx", False),
         ("{origin}:1/mcp", False),
         ("https://evil.example/mcp", False),
         ("{origin}.evil.example/mcp", False),
@@ -119,6 +121,9 @@ async def test_the_resource_is_the_one_that_was_asked(resource: Any, good: bool)
         "http://user:word@127.0.0.1:1/x",
         "http://127.1/x",
         "http://0x7f000001/x",
+        "http://127.0.0.1:1/#part",
+        "http://127.0.0.1:1/é",
+        "http://[::1/x",
     ],
 )
 async def test_no_address_but_of_a_web_server_is_asked(named: str) -> None:
@@ -201,12 +206,30 @@ async def test_without_a_check_of_code_challenges_nobody_is_asked(
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
-@pytest.mark.parametrize("value", [None, "javascript:alert(1)", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    # With a fragment none is one (RFC 6749, 3.1 and 3.2).
+    "value",
+    [None, "javascript:alert(1)", "file:///etc/passwd", "http://127.0.0.1:1/#part"],
+)
 async def test_endpoints_are_addresses(name: str, value: str | None) -> None:
     async with authority() as server, guarded(server) as endpoint:
         server.changes[name] = value
         await refused(endpoint.url, "endpoint")
     assert server.authorized == []
+
+
+@pytest.mark.parametrize("path", ["/\x1b]0;owned\x07", "/x/../y\x1b[2J"])
+async def test_errors_hold_nothing_that_a_terminal_obeys(path: str) -> None:
+    async with authority() as server, guarded(server) as endpoint:
+        for value in ([server.issuer + path], [server.issuer + path, "https://x"]):
+            endpoint.changes["authorization_servers"] = value
+            with pytest.raises(AuthorizationFailedError) as caught:
+                await let_in(endpoint.url, client_id="known", issuer="https://other.example")
+            assert str(caught.value).isprintable()
+            with pytest.raises(AuthorizationFailedError) as caught:
+                await let_in(endpoint.url)
+            assert str(caught.value).isprintable()
+    assert server.paths == []
 
 
 async def test_a_server_that_is_ill_is_not_passed_over() -> None:
@@ -403,7 +426,11 @@ async def test_behind_a_proxy_a_server_is_elsewhere(
 
 @pytest.mark.parametrize(
     ("target", "match"),
-    [("http://127.0.0.1:1/x", "may not send its clients"), ("file:///x", "no http or https")],
+    [
+        ("http://127.0.0.1:1/x", "may not send its clients"),
+        ("file:///x", "no http or https"),
+        ("http://[::1/x", "no http or https"),
+    ],
 )
 async def test_a_redirect_leads_nowhere_that_may_not_be_named(
     target: str, match: str, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from fastmcp.client.errors import AuthorizationFailedError
-from fastmcp.utilities.addresses import is_ip, is_loopback, is_numeric, is_public
+from fastmcp.utilities.addresses import is_ip, is_loopback, is_numeric, is_public, parse_url
 from fastmcp.utilities.proxies import proxy_for
 
 __all__ = ["Answer", "Fetcher", "shown"]
@@ -113,18 +113,14 @@ class Fetcher:
         Raises:
             AuthorizationFailedError: it may not be.
         """
-        try:
-            found = URL(url)
-            there = found.scheme in ("http", "https") and bool(found.host)
-        except ValueError:
-            found, there = URL(), False
-        odd = found.user is not None or found.password is not None or is_numeric(found.host or "")
-        if not there or odd:
+        found = parse_url(url)
+        named = found is not None and (found.user is not None or found.password is not None)
+        if found is None or named or is_numeric(found.host or ""):
             raise AuthorizationFailedError(
-                f"The {what} that was named is no http or https address: {url[:200]!r}"
+                f"The {what} that was named is no http or https address as they are to be written, "
+                f"without a user and a fragment: {url[:200]!r}"
             )
-        assert found.host is not None
-        address = _address(found.host)
+        address = _address(found.host or "")
         if address is not None and not self._guard.admits(address):
             raise AuthorizationFailedError(_away(what, shown(found), self._endpoint))
         own = address is not None and is_loopback(address)
@@ -150,7 +146,7 @@ class Fetcher:
             location, answer = await self._ask("GET", target, what)
             if location is None:
                 return answer
-            target = self.check(str(target.join(URL(location))), what)
+            target = self.check(_joined(target, location), what)
         raise AuthorizationFailedError(f"The {what} {shown(target)} redirects too often")
 
     async def post(
@@ -215,6 +211,14 @@ class Fetcher:
             raise AuthorizationFailedError(
                 f"The {what} {shown(url)} could not be asked ({_why(exc)})"
             ) from None
+
+
+def _joined(url: URL, location: str) -> str:
+    """Where a redirect leads, whatever it says."""
+    try:
+        return str(url.join(URL(location)).with_fragment(None))
+    except ValueError:
+        return location
 
 
 def _why(exc: Exception) -> str:
