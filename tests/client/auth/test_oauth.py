@@ -450,7 +450,14 @@ async def test_a_document_is_the_client_where_the_server_reads_such() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://app.example.com/c.json", "https://app.example.com/", "https://a/../c", "c"]
+    "url",
+    [
+        "http://app.example.com/c.json",
+        "https://app.example.com/",
+        "https://a/../c",
+        "c",
+        "https://[::1/c",
+    ],
 )
 def test_a_document_has_an_address(url: str) -> None:
     with pytest.raises(ValueError, match="client_metadata_url"):

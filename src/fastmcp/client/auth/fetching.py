@@ -26,7 +26,15 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from fastmcp.client.errors import AuthorizationFailedError
-from fastmcp.utilities.addresses import is_ip, is_loopback, is_numeric, is_public, parse_url
+from fastmcp.utilities.addresses import (
+    is_ip,
+    is_loopback,
+    is_numeric,
+    is_own,
+    is_public,
+    parse_url,
+    shown,
+)
 from fastmcp.utilities.proxies import proxy_for
 
 __all__ = ["Answer", "Fetcher", "shown"]
@@ -48,12 +56,14 @@ class Answer(NamedTuple):
         body: the JSON object, empty where there is none.
         nonce: the value of `DPoP-Nonce`.
         why: what was wrong with the body, empty where nothing was.
+        size: of the body, in bytes.
     """
 
     status: int
     body: dict[str, Any]
     nonce: str | None
     why: str = ""
+    size: int = 0
 
     def __repr__(self) -> str:
         return f"<Answer({self.status})>"  # the body may hold a token
@@ -123,7 +133,7 @@ class Fetcher:
         address = _address(found.host or "")
         if address is not None and not self._guard.admits(address):
             raise AuthorizationFailedError(_away(what, shown(found), self._endpoint))
-        own = address is not None and is_loopback(address)
+        own = is_own(found.host or "")
         if found.scheme == "http" and self._endpoint.scheme == "https" and not own:
             raise AuthorizationFailedError(
                 f"The {what} {shown(found)} has no TLS: everybody on the way could read what is "
@@ -250,7 +260,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         return Answer(response.status, {}, nonce, "no JSON")
     if not isinstance(found, dict):
         return Answer(response.status, {}, nonce, "no JSON object")
-    return Answer(response.status, cast("dict[str, Any]", found), nonce)
+    return Answer(response.status, cast("dict[str, Any]", found), nonce, size=len(body))
 
 
 class _Guard(AbstractResolver):
@@ -303,9 +313,8 @@ def _distance(address: str) -> int:
 def _address(host: str) -> str | None:
     """The address that a host is without asking anybody, None for a name that has to be looked
     up."""
-    name = host.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return "127.0.0.1"  # RFC 6761, 6.3
+    if is_own(host):
+        return "127.0.0.1"
     return host if is_ip(host) else None
 
 
@@ -314,8 +323,3 @@ def _away(what: str, where: str, endpoint: URL) -> str:
         f"{shown(endpoint)} names {where} as {what}: an address of this machine or its network, "
         "where a server from elsewhere may not send its clients"
     )
-
-
-def shown(url: URL | str) -> str:
-    """An address without what may be secret in it: user, password and query."""
-    return str(URL(url).with_user(None).with_query(None).with_fragment(None))

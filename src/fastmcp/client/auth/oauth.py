@@ -24,6 +24,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastmcp.client.auth.authorizer import TokenCredentials
 from fastmcp.client.auth.callback import PATH, AuthorizationCodeResult, CallbackServer
+from fastmcp.client.auth.client_document import complaints_of_address
 from fastmcp.client.auth.discovery import AuthorizationServer, Resource
 from fastmcp.client.auth.dpop import ProofKey
 from fastmcp.client.auth.fetching import Fetcher, shown
@@ -443,13 +444,5 @@ def _port_of(client: ClientIdentity | None) -> int:
 
 
 def _is_document(url: str) -> bool:
-    """Whether an address may be a client's id (Client ID Metadata Documents, 3)."""
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "https"
-        and bool(parts.hostname)
-        and parts.path not in ("", "/")
-        and not parts.fragment
-        and parts.username is None
-        and not {".", ".."} & set(parts.path.split("/"))
-    )
+    """Whether an address may be a client's id where others read it."""
+    return url.startswith("https:") and not any(complaints_of_address(url))

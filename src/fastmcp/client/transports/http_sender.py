@@ -24,6 +24,7 @@ from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, Respon
 from fastmcp.client.patience import Term
 from fastmcp.protocol import headers as names
 from fastmcp.protocol.challenges import read_challenges
+from fastmcp.utilities.addresses import shown
 
 __all__ = [
     "HeaderSource",
@@ -32,7 +33,6 @@ __all__ = [
     "reason_of",
     "retry_after_of",
     "same_server",
-    "shown",
     "some",
 ]
 
@@ -344,11 +344,6 @@ def _was_not_sent(exc: Exception) -> bool:
 def _is_for_anyone(name: str) -> bool:
     """Whether a header says how to read the message, and nothing of who sends it."""
     return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
-
-
-def shown(url: URL) -> str:
-    """A URL without what may be secret in it: user, password and query."""
-    return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def _target(url: URL, location: str) -> URL | None:
