@@ -57,6 +57,8 @@ def test_without_an_id_it_says_what_is_missing(fastmcp: Command):
         (["--client-id", "https://app.example.com"], "needs a path"),
         (["-r", "http://evil.example/callback"], "no address for answers"),
         (["-r", "javascript:alert(1)"], "no address for answers"),
+        (["-r", "https://[::1/callback"], "no address for answers"),
+        (["--client-id", "https://[::1/c.json"], "no http or https URL"),
     ],
 )
 def test_what_cannot_be_is_not_written(fastmcp: Command, words: list[str], said: str):
@@ -94,6 +96,8 @@ async def test_a_document_is_fetched_and_judged(fastmcp: Command):
         url = f"http://{request.host}{request.path}"
         if request.path == "/moved.json":
             return redirect("/good.json")
+        if request.path == "/large.json":  # though its JSON is small
+            return web.Response(text=json.dumps({**GOOD, "client_id": url}) + " " * 6000)
         if request.path == "/none.json":
             return web.Response(text="<html>")
         named = url if request.path == "/good.json" else URL
@@ -107,6 +111,7 @@ async def test_a_document_is_fetched_and_judged(fastmcp: Command):
             ("other.json", 1, "letter by letter"),
             ("moved.json", 1, "redirects"),
             ("none.json", 1, "no JSON"),
+            ("large.json", 1, "need not read more"),
         ):
             words = ("auth", "cimd", "validate", f"{origin}/{path}")
             done = await asyncio.to_thread(fastmcp, *words)

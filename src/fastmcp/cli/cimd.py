@@ -20,8 +20,10 @@ from cyclopts import Parameter
 from yarl import URL
 
 from fastmcp.cli.errors import CliError
+from fastmcp.client.auth.client_document import complaints_of_address
 from fastmcp.client.auth.fetching import Fetcher
 from fastmcp.client.errors import AuthorizationFailedError
+from fastmcp.utilities.addresses import is_own
 
 __all__ = ["complaints", "create", "validate"]
 
@@ -31,7 +33,6 @@ _LARGEST: Final = 5 * 1024
 _SECRET_METHODS: Final = frozenset(
     {"client_secret_basic", "client_secret_post", "client_secret_jwt"}
 )
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def create(
@@ -97,7 +98,7 @@ def validate(
         url: of the document, which is the client's id.
         timeout: seconds to wait for it.
     """
-    wrong = list(_of_address(url))
+    wrong = list(complaints_of_address(url))
     if wrong:
         raise CliError(" ".join(wrong), 2)
     document, size = asyncio.run(_fetched(url, timeout))
@@ -127,7 +128,7 @@ async def _fetched(url: str, seconds: float) -> tuple[dict[str, Any], int]:
         raise CliError(
             f"{url} answered with HTTP {answer.status}{answer.why and ', '}{answer.why}."
         )
-    return answer.body, len(json.dumps(answer.body))
+    return answer.body, answer.size
 
 
 def complaints(document: Mapping[str, Any], url: str) -> Iterator[str]:
@@ -137,7 +138,7 @@ def complaints(document: Mapping[str, Any], url: str) -> Iterator[str]:
         document: the JSON object.
         url: where it is.
     """
-    yield from _of_address(url)
+    yield from complaints_of_address(url)
     if document.get("client_id") != url:
         yield f"client_id has to be its address, {url}, letter by letter."
     name = document.get("client_name")
@@ -160,20 +161,10 @@ def complaints(document: Mapping[str, Any], url: str) -> Iterator[str]:
         yield "grant_types is a list with authorization_code in it."
 
 
-def _of_address(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        yield f"{url} is no https address (http is for this machine, to try it)."
-    elif parts.path in ("", "/") or {".", ".."} & set(parts.path.split("/")):
-        yield f"{url} needs a path, such as /client.json, without dots for segments."
-    if parts.fragment or parts.username is not None or parts.password is not None:
-        yield "An address that is an id has no fragment, no user and no password."
-
-
 def _is_redirect(uri: str) -> bool:
     try:
         parts = urlsplit(uri)
-        local = parts.hostname in _LOOPBACK
+        local = is_own(parts.hostname or "")
     except ValueError:
         return False
     if parts.fragment or "#" in uri or not parts.scheme:
@@ -185,4 +176,4 @@ def _is_redirect(uri: str) -> bool:
 
 
 def _is_local(uri: str) -> bool:
-    return urlsplit(uri).scheme != "https"
+    return not uri.lower().startswith("https:")

@@ -17,7 +17,16 @@ from typing import Final
 
 from yarl import URL
 
-__all__ = ["MALFORMED", "is_ip", "is_loopback", "is_numeric", "is_public", "parse_url"]
+__all__ = [
+    "MALFORMED",
+    "is_ip",
+    "is_loopback",
+    "is_numeric",
+    "is_own",
+    "is_public",
+    "parse_url",
+    "shown",
+]
 
 _LENGTH: Final = 2048
 _LETTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
@@ -117,6 +126,17 @@ def is_loopback(address: str) -> bool:
     """Whether an IP address is this machine's own."""
     ip = _parsed(address)
     return ip is not None and ip.is_loopback
+
+
+def is_own(host: str) -> bool:
+    """Whether a host is this machine, without asking anybody (RFC 6761, 6.3)."""
+    name = host.rstrip(".")
+    return name == "localhost" or name.endswith(".localhost") or is_loopback(host)
+
+
+def shown(url: URL | str) -> str:
+    """A URL without what may be secret in it: user, password and query."""
+    return str(URL(url).with_user(None).with_query(None).with_fragment(None))
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

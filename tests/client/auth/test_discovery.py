@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
@@ -15,6 +19,7 @@ from fastmcp import Client
 from fastmcp.client.auth.discovery import authorization_server, protected_resource
 from fastmcp.client.auth.fetching import Fetcher
 from fastmcp.client.errors import AuthorizationFailedError
+from tests.cli.diagnosis.certificates import made
 from tests.client.auth.authority import Person, authority, guarded, redirect
 from tests.support.loopback import served
 
@@ -75,6 +80,8 @@ async def test_the_path_goes_before_the_root() -> None:
         ("{origin}/mc", False),
         ("{origin}/mcp/more", False),
         ("{origin}/other", False),
+        ("{origin}/mcp%2F", False),
+        ("{origin}/%6Dcp%3Fx", False),
         ("{origin}:1/mcp", False),
         ("https://evil.example/mcp", False),
         ("{origin}.evil.example/mcp", False),
@@ -114,6 +121,9 @@ async def test_the_resource_is_the_one_that_was_asked(resource: Any, good: bool)
         "http://user:word@127.0.0.1:1/x",
         "http://127.1/x",
         "http://0x7f000001/x",
+        "http://127.0.0.1:1/#part",
+        "http://127.0.0.1:1/é",
+        "http://[::1/x",
     ],
 )
 async def test_no_address_but_of_a_web_server_is_asked(named: str) -> None:
@@ -196,12 +206,30 @@ async def test_without_a_check_of_code_challenges_nobody_is_asked(
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
-@pytest.mark.parametrize("value", [None, "javascript:alert(1)", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    # With a fragment none is one (RFC 6749, 3.1 and 3.2).
+    "value",
+    [None, "javascript:alert(1)", "file:///etc/passwd", "http://127.0.0.1:1/#part"],
+)
 async def test_endpoints_are_addresses(name: str, value: str | None) -> None:
     async with authority() as server, guarded(server) as endpoint:
         server.changes[name] = value
         await refused(endpoint.url, "endpoint")
     assert server.authorized == []
+
+
+@pytest.mark.parametrize("path", ["/\x1b]0;owned\x07", "/x/../y\x1b[2J"])
+async def test_errors_hold_nothing_that_a_terminal_obeys(path: str) -> None:
+    async with authority() as server, guarded(server) as endpoint:
+        for value in ([server.issuer + path], [server.issuer + path, "https://x"]):
+            endpoint.changes["authorization_servers"] = value
+            with pytest.raises(AuthorizationFailedError) as caught:
+                await let_in(endpoint.url, client_id="known", issuer="https://other.example")
+            assert str(caught.value).isprintable()
+            with pytest.raises(AuthorizationFailedError) as caught:
+                await let_in(endpoint.url)
+            assert str(caught.value).isprintable()
+    assert server.paths == []
 
 
 async def test_a_server_that_is_ill_is_not_passed_over() -> None:
@@ -310,13 +338,178 @@ async def test_a_server_of_this_network_names_no_address_of_this_machine() -> No
         for named in ("https://127.0.0.1/x", "https://169.254.169.254/x"):
             with pytest.raises(AuthorizationFailedError, match="may not send its clients"):
                 await http.document(named, "authorization server")
-        await http.check("https://10.2.2.2/x", "authorization server")
+        http.check("https://10.2.2.2/x", "authorization server")
 
 
 async def test_a_server_with_tls_names_none_without() -> None:
     async with Fetcher(URL("https://8.8.8.8/mcp")) as http:
         with pytest.raises(AuthorizationFailedError, match="no TLS"):
-            await http.check("http://8.8.4.4/token", "token endpoint")
+            http.check("http://8.8.4.4/token", "token endpoint")
+
+
+@pytest.mark.parametrize(
+    "named", ["http://localhost:8080/x", "http://a.localhost/x", "http://localhost./x"]
+)
+async def test_no_browser_is_sent_to_this_machine_by_a_server_elsewhere(named: str) -> None:
+    """The person's browser asks, and not this client: that is checked all the same."""
+    for server in ("https://8.8.8.8/mcp", "http://mcp.example/mcp"):
+        async with Fetcher(URL(server)) as http:
+            with pytest.raises(AuthorizationFailedError, match="may not send its clients"):
+                http.check(named, "authorization endpoint")
+    async with Fetcher(URL("https://localhost/mcp")) as http:
+        http.check(named, "authorization endpoint")
+
+
+async def test_how_near_a_server_is_its_name_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is its owner's, who has it looked up as whatever he likes, and each time anew (DNS
+    rebinding). Where it answered from counts."""
+    names(monkeypatch, {"evil.example": ["93.184.216.34", "127.0.0.1"]})
+    asked: list[str] = []
+
+    async def inside(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.json_response({})
+
+    async with served(_app(inside)) as origin:
+        port = URL(origin).port
+        for peer in ("93.184.216.34", None):
+            endpoint = URL("http://evil.example/mcp")
+            async with Fetcher(endpoint, peer=peer) as http:
+                with pytest.raises(AuthorizationFailedError, match="may not send its clients"):
+                    await http.post(f"{origin}/restart", "token endpoint", form={})
+            names(monkeypatch, {"evil.example": ["127.0.0.1"]})
+            async with Fetcher(endpoint, peer=peer) as http:
+                with pytest.raises(AuthorizationFailedError, match="may not send its clients"):
+                    await http.document(f"http://evil.example:{port}/x", "metadata")
+    assert asked == []
+
+
+async def test_a_server_of_this_machine_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /etc/hosts: it answers from here, and may name what is here."""
+    names(monkeypatch, {"mcp.test": ["127.0.0.1"], "login.test": ["127.0.0.1"]})
+    for server_name, endpoint_name in (
+        ("login.test", "mcp.test"),
+        ("127.0.0.1", "localhost"),
+        ("localhost", "mcp.test"),
+    ):
+        async with authority(lifetime=0) as server, guarded(server) as endpoint:
+            server.issuer = server.issuer.replace("127.0.0.1", server_name)
+            endpoint.site.url = endpoint.url.replace("127.0.0.1", endpoint_name)
+            async with Client(endpoint.url, auth=Person()) as client:
+                await client.call_tool("x")
+            # Renewed before its end, when no refusal says where the server is.
+            assert server.count("refresh_token")
+            assert endpoint.refused == 1
+
+
+@pytest.mark.parametrize("inside", [True, False])
+async def test_behind_a_proxy_a_server_is_elsewhere(
+    inside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is the proxy alone knows. That the proxy is near does not count; and what is
+    elsewhere is asked through the proxy as well."""
+    async with authority() as server, guarded(server) as endpoint:
+        here = server.issuer
+        origins = {"mcp.example": endpoint.url.removesuffix("/mcp"), "login.example": here}
+        async with served(_app(_proxied(origins))) as proxy:
+            monkeypatch.setenv("http_proxy", proxy)
+            monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+            endpoint.site.url = "http://mcp.example/mcp"
+            if inside:
+                await refused(endpoint.url, "may not send its clients")
+                assert server.paths == []
+            else:
+                server.issuer = "http://login.example"
+                async with Client(endpoint.url, auth=InTheHouse(here)) as client:
+                    await client.call_tool("x")
+
+
+@pytest.mark.parametrize(
+    ("target", "match"),
+    [
+        ("http://127.0.0.1:1/x", "may not send its clients"),
+        ("file:///x", "no http or https"),
+        ("http://[::1/x", "no http or https"),
+    ],
+)
+async def test_a_redirect_leads_nowhere_that_may_not_be_named(
+    target: str, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return redirect(target)
+
+    async with served(_app(moved)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with Fetcher(URL("http://mcp.example/mcp")) as http:
+            with pytest.raises(AuthorizationFailedError, match=match):
+                await http.document("http://mcp.example/metadata", "metadata")
+
+
+async def test_a_redirect_does_not_lead_away_from_tls(tmp_path: Path) -> None:
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return redirect("http://login.example/metadata")
+
+    certificate = made(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificate.authority)
+    async with (
+        served(_app(moved), tls=certificate.context) as origin,
+        Fetcher(URL(origin), trusting) as http,
+    ):
+        with pytest.raises(AuthorizationFailedError, match="no TLS"):
+            await http.document(f"{origin}/metadata", "metadata")
+
+
+def names(monkeypatch: pytest.MonkeyPatch, known: dict[str, list[str]]) -> None:
+    """Have names looked up as these addresses; every other as it is."""
+
+    def look_up(host: Any, port: Any, *rest: Any, **more: Any) -> list[Any]:
+        if host not in known:
+            return _look_up(host, port, *rest, **more)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (address, int(port or 0))) for address in known[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+_look_up = socket.getaddrinfo
+
+
+class InTheHouse(Person):
+    """Somebody whose browser reaches the authorization server, whatever its name, at an origin."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__()
+        self._origin = origin
+
+    async def browse(self, url: str) -> None:
+        await super().browse(self._origin + URL(url).raw_path_qs)
+
+
+def _proxied(origins: dict[str, str]) -> Any:
+    """What a proxy does with requests for other hosts."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        url = URL(request.raw_path)
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as http,
+            http.request(
+                request.method,
+                origins[url.host or ""] + url.raw_path_qs,
+                headers=headers,
+                data=await request.read(),
+                allow_redirects=False,
+            ) as response,
+        ):
+            kept = ("content-type", "www-authenticate", "location")
+            return web.Response(
+                status=response.status,
+                body=await response.read(),
+                headers={n: v for n, v in response.headers.items() if n.lower() in kept},
+            )
+
+    return handle
 
 
 # --- servers of 2025-03-26 ------------------------------------------------------------------------

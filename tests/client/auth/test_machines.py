@@ -89,9 +89,11 @@ async def test_a_program_with_a_key() -> None:
     assert form["client_assertion_type"].endswith("client-assertion-type:jwt-bearer")
 
 
-@pytest.mark.parametrize("algorithm", ["HS256", "none", "RS256"])
+@pytest.mark.parametrize("algorithm", ["HS256", "none", "RS256", "ES384", "public"])
 def test_a_key_that_is_none_for_the_algorithm(algorithm: str) -> None:
-    text, _ = pem()
+    text, public = pem()
+    if algorithm == "public":
+        text, algorithm = public.as_pem(private=False).decode(), "ES256"
     signed = SignedJWTParameters(
         issuer="me", subject="me", signing_key=text, signing_algorithm=algorithm
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import threading
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -447,7 +450,14 @@ async def test_a_document_is_the_client_where_the_server_reads_such() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://app.example.com/c.json", "https://app.example.com/", "https://a/../c", "c"]
+    "url",
+    [
+        "http://app.example.com/c.json",
+        "https://app.example.com/",
+        "https://a/../c",
+        "c",
+        "https://[::1/c",
+    ],
 )
 def test_a_document_has_an_address(url: str) -> None:
     with pytest.raises(ValueError, match="client_metadata_url"):
@@ -471,6 +481,18 @@ async def test_a_fixed_port_that_is_taken_says_so() -> None:
         with pytest.raises(AuthorizationFailedError, match="callback_port"):
             async with Client(endpoint.url, auth=Person(callback_port=taken)):
                 pass
+    assert server.authorized == []
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="the browser's other address is of IPv6")
+async def test_a_port_that_is_taken_for_the_browsers_other_address_says_so() -> None:
+    """Who has it there would be sent the code by a browser that tries IPv6 first."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        taken = other.getsockname()[1]
+        async with authority() as server, guarded(server) as endpoint:
+            with pytest.raises(AuthorizationFailedError, match="callback_port"):
+                async with Client(endpoint.url, auth=Person(callback_port=taken)):
+                    pass
     assert server.authorized == []
 
 
@@ -520,7 +542,28 @@ async def test_a_machine_without_a_browser_gets_the_address(
         assert f"{server.issuer}/authorize?" in record.getMessage()
 
 
-async def test_oauth_is_a_word_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_that_stays_open_keeps_no_program_from_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those in a terminal run until the person leaves them."""
+    left = threading.Event()
+    monkeypatch.setattr("webbrowser.open", lambda url: left.wait(10))
+
+    async def main() -> None:
+        async with authority() as server, guarded(server) as endpoint:
+            with pytest.raises(AuthorizationFailedError, match="Nobody authorized"):
+                async with Client(endpoint.url, auth=OAuth(callback_timeout=0.2)):
+                    pass
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 8
+    left.set()
+
+
+async def test_oauth_is_a_word_for_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = asyncio.get_running_loop()
     browsing = []
 
@@ -533,11 +576,16 @@ async def test_oauth_is_a_word_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         return True
 
     monkeypatch.setattr("webbrowser.open", opened)
+    caplog.set_level(logging.INFO)
     async with authority() as server, guarded(server) as endpoint:
         async with Client(endpoint.url, auth="oauth") as client:
             await client.call_tool("x")
         await asyncio.gather(*map(asyncio.wrap_future, browsing))
     assert len(server.authorized) == 1
+    # What a log says of it is of no use to whoever reads it.
+    said = [each.getMessage() for each in caplog.records if each.name == "fastmcp.client.auth"]
+    assert f"Opening the browser at {server.issuer}/authorize" in said
+    assert not [text for text in said if server.authorized[0]["state"] in text]
 
 
 async def test_handlers_of_users() -> None:
@@ -563,6 +611,21 @@ async def test_handlers_of_users() -> None:
             async with Client(endpoint.url, auth=kind(endpoint.url)) as client:
                 await client.call_tool("x")
         assert len(server.authorized) == 1
+
+
+async def test_a_handler_that_forgets_who_answered_is_told_so() -> None:
+    class Tuple(HeadlessOAuth):
+        async def callback_handler(self) -> Any:
+            code, state, *_ = await super().callback_handler()
+            return code, state
+
+    async with authority() as server, guarded(server) as endpoint:
+        with pytest.raises(
+            AuthorizationFailedError, match=r"callback_handler .*\(code, state, iss\)"
+        ):
+            async with Client(endpoint.url, auth=Tuple(endpoint.url)):
+                pass
+    assert server.asked == []
 
 
 async def test_a_forged_state_from_a_handler() -> None:

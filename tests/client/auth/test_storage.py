@@ -248,6 +248,24 @@ async def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert not await files.delete("a/../b", collection="c")
 
 
+async def test_a_full_disk_leaves_what_there_was(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    files = TokenFiles(tmp_path)
+    await files.put("a", {"x": "before"})
+    longer = {"x": "after" * 1000}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            await files.put("a", longer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(entries(tmp_path)) == 1
+    assert await files.get("a") == {"x": "before"}
+    await files.put("a", longer)
+    assert await files.get("a") == longer
+
+
 @pytest.mark.parametrize("value", [{}, {"access_token": 7}, {"server": None}])
 async def test_what_cannot_be_read_is_not_used(
     value: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -18,7 +18,7 @@ from fastmcp.client.auth.identity import (
     WorkloadIdentityOAuthProvider,
 )
 from fastmcp.client.auth.oauth import OAuth
-from fastmcp.client.auth.storage import TokenFiles
+from fastmcp.client.auth.token_files import TokenFiles
 
 __all__ = [
     "AuthorizationCodeResult",

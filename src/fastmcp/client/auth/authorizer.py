@@ -70,6 +70,7 @@ class Demand:
         more: the token was good, and has too little scope.
         anew: what a refresh gave was refused as well.
         silent: without a person.
+        peer: the address of the server, None where it is not known.
     """
 
     endpoint: URL
@@ -81,6 +82,7 @@ class Demand:
     more: bool = False
     anew: bool = False
     silent: bool = False
+    peer: str | None = None
 
 
 class _Waiter(ExitStack):
@@ -147,6 +149,7 @@ class TokenCredentials(ABC):
         """No transport has said yet which endpoint it is."""
         self._store = CredentialStore(None, "", "")
         self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
+        self._peer: str | None = None
         self._token: Token | None = None
         self._header: str | None = None
         self._good_until = 0.0
@@ -265,7 +268,8 @@ class TokenCredentials(ABC):
             try:
                 # Where a person may be asked for another's sake, it goes with what there is.
                 if self._running() is None or self._demand is None or self._demand.silent:
-                    await self._have(Demand(self._endpoint, token.header, silent=True))
+                    demand = Demand(self._endpoint, token.header, silent=True, peer=self._peer)
+                    await self._have(demand)
             except AuthorizationFailedError as exc:
                 # The server says what is to be done when it refuses what there is. Meanwhile not
                 # every call tries this anew, and waits for whoever does not answer.
@@ -311,6 +315,7 @@ class TokenCredentials(ABC):
             # Another request was refused the same, and has mended it meanwhile.
             trial.authorizations += 1
             return trial.authorizations <= _AUTHORIZATIONS
+        self._peer = refusal.peer
         demand = self._demanded(refusal, {} if challenge is None else challenge.parameters)
         if demand.silent and (demand.more or token is None or token.refresh_token is None):
             return False
@@ -343,6 +348,7 @@ class TokenCredentials(ABC):
             more=refusal.status == 403 and self._token is not None,
             anew=trial.authorizations > 0 and refusal.sent == self._refreshed,
             silent=trial.unasked and self.needs_person,
+            peer=refusal.peer,
         )
 
     def _may_ask(self, demand: Demand, authorizations: int) -> None:
@@ -465,7 +471,7 @@ class TokenCredentials(ABC):
                 self._take(kept)  # another process was faster
                 return
             token = kept or self._token
-            async with Fetcher(demand.endpoint, self._tls()) as http:
+            async with Fetcher(demand.endpoint, self._tls(), demand.peer) as http:
                 self._take(await self._next(http, demand, token))
             await self._store.keep_token(self._token)
 

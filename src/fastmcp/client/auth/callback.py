@@ -9,6 +9,7 @@ and repeats nothing unescaped. Then the server is gone.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import html
 import socket
@@ -212,28 +213,24 @@ def _same(one: str | None, other: str) -> bool:
 def _listen(host: str, port: int) -> list[socket.socket]:
     """Sockets for a host, all on one port. A browser takes "localhost" for either family."""
     for _ in range(_ATTEMPTS):
+        found: list[socket.socket] = []
         try:
-            first = _bound("127.0.0.1" if host == "localhost" else host, port)
+            found.append(_bound("127.0.0.1" if host == "localhost" else host, port))
+            if host == "localhost":
+                found.append(_bound("::1", found[0].getsockname()[1]))
         except OSError as exc:
+            if found and exc.errno != errno.EADDRINUSE:
+                return found  # there is no IPv6
+            for each in found:
+                each.close()
+            if found and port == 0:
+                continue
             raise AuthorizationFailedError(
                 f"The page for the browser's return cannot be served on {host}:{port} "
                 f"({exc.strerror or exc}). Give OAuth another callback_port, or none."
             ) from None
-        found = [first]
-        if host != "localhost":
-            return found
-        try:
-            found.append(_bound("::1", first.getsockname()[1]))
-        except OSError as exc:
-            if port == 0 and _is_taken(exc):
-                first.close()
-                continue
         return found
     raise AuthorizationFailedError("No port is free for the page of the browser's return")
-
-
-def _is_taken(exc: OSError) -> bool:
-    return exc.errno is not None and "in use" in (exc.strerror or "")
 
 
 def _bound(address: str, port: int) -> socket.socket:

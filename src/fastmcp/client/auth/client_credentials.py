@@ -228,15 +228,17 @@ class SignedJWTParameters(BaseModel):
         kind = _KEY_TYPES.get(self.signing_algorithm[:2])
         if kind is None:
             raise ValueError(f"{self.signing_algorithm!r} is no algorithm of a private key")
+        header = {"alg": self.signing_algorithm, "typ": "JWT"}
         try:
             key = import_key(self.signing_key, kind)
+            # Whether it can sign, and so: a public key is one as well, and so is another curve's.
+            jwt.encode(header, {}, key, algorithms=[self.signing_algorithm])
         except Exception as exc:
             # Not the error itself, which may quote the key.
             raise ValueError(
                 f"signing_key is no private key in PEM for {self.signing_algorithm} "
                 f"({type(exc).__name__})"
             ) from None
-        header = {"alg": self.signing_algorithm, "typ": "JWT"}
 
         async def provider(audience: str) -> str:
             now = int(time.time())

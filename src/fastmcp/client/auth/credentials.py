@@ -47,6 +47,7 @@ class Refusal:
         url: that was asked.
         sent: the value of the Authorization header that was not enough, None for none.
         trial: of this request.
+        peer: the address that answered, None for one behind a proxy.
     """
 
     status: int
@@ -55,6 +56,7 @@ class Refusal:
     url: URL
     sent: str | None = field(repr=False)
     trial: Trial
+    peer: str | None = None
 
 
 @runtime_checkable

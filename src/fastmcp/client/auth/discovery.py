@@ -3,7 +3,8 @@
 Two documents say it. The protected resource's metadata (RFC 9728) names the authorization servers,
 and the authorization server's metadata (RFC 8414, or OpenID Connect Discovery) its endpoints. Each
 has to say of itself exactly what it was asked for as: else anybody's document could be passed off
-as another's (RFC 9728, 3.3; RFC 8414, 3.3). Sources: 2026-07-28, basic/authorization/
+as another's (RFC 9728, 3.3; RFC 8414, 3.3). A resource may also be what the endpoint lies below, as
+servers exist that name their origin. Sources: 2026-07-28, basic/authorization/
 authorization-server-discovery; and for servers without the first document 2025-03-26,
 basic/authorization, "Server Metadata Discovery" and "Fallbacks".
 """
@@ -88,7 +89,7 @@ async def protected_resource(http: Fetcher, endpoint: URL, named: str | None) ->
     Raises:
         AuthorizationFailedError: there is none that can be used.
     """
-    path = endpoint.path.rstrip("/")
+    path = endpoint.raw_path.rstrip("/")
     origin = str(endpoint.origin())
     places = [origin + _RESOURCE + path, origin + _RESOURCE]
     if named is not None:
@@ -121,7 +122,7 @@ def _covers(identifier: str, endpoint: URL) -> bool:
         return False
     if not same or resource.user is not None or resource.raw_fragment or "#" in identifier:
         return False
-    mine, whole = endpoint.path.rstrip("/"), resource.path.rstrip("/")
+    mine, whole = endpoint.raw_path.rstrip("/"), resource.raw_path.rstrip("/")
     return mine == whole or mine.startswith(whole + "/")
 
 
@@ -142,11 +143,11 @@ async def authorization_server(
     """
     if issuer is None:
         return await _of_old(http, endpoint)
-    where = await http.check(issuer, "authorization server")
-    origin, path = str(where.origin()), where.path.rstrip("/")
-    if where.query_string or where.fragment:
+    where = http.check(issuer, "authorization server")
+    origin, path = str(where.origin()), where.raw_path.rstrip("/")
+    if where.raw_query_string:
         raise AuthorizationFailedError(
-            f"The issuer {issuer[:200]!r} has a query or a fragment, which none may (RFC 8414, 2)"
+            f"The issuer {issuer[:200]!r} has a query, which none may have (RFC 8414, 2)"
         )
     places = [origin + _OAUTH + path, origin + _OPENID + path]
     if path:
@@ -158,7 +159,7 @@ async def authorization_server(
             f"{', '.join(shown(place) for place in places)} is there. Its operator has to serve "
             "one of them (RFC 8414, 3)."
         )
-    return await _described(http, answer, found, (issuer,))
+    return _described(http, answer, found, (issuer,))
 
 
 async def _of_old(http: Fetcher, endpoint: URL) -> AuthorizationServer:
@@ -167,13 +168,13 @@ async def _of_old(http: Fetcher, endpoint: URL) -> AuthorizationServer:
     answer, found = await _first(http, {origin + _OAUTH: None}, _WHAT_SERVER)
     if answer is not None:
         # Nobody named the issuer; with and without a slash at the end it is the same origin.
-        return await _described(http, answer, found, (origin, f"{origin}/"))
+        return _described(http, answer, found, (origin, f"{origin}/"))
     return AuthorizationServer(
         origin, f"{origin}/authorize", f"{origin}/token", f"{origin}/register", guessed=True
     )
 
 
-async def _described(
+def _described(
     http: Fetcher, answer: Answer, found: str, issuers: tuple[str, ...]
 ) -> AuthorizationServer:
     issuer = answer.text("issuer")
@@ -187,7 +188,7 @@ async def _described(
     endpoints = {name: answer.text(name) for name in _ENDPOINTS}
     for name, url in endpoints.items():
         if url is not None:
-            await http.check(url, name.replace("_", " "))
+            http.check(url, name.replace("_", " "))
     token_endpoint = endpoints["token_endpoint"]
     if token_endpoint is None:
         raise AuthorizationFailedError(f"The authorization server {issuer} names no token endpoint")
@@ -230,8 +231,9 @@ async def _first(http: Fetcher, places: dict[str, Any], what: str) -> tuple[Answ
 
 
 def _texts(answer: Answer, name: str) -> tuple[str, ...] | None:
-    """A member that is a list of texts."""
+    """A member that is a list of texts. What a terminal would obey is none: errors repeat them."""
     value: object = answer.body.get(name)
     if not isinstance(value, list):
         return None
-    return tuple(each for each in cast("list[object]", value) if isinstance(each, str))
+    texts = (each for each in cast("list[object]", value) if isinstance(each, str))
+    return tuple(each for each in texts if each.isprintable())

@@ -5,8 +5,9 @@ is trusted: answers are small and soon, a redirect is followed for a document al
 credentials, there are no cookies, and TLS is wanted wherever the MCP server itself has it
 (OAuth 2.1, 1.5). And no server may send its client where the server itself could not go: one on the
 internet names addresses on the internet only, and none of the machine or the network of whoever
-asks (2026-07-28, security best practices, "Server-Side Request Forgery"). A name is looked up
-once, and the address that was looked at is the one connected to.
+asks (2026-07-28, security best practices, "Server-Side Request Forgery"). Where it is says the
+address that it answered from: what its name is looked up as is its owner's to choose, each time. A
+name is looked up once, and the address that was looked at is the one connected to.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from fastmcp.client.errors import AuthorizationFailedError
-from fastmcp.utilities.addresses import is_ip, is_loopback, is_numeric, is_public
+from fastmcp.utilities.addresses import (
+    is_ip,
+    is_loopback,
+    is_numeric,
+    is_own,
+    is_public,
+    parse_url,
+    shown,
+)
 from fastmcp.utilities.proxies import proxy_for
 
 __all__ = ["Answer", "Fetcher", "shown"]
@@ -47,12 +56,14 @@ class Answer(NamedTuple):
         body: the JSON object, empty where there is none.
         nonce: the value of `DPoP-Nonce`.
         why: what was wrong with the body, empty where nothing was.
+        size: of the body, in bytes.
     """
 
     status: int
     body: dict[str, Any]
     nonce: str | None
     why: str = ""
+    size: int = 0
 
     def __repr__(self) -> str:
         return f"<Answer({self.status})>"  # the body may hold a token
@@ -74,15 +85,19 @@ class Fetcher:
     Args:
         endpoint: of the MCP server.
         tls: as for `aiohttp.TCPConnector(ssl=...)`.
+        peer: the address that it answered from; None where that is not known, or a proxy's.
     """
 
-    def __init__(self, endpoint: URL, tls: ssl.SSLContext | bool = True) -> None:
+    def __init__(
+        self, endpoint: URL, tls: ssl.SSLContext | bool = True, peer: str | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._tls = tls
+        self._peer = peer
         self._http: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._guard = _Guard(self._endpoint)
+        self._guard = _Guard(self._endpoint, self._peer)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls, resolver=self._guard),
             timeout=aiohttp.ClientTimeout(total=_SECONDS),
@@ -99,7 +114,7 @@ class Fetcher:
     ) -> None:
         await self._http.close()
 
-    async def check(self, url: str, what: str) -> URL:
+    def check(self, url: str, what: str) -> URL:
         """An address that somebody named, as one that may be asked.
 
         Args:
@@ -108,20 +123,18 @@ class Fetcher:
         Raises:
             AuthorizationFailedError: it may not be.
         """
-        try:
-            found = URL(url)
-            there = found.scheme in ("http", "https") and bool(found.host)
-        except ValueError:
-            found, there = URL(), False
-        odd = found.user is not None or found.password is not None or is_numeric(found.host or "")
-        if not there or odd:
+        found = parse_url(url)
+        named = found is not None and (found.user is not None or found.password is not None)
+        if found is None or named or is_numeric(found.host or ""):
             raise AuthorizationFailedError(
-                f"The {what} that was named is no http or https address: {url[:200]!r}"
+                f"The {what} that was named is no http or https address as they are to be written, "
+                f"without a user and a fragment: {url[:200]!r}"
             )
-        assert found.host is not None
-        if is_ip(found.host) and not await self._guard.admits(found.host):
+        address = _address(found.host or "")
+        if address is not None and not self._guard.admits(address):
             raise AuthorizationFailedError(_away(what, shown(found), self._endpoint))
-        if found.scheme == "http" and self._endpoint.scheme == "https" and not _is_own(found.host):
+        own = is_own(found.host or "")
+        if found.scheme == "http" and self._endpoint.scheme == "https" and not own:
             raise AuthorizationFailedError(
                 f"The {what} {shown(found)} has no TLS: everybody on the way could read what is "
                 "sent there (OAuth 2.1, 1.5). Its server has to name an https address."
@@ -138,12 +151,12 @@ class Fetcher:
         Raises:
             AuthorizationFailedError: it cannot be asked for, or there is no answer.
         """
-        target = await self.check(url, what)
+        target = self.check(url, what)
         for _ in range(redirects + 1):
             location, answer = await self._ask("GET", target, what)
             if location is None:
                 return answer
-            target = await self.check(str(target.join(URL(location))), what)
+            target = self.check(_joined(target, location), what)
         raise AuthorizationFailedError(f"The {what} {shown(target)} redirects too often")
 
     async def post(
@@ -166,7 +179,7 @@ class Fetcher:
         Raises:
             AuthorizationFailedError: it cannot be asked, there is no answer, or it redirects.
         """
-        target = await self.check(url, what)
+        target = self.check(url, what)
         location, answer = await self._ask(
             "POST", target, what, data=form, json=document, headers=headers
         )
@@ -210,6 +223,14 @@ class Fetcher:
             ) from None
 
 
+def _joined(url: URL, location: str) -> str:
+    """Where a redirect leads, whatever it says."""
+    try:
+        return str(url.join(URL(location)).with_fragment(None))
+    except ValueError:
+        return location
+
+
 def _why(exc: Exception) -> str:
     """What went wrong, without the text of an error, which may hold what was sent."""
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
@@ -239,7 +260,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         return Answer(response.status, {}, nonce, "no JSON")
     if not isinstance(found, dict):
         return Answer(response.status, {}, nonce, "no JSON object")
-    return Answer(response.status, cast("dict[str, Any]", found), nonce)
+    return Answer(response.status, cast("dict[str, Any]", found), nonce, size=len(body))
 
 
 class _Guard(AbstractResolver):
@@ -247,42 +268,32 @@ class _Guard(AbstractResolver):
 
     Args:
         endpoint: of the MCP server.
+        peer: as for `Fetcher`.
     """
 
-    def __init__(self, endpoint: URL) -> None:
+    def __init__(self, endpoint: URL, peer: str | None) -> None:
         self.proxy: str | None = None
-        self._host = endpoint.host or ""
         self._resolver = ThreadedResolver()
-        self._nearest: int | None = None
+        where = peer or _address(endpoint.host or "")
+        self._distance = _PUBLIC if where is None else _distance(where)
+        # Where the user himself sends it, and the server may be anywhere.
+        self._chosen = (endpoint.host, endpoint.port) if where is None else None
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of a name."""
         found = await self._resolver.resolve(host, port, family)
-        if host in (self._host, self.proxy):
+        if host == self.proxy or (host, port) == self._chosen:
             return found  # the user chose these
-        admitted = [each for each in found if await self.admits(each["host"])]
+        admitted = [each for each in found if self.admits(each["host"])]
         if not admitted:
             raise _Away("not for this server to name")
         return admitted
 
-    async def admits(self, address: str) -> bool:
+    def admits(self, address: str) -> bool:
         """Whether the server may name an address: one no nearer to the client than its own."""
-        distance = _distance(address)
-        return distance == _PUBLIC or distance >= await self._distance_of_server()
-
-    async def _distance_of_server(self) -> int:
-        if self._nearest is None:
-            known = [self._host]
-            if not is_ip(self._host):
-                try:
-                    found = await self._resolver.resolve(self._host, 0, socket.AF_UNSPEC)
-                except OSError:  # only a proxy knows the name
-                    found = []
-                known = [each["host"] for each in found]
-            self._nearest = min(map(_distance, known), default=_PUBLIC)
-        return self._nearest
+        return _distance(address) >= self._distance
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -299,9 +310,12 @@ def _distance(address: str) -> int:
     return _LINK if parsed.is_link_local or parsed.is_multicast else _PRIVATE
 
 
-def _is_own(host: str) -> bool:
-    """Whether a host is this machine, without asking anybody."""
-    return is_loopback(host) or host == "localhost" or host.endswith(".localhost")
+def _address(host: str) -> str | None:
+    """The address that a host is without asking anybody, None for a name that has to be looked
+    up."""
+    if is_own(host):
+        return "127.0.0.1"
+    return host if is_ip(host) else None
 
 
 def _away(what: str, where: str, endpoint: URL) -> str:
@@ -309,8 +323,3 @@ def _away(what: str, where: str, endpoint: URL) -> str:
         f"{shown(endpoint)} names {where} as {what}: an address of this machine or its network, "
         "where a server from elsewhere may not send its clients"
     )
-
-
-def shown(url: URL | str) -> str:
-    """An address without what may be secret in it: user, password and query."""
-    return str(URL(url).with_user(None).with_query(None).with_fragment(None))

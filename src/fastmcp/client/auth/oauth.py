@@ -24,6 +24,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastmcp.client.auth.authorizer import TokenCredentials
 from fastmcp.client.auth.callback import PATH, AuthorizationCodeResult, CallbackServer
+from fastmcp.client.auth.client_document import complaints_of_address
 from fastmcp.client.auth.discovery import AuthorizationServer, Resource
 from fastmcp.client.auth.dpop import ProofKey
 from fastmcp.client.auth.fetching import Fetcher, shown
@@ -38,6 +39,7 @@ from fastmcp.client.auth.tokens import (
 from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.utilities.addresses import is_loopback
 from fastmcp.utilities.http import find_available_port
+from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["OAuth"]
 
@@ -175,9 +177,9 @@ class OAuth(TokenCredentials):
         Args:
             authorization_url: where it is decided.
         """
-        logger.info("Opening the browser at %s", authorization_url)
-        opened = await asyncio.to_thread(webbrowser.open, authorization_url)
-        if not opened:
+        logger.info("Opening the browser at %s", shown(authorization_url))
+        # Some browsers run until the person leaves them: no program waits for this pool at its end.
+        if not await run_in_thread(webbrowser.open, authorization_url):
             logger.warning(
                 "No browser could be opened. Open this address in one on this machine to go on: %s",
                 authorization_url,
@@ -187,7 +189,8 @@ class OAuth(TokenCredentials):
         """Wait for what the person decided: by default at a page on this machine.
 
         Returns:
-            the parameters of the authorization response, or the tuple (code, state).
+            the parameters of the authorization response; the tuple (code, state) will do for an
+            authorization server that does not say who answers (iss).
         """
         callback, asked = self._callback, self._asked
         assert asked is not None
@@ -295,7 +298,7 @@ class OAuth(TokenCredentials):
             ) from None
         finally:
             self._asked = None
-        result = _result(said)
+        result = _result(said, asked.server)
         wrong = asked.wrong(result)
         if wrong is not None:
             error = result.error if asked.forged(result) is None else None
@@ -419,14 +422,21 @@ def _address(
     return f"{endpoint}{joint}{urlencode(query, quote_via=quote)}"
 
 
-def _result(said: object) -> AuthorizationCodeResult:
+def _result(said: object, server: AuthorizationServer) -> AuthorizationCodeResult:
     """What a handler gave: our own, another object with the same members, or (code, state)."""
     if isinstance(said, AuthorizationCodeResult):
         return said
     if isinstance(said, tuple):
-        return AuthorizationCodeResult(*cast("tuple[Any, ...]", said)[:3])
-    values = {name: getattr(said, name, None) for name in AuthorizationCodeResult._fields}
-    return AuthorizationCodeResult(**values)
+        values = cast("tuple[Any, ...]", said)[:3]
+        if len(values) < 3 and server.sends_iss:
+            raise AuthorizationFailedError(
+                f"callback_handler returned (code, state), and {server.issuer} says in its answers "
+                "who answers (iss): it has to return that as well, in an "
+                "AuthorizationCodeResult(code, state, iss)"
+            )
+        return AuthorizationCodeResult(*values)
+    members = {name: getattr(said, name, None) for name in AuthorizationCodeResult._fields}
+    return AuthorizationCodeResult(**members)
 
 
 def _port_of(client: ClientIdentity | None) -> int:
@@ -440,13 +450,5 @@ def _port_of(client: ClientIdentity | None) -> int:
 
 
 def _is_document(url: str) -> bool:
-    """Whether an address may be a client's id (Client ID Metadata Documents, 3)."""
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "https"
-        and bool(parts.hostname)
-        and parts.path not in ("", "/")
-        and not parts.fragment
-        and parts.username is None
-        and not {".", ".."} & set(parts.path.split("/"))
-    )
+    """Whether an address may be a client's id where others read it."""
+    return url.startswith("https:") and not any(complaints_of_address(url))

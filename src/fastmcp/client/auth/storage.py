@@ -18,9 +18,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, SupportsFloat
 
 import msgspec
@@ -36,7 +35,7 @@ try:
 except ImportError:  # Windows: processes there have the second half alone
     fcntl = None
 
-__all__ = ["CredentialStore", "KeyValue", "TokenFiles"]
+__all__ = ["CredentialStore", "KeyValue"]
 
 logger = logging.getLogger("fastmcp.client.auth")
 
@@ -240,93 +239,3 @@ async def _locked(file: int, seconds: float) -> bool:
 def _key(*parts: str) -> str:
     """A name that every store takes, whatever stands in an address."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-class _File(msgspec.Struct):
-    value: dict[str, Any]
-    until: float | None
-
-
-class TokenFiles:
-    """A store in a folder, one file an entry, readable by its owner alone. It has the methods of
-    `key_value.aio.protocols.AsyncKeyValue`, so that its wrappers take it.
-
-    Args:
-        folder: made when it is first written to; by default `oauth` in `FASTMCP_HOME`.
-    """
-
-    def __init__(self, folder: Path | str | None = None) -> None:
-        self._folder = get_settings().home / "oauth" if folder is None else Path(folder)
-
-    async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """What is kept under a key."""
-        return (await self.ttl(key, collection=collection))[0]
-
-    async def ttl(
-        self, key: str, *, collection: str | None = None
-    ) -> tuple[dict[str, Any] | None, float | None]:
-        """The same, and the seconds for which it is."""
-        try:
-            kept = msgspec.json.decode(self._path(key, collection).read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError):
-            return None, None
-        left = None if kept.until is None else kept.until - time.time()
-        return (None, None) if left is not None and left <= 0 else (kept.value, left)
-
-    async def put(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Keep a value in the place of the one before: a reader sees one of them whole."""
-        path = self._path(key, collection)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        until = None if ttl is None else time.time() + float(ttl)
-        new = path.with_suffix(f".{os.getpid()}.{id(value):x}")
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(file, msgspec.json.encode(_File(dict(value), until)))
-        finally:
-            os.close(file)
-        new.replace(path)
-
-    async def delete(self, key: str, *, collection: str | None = None) -> bool:
-        """Forget what is kept; whether there was anything."""
-        with suppress(FileNotFoundError):
-            self._path(key, collection).unlink()
-            return True
-        return False
-
-    async def get_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[dict[str, Any] | None]:
-        """What is kept under each key."""
-        return [await self.get(key, collection=collection) for key in keys]
-
-    async def ttl_many(
-        self, keys: Sequence[str], *, collection: str | None = None
-    ) -> list[tuple[dict[str, Any] | None, float | None]]:
-        """The same, and for how long."""
-        return [await self.ttl(key, collection=collection) for key in keys]
-
-    async def put_many(
-        self,
-        keys: Sequence[str],
-        values: Sequence[Mapping[str, Any]],
-        *,
-        collection: str | None = None,
-        ttl: SupportsFloat | None = None,
-    ) -> None:
-        """Keep several."""
-        for key, value in zip(keys, values, strict=True):
-            await self.put(key, value, collection=collection, ttl=ttl)
-
-    async def delete_many(self, keys: Sequence[str], *, collection: str | None = None) -> int:
-        """Forget several; how many there were."""
-        return sum([await self.delete(key, collection=collection) for key in keys])
-
-    def _path(self, key: str, collection: str | None) -> Path:
-        return self._folder / f"{_key(collection or '', key)}.json"

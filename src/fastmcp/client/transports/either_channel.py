@@ -20,7 +20,6 @@ from fastmcp.client.errors import (
     why_of,
 )
 from fastmcp.client.transports.http_channel import HttpChannel
-from fastmcp.client.transports.http_sender import shown
 from fastmcp.client.transports.orders import (
     NOT_HERE,
     TITLES,
@@ -33,6 +32,7 @@ from fastmcp.client.transports.orders import (
 from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.errors import is_modern_error, method_not_found
 from fastmcp.protocol.jsonrpc import Response
+from fastmcp.utilities.addresses import shown
 
 __all__ = ["EitherChannel"]
 

@@ -26,12 +26,13 @@ from fastmcp.client.auth.oauth import OAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
 from fastmcp.client.transports.http_channel import HttpChannel
-from fastmcp.client.transports.http_sender import HeaderSource, HttpSender, shown
+from fastmcp.client.transports.http_sender import HeaderSource, HttpResponse, HttpSender
 from fastmcp.client.transports.known import Known
 from fastmcp.client.transports.orders import Order, check_order
 from fastmcp.client.transports.sse_channel import SseChannel
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
+from fastmcp.utilities.addresses import shown
 from fastmcp.utilities.proxies import proxy_for
 
 __all__ = [
@@ -187,6 +188,7 @@ class HttpTransport(ClientTransport):
                     ssl=self._ssl(),
                     socket_factory=_watched_socket,
                 ),
+                response_class=HttpResponse,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=_CONNECT_SECONDS,

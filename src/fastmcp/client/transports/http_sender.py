@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 import aiohttp
+from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -23,14 +24,15 @@ from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, Respon
 from fastmcp.client.patience import Term
 from fastmcp.protocol import headers as names
 from fastmcp.protocol.challenges import read_challenges
+from fastmcp.utilities.addresses import shown
 
 __all__ = [
     "HeaderSource",
+    "HttpResponse",
     "HttpSender",
     "reason_of",
     "retry_after_of",
     "same_server",
-    "shown",
     "some",
 ]
 
@@ -56,6 +58,20 @@ _FOR_ANYONE: Final = frozenset(
         names.MCP_PROTOCOL_VERSION,
     }
 )
+
+
+class HttpResponse(aiohttp.ClientResponse):
+    """A response that says who gave it, also when its connection serves another already."""
+
+    peer: str | None = None
+    """The address of the connection's other end."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        transport = connection.transport
+        response = await super().start(connection)
+        name = None if transport is None else transport.get_extra_info("peername")
+        self.peer = name[0] if isinstance(name, tuple) else None
+        return response
 
 
 class HttpSender:
@@ -202,7 +218,15 @@ class HttpSender:
             sent = headers.get("Authorization")
             try:
                 again = await credentials.refused(
-                    Refusal(response.status, read_challenges(said), nonce, url, sent, trial)
+                    Refusal(
+                        response.status,
+                        read_challenges(said),
+                        nonce,
+                        url,
+                        sent,
+                        trial,
+                        self._peer(response),
+                    )
                 )
             except BaseException:
                 response.release()
@@ -212,6 +236,12 @@ class HttpSender:
             response.release()
             headers.pop("Authorization", None)
             headers.pop("DPoP", None)
+
+    def _peer(self, response: aiohttp.ClientResponse) -> str | None:
+        """The address that answered, None for one behind a proxy."""
+        if self._proxy is not None or not isinstance(response, HttpResponse):
+            return None
+        return response.peer
 
     async def _request(
         self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None
@@ -314,11 +344,6 @@ def _was_not_sent(exc: Exception) -> bool:
 def _is_for_anyone(name: str) -> bool:
     """Whether a header says how to read the message, and nothing of who sends it."""
     return name in _FOR_ANYONE or name.startswith(names.PARAM_PREFIX)
-
-
-def shown(url: URL) -> str:
-    """A URL without what may be secret in it: user, password and query."""
-    return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def _target(url: URL, location: str) -> URL | None:
