@@ -176,19 +176,19 @@ class OIDCProxy(OAuthProxy):
             str(config_url), strict=strict is not False, seconds=timeout_seconds
         )
         said = self.oidc_config
+        self.client_id = client_id
         self.verify_id_token = verify_id_token
         self.upstream_names_itself = said.authorization_response_iss_parameter_supported
         if token_verifier is None:
             if said.jwks_uri is None:
                 raise ValueError("The provider publishes no keys (jwks_uri): give a token_verifier")
-            token_verifier = JWTVerifier(
-                jwks_uri=said.jwks_uri,
-                issuer=said.issuer,
-                audience=client_id if verify_id_token else audience,
+            token_verifier = self.get_token_verifier(
                 algorithm=algorithm,
+                audience=client_id if verify_id_token else audience,
                 required_scopes=scope_list(
                     self.default_scopes if required_scopes is None else required_scopes
                 ),
+                timeout_seconds=timeout_seconds,
             )
         if audience is not None:
             for name in ("extra_authorize_params", "extra_token_params"):
@@ -203,6 +203,31 @@ class OIDCProxy(OAuthProxy):
             token_verifier=token_verifier,
             base_url=base_url,
             **options,
+        )
+
+    def get_token_verifier(
+        self,
+        *,
+        algorithm: str | None = None,
+        audience: str | None = None,
+        required_scopes: list[str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> TokenVerifier:
+        """What verifies tokens, where the author gives nothing. Override it for a provider whose
+        tokens are otherwise; `oidc_config`, `client_id` and `verify_id_token` are there by then.
+
+        Args:
+            algorithm: that they are signed with.
+            audience: whom they are for.
+            required_scopes: that they must have.
+            timeout_seconds: for one question, where it asks some.
+        """
+        return JWTVerifier(
+            jwks_uri=self.oidc_config.jwks_uri,
+            issuer=self.oidc_config.issuer,
+            audience=audience,
+            algorithm=algorithm,
+            required_scopes=required_scopes,
         )
 
     def upstream_scopes(self, scopes: list[str]) -> list[str]:

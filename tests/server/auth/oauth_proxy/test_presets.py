@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
 import pytest
 from key_value.aio.stores.memory import MemoryStore
 
 from fastmcp import FastMCP
+from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.server.auth import (
     AuthProvider,
     MultiAuth,
     OAuthProxy,
+    OIDCProxy,
     RemoteAuthProvider,
     StaticTokenVerifier,
+    TokenVerifier,
     VerificationUnavailableError,
 )
 from fastmcp.server.auth.oauth_proxy import presets
 from fastmcp.server.auth.oauth_proxy.presets import Facts, PresetProxy
 from fastmcp.server.auth.oauth_proxy.userinfo import Userinfo, UserinfoTokenVerifier
 from fastmcp.server.auth.providers.auth0 import Auth0MCPProvider, Auth0Provider
-from fastmcp.server.auth.providers.aws import AWSCognitoTokenVerifier
+from fastmcp.server.auth.providers.aws import AWSCognitoProvider, AWSCognitoTokenVerifier
 from fastmcp.server.auth.providers.azure import AzureJWTVerifier, AzureProvider, EntraOBOToken
 from fastmcp.server.auth.providers.clerk import ClerkProvider, ClerkTokenVerifier
 from fastmcp.server.auth.providers.descope import DescopeProvider
 from fastmcp.server.auth.providers.discord import DiscordProvider
 from fastmcp.server.auth.providers.github import GitHubProvider, GitHubTokenVerifier
 from fastmcp.server.auth.providers.google import GoogleProvider
+from fastmcp.server.auth.providers.huggingface import HuggingFaceProvider
 from fastmcp.server.auth.providers.keycloak import KeycloakAuthProvider
+from fastmcp.server.auth.providers.oci import OCIProvider
 from fastmcp.server.auth.providers.propelauth import PropelAuthProvider
 from fastmcp.server.auth.providers.scalekit import ScalekitProvider
 from fastmcp.server.auth.providers.supabase import SupabaseProvider
-from fastmcp.server.auth.providers.workos import AuthKitProvider, WorkOSProvider
+from fastmcp.server.auth.providers.workos import (
+    AuthKitProvider,
+    WorkOSProvider,
+    WorkOSTokenVerifier,
+)
 from tests.server.auth.oauth.hand import BASE, RESOURCE, Pkce, query_of
 from tests.server.auth.oauth_proxy.elsewhere import (
     CLIENT,
@@ -110,6 +117,15 @@ async def test_google(there: Elsewhere):
     auth = GoogleProvider(**ENTERED, required_scopes=["openid", "email"])
     email = "https://www.googleapis.com/auth/userinfo.email"
     assert auth.required_scopes == ["openid", email]
+
+
+async def test_hugging_face(there: Elsewhere):
+    """It does not say what a token permits: what was granted at the login."""
+    there.userinfo = {"preferred_username": "ann"}
+    found = await logged_in(moved(HuggingFaceProvider, there), there)
+    assert (found.subject, found.scopes) == ("ann", ["openid", "profile"])
+    assert found.principal == "https://huggingface.co|sub|ann"
+    assert found.claims["preferred_username"] == "ann"
 
 
 async def test_google_gives_a_token_to_another_client(there: Elsewhere):
@@ -435,21 +451,92 @@ def test_every_place_of_the_table_is_an_address():
                 assert url is None or url.startswith(("https://", "{place}/")), url
 
 
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [
-        ("auth0", "Auth0Provider"),
-        ("aws", "AWSCognitoProvider"),
-        ("azure", "AzureJWTVerifier"),
-        ("discord", "DiscordTokenVerifier"),
-        ("google", "GoogleTokenVerifier"),
-        ("huggingface", "HuggingFaceProvider"),
-        ("oci", "OCIProvider"),
-        ("workos", "WorkOSTokenVerifier"),
-    ],
-)
-def test_the_names_that_people_import(module: str, name: str):
-    assert inspect.isclass(getattr(import_module(f"fastmcp.server.auth.providers.{module}"), name))
+@pytest.mark.parametrize("preset", [Auth0Provider, OCIProvider])
+async def test_at_a_tenant_that_says_where_it_is(there: Elsewhere, preset: Any):
+    there.jwt = True
+    there.claims = {"aud": "https://api.example", "scope": "openid"}
+    options = {**ENTERED, "audience": "https://api.example", "rate_limits": None}
+    auth = await asyncio.to_thread(lambda: preset(config_url=there.config_url, **options))
+    found = await logged_in(auth, there)
+    assert (found.subject, found.scopes) == ("ann", ["openid"])
+    assert there.asked[0]["audience"] == "https://api.example"
+
+
+async def test_cognito_says_for_whom_a_token_is_by_its_client(there: Elsewhere):
+    """Its access tokens have no `aud`."""
+
+    class Moved(AWSCognitoProvider):
+        def __init__(self, **options: Any) -> None:
+            OIDCProxy.__init__(self, config_url=there.config_url, **options)
+
+    there.jwt = True
+    there.claims = {"aud": [], "client_id": CLIENT, "scope": "openid"}
+    options = {**ENTERED, "rate_limits": None, "required_scopes": ["openid"]}
+    auth = await asyncio.to_thread(lambda: Moved(**options))
+    assert (await logged_in(auth, there)).subject == "ann"
+    there.claims["client_id"] = "another client"
+    site = visitor(auth, there)
+    out = await site.sent_out((await site.register())["client_id"], Pkce())
+    assert (await site.back(await there.visit(out))).answer["error"] == "server_error"
+
+
+async def test_a_verifier_that_a_subclass_makes(there: Elsewhere):
+    """FastMCP's name for it."""
+    made: list[dict[str, Any]] = []
+
+    class Own(OIDCProxy):
+        def get_token_verifier(self, **options: Any) -> TokenVerifier:
+            made.append(options)
+            return StaticTokenVerifier({})
+
+    options = {**ENTERED, "audience": "api", "algorithm": "ES256", "required_scopes": ["a"]}
+    auth = await asyncio.to_thread(lambda: Own(config_url=there.config_url, **options))
+    assert isinstance(auth.token_verifier, StaticTokenVerifier)
+    assert made == [
+        {
+            "algorithm": "ES256",
+            "audience": "api",
+            "required_scopes": ["a"],
+            "timeout_seconds": 10.0,
+        }
+    ]
+
+
+async def test_azure_scopes_by_their_whole_name():
+    auth = AzureProvider(
+        client_id="app",
+        client_secret="secret-of-the-app",
+        tenant_id="tenant",
+        base_url=BASE,
+        required_scopes=["api://app/read"],
+        rate_limits=None,
+    )
+    assert auth.required_scopes == ["read"]  # as its tokens have it
+    async with elsewhere() as there:
+        site = visitor(auth, there)
+        out = await site.sent_out((await site.register())["client_id"], Pkce())
+    asked = query_of(out)
+    assert asked["scope"] == ["api://app/read offline_access"]
+    assert asked["prompt"] == ["select_account"]
+
+
+async def test_a_person_who_is_said_to_have_scopes(there: Elsewhere):
+    """Where the answer says more than it has to: else a verifier alone could require none."""
+    there.userinfo = {"scope": "openid profile"}
+    shown = WorkOSTokenVerifier(authkit_domain=there.url, required_scopes=["openid"])
+    found = await shown.verify_token(issue(there))
+    assert found is not None
+    assert shown.missing_scopes(found, shown.required_scopes) == []
+
+
+def test_scalekit_as_it_was_made_before():
+    options: dict[str, Any] = {"environment_url": "https://e.scalekit.com", "resource_id": "r"}
+    with pytest.warns(FastMCPDeprecationWarning) as warned:
+        auth = ScalekitProvider(**options, mcp_url=BASE, client_id="none is needed")
+    assert ["base_url" in str(warned[0].message), len(warned)] == [True, 2]
+    assert str(auth.base_url).rstrip("/") == BASE
+    with pytest.raises(TypeError, match="base_url"):
+        ScalekitProvider(**options)
 
 
 # showing a token to its issuer

@@ -41,6 +41,7 @@ __all__ = [
     "PresetProxy",
     "PresetRemote",
     "RemoteOptions",
+    "UnplacedOptions",
     "VerifierOptions",
     "site",
 ]
@@ -303,12 +304,17 @@ class _Described(TypedDict, total=False):
     challenge_scopes: list[str] | None
 
 
-class RemoteOptions(_Described, total=False):
+class UnplacedOptions(_Described, total=False):
+    """The arguments of a preset of an issuer, but for where this server is."""
+
+    required_scopes: list[str] | str | None
+    token_verifier: TokenVerifier | None
+
+
+class RemoteOptions(UnplacedOptions, total=False):
     """The arguments of a preset of an issuer."""
 
     base_url: Required[AnyHttpUrl | str]
-    required_scopes: list[str] | str | None
-    token_verifier: TokenVerifier | None
 
 
 class PresetRemote(RemoteAuthProvider):

@@ -39,7 +39,8 @@ class Userinfo:
         issuer: what to call it.
         subject: who it is.
         person: the object with what is known of them; "" for the whole answer.
-        scopes: what the token permits; None where the answer does not say it.
+        scopes: what the token permits; None where the answer need not say it: if it has `scope`, it
+            is that.
         scopes_header: a header that says it.
         scopes_unsaid: what it permits where that header is missing.
         client: the client that it was issued to; None where the answer does not say it.
@@ -170,7 +171,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
         if facts.scopes_header is not None:
             text = headers.get(facts.scopes_header)
             return list(facts.scopes_unsaid) if text is None else scope_list(text)
-        return [] if facts.scopes is None else scope_list(_at(said, facts.scopes))
+        return scope_list(_at(said, facts.scopes or "scope"))
 
     async def _profile(self, url: str, token: str) -> Claims:
         """More about the person, who is known without it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
+from fastmcp.server.auth.base import TokenVerifier
 from fastmcp.server.auth.claims import Claims, Refusal
 from fastmcp.server.auth.oidc_proxy import OIDCOptions, OIDCProxy
 from fastmcp.server.auth.providers.jwt import JWTVerifier
@@ -35,6 +36,23 @@ class AWSCognitoProvider(OIDCProxy):
         pool = f"https://cognito-idp.{aws_region}.amazonaws.com/{user_pool_id}"
         config_url = f"{pool}/.well-known/openid-configuration"
         super().__init__(config_url=config_url, **options)
+
+    def get_token_verifier(
+        self,
+        *,
+        algorithm: str | None = None,
+        audience: str | None = None,
+        required_scopes: list[str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> TokenVerifier:
+        kind = JWTVerifier if self.verify_id_token else AWSCognitoTokenVerifier
+        return kind(
+            jwks_uri=self.oidc_config.jwks_uri,
+            issuer=self.oidc_config.issuer,
+            audience=audience or self.client_id,
+            algorithm=algorithm,
+            required_scopes=required_scopes,
+        )
 
 
 class AWSCognitoTokenVerifier(JWTVerifier):

@@ -62,6 +62,7 @@ class AzureJWTVerifier(JWTVerifier):
         http_client: Any = None,
     ) -> None:
         tenant = f"{site(base_authority)}/{tenant_id}"
+        uri = identifier_uri or f"api://{client_id}"
         is_policy = "/" in tenant_id  # of Azure AD B2C
         self._authority = site(base_authority)
         self._any_tenant = tenant_id in _ANY and token_issuer is None
@@ -69,9 +70,9 @@ class AzureJWTVerifier(JWTVerifier):
         super().__init__(
             jwks_uri=f"{tenant}/discovery/v2.0/keys",
             issuer=token_issuer or issuer,
-            audience=[client_id, identifier_uri or f"api://{client_id}"],
+            audience=[client_id, uri],
             algorithm="RS256",
-            required_scopes=[one for one in scope_list(required_scopes) if one not in _OIDC],
+            required_scopes=[one for one in _own(required_scopes, uri) if one not in _OIDC],
             http_client=http_client,
         )
 
@@ -100,7 +101,7 @@ class AzureProvider(OAuthProxy):
         client_secret: the same.
         tenant_id: of the tenant.
         required_scopes: that every token must have: of the application's own API, by their names
-            alone, such as "read".
+            alone, such as "read", or with the API's before them.
         base_url: as for `OAuthProxy`.
         identifier_uri: the API's name; "api://<client_id>" by default.
         additional_authorize_scopes: that people are asked for besides, such as "User.Read".
@@ -128,7 +129,8 @@ class AzureProvider(OAuthProxy):
         http_client: Any = None,
         **options: Unpack[ProxyOptions],
     ) -> None:
-        scopes = scope_list(required_scopes)
+        self.identifier_uri = identifier_uri or f"api://{client_id}"
+        scopes = _own(required_scopes, self.identifier_uri)
         verifier = AzureJWTVerifier(
             client_id=client_id,
             tenant_id=tenant_id,
@@ -143,13 +145,16 @@ class AzureProvider(OAuthProxy):
                 "required_scopes names a scope of your own API (Expose an API), such as 'read': "
                 "without one the tokens are for Microsoft, and nobody else can verify them"
             )
-        self.identifier_uri = identifier_uri or f"api://{client_id}"
         asked = [*scopes, *scope_list(additional_authorize_scopes), "offline_access"]
         self.additional_authorize_scopes = [
             one for one in dict.fromkeys(asked) if one not in verifier.required_scopes
         ]
         options["forward_resource"] = False
-        options["valid_scopes"] = options.get("valid_scopes") or verifier.required_scopes
+        valid = _own(options.get("valid_scopes"), self.identifier_uri)
+        options["valid_scopes"] = valid or verifier.required_scopes
+        if options.get("extra_authorize_params") is None:
+            # Who has several accounts would not be asked which it is.
+            options["extra_authorize_params"] = {"prompt": "select_account"}
         tenant = f"{site(base_authority)}/{tenant_id}/oauth2/v2.0"
         super().__init__(
             upstream_authorization_endpoint=f"{tenant}/authorize",
@@ -198,6 +203,8 @@ class AzureProvider(OAuthProxy):
             raise ValueError("tenant_name is the name alone, without .onmicrosoft.com")
         tenant = f"{tenant_name}.onmicrosoft.com"
         host = custom_domain or f"{tenant_name}.b2clogin.com"
+        if options.get("extra_authorize_params") is None:
+            options["extra_authorize_params"] = {}  # a user flow takes no select_account
         return cls(
             client_id=client_id,
             client_secret=client_secret,
@@ -227,6 +234,11 @@ class AzureProvider(OAuthProxy):
         return [
             one if one in _OIDC or "/" in one else f"{self.identifier_uri}/{one}" for one in scopes
         ]
+
+
+def _own(scopes: Any, identifier_uri: str) -> list[str]:
+    """Scopes as tokens have them: those of one's own API without its name."""
+    return [one.removeprefix(f"{identifier_uri}/") for one in scope_list(scopes)]
 
 
 class _OnBehalfOf(Dependency[str]):

@@ -17,7 +17,11 @@ class GitHubProvider(PresetProxy):
 
 
 class GitHubTokenVerifier(UserinfoTokenVerifier):
-    """Shows tokens to GitHub; see `UserinfoTokenVerifier`."""
+    """Shows tokens to GitHub; see `UserinfoTokenVerifier`.
+
+    Standing alone it takes tokens of any application: the answer does not say whom one was
+    issued to, so an application that a user trusts with less could use its token here.
+    """
 
     def __init__(self, **options: Unpack[VerifierOptions]) -> None:
         super().__init__(GITHUB.userinfo, **options)

@@ -17,7 +17,11 @@ class HuggingFaceProvider(PresetProxy):
 
 
 class HuggingFaceTokenVerifier(UserinfoTokenVerifier):
-    """Shows tokens to Hugging Face; see `UserinfoTokenVerifier`."""
+    """Shows tokens to Hugging Face; see `UserinfoTokenVerifier`.
+
+    Standing alone it takes tokens of any application: the answer does not say whom one was
+    issued to, so an application that a user trusts with less could use its token here.
+    """
 
     def __init__(self, **options: Unpack[VerifierOptions]) -> None:
         super().__init__(HUGGINGFACE.userinfo, **options)

@@ -37,6 +37,9 @@ class WorkOSProvider(PresetProxy):
 class WorkOSTokenVerifier(UserinfoTokenVerifier):
     """Shows tokens to WorkOS; see `UserinfoTokenVerifier`.
 
+    Standing alone it takes tokens of any application there: the answer does not say whom one was
+    issued to, so an application that a user trusts with less could use its token here.
+
     Args:
         authkit_domain: of the application.
         options: the others.
