@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -381,7 +382,10 @@ async def test_scopes_that_are_not_granted(there: Company):
 
 # what is worth nothing
 
-NOW = int(time.time())
+
+def seconds(number: int) -> timedelta:
+    """From when the test runs."""
+    return timedelta(seconds=number)
 
 
 @pytest.mark.parametrize(
@@ -410,14 +414,14 @@ NOW = int(time.time())
         # EMA, 7.4.2; RFC 7523, 3
         ({"exp": None}, "when it ends"),
         ({"iat": None}, "when it ends"),
-        ({"exp": NOW - 60}, "has expired"),
-        ({"exp": NOW + 3600}, "longer than"),
-        ({"exp": NOW + 600, "iat": NOW - 3600}, "longer than"),
+        ({"exp": seconds(-60)}, "has expired"),
+        ({"exp": seconds(3600)}, "longer than"),
+        ({"exp": seconds(600), "iat": seconds(-3600)}, "longer than"),
         ({"exp": True}, "no number"),
         ({"exp": 1e300}, "no number"),
         ({"exp": "soon"}, "no number"),
-        ({"iat": NOW + 3600, "exp": NOW + 3700}, "in the future"),
-        ({"nbf": NOW + 3600}, "not valid yet"),
+        ({"iat": seconds(3600), "exp": seconds(3700)}, "in the future"),
+        ({"nbf": seconds(3600)}, "not valid yet"),
         # EMA, 7.6.2
         ({"resource": "https://other.example/mcp"}, "see resource"),
         ({"resource": [RESOURCE, "https://other.example/mcp"]}, "see resource"),
@@ -428,7 +432,12 @@ NOW = int(time.time())
     ],
 )
 async def test_claims(there: Company, changed: dict[str, Any], reason: str):
-    refused(await at(believing(there)).bring(there.assertion(**changed)), reason)
+    now = int(time.time())
+    claims = {
+        name: now + int(said.total_seconds()) if isinstance(said, timedelta) else said
+        for name, said in changed.items()
+    }
+    refused(await at(believing(there)).bring(there.assertion(**claims)), reason)
 
 
 @pytest.mark.parametrize(
