@@ -84,6 +84,8 @@ class Lease:
         recheck: seconds between two times.
     """
 
+    __slots__ = ("_provider", "_recheck", "_sent", "_token")
+
     def __init__(
         self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
     ) -> None:
@@ -180,7 +182,7 @@ class BearerGate:
             )
             await self._unavailable(send)
             return False
-        if token is None or _left(token) <= 0:
+        if token is None or (token.expires_at is not None and token.expires_at <= time.time()):
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
         required = provider.required_of(token)
@@ -244,10 +246,11 @@ class BearerGate:
 
 def _token_in(header: bytes) -> str | None:
     """The token in the value of `Authorization`; None where none is there (RFC 6750, 2.1)."""
-    if header[:7].lower() != b"bearer ":
+    if not header.isascii():
         return None
-    token = header[7:].strip()
-    return token.decode() if token and token.isascii() and b" " not in token else None
+    scheme, _, token = header.decode().partition(" ")
+    token = token.strip()
+    return token if token and " " not in token and scheme.lower() == "bearer" else None
 
 
 def _kind(error: Exception) -> str:

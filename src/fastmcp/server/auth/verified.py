@@ -1,9 +1,10 @@
 """Tokens that were found good a moment ago.
 
 A client sends the same token with every request, and a signature or a question to the issuer
-costs a hundred times as much as a look into a dict. A token is known by its SHA-256, so that the
-time of a look-up tells nothing about it. What it says is made once and shown to every request; a
-copy is made for whoever may change it.
+costs a hundred times as much as a look into a dict. That tells nobody how much of a guess is right:
+strings are found by a hash with a key of this process (SipHash), and compared when all of it is the
+same. What a token says is made once and shown to every request; a copy is made for whoever may
+change it.
 """
 
 from __future__ import annotations
@@ -41,19 +42,16 @@ class VerifiedTokens:
     def __init__(self, seconds: float, size: int) -> None:
         self._seconds = seconds
         self._size = size
-        self._known: dict[bytes, tuple[float, AccessToken]] = {}
+        self._known: dict[str, tuple[float, AccessToken]] = {}
 
     def get(self, token: str) -> AccessToken | None:
         """What is known of a token, which others are shown too; None where nothing is."""
-        if not self._known or len(token) > LENGTH:
-            return None
-        key = digest(token)
-        found = self._known.get(key)
+        found = self._known.get(token)
         if found is None:
             return None
         until, known = found
         if time.monotonic() >= until:
-            del self._known[key]
+            del self._known[token]
             return None
         return known
 
@@ -71,10 +69,10 @@ class VerifiedTokens:
         if until <= now or self._size <= 0:
             return
         known = self._known
-        known.pop(key := digest(verified.token), None)
+        known.pop(verified.token, None)
         while len(known) >= self._size:
             del known[next(iter(known))]
-        known[key] = until, verified
+        known[verified.token] = until, verified
 
     def clear(self) -> None:
         """Know nothing any more."""
