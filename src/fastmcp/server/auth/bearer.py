@@ -182,7 +182,7 @@ class BearerGate:
             )
             await self._unavailable(send)
             return False
-        if token is None or (token.expires_at is not None and token.expires_at <= time.time()):
+        if token is None or _left(token) <= 0:
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
         required = provider.required_of(token)

@@ -9,7 +9,6 @@ change it.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from typing import Final
@@ -19,16 +18,10 @@ from pydantic import AnyHttpUrl
 from fastmcp.server.access import AccessToken
 from fastmcp.server.auth.base import TokenVerifier
 
-__all__ = ["LENGTH", "KeepingVerifier", "VerifiedTokens", "digest"]
+__all__ = ["LENGTH", "KeepingVerifier", "VerifiedTokens"]
 
 LENGTH: Final = 16 * 1024
 """Of the longest token that is looked at."""
-
-
-def digest(token: str) -> bytes:
-    """What a token is known by."""
-    given = token.encode() if token.isascii() else token.encode(errors="surrogatepass")
-    return hashlib.sha256(given).digest()
 
 
 class VerifiedTokens:
@@ -51,7 +44,7 @@ class VerifiedTokens:
             return None
         until, known = found
         if time.monotonic() >= until:
-            del self._known[token]
+            self._known.pop(token, None)  # another thread's loop may have been first
             return None
         return known
 

@@ -14,11 +14,10 @@ from typing import Final, TypeAlias
 
 from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.oauth_proxy.upstream import Upstream
-from fastmcp.server.auth.verified import digest
 
 __all__ = ["OnBehalfOf"]
 
-_Key: TypeAlias = tuple[bytes, tuple[str, ...]]
+_Key: TypeAlias = tuple[str, tuple[str, ...]]
 
 _KEPT: Final = 1000
 _EARLY: Final = 60.0
@@ -48,7 +47,7 @@ class OnBehalfOf:
             RefusedError: there is none.
             VerificationUnavailableError: that cannot be known now.
         """
-        key = digest(token), tuple(sorted(scopes))
+        key = token, tuple(sorted(scopes))
         until, found = self._kept.get(key, (0.0, ""))
         if time.monotonic() < until:
             return found

@@ -20,7 +20,7 @@ from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.flights import Flights
-from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
+from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens
 
 __all__ = ["Userinfo", "UserinfoTokenVerifier"]
 
@@ -114,7 +114,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
         self.facts = facts
         self.timeout_seconds = timeout_seconds
         self._client_id = client_id
-        self._asking: Flights[bytes, AccessToken | None] = Flights()
+        self._asking: Flights[str, AccessToken | None] = Flights()
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(facts.url)
@@ -128,7 +128,7 @@ class UserinfoTokenVerifier(KeepingVerifier):
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH or not token.isascii() or not token.isprintable():
             return None
-        return await self._asking.answer(digest(token), lambda: self._shown(token))
+        return await self._asking.answer(token, lambda: self._shown(token))
 
     async def _shown(self, token: str) -> AccessToken | None:
         facts = self.facts

@@ -14,7 +14,7 @@ from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Claims, Expected, TokenLog, access_token, scope_list
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
 from fastmcp.server.auth.flights import Flights
-from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens, digest
+from fastmcp.server.auth.verified import LENGTH, KeepingVerifier, VerifiedTokens
 
 __all__ = ["ClientAuthMethod", "IntrospectionTokenVerifier"]
 
@@ -88,7 +88,7 @@ class IntrospectionTokenVerifier(KeepingVerifier):
         )
         self._expected = Expected(issuer, audience)
         self._log = TokenLog()
-        self._asking: Flights[bytes, Fetched] = Flights()
+        self._asking: Flights[str, Fetched] = Flights()
         self._fetcher = Fetcher(configured=True, http_client=http_client)
         try:
             self._fetcher.check(introspection_url)
@@ -98,7 +98,7 @@ class IntrospectionTokenVerifier(KeepingVerifier):
     async def _verified(self, token: str) -> AccessToken | None:
         if not token or len(token) > LENGTH:
             return None
-        claims = _claims(await self._asking.answer(digest(token), lambda: self._ask(token)))
+        claims = _claims(await self._asking.answer(token, lambda: self._ask(token)))
         if claims.get("active") is not True:  # RFC 7662, 2.2
             return None
         refusal = self._expected.refusal(claims, time.time())

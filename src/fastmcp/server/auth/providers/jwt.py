@@ -53,7 +53,7 @@ _KNOWN_TOKENS: Final = 4096
 class JWTVerifier(KeepingVerifier):
     """Verifies JSON Web Tokens with a key that is given, or with those published at an address.
 
-    A token that was found good is known for a minute, by its hash, and costs a few microseconds
+    A token that was found good is known for a minute, and costs a few microseconds
     meanwhile. That is safe: the same bytes have the same signature and the same claims, and
     nothing that could make them bad is put off. It is never known for longer than until `exp`,
     and keys that are fetched and turn out to be others empty what is known: a key that was
