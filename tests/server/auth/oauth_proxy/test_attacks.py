@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import quote
 
@@ -27,17 +26,10 @@ from tests.server.auth.oauth.hand import (
 from tests.server.auth.oauth_proxy.elsewhere import (
     Elsewhere,
     Visitor,
-    elsewhere,
     proxy,
     visitor,
 )
 from tests.support.issuer import new_key, published, signed
-
-
-@pytest.fixture
-async def there() -> AsyncGenerator[Elsewhere]:
-    async with elsewhere() as server:
-        yield server
 
 
 async def registered(site: Visitor, **metadata: Any) -> str:

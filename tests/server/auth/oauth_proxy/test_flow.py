@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,17 +22,10 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     SECRET,
     Elsewhere,
     Visitor,
-    elsewhere,
     proxy,
     visitor,
 )
 from tests.support.asgi import BOTH, STATELESS, Peer
-
-
-@pytest.fixture
-async def there() -> AsyncGenerator[Elsewhere]:
-    async with elsewhere() as server:
-        yield server
 
 
 def server(auth: Any) -> FastMCP:

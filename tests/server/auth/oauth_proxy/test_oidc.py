@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,9 @@ from tests.server.auth.oauth_proxy.elsewhere import (
     CLIENT,
     SECRET,
     Elsewhere,
-    elsewhere,
     visitor,
 )
 from tests.support.process import free_port
-
-
-@pytest.fixture
-async def there() -> AsyncGenerator[Elsewhere]:
-    async with elsewhere() as server:
-        yield server
 
 
 async def oidc(there: Elsewhere, **options: Any) -> OIDCProxy:

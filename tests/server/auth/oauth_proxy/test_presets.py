@@ -63,12 +63,6 @@ from tests.support.issuer import new_key, published, signed
 ENTERED: dict[str, Any] = {"client_id": CLIENT, "client_secret": SECRET, "base_url": BASE}
 
 
-@pytest.fixture
-async def there() -> AsyncGenerator[Elsewhere]:
-    async with elsewhere() as server:
-        yield server
-
-
 def moved(preset: type[PresetProxy], there: Elsewhere, **userinfo: Any) -> PresetProxy:
     """A preset whose provider is there."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,13 +12,7 @@ from key_value.aio.stores.memory import MemoryStore
 
 from fastmcp.server.auth import OAuthProxy, VerificationUnavailableError
 from tests.server.auth.oauth.hand import Pkce
-from tests.server.auth.oauth_proxy.elsewhere import Elsewhere, Visitor, elsewhere, proxy, visitor
-
-
-@pytest.fixture
-async def there() -> AsyncGenerator[Elsewhere]:
-    async with elsewhere() as server:
-        yield server
+from tests.server.auth.oauth_proxy.elsewhere import Elsewhere, Visitor, proxy, visitor
 
 
 async def logged_in(auth: OAuthProxy, there: Elsewhere) -> tuple[Visitor, str, dict[str, Any]]:
