@@ -341,7 +341,7 @@ async def test_a_round_is_answered_once(site: Site):
     [
         lambda state: state + "A",
         lambda state: state[:-8] + "AAAAAAA=",
-        lambda state: "A" + state[1:],
+        lambda state: ("B" if state[0] == "A" else "A") + state[1:],
         lambda state: "",
         lambda state: "nonsense",
         lambda state: "é" * 10,
