@@ -33,6 +33,7 @@ __all__ = ["AuthenticatedUser", "BearerGate", "Lease"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
 
+_MOST_LEASES: Final = 4096
 _IN_QUERY: Final = re.compile(rb"(?:\A|&)(access_token|token|api_key|apikey)=", re.IGNORECASE)
 _NOT_GOOD: Final = (
     "Authentication failed. The provided bearer token is invalid, expired, or no longer recognized "
@@ -45,11 +46,12 @@ class AuthenticatedUser(BaseUser):
 
     Args:
         token: says so, to other requests too.
+        principal: of that token.
     """
 
-    def __init__(self, token: AccessToken) -> None:
+    def __init__(self, token: AccessToken, principal: str) -> None:
         self._token = token
-        self._principal = token.principal
+        self._principal = principal
 
     @cached_property
     def access_token(self) -> AccessToken:
@@ -75,24 +77,25 @@ class AuthenticatedUser(BaseUser):
 
 
 class Lease:
-    """How long a stream may go on that a token opened.
+    """What a token opened, and how long a stream of it may go on.
 
     Args:
         provider: verifies the token again.
-        sent: the token that opened it, as the client sent it.
+        sent: the token, as the client sent it.
         token: what it says.
         recheck: seconds between two times.
     """
 
-    __slots__ = ("_provider", "_recheck", "_sent", "_token")
+    __slots__ = ("_provider", "_recheck", "principal", "sent", "token")
 
     def __init__(
         self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
     ) -> None:
         self._provider = provider
-        self._sent = sent
-        self._token = token
         self._recheck = recheck
+        self.sent = sent
+        self.token = token
+        self.principal = token.principal
 
     def bound(self, receive: Receive) -> Receive:
         """An ASGI channel on which the client leaves when its token ends, if not before."""
@@ -110,14 +113,14 @@ class Lease:
         return received
 
     async def _ended(self) -> None:
-        token = self._token
+        token = self.token
         while True:
             left = _left(token)
             await asyncio.sleep(min(self._recheck, max(left, 0)))
             if left <= self._recheck:
                 return
             try:
-                again = await self._provider.recognize(self._sent)
+                again = await self._provider.recognize(self.sent)
             except Exception as error:  # it was good, and nobody says that it is not
                 _logger.warning("A token could not be verified again: %s", _kind(error))
                 continue
@@ -145,6 +148,8 @@ class BearerGate:
     def __init__(self, provider: AuthProvider, recheck: float) -> None:
         self.provider = provider
         self._recheck = recheck
+        self._leases: dict[bytes, Lease] = {}
+        """Of the last tokens, by the value of `Authorization` that they came in."""
         if provider.takes_any_audience:
             _logger.warning(
                 "%s takes tokens that were issued for other servers too. Give its verifier "
@@ -163,8 +168,9 @@ class BearerGate:
             text = "A token in the URL is not accepted. Send it as Authorization: Bearer <token>"
             await self._refuse(scope, send, 400, "invalid_request", text)
             return False
-        given = None if raw is None else _token_in(raw)
-        if given is None:
+        lease = None if raw is None else self._leases.get(raw)
+        given = _token_in(raw) if lease is None else lease.sent
+        if raw is None or given is None:
             await self._refuse(scope, send, 401)
             return False
         provider = self.provider
@@ -183,6 +189,7 @@ class BearerGate:
             await self._unavailable(send)
             return False
         if token is None or _left(token) <= 0:
+            self._leases.pop(raw, None)
             await self._refuse(scope, send, 401, "invalid_token", _NOT_GOOD)
             return False
         required = provider.required_of(token)
@@ -190,14 +197,17 @@ class BearerGate:
             text = f"It permits less than is required: {' '.join(required)}"
             await self._refuse(scope, send, 403, "insufficient_scope", text, required)
             return False
-        self._say(scope, given, token)
+        if lease is None or lease.token is not token:
+            lease = self._let(raw, given, token)
+        _say(scope, lease)
         return True
 
     async def identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """Say in a scope whose request it is, as far as its token tells here; another worker let
         it in."""
-        given = _token_in(headers.get(b"authorization", b""))
-        if given is None:
+        raw = headers.get(b"authorization")
+        given = _token_in(raw)
+        if raw is None or given is None:
             return
         try:
             token = await self.provider.recognize(given)
@@ -205,12 +215,14 @@ class BearerGate:
             _logger.warning("A token could not be verified again: %s", _kind(error))
             return
         if token is not None:
-            self._say(scope, given, token)
+            _say(scope, self._let(raw, given, token))
 
-    def _say(self, scope: Scope, given: str, token: AccessToken) -> None:
-        scope["user"] = AuthenticatedUser(token)
-        scope["auth"] = AuthCredentials(token.scopes)
-        scope["fastmcp.lease"] = Lease(self.provider, given, token, self._recheck)
+    def _let(self, raw: bytes, given: str, token: AccessToken) -> Lease:
+        """What a good token opens, kept for the next request that brings it."""
+        if len(self._leases) >= _MOST_LEASES:
+            self._leases.clear()
+        lease = self._leases[raw] = Lease(self.provider, given, token, self._recheck)
+        return lease
 
     async def _refuse(
         self,
@@ -244,9 +256,16 @@ class BearerGate:
         await respond(send, 503, body, [*JSON_HEADERS, RETRY_AFTER])
 
 
-def _token_in(header: bytes) -> str | None:
+def _say(scope: Scope, lease: Lease) -> None:
+    """Who calls."""
+    scope["user"] = AuthenticatedUser(lease.token, lease.principal)
+    scope["auth"] = AuthCredentials(lease.token.scopes)
+    scope["fastmcp.lease"] = lease
+
+
+def _token_in(header: bytes | None) -> str | None:
     """The token in the value of `Authorization`; None where none is there (RFC 6750, 2.1)."""
-    if not header.isascii():
+    if header is None or not header.isascii():
         return None
     scheme, _, token = header.decode().partition(" ")
     token = token.strip()
