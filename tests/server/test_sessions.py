@@ -163,7 +163,7 @@ async def test_idle(clock: Clock):
     assert await sessions.find(idle.id) is None
     assert await sessions.find(busy.id) is busy
     clock.now += 100
-    busy.end(1, call)  # a call that took long: idle is counted from its end
+    busy.end(call)  # a call that took long: idle is counted from its end
     clock.now += 9
     assert await sessions.find(busy.id) is busy
     clock.now += 11
@@ -409,10 +409,10 @@ def test_the_newest_of_two_calls_with_one_id_is_cancelled():
     session.begin(1, newer)
     assert session.cancel(1)
     assert (older.cancelled, newer.cancelled) == (0, 1)
-    session.end(1, newer)
+    session.end(newer)
     assert session.cancel(1)
     assert older.cancelled == 1
-    session.end(1, older)
+    session.end(older)
     assert not session.busy
     for id in (1, "1", None, [], 1.0):
         assert not session.cancel(id)

@@ -10,7 +10,8 @@ JSON-RPC error, so the endpoint has nothing left to decide.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias, cast
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -119,41 +120,53 @@ def classify(headers: Mapping[bytes, bytes], body: bytes) -> Incoming:
                 "Not acceptable: send Accept: application/json, text/event-stream",
             ),
         )
-    raw_version = headers.get(b"mcp-protocol-version")
-    declared = raw_version.decode("latin-1").strip() if raw_version is not None else None
-    if body.lstrip(b" \t\r\n")[:1] == b"[":
-        return _batch(declared, body)
+    declared = _declared(headers.get(b"mcp-protocol-version"))
+    if body[:1] != b"{" and body.lstrip(b" \t\r\n")[:1] == b"[":
+        return _batch(declared.version, body)
     try:
         message = jsonrpc.decode(body)
     except Malformed as exc:
         return Reject(400, exc, exc.id)
-    return _single(message, declared, headers)
-
-
-def _single(
-    message: jsonrpc.Message, declared: str | None, headers: Mapping[bytes, bytes]
-) -> Incoming:
+    text, version, era = declared
     if isinstance(message, Response):
-        if declared is not None and era_of(declared) is Era.STATELESS:
+        if era is Era.STATELESS:
             return Reject(
                 400, McpError(INVALID_REQUEST, "Invalid request: clients send no responses here")
             )
-        return _known_version(declared) or Reply(message)
+        return Reply(message) if era is not None else _reject(unsupported_version(version), None)
     params_meta = _meta_of(message.params)
     if params_meta is None:
         return Reject(
             400, invalid_params("Invalid params: _meta must be an object"), _id_of(message)
         )
-    era = era_of(declared) if declared is not None else None
     if era is Era.STATELESS or meta.PROTOCOL_VERSION in params_meta:
-        return _stateless(message, declared, params_meta, headers)
-    refused = _known_version(declared, _id_of(message))
-    if refused is not None:
-        return refused
-    version = declared or DEFAULT_HTTP_VERSION
+        return _stateless(message, text, params_meta, headers)
+    if era is None:
+        return _reject(unsupported_version(version), _id_of(message))
     if isinstance(message, Request):
-        return Call(Era.HANDSHAKE, version, message.id, message.method, message.params, params_meta)
-    return Notice(Era.HANDSHAKE, version, message.method, message.params)
+        return Call(era, version, message.id, message.method, message.params, params_meta)
+    return Notice(era, version, message.method, message.params)
+
+
+class _Declared(NamedTuple):
+    """What a request says in `MCP-Protocol-Version`.
+
+    Attributes:
+        text: of the header; None where it is missing.
+        version: that, or what a request without it speaks.
+        era: of that version; None for one that nobody here knows.
+    """
+
+    text: str | None
+    version: str
+    era: Era | None
+
+
+@lru_cache(maxsize=64)
+def _declared(header: bytes | None) -> _Declared:
+    text = None if header is None else header.decode("latin-1").strip()
+    version = DEFAULT_HTTP_VERSION if text is None else text
+    return _Declared(text, version, era_of(version))
 
 
 def _stateless(
@@ -184,9 +197,7 @@ def _stateless(
         return _reject(error, id)
     if message.method not in STATELESS_METHODS:
         return _reject(method_not_found(message.method), id)
-    return Call(
-        Era.STATELESS, cast("str", requested), id, message.method, message.params, params_meta
-    )
+    return Call(Era.STATELESS, str(requested), id, message.method, message.params, params_meta)
 
 
 def check_meta(params_meta: dict[str, Any]) -> McpError | None:
@@ -214,7 +225,7 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
     method = headers.get(b"mcp-method")
     if method is None:
         return header_mismatch("Mcp-Method header is missing")
-    if method.strip(b" \t") != message.method.encode("utf-8", "surrogatepass"):
+    if _method_in(method) != message.method:
         return header_mismatch(
             f"Mcp-Method header value {method.decode('latin-1')!r} does not match body value "
             f"{message.method!r}"
@@ -234,9 +245,18 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
     return None
 
 
-def _batch(declared: str | None, body: bytes) -> Incoming:
+@lru_cache(maxsize=64)
+def _method_in(header: bytes) -> str | None:
+    """The value of `Mcp-Method`; None where no method can have that name."""
     try:
-        return Batch(_BATCH_VERSION, batch_items(body, declared or DEFAULT_HTTP_VERSION))
+        return header.strip(b" \t").decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+
+
+def _batch(version: str, body: bytes) -> Incoming:
+    try:
+        return Batch(_BATCH_VERSION, batch_items(body, version))
     except Malformed as exc:
         return Reject(400, exc, exc.id)
 
@@ -299,12 +319,6 @@ def _meta_of(params: dict[str, Any]) -> dict[str, Any] | None:
 
 def _id_of(message: Request | Notification) -> RequestId | None:
     return message.id if isinstance(message, Request) else None
-
-
-def _known_version(declared: str | None, id: RequestId | None = None) -> Reject | None:
-    if declared is None or era_of(declared) is not None:
-        return None
-    return _reject(unsupported_version(declared), id)
 
 
 def _reject(error: McpError, id: RequestId | None) -> Reject:

@@ -169,7 +169,8 @@ class StarletteWithLifespan(Starlette):
             self._endpoint is not None
             and not self.user_middleware
             and scope["type"] == "http"
-            and get_route_path(scope) in self._endpoint_paths
+            and (get_route_path(scope) if scope.get("root_path") else scope["path"])
+            in self._endpoint_paths
         ):
             scope["app"] = self
             await self._endpoint(scope, receive, send)
@@ -559,13 +560,13 @@ class _Life:
         self._grace = grace
         self._unhear: Callable[[], None] | None = None
         self._part: Callable[[], None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._checking: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
-        return self._loop is asyncio.get_running_loop()
+        return self.loop is asyncio.get_running_loop()
 
     async def enter(self) -> None:
         """Enter both.
@@ -584,11 +585,11 @@ class _Life:
         self._part = self._engine.tasks.join(self._workers)
         if self._sessions is not None:
             self._sessions.start()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
 
     async def leave(self) -> None:
         """Leave both."""
-        self._loop = None
+        self.loop = None
         try:
             await self._grace.rest(self._engine.tasks.close())
             if self._part is not None:

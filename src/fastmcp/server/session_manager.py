@@ -144,10 +144,10 @@ class SessionManager:
         session = self._records.get(token)
         if session is None or session.owner != owner:
             return None
-        now = time.time()
-        if session.ends_at is not None and now > session.ends_at:
+        if session.ends_at is not None and time.time() > session.ends_at:
             return None
-        if self._idle_timeout is not None and now - session.last_used > self._idle_timeout / 10:
+        idle = self._idle_timeout
+        if idle is not None and time.time() - session.last_used > idle / 10:
             return None  # that it is used has to be noted, or that it is over
         self._records.move_to_end(token)
         return session

@@ -79,7 +79,7 @@ class Session:
         log_level: the least severe level the client wants, or None where it did not say.
         subscriptions: resource URIs whose updates the client wants.
         visibility: what `ctx.enable_components` changed for it, or None.
-        running: how many of its requests are being served here.
+        inflight: its requests that are being served here, and their ids; the newest comes last.
         stream: the standalone stream, where it is open at this worker.
         streams_at: the workers where it is open.
         closers: called when it is over for this worker.
@@ -99,7 +99,6 @@ class Session:
         "log_level",
         "name",
         "owner",
-        "running",
         "stream",
         "streams_at",
         "subscriptions",
@@ -133,8 +132,7 @@ class Session:
         self.visibility: SessionVisibility | None = None
         self.stream: OpenStream | None = None
         self.streams_at = _NONE
-        self.inflight: dict[RequestId, list[Running]] = {}
-        self.running = 0
+        self.inflight: dict[Running, RequestId] = {}
         self.asks: dict[RequestId, asyncio.Future[Any]] = {}
         self.closers: list[Callable[[], None]] = []
         self._asked = 0
@@ -238,26 +236,20 @@ class Session:
     # requests of the client that are running
 
     def begin(self, id: RequestId, exchange: Running) -> None:
-        self.inflight.setdefault(id, []).append(exchange)
-        self.running += 1
+        self.inflight[exchange] = id
 
-    def end(self, id: RequestId, exchange: Running) -> None:
-        running = self.inflight.get(id)
-        if running is not None:
-            running.remove(exchange)
-            self.running -= 1
-            if not running:
-                del self.inflight[id]
-                self.last_used = time.time()  # idle is counted from here, not from the start
+    def end(self, exchange: Running) -> None:
+        if self.inflight.pop(exchange, None) is not None:
+            self.last_used = time.time()  # idle is counted from here, not from the start
 
     def cancel(self, id: object) -> bool:
         """Cancel the newest request with this id that runs here; ids may repeat
         (basic/cancellation). False where none does."""
-        running = self.inflight.get(id) if isinstance(id, (int, str)) else None
-        if not running:
-            return False
-        running[-1].cancel()
-        return True
+        for exchange, its in reversed(self.inflight.items()):
+            if its == id:
+                exchange.cancel()
+                return True
+        return False
 
     async def cancel_anywhere(self, id: object) -> None:
         """The same, whichever worker it runs at."""
@@ -323,9 +315,8 @@ class Session:
 
     def close(self) -> None:
         """End everything that is open for this session here."""
-        for running in list(self.inflight.values()):
-            for exchange in list(running):
-                exchange.cancel()
+        for exchange in list(self.inflight):
+            exchange.cancel()
         for future in list(self.asks.values()):
             future.cancel()
         if self.stream is not None:

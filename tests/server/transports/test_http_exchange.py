@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -63,7 +63,7 @@ def make(
         patience or Patience(60.0),
         disconnect_cancels=cancels,
     )
-    exchange.begin()
+    exchange.begin(cast("asyncio.Task[None]", asyncio.current_task()))
     return exchange
 
 

@@ -35,7 +35,7 @@ from fastmcp.server.features.families import TOOLS
 from fastmcp.server.features.tasks import as_task
 from fastmcp.server.wanted_version import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
-from fastmcp.tools.base import ToolResult
+from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
@@ -65,15 +65,17 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
         raise invalid_params("Invalid params: arguments must be an object")
     version = wanted_version(context.call.meta)
     view = engine.view(context)
-    if view.offers_tasks:
-        tool = view.tools.find(name, version)
-        if tool is not None and tool.auth is not None and not await is_permitted(context, tool):
-            tool = None
-        task = None if tool is None else await as_task(engine, context, tool)
+    tool = view.tools.find(name, version)
+    if view.offers_tasks and tool is not None:
+        seen = tool.auth is None or await is_permitted(context, tool)
+        task = await as_task(engine, context, tool) if seen else None
         if task is not None:
             return task
     try:
-        result = await call(engine, context, name, arguments, version)
+        if engine.middleware:
+            result = await call(engine, context, name, arguments, version)
+        else:
+            result = await _run(engine, context, name, arguments, version, tool)
     except McpError:
         raise  # middleware speaks JSON-RPC; a tool's own McpError was folded before it came here
     except NotFoundError:
@@ -111,19 +113,29 @@ async def call(
             name=name, arguments=arguments, _meta=meta_of(version)
         )
         return await engine.through(context, "tools/call", "on_call_tool", message, _call_message)
-    return await _run(engine, context, name, arguments, version)
+    tool = engine.view(context).tools.find(name, version)
+    return await _run(engine, context, name, arguments, version, tool)
 
 
 async def _call_message(engine: Engine, context: Context, message: Any) -> ToolResult:
-    return await _run(
-        engine, context, message.name, message.arguments or {}, wanted_version(message.meta)
-    )
+    name, version = message.name, wanted_version(message.meta)
+    tool = engine.view(context).tools.find(name, version)
+    return await _run(engine, context, name, message.arguments or {}, version, tool)
 
 
 async def _run(
-    engine: Engine, context: Context, name: str, arguments: dict[str, Any], version: str | None
+    engine: Engine,
+    context: Context,
+    name: str,
+    arguments: dict[str, Any],
+    version: str | None,
+    tool: Tool | None,
 ) -> ToolResult:
-    tool = engine.view(context).tools.find(name, version)
+    """Run a tool, or one that is found elsewhere than among the server's own.
+
+    Args:
+        tool: the server's own of that name and version, if there is one.
+    """
     if tool is None or tool.auth is not None:
         tool = await find(engine, context, name, version)
     if tool is None:

@@ -187,4 +187,4 @@ class Conversation(ABC):
     def ended(self, call: Call, exchange: ChannelExchange) -> None:
         """The request is answered, or given up."""
         if exchange.session is not None:
-            exchange.session.end(call.id, exchange)
+            exchange.session.end(exchange)

@@ -6,6 +6,7 @@ large, and whoever comes from a browser may come. What is turned away hears why,
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -35,10 +36,8 @@ _logger: Final = logging.getLogger("fastmcp.server.http")
 class Life(Protocol):
     """What has to run while requests are served: the server's lifespan, the backplane."""
 
-    @property
-    def running(self) -> bool:
-        """Whether it does, on the loop that asks."""
-        ...
+    loop: asyncio.AbstractEventLoop | None
+    """On which it does; None where it does not."""
 
     async def start(self) -> None:
         """Start it, where nobody did."""
@@ -82,7 +81,7 @@ class Door:
 
     async def enter(self, scope: Scope, send: Send) -> dict[bytes, bytes] | None:
         """The header of a request that may come in; None where it was turned away."""
-        if not self._life.running and not await self._started(send):
+        if self._life.loop is not asyncio.get_running_loop() and not await self._started(send):
             return None
         size = sum([len(name) + len(value) for name, value in scope["headers"]])
         if size > self._limits.header_bytes:

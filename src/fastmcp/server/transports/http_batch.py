@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import cast
 
 from fastmcp.protocol.classify import Batch, Call, Notice, Reply
 from fastmcp.protocol.headers import Accepts
@@ -57,9 +56,15 @@ class BatchExchange(HttpExchange):
             receive, send, scope, session, accepts, policy, patience, disconnect_cancels
         )
 
-    async def serve(self, engine: Engine, batch: Batch) -> None:
-        """Run everything in it and answer."""
-        self.begin()
+    async def serve(self, task: asyncio.Task[None], engine: Engine, batch: Batch) -> None:
+        """Run everything in it and answer.
+
+        Args:
+            task: the current one.
+            engine: the server.
+            batch: what was sent.
+        """
+        self.begin(task)
         self.asks = set()
         loop = asyncio.get_running_loop()
         running: list[asyncio.Task[bytes | None]] = []
@@ -78,7 +83,7 @@ class BatchExchange(HttpExchange):
         try:
             await asyncio.gather(*running)
         except asyncio.CancelledError:
-            cast("asyncio.Task[None]", self.task).uncancel()
+            task.uncancel()
             if self.cancelled:  # its client left, and takes everything back
                 await self.abandon()
                 return
@@ -104,7 +109,7 @@ class BatchExchange(HttpExchange):
                 payload = encode_error(call.id, stopped())
         finally:
             if session is not None:
-                session.end(call.id, member)
+                session.end(member)
         return None if member.cancelled else payload
 
 

@@ -178,9 +178,9 @@ class HttpExchange(Exchange):
         self._patience = patience
         self.disconnect_cancels = disconnect_cancels
 
-    def begin(self) -> None:
-        """The handler starts now, in the current task."""
-        self.task = asyncio.current_task()
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        """The handler starts now, in this task, which is the current one."""
+        self.task = task
         self._waited = self._patience.watch(self)
 
     def suspended(self) -> None:
@@ -227,11 +227,9 @@ class HttpExchange(Exchange):
         self.task = None  # the handler is done: a client that leaves now cancels nothing
         if self._phase is Phase.OPEN and self._watcher is None and self._accepts.json:
             self._phase = Phase.DONE
-            headers = [
-                *JSON_HEADERS,
-                (b"content-length", b"%d" % len(payload)),
-                *(self._headers or ()),
-            ]
+            headers = [*JSON_HEADERS, (b"content-length", b"%d" % len(payload))]
+            if self._headers is not None:
+                headers += self._headers
             try:
                 await self._send(
                     {"type": "http.response.start", "status": status, "headers": headers}

@@ -423,7 +423,7 @@ class SseStreams:
             return self.limits.server_full(call.id)
         if session is None or call.method == "ping":
             return None
-        full = session.running >= self.limits.session_requests
+        full = len(session.inflight) >= self.limits.session_requests
         return self.limits.session_full(call.id) if full else None
 
     def stop(self) -> None:

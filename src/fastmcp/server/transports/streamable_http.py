@@ -128,10 +128,11 @@ class StreamableHTTP:
             return
         method = scope["method"]
         if method == "POST":
-            task = cast("asyncio.Task[None]", asyncio.current_task())
+            task = asyncio.current_task()
+            assert task is not None
             self._running.add(task)
             try:
-                await self._post(headers, scope, receive, send)
+                await self._post(task, headers, scope, receive, send)
             except asyncio.CancelledError:  # the server stops, and there was no call yet
                 task.uncancel()
                 await refuse(send, 503, "The server stops")
@@ -148,7 +149,12 @@ class StreamableHTTP:
     # POST
 
     async def _post(
-        self, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
+        self,
+        task: asyncio.Task[None],
+        headers: dict[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         try:
             length = headers.get(b"content-length")
@@ -165,9 +171,9 @@ class StreamableHTTP:
         del body  # a request that stays open shall not keep its text
         if type(incoming) is Call:
             if incoming.method == LISTEN and incoming.era is Era.STATELESS:
-                await self._subscribe(incoming, headers, scope, receive, send)
+                await self._subscribe(task, incoming, headers, scope, receive, send)
             else:
-                await self._call(incoming, headers, scope, receive, send)
+                await self._call(task, incoming, headers, scope, receive, send)
         elif type(incoming) is Reject:
             await reject(send, incoming)
         elif type(incoming) is Notice:
@@ -175,7 +181,12 @@ class StreamableHTTP:
         elif type(incoming) is Reply:
             await self._reply(incoming, headers, scope, send)
         elif type(incoming) is Batch:
-            await self._batch(incoming, headers, scope, receive, send)
+            await self._batch(task, incoming, headers, scope, receive, send)
+
+    def _is_full(self, more: int) -> bool:
+        """Whether this many more calls than those that run are too many; those that have their
+        answer and wait for their clients are not counted."""
+        return len(self._running) - len(self._rounds) + more > self._limits.requests
 
     async def _too_large(self, more: bool, receive: Receive, send: Send) -> None:
         refusal = self._limits.body_too_large()
@@ -188,13 +199,14 @@ class StreamableHTTP:
 
     async def _call(
         self,
+        task: asyncio.Task[None],
         call: Call,
         headers: dict[bytes, bytes],
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
-        if len(self._running) - len(self._rounds) > self._limits.requests:
+        if len(self._running) > self._limits.requests and self._is_full(0):
             await reject(send, self._limits.server_full(call.id))
             return
         session: Session | None = None
@@ -220,7 +232,7 @@ class StreamableHTTP:
                     return
                 session = found
             call.version = session.version
-            if session.running >= self._limits.session_requests and call.method != "ping":
+            if len(session.inflight) >= self._limits.session_requests and call.method != "ping":
                 await reject(send, self._limits.session_full(call.id))
                 return
         accepted = accepts(headers.get(b"accept"))
@@ -254,7 +266,7 @@ class StreamableHTTP:
             if call.method == "initialize":
                 exchange.add_header(b"mcp-session-id", session.id.encode())
             session.begin(call.id, exchange)
-        exchange.begin()
+        exchange.begin(task)
         payload, code = b"", 0
         try:
             payload, code = await self._engine.handle(call, exchange)
@@ -262,14 +274,14 @@ class StreamableHTTP:
             if not exchange.cancelled:
                 # Not the client's wish: the server stops and its patience is over. The client
                 # is told, and the server gets an end instead of a stack trace.
-                _uncancel()
+                task.uncancel()
                 payload, code = encode_error(call.id, stopped()), INTERNAL_ERROR
         finally:
             if session is not None:
-                session.end(call.id, exchange)
+                session.end(exchange)
         try:
             if exchange.cancelled:  # whether or not the handler let itself be stopped
-                _uncancel()
+                task.uncancel()  # that was ours and ends here: there is a response to finish
                 await exchange.abandon()
                 return
             if code and session is not None and call.method == "initialize":
@@ -278,10 +290,11 @@ class StreamableHTTP:
             if payload:
                 await exchange.finish(payload, http_status(code) if stateless and code else 200)
         except asyncio.CancelledError:  # the server stops, and its client does not read the answer
-            _uncancel()
+            task.uncancel()
 
     async def _subscribe(
         self,
+        task: asyncio.Task[None],
         call: Call,
         headers: Mapping[bytes, bytes],
         scope: Scope,
@@ -290,7 +303,6 @@ class StreamableHTTP:
     ) -> None:
         """A request that stays open (2026-07-28, basic/patterns/subscriptions). It is none of the
         calls that are counted, and that have their time when the server stops: it ends at once."""
-        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._running.discard(task)
         if not accepts(headers.get(b"accept")).sse:
             message = f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
@@ -366,7 +378,13 @@ class StreamableHTTP:
         await _accepted(send)
 
     async def _batch(
-        self, batch: Batch, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send
+        self,
+        task: asyncio.Task[None],
+        batch: Batch,
+        headers: dict[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         session: Session | None = None
         if self._sessions is not None:
@@ -379,10 +397,10 @@ class StreamableHTTP:
                 await reject(send, Reject(400, no_batches()))
                 return
         calls = sum(isinstance(item, Call) for item in batch.items)
-        if len(self._running) - len(self._rounds) - 1 + calls > self._limits.requests:
+        if self._is_full(calls - 1):
             await reject(send, self._limits.server_full(None))
             return
-        if session is not None and session.running + calls > self._limits.session_requests:
+        if session is not None and len(session.inflight) + calls > self._limits.session_requests:
             await reject(send, self._limits.session_full(None))
             return
         accepted = accepts(headers.get(b"accept"))
@@ -396,7 +414,7 @@ class StreamableHTTP:
             self._patience,
             self._disconnect_cancels,
         )
-        await exchange.serve(self._engine, batch)
+        await exchange.serve(task, self._engine, batch)
 
     # GET and DELETE
 
@@ -514,11 +532,6 @@ async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
     elif era is None:
         await reject(send, Reject(400, unsupported_version(version)))
     return era is not Era.HANDSHAKE
-
-
-def _uncancel() -> None:
-    """The cancellation was ours and ends here; the task still has its response to finish."""
-    cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
 
 
 def _known_session(
