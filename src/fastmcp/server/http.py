@@ -163,18 +163,15 @@ class StarletteWithLifespan(Starlette):
             self.sse_streams.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+            endpoint = self._endpoint
+            if endpoint is not None and path in self._endpoint_paths and not self.user_middleware:
+                scope["app"] = self
+                await endpoint(scope, receive, send)
+                return
+        elif scope["type"] == "lifespan":
             receive, send = _until_the_loop_ends(receive), _in_one_line(send, self)
-        elif (
-            self._endpoint is not None
-            and not self.user_middleware
-            and scope["type"] == "http"
-            and (get_route_path(scope) if scope.get("root_path") else scope["path"])
-            in self._endpoint_paths
-        ):
-            scope["app"] = self
-            await self._endpoint(scope, receive, send)
-            return
         await super().__call__(scope, receive, send)
 
     @property

@@ -57,13 +57,15 @@ async def _call(engine: Engine, context: Context, params: dict[str, Any]) -> dic
     program knew before, follows its text.
     """
     name = params.get("name")
-    given = params.get("arguments")
-    arguments = {} if given is None else as_object(given)
+    arguments: dict[str, Any] | None = params.get("arguments")
+    if arguments is None:
+        arguments = {}
     if not isinstance(name, str):
         raise invalid_params("Invalid params: name must be a string")
-    if arguments is None:
+    if type(arguments) is not dict:
         raise invalid_params("Invalid params: arguments must be an object")
-    version = wanted_version(context.call.meta)
+    meta = context.call.meta
+    version = wanted_version(meta) if meta else None
     view = engine.view(context)
     tool = view.tools.find(name, version)
     if view.offers_tasks and tool is not None:

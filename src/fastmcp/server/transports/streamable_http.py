@@ -224,7 +224,10 @@ class StreamableHTTP:
                 await reject(send, mismatch)
                 return
         if not stateless and self._sessions is not None:
-            session = _known_session(call, headers, scope, self._sessions)
+            token = headers.get(b"mcp-session-id")
+            if token is not None and call.method != "initialize":
+                # Nobody has to be asked for it: the way of most calls.
+                session = self._sessions.known(token.decode("latin-1"), owner_of(scope))
             if session is None:
                 found = await self._session_of(call, headers, scope, self._sessions)
                 if isinstance(found, Reject):
@@ -532,16 +535,6 @@ async def _refused_version(headers: Mapping[bytes, bytes], send: Send) -> bool:
     elif era is None:
         await reject(send, Reject(400, unsupported_version(version)))
     return era is not Era.HANDSHAKE
-
-
-def _known_session(
-    call: Call, headers: Mapping[bytes, bytes], scope: Scope, sessions: SessionManager
-) -> Session | None:
-    """The session of a call, where nobody has to be asked for it: the way of most calls."""
-    token = headers.get(b"mcp-session-id")
-    if token is None or call.method == "initialize":
-        return None
-    return sessions.known(token.decode("latin-1"), owner_of(scope))
 
 
 async def _find_session(
