@@ -52,7 +52,7 @@ class CallNext(Protocol[T_contra, R_co]):
     def __call__(self, context: MiddlewareContext[T_contra], /) -> Awaitable[R_co]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class MiddlewareContext(Generic[T_co]):
     """One message as middleware sees it.
 
@@ -71,6 +71,25 @@ class MiddlewareContext(Generic[T_co]):
     type: Literal["request", "notification"] = "request"
     method: str | None = None
     timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    # What `dataclass` writes for a frozen class sets each field by a call of its own, and this
+    # object is made for every message.
+    def __init__(
+        self,
+        message: T_co,
+        fastmcp_context: Context | None = None,
+        source: Literal["client", "server"] = "client",
+        type: Literal["request", "notification"] = "request",
+        method: str | None = None,
+        timestamp: datetime | None = None,
+    ) -> None:
+        fields = self.__dict__
+        fields["message"] = message
+        fields["fastmcp_context"] = fastmcp_context
+        fields["source"] = source
+        fields["type"] = type
+        fields["method"] = method
+        fields["timestamp"] = timestamp or datetime.now(UTC)
 
     def copy(self, **changes: Any) -> MiddlewareContext[T_co]:
         """The same with some fields replaced; pass it to `call_next` to change the message."""
