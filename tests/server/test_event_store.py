@@ -132,6 +132,21 @@ async def test_long_streams_and_many_readers(stores: Make):
     assert (await rest(store, stream, 400))[0].message == b"401"
 
 
+async def test_many_writers_at_once_and_some_that_give_up(stores: Make):
+    store, streams = stores(), [name() for _ in range(100)]
+    writers = [asyncio.create_task(fill(store, stream, 5, end=True)) for stream in streams]
+    while not any(writer.done() for writer in writers[50:]):
+        await asyncio.sleep(0)
+    for writer in writers[:50]:
+        writer.cancel()
+    await asyncio.gather(*writers, return_exceptions=True)
+    for stream in streams[50:]:
+        assert [entry.position for entry in await rest(store, stream, 0)] == [1, 2, 3, 4, 5]
+    late = name()
+    await fill(store, late, 1, end=True)
+    assert len(await rest(store, late, 0)) == 1
+
+
 async def test_an_event_costs_one_write():
     storage = CountingStore()
     store = EventStore(storage)

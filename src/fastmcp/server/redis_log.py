@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import msgspec
 
 from fastmcp.server.backplane.redis_line import RedisLine
 from fastmcp.server.event_logs import Entry, Head, Waiters
+from fastmcp.server.redis_writes import Command, RedisWrites
 
 __all__ = ["RedisLog"]
 
@@ -39,6 +40,7 @@ class RedisLog:
 
     def __init__(self, line: RedisLine, most: int, ttl: float | None) -> None:
         self._line = line
+        self._writes = RedisWrites(line)
         self._most = most
         self._ttl = None if ttl is None else int(ttl * 1000)
         self._waiters = Waiters()
@@ -47,36 +49,43 @@ class RedisLog:
         return f"{self._line.prefix}:{kind}:{name}"
 
     async def begin(self, stream: str, head: Head) -> None:
-        await self.keep(stream, head)
-        await self.append(stream, Entry(0, None))
+        kept, *added = await self._writes.write(
+            self._keeping(stream, head), *self._appending(stream, Entry(0, None))
+        )
+        for answer in (kept, added[0]):
+            if isinstance(answer, Exception):
+                raise answer
 
     async def keep(self, stream: str, head: Head) -> None:
-        key, value = self._key("head", stream), msgspec.json.encode(head)
-        await self._line.do(lambda redis: redis.set(key, value, px=self._ttl))
+        (kept,) = await self._writes.write(self._keeping(stream, head))
+        if isinstance(kept, Exception):
+            raise kept
+
+    def _keeping(self, stream: str, head: Head) -> Command:
+        lasting = () if self._ttl is None else ("PX", self._ttl)
+        return ("SET", self._key("head", stream), msgspec.json.encode(head), *lasting)
 
     async def append(self, stream: str, entry: Entry) -> bool:
-        key = self._key("events", stream)
-        fields: list[bytes] = []
-        if entry.message is not None:
-            fields += [_MESSAGE, entry.message]
-        fields += [_FINAL, b"1" if entry.final else b""]
-
-        async def write(redis: Any) -> list[Any]:
-            pipeline = redis.pipeline(transaction=False)
-            pipeline.execute_command(
-                "XADD", key, "MAXLEN", "=", self._most, f"{entry.position + 1}-0", *fields
-            )
-            if self._ttl is not None:
-                pipeline.pexpire(key, self._ttl)
-            pipeline.publish(key, b"")
-            return cast("list[Any]", await pipeline.execute(raise_on_error=False))
-
-        added = (await self._line.do(write))[0]
+        added, *_ = await self._writes.write(*self._appending(stream, entry))
         if not isinstance(added, Exception):
             return True
         if "equal or smaller" in str(added):
             return False
         raise added
+
+    def _appending(self, stream: str, entry: Entry) -> list[Command]:
+        key = self._key("events", stream)
+        fields: list[bytes] = []
+        if entry.message is not None:
+            fields += [_MESSAGE, entry.message]
+        fields += [_FINAL, b"1" if entry.final else b""]
+        place = f"{entry.position + 1}-0"
+        lasting: list[Command] = [] if self._ttl is None else [("PEXPIRE", key, self._ttl)]
+        return [
+            ("XADD", key, "MAXLEN", "=", self._most, place, *fields),
+            *lasting,
+            ("PUBLISH", key, b""),
+        ]
 
     async def at(self, stream: str, position: int) -> Entry | None:
         id = f"{position + 1}-0"
