@@ -135,8 +135,7 @@ async def test_long_streams_and_many_readers(stores: Make):
 async def test_many_writers_at_once_and_some_that_give_up(stores: Make):
     store, streams = stores(), [name() for _ in range(100)]
     writers = [asyncio.create_task(fill(store, stream, 5, end=True)) for stream in streams]
-    while not any(writer.done() for writer in writers[50:]):
-        await asyncio.sleep(0)
+    await asyncio.wait(writers[50:], return_when=asyncio.FIRST_COMPLETED)
     for writer in writers[:50]:
         writer.cancel()
     await asyncio.gather(*writers, return_exceptions=True)
