@@ -171,10 +171,11 @@ class Grants:
             return known
         try:
             found = await self._verifier.verify_token(id_token)
-        except VerificationUnavailableError as error:
+        except Exception as error:
             if before is None:
                 raise
-            _logger.info("An ID token of a renewed login was not looked at: %s", error)
+            kind = type(error).__name__  # its text may hold the token
+            _logger.info("An ID token of a renewed login was not looked at: %s", kind)
             return known
         return None if found is None else found.model_copy(update={"token": "", "expires_at": None})
 
@@ -316,6 +317,7 @@ class Grants:
             grant = await self.read(family)
             if grant is None or grant.turn != old.turn:
                 return grant
+            self._upstream.check_pause(grant.refresh_token or "")
             if await self._takes_turn(family, grant):
                 return await self._ask(family, grant, refused)
             if time.monotonic() > end:
@@ -351,7 +353,7 @@ class Grants:
             _logger.info("The upstream does not renew a login (%s): it ends", error.error)
             await self._records.take(name("upstream", family))
             return None
-        except VerificationUnavailableError:
+        except BaseException:  # also a worker that is stopped
             await self._give_turn(family, grant)
             raise
         renewed = await self.made(tokens, grant.asked, grant)
@@ -366,7 +368,7 @@ class Grants:
     async def _is_refused(self, grant: Grant) -> bool:
         try:
             return await self.verified(grant) is None
-        except (RefusedError, VerificationUnavailableError):
+        except Exception:  # it is looked at again; what the upstream gave must not be lost
             return False
 
     def _seal(self, family: str) -> str:
