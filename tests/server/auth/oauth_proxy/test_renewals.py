@@ -32,6 +32,12 @@ async def logged_in(auth: OAuthProxy, there: Elsewhere) -> tuple[Visitor, str, d
     return site, client, await site.tokens(client)
 
 
+def at(there: Elsewhere) -> dict[str, str]:
+    """Where its tokens are verified, and by whom."""
+    url = f"{there.url}/introspect"
+    return {"introspection_url": url, "client_id": CLIENT, "client_secret": SECRET}
+
+
 async def until(found: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not found():  # noqa: ASYNC110  (something beside us brings it about)
@@ -326,9 +332,7 @@ async def test_a_verifier_that_fails_loses_no_login(there: Elsewhere):
                 raise OSError("an author's own library")
             return await super().verify_token(token)
 
-    verifier = Failing(
-        introspection_url=f"{there.url}/introspect", client_id=CLIENT, client_secret=SECRET
-    )
+    verifier = Failing(**at(there))
     auth = proxy(there, token_verifier=verifier)
     _, _, tokens = await logged_in(auth, there)
     (verifier.knows,) = there.access
@@ -340,6 +344,35 @@ async def test_a_verifier_that_fails_loses_no_login(there: Elsewhere):
         assert await auth.verify_token(tokens["access_token"]) is not None
     assert there.renewals == 1
     assert there.logins[0].alive
+
+
+async def test_a_verifier_that_hangs_keeps_nobody_waiting(
+    there: Elsewhere, monkeypatch: pytest.MonkeyPatch
+):
+    """What came is there for other workers before the turn of this one is given up."""
+    monkeypatch.setattr("fastmcp.server.auth.oauth_proxy.grants._LATE", 0.2)
+    held = asyncio.Event()
+
+    class Hanging(IntrospectionTokenVerifier):
+        async def verify_token(self, token: str) -> AccessToken | None:
+            found = await super().verify_token(token)
+            if there.renewals:
+                await held.wait()
+            return found
+
+    store = MemoryStore()
+    auth = proxy(there, client_storage=store, token_verifier=Hanging(**at(there)))
+    other = proxy(there, client_storage=store)
+    other.get_routes("/mcp")
+    _, _, tokens = await logged_in(auth, there)
+    there.expire()
+    call = asyncio.ensure_future(auth.verify_token(tokens["access_token"]))
+    await until(lambda: there.renewals == 1)
+    async with asyncio.timeout(10):
+        assert await other.verify_token(tokens["access_token"]) is not None
+    held.set()
+    assert await call is not None
+    assert there.renewals == 1
 
 
 async def test_a_client_that_renews_while_a_call_does(there: Elsewhere):
@@ -397,6 +430,21 @@ async def test_a_token_that_is_known_a_moment_late(there: Elsewhere):
     assert await settled(lambda: auth.verify_token(tokens["access_token"])) is not None
     assert there.renewals == 1
     assert there.revoked == []
+
+
+async def test_a_token_that_ended_and_its_successor_is_known_late(there: Elsewhere):
+    """Nor is the new refresh token used at once, which may be known late as well."""
+    there.expires_in = 1000
+    auth = proxy(there)
+    _, _, tokens = await logged_in(auth, there)
+    there.late = 0.2
+    now = time.time
+    try:
+        time.time = lambda: now() + 1001
+        assert await settled(lambda: auth.verify_token(tokens["access_token"])) is not None
+    finally:
+        time.time = now
+    assert there.renewals == 1
 
 
 async def test_tokens_that_are_refused_for_a_while(there: Elsewhere):

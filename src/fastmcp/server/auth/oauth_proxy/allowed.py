@@ -52,7 +52,7 @@ def _like(text: str, pattern: str) -> bool:
     first, *pieces = (re.escape(one) for one in pattern.split("*"))
     if not pieces:
         return text == pattern
-    # Each where it comes first, and nowhere else: to try all places a stranger could make last long.
+    # Each where it comes first, and nowhere else: a stranger could make it long to try all places.
     between = "".join(f"(?>.*?{one})" for one in pieces[:-1])
     return re.fullmatch(f"{first}{between}.*{pieces[-1]}", text) is not None
 

@@ -46,7 +46,7 @@ _TURN: Final = 30.0
 _LATE: Final = 5.0
 """Seconds in which whoever verifies a token may not know it yet."""
 _DOUBT: Final = 60.0
-"""Seconds for which a grant that is refused, as the one before was, is not renewed again."""
+"""Seconds for which a grant that was refused as soon as it was given is not renewed again."""
 _UNSAID: Final = 3600.0
 """Seconds of a token of which nobody says when it ends, nor is asked."""
 _PATIENCE: Final = 15.0
@@ -65,7 +65,7 @@ class Grant(BaseModel):
         subject: who logged in; None until that is known.
         expires_at: when the access token ends, in seconds since the epoch; None for unknown.
         renew_at: from when on it is renewed.
-        doubted: when it was found refused, as the one before was; None for not.
+        doubted: when it was found refused, as soon as it was given; None for not.
         turn: names this state of the grant.
     """
 
@@ -271,7 +271,7 @@ class Grants:
             return grant, verified
         now = time.time()
         if grant.is_renewable and (grant.doubted is None or now >= grant.doubted + _DOUBT):
-            renewed = await self.renewed(family, grant, refused=True)
+            renewed = await self.renewed(family, grant)
             if renewed is None:
                 return None
             grant, verified = renewed, await self.verified(renewed)
@@ -293,25 +293,18 @@ class Grants:
 
     # renewing
 
-    async def renewed(self, family: str, grant: Grant, refused: bool = False) -> Grant | None:
+    async def renewed(self, family: str, grant: Grant) -> Grant | None:
         """A grant after this one. Whoever asks meanwhile waits for the same; None where it is over.
-
-        Args:
-            family: of tokens.
-            grant: that was read.
-            refused: that is why.
 
         Raises:
             VerificationUnavailableError: there is none now.
         """
-        return await asyncio.shield(self._begin(family, grant, refused))
+        return await asyncio.shield(self._begin(family, grant))
 
-    def _begin(
-        self, family: str, grant: Grant, refused: bool = False
-    ) -> asyncio.Task[Grant | None]:
-        return self._renewing.begin(family, lambda: self._renew(family, grant, refused))
+    def _begin(self, family: str, grant: Grant) -> asyncio.Task[Grant | None]:
+        return self._renewing.begin(family, lambda: self._renew(family, grant))
 
-    async def _renew(self, family: str, old: Grant, refused: bool) -> Grant | None:
+    async def _renew(self, family: str, old: Grant) -> Grant | None:
         end = time.monotonic() + _PATIENCE
         while True:
             grant = await self.read(family)
@@ -319,7 +312,7 @@ class Grants:
                 return grant
             self._upstream.check_pause(grant.refresh_token or "")
             if await self._takes_turn(family, grant):
-                return await self._ask(family, grant, refused)
+                return await self._ask(family, grant)
             if time.monotonic() > end:
                 raise VerificationUnavailableError("Another worker renews a login, and is not done")
             await asyncio.sleep(_LOOK)
@@ -342,7 +335,7 @@ class Grants:
         await self._records.take(_taken(family, grant))
         await self._records.write(_turn(family, grant), {}, self._keep)
 
-    async def _ask(self, family: str, grant: Grant, refused: bool) -> Grant | None:
+    async def _ask(self, family: str, grant: Grant) -> Grant | None:
         try:
             scopes = self._scopes_again(grant.asked)
             tokens = await self._upstream.renew(grant.refresh_token or "", scopes)
@@ -357,7 +350,7 @@ class Grants:
             await self._give_turn(family, grant)
             raise
         renewed = await self.made(tokens, grant.asked, grant)
-        if refused and await self._is_refused(renewed):
+        if await self._is_refused(renewed):
             renewed.doubted = time.time()
         if await self.read(family) is None:  # it was ended meanwhile
             await self._upstream.revoke(renewed.refresh_token or "", "refresh_token")
@@ -367,7 +360,8 @@ class Grants:
 
     async def _is_refused(self, grant: Grant) -> bool:
         try:
-            return await self.verified(grant) is None
+            async with asyncio.timeout(_LATE):
+                return await self.verified(grant) is None
         except Exception:  # it is looked at again; what the upstream gave must not be lost
             return False
 
