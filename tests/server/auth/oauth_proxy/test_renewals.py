@@ -245,20 +245,36 @@ async def test_strange_scopes(there: Elsewhere):
 # many who renew
 
 
-class Store(MemoryStore):
-    """One that takes its time, as stores do, and more for one thing that is written.
+class Held:
+    """Something that is written.
 
     Attributes:
-        held: the kind of record whose next writing waits until `go`.
         reached: it waits.
+        go: it is written.
+    """
+
+    def __init__(self) -> None:
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+
+class Store(MemoryStore):
+    """One that takes its time, as stores do, and more for some things that are written.
+
+    Attributes:
         names: what was written.
+        removed: what was to be removed.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.held = ""
-        self.go, self.reached = asyncio.Event(), asyncio.Event()
+        self._held: dict[str, Held] = {}
         self.names: list[str] = []
+        self.removed: list[str] = []
+
+    def hold(self, kind: str) -> Held:
+        """The next record of a kind waits."""
+        self._held[kind] = held = Held()
+        return held
 
     async def get_many(self, *given: Any, **more: Any) -> Any:
         found = await super().get_many(*given, **more)
@@ -267,12 +283,17 @@ class Store(MemoryStore):
 
     async def put(self, key: str, *given: Any, **more: Any) -> None:
         self.names.append(key)
-        if self.held and key.startswith(self.held):
-            self.held = ""
-            self.reached.set()
-            await self.go.wait()
+        held = self._held.pop(key.partition("-")[0], None)
+        if held is not None:
+            held.reached.set()
+            await held.go.wait()
         await asyncio.sleep(0.003)
         await super().put(key, *given, **more)
+
+    async def delete(self, key: str, *given: Any, **more: Any) -> bool:
+        found = await super().delete(key, *given, **more)
+        self.removed.append(key)
+        return found
 
 
 async def test_many_workers_after_one_that_died_with_its_turn(there: Elsewhere):
@@ -295,6 +316,34 @@ async def test_many_workers_after_one_that_died_with_its_turn(there: Elsewhere):
         assert None not in found
         assert there.renewals == times
     assert there.logins[0].alive
+
+
+async def test_a_worker_that_comes_while_another_gives_its_turn_back(there: Elsewhere):
+    """It has said that it is its turn, and then it was not. Nobody waits for it."""
+    store = Store()
+    one, two = (proxy(there, client_storage=store) for _ in range(2))
+    two.get_routes("/mcp")
+    _, _, tokens = await logged_in(one, there)
+    there.expire()
+    there.open.clear()
+    there.begun.clear()
+    coming = store.hold("taken")
+    second = asyncio.ensure_future(two.verify_token(tokens["access_token"]))
+    async with asyncio.timeout(10):
+        await coming.reached.wait()
+        first = asyncio.ensure_future(one.verify_token(tokens["access_token"]))
+        await there.begun.wait()
+        giving, before = store.hold("turn"), len(store.removed)
+        there.status = 503
+        there.open.set()
+        await giving.reached.wait()
+        coming.go.set()
+        await until(lambda: any(name.startswith("turn") for name in store.removed[before:]))
+        there.status = 200
+        giving.go.set()
+        with pytest.raises(VerificationUnavailableError):
+            await first
+        assert await second is not None
 
 
 async def test_a_worker_that_is_stopped_while_it_asks(there: Elsewhere):
@@ -381,14 +430,14 @@ async def test_a_client_that_renews_while_a_call_does(there: Elsewhere):
     store = Store()
     auth = proxy(there, client_storage=store)
     site, client, tokens = await logged_in(auth, there)
-    store.held = "upstream-"
+    held = store.hold("upstream")
     refresh = asyncio.ensure_future(site.refresh(client, tokens["refresh_token"]))
     async with asyncio.timeout(10):
-        await store.reached.wait()
+        await held.reached.wait()
     there.expire()
     call = asyncio.ensure_future(auth.verify_token(tokens["access_token"]))
     await asyncio.wait([call], timeout=0.5)
-    store.go.set()
+    held.go.set()
     renewed = (await refresh).json["access_token"]
     assert await call is not None
     there.expire()

@@ -8,7 +8,8 @@ ends the login.
 
 Among several workers whose turn it is is a record too: whoever removes it asks, and puts a mark in
 its place. A worker that dies meanwhile leaves the mark, which ends by itself; then the turn is
-given anew. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
+given anew. One that asked for nothing gives another turn, with another name: so it does not matter
+who may still come and mark the old one as taken. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
 the one that is refused looks whether the other has brought something.
 
 A login ends when the upstream refuses to renew it, or has made it somebody else's. That a token is
@@ -67,6 +68,7 @@ class Grant(BaseModel):
         renew_at: from when on it is renewed.
         doubted: when it was found refused, as soon as it was given; None for not.
         turn: names this state of the grant.
+        laps: how often somebody had the turn for nothing.
     """
 
     access_token: str = Field(repr=False)
@@ -79,6 +81,7 @@ class Grant(BaseModel):
     renew_at: float | None = None
     doubted: float | None = None
     turn: str = ""
+    laps: int = 0
 
     @property
     def is_renewable(self) -> bool:
@@ -202,24 +205,23 @@ class Grants:
             update["scopes"] = grant.scopes
         return found.model_copy(update=update)
 
-    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
-        """Keep a new grant for a family of tokens; or for so many seconds, until there are some."""
-        if grant.is_renewable:
-            await self._give_turn(family, grant)
-        await self._write(family, grant, seconds)
-
     async def prolong(self, family: str, grant: Grant) -> None:
         """Keep a grant for as long as tokens that were made just now."""
-        if grant.is_renewable and not await self._takes_turn(family, grant):
-            return  # who renews it keeps it
-        latest = await self.read(family)
-        if latest is None or latest.turn != grant.turn:
-            return
-        await self._write(family, grant)
-        if grant.is_renewable:
-            await self._give_turn(family, grant)
+        if not grant.is_renewable or await self._takes_turn(family, grant):
+            await self._give_back(family, grant)
+        # else: who renews it keeps it
 
-    async def _write(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+    async def _give_back(self, family: str, grant: Grant) -> None:
+        """Keep what was not renewed, for the next who tries."""
+        latest = await self.read(family)
+        if latest is not None and (latest.turn, latest.laps) == (grant.turn, grant.laps):
+            await self.keep(family, grant.model_copy(update={"laps": grant.laps + 1}))
+
+    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+        """Keep a grant for a family of tokens, and give its turn; or for so many seconds, until
+        there are some."""
+        if grant.is_renewable:
+            await self._records.write(_turn(family, grant), {}, self._keep)
         text = grant.model_dump_json().encode()
         record = {"sealed": self._keys.seal(self._seal(family), text)}
         if seconds is None:
@@ -330,11 +332,6 @@ class Grants:
         await self._records.write(taken, {}, _TURN)
         return await self._records.take(turn)
 
-    async def _give_turn(self, family: str, grant: Grant) -> None:
-        # The mark first: the next who takes the turn has a mark of their own, which stays.
-        await self._records.take(_taken(family, grant))
-        await self._records.write(_turn(family, grant), {}, self._keep)
-
     async def _ask(self, family: str, grant: Grant) -> Grant | None:
         try:
             scopes = self._scopes_again(grant.asked)
@@ -347,7 +344,7 @@ class Grants:
             await self._records.take(name("upstream", family))
             return None
         except BaseException:  # also a worker that is stopped
-            await self._give_turn(family, grant)
+            await self._give_back(family, grant)
             raise
         renewed = await self.made(tokens, grant.asked, grant)
         if await self._is_refused(renewed):
@@ -370,8 +367,8 @@ class Grants:
 
 
 def _turn(family: str, grant: Grant) -> str:
-    return name("turn", f"{family} {grant.turn}")
+    return name("turn", f"{family} {grant.turn} {grant.laps}")
 
 
 def _taken(family: str, grant: Grant) -> str:
-    return name("taken", f"{family} {grant.turn}")
+    return name("taken", f"{family} {grant.turn} {grant.laps}")
