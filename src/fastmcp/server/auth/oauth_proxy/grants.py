@@ -9,8 +9,9 @@ ends the login.
 Among several workers whose turn it is is a record too: whoever removes it asks, and puts a mark in
 its place. A worker that dies meanwhile leaves the mark, which ends by itself; then the turn is
 given anew. One that asked for nothing gives another turn, with another name: so it does not matter
-who may still come and mark the old one as taken. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
-the one that is refused looks whether the other has brought something.
+who may still come and mark the old one as taken. A store that cannot say who removed a record
+(`oauth.records`) lets two ask at once, and the one that is refused looks whether the other has
+brought something.
 
 A login ends when the upstream refuses to renew it, or has made it somebody else's. That a token is
 refused which was given just now may be a moment's mistake, and ends nothing.
