@@ -171,7 +171,7 @@ def scope_list(scopes: Any) -> list[str]:
             return scopes.replace(",", " ").split()
         try:
             scopes = json.loads(scopes)
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
     return _strings(scopes)
 

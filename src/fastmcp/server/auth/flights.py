@@ -23,6 +23,13 @@ class Flights(Generic[_Key, _Answer]):
     def __init__(self) -> None:
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, _Key], asyncio.Task[_Answer]] = {}
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def running(self, key: _Key) -> asyncio.Task[_Answer] | None:
+        """What is under way in this loop; None for nothing."""
+        return self._tasks.get((asyncio.get_running_loop(), key))
+
     async def answer(self, key: _Key, work: Callable[[], Coroutine[Any, Any, _Answer]]) -> _Answer:
         """Wait for what is under way, or begin it.
 
@@ -36,8 +43,7 @@ class Flights(Generic[_Key, _Answer]):
         self, key: _Key, work: Callable[[], Coroutine[Any, Any, _Answer]]
     ) -> asyncio.Task[_Answer]:
         """Begin it, if it is not under way, and wait for nothing."""
-        loop = asyncio.get_running_loop()
-        task = self._tasks.get((loop, key))
+        loop, task = asyncio.get_running_loop(), self.running(key)
         if task is None:
             task = self._tasks[loop, key] = loop.create_task(work())
             task.add_done_callback(lambda task: self._ended(loop, key, task))

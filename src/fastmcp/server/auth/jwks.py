@@ -22,8 +22,8 @@ from typing import Final
 
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.fetching import Fetched, Fetcher, FetchError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.signatures import VerificationKey, keys_of_set
-from fastmcp.utilities.spawning import spawn
 
 __all__ = ["RemoteKeys"]
 
@@ -71,8 +71,7 @@ class RemoteKeys:
         self._body = b""
         self._fetched = self._asked = self._fresh = -math.inf
         self._failure: str | None = None
-        self._flight: asyncio.Task[None] | None = None
-        self._held: set[asyncio.Task[None]] = set()
+        self._asking: Flights[str, None] = Flights()
 
     async def matching(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
         """The keys that a token may be signed with.
@@ -91,9 +90,9 @@ class RemoteKeys:
             self._begin(now)
         found = self._find(kid, algorithm)
         if found is None:
-            flight = self._running() or (
-                self._begin(now) if now >= self._asked + self._interval else None
-            )
+            flight = self._asking.running(self.uri)
+            if flight is None and now >= self._asked + self._interval:
+                flight = self._begin(now)
             if flight is not None:
                 await asyncio.shield(flight)
                 found = self._find(kid, algorithm)
@@ -116,31 +115,24 @@ class RemoteKeys:
         return [key for key in keys if algorithm in key.algorithms]
 
     async def _renewed(self, now: float) -> None:
-        flight = self._running() or self._begin(now)
+        flight = self._begin(now)
         usable = bool(self._keys) and now < self._fetched + _STALE
         if flight is not None and not (usable and self._failure is not None):
             await asyncio.shield(flight)
         if self._failure is not None and not usable:
             raise VerificationUnavailableError(f"Tokens cannot be verified: {self._failure}")
 
-    def _running(self) -> asyncio.Task[None] | None:
-        flight = self._flight
-        if flight is None or flight.done() or flight.get_loop() is not asyncio.get_running_loop():
-            return None
-        return flight
-
     def _begin(self, now: float) -> asyncio.Task[None] | None:
         """Fetch them beside the request, unless that failed a moment ago."""
-        running = self._running()
+        running = self._asking.running(self.uri)
         if running is not None:
             return running
         if self._failure is not None and now < self._asked + min(_PAUSE, self._interval):
             return None
-        self._asked = now
-        self._flight = spawn(self._fetch(), self._held)
-        return self._flight
+        return self._asking.begin(self.uri, self._fetch)
 
     async def _fetch(self) -> None:
+        self._asked = time.monotonic()
         try:
             fetched = await self._fetcher.get_json(self.uri, limit=_LIMIT, seconds=_SECONDS)
             keys = keys_of_set(fetched.json, self._algorithm)

@@ -7,6 +7,7 @@ draft-ietf-oauth-identity-assertion-authz-grant.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -357,6 +358,8 @@ async def test_scopes(there: Company, granted: str | None, asked: str | None, fo
 async def test_a_client_has_no_more_than_it_registered(there: Company):
     auth = believing(there, clients=[desk(scope="write")])
     assert (await at(auth).bring(there.assertion())).json["scope"] == "write"
+    auth = believing(there, clients=[desk(scope="read")], asserted={"required_scopes": ["write"]})
+    assert (await at(auth).bring(there.assertion())).json["scope"] == "read"
 
 
 async def test_scopes_of_a_server_that_names_none(there: Company):
@@ -560,6 +563,36 @@ async def test_it_is_good_once(there: Company):
     for worker in workers:
         refused(await worker.bring(assertion), "been used before")
         refused(await worker.bring(there.assertion(jti="the same")), "been used before")
+
+
+class Slow(MemoryStore):
+    """One that takes its time, as stores do."""
+
+    async def get_many(self, *given: Any, **more: Any) -> Any:
+        found = await super().get_many(*given, **more)
+        await asyncio.sleep(0.003)
+        return found
+
+
+@pytest.mark.parametrize("kind", ["memory", "store", "file"])
+async def test_it_is_good_once_at_once(there: Company, kind: str):
+    """However many requests bring it in the same moment."""
+    if kind == "memory":
+        auth: OAuthProvider = believing(there)
+    else:
+        auth = OAuthProxy(
+            upstream_authorization_endpoint=f"{there.url}/authorize",
+            upstream_token_endpoint=f"{there.url}/token",
+            upstream_client_id="one",
+            token_verifier=StaticTokenVerifier({}, required_scopes=["read", "write"]),
+            base_url=BASE,
+            clients=[desk()],
+            identity_assertion=there.trusted(),
+            client_storage=Slow() if kind == "store" else None,
+        )
+    here, assertion = at(auth), there.assertion()
+    replies = await asyncio.gather(*(here.bring(assertion) for _ in range(30)))
+    assert sorted(reply.status for reply in replies) == [200] + [400] * 29
 
 
 async def test_a_name_of_another_issuer_is_another_name(there: Company):

@@ -238,6 +238,26 @@ async def test_strangers_do_not_make_it_fetch_without_end():
         assert isinstance(one.exception(), ClientDocumentError)
 
 
+async def test_strangers_put_no_client_out():
+    """One that is known goes on with what was there, while there is no room to look."""
+    held = asyncio.Event()
+
+    class Slow(Web):
+        async def get_json(self, url: str, *, limit: int, seconds: float) -> Found:
+            if url != URL:
+                await held.wait()
+            return Found(document(client_id=url))
+
+    clients = ClientDocuments(Slow({}), least=0)
+    client = await clients.client(URL)
+    urls = [f"https://client.example.com/{n}" for n in range(64)]
+    asked = [asyncio.ensure_future(clients.client(url)) for url in urls]
+    await settled()
+    assert await clients.client(URL) == client
+    held.set()
+    await asyncio.gather(*asked)
+
+
 async def test_a_server_that_takes_no_urls():
     here, web = site({URL: document()}, enable_cimd=False)
     said = (await here.get("/.well-known/oauth-authorization-server")).json

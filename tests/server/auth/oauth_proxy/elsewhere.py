@@ -29,6 +29,8 @@ from tests.support.loopback import served
 CLIENT = "the one client"
 SECRET = "its secret: %+&"
 
+Answer = tuple[int, str, str]
+
 
 @dataclass
 class Issued:
@@ -62,6 +64,7 @@ class Elsewhere:
         status: of its token endpoint; 200 for as it should be.
         token_error: what that answers.
         answer: or all of its answer: status, type and body.
+        answers: the same, to who renews the login of a person.
         tokens: what it says beside the usual where it gives some, or instead of it; None for
             what it leaves out.
         late: seconds after which it knows an access token that it gave.
@@ -90,7 +93,8 @@ class Elsewhere:
     granted: str | None = None
     status: int = 200
     token_error: str | None = None
-    answer: tuple[int, str, str] | None = None
+    answer: Answer | None = None
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     tokens: dict[str, Any] = field(default_factory=dict[str, Any])
     late: float = 0
     pkce: bool = True
@@ -172,8 +176,10 @@ class Elsewhere:
         self.token_requests.append(form)
         self.begun.set()
         await self.open.wait()
-        if self.answer is not None:
-            status, kind, body = self.answer
+        of = self.refresh.get(form.get("refresh_token", ""))
+        answer = self.answer or (None if of is None else self.answers.get(of.user))
+        if answer is not None:
+            status, kind, body = answer
             return web.Response(status=status, content_type=kind, text=body, headers=self.headers)
         if self.status != 200:
             return web.json_response({"error": "server_error"}, status=self.status)
@@ -188,8 +194,8 @@ class Elsewhere:
         login = self._redeemed(form) if "code" in form else self._renewed(form)
         if login is None or not login.alive:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        answer = {**self._tokens(login), **self.tokens}
-        return web.json_response({k: v for k, v in answer.items() if v is not None})
+        said = {**self._tokens(login), **self.tokens}
+        return web.json_response({k: v for k, v in said.items() if v is not None})
 
     def _exchanged(self, form: dict[str, str]) -> web.Response:
         """For another API."""

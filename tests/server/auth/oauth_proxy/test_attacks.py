@@ -340,6 +340,9 @@ async def test_a_login_that_turns_into_another_persons(there: Elsewhere):
         (["http://localhost"], "http://localhost:80/callback", True),
         (["http://localhost"], "http://localhost:8080/callback", False),
         (["https://app.example.com:443/callback"], "https://app.example.com/callback", True),
+        (["https://a.example.com/*/b/*"], "https://a.example.com/1/b/2/b/3", True),
+        (["https://a.example.com/*b*b"], "https://a.example.com/bb", True),
+        (["https://a.example.com/*b*b"], "https://a.example.com/b", False),
         (["cursor://*"], "cursor://anysphere/callback", True),
         ([], "http://127.0.0.1:4000/callback", False),
     ],
@@ -360,6 +363,23 @@ async def test_where_clients_may_be_answered(
     else:
         assert is_page(asked, 400, "does not allow")
         assert (reply.status, reply.error) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "uri"),
+    [
+        ("https://app.example.com/*/*/*/callback", "https://app.example.com" + "/" * 900),
+        ("https://*.*.*.example.com/callback", "https://" + "." * 900 + "/callback"),
+    ],
+)
+async def test_a_pattern_of_many_stars(there: Elsewhere, pattern: str, uri: str):
+    """Anybody registers any address, and everybody would wait until it is compared."""
+    site = visitor(proxy(there, allowed_client_redirect_uris=[pattern]), there)
+    began = time.monotonic()
+    metadata = b'{"redirect_uris": ["%s"]}' % uri.encode()
+    reply = await site.send("POST", "/register", metadata, {"content-type": "application/json"})
+    assert (reply.status, reply.error) == (400, "invalid_redirect_uri")
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("key", ["", "summer24", b"fifteen bytes!!"])

@@ -42,6 +42,17 @@ async def test_one_takes_it(tmp_path: Path):
         assert sum(taken) == 1
 
 
+async def test_one_is_first(tmp_path: Path):
+    many = [FileRecords(tmp_path / "f") for _ in range(4)]
+    for n in range(20):
+        added = await asyncio.gather(*(one.add(f"used-{n}", {}, 60) for one in many * 3))
+        assert sum(added) == 1
+    await many[0].write("used-a", {}, -1)
+    assert await many[1].add("used-a", {}, 60)
+    assert not await many[2].add("used-a", {}, 60)
+    assert await many[3].read("used-a") == [{}]
+
+
 _TAKER = """
 import asyncio, sys
 from pathlib import Path

@@ -278,6 +278,17 @@ async def test_another_api_that_nobody_consented_to(there: Elsewhere):
         assert "gives no token for Mail.Read: interaction_required" in json.dumps(answer.response)
 
 
+async def test_another_issuers_token_is_not_shown_to_entra(there: Elsewhere):
+    """2026-07-28, security-considerations, "Access Token Privilege Restriction"."""
+    machines = StaticTokenVerifier({"t": {"client_id": "machine", "scopes": ["read"]}})
+    app = mail(MultiAuth(server=at_entra(there), verifiers=machines)).http_app()
+    async with app.lifespan(app):
+        peer = await Peer(app, STATELESS, headers={"authorization": "Bearer t"}).open()
+        answer = await peer.call("token")
+        assert "Only who logged in at Entra ID" in json.dumps(answer.response)
+    assert there.token_requests == []
+
+
 async def test_another_api_without_a_login(caplog: pytest.LogCaptureFixture):
     for auth, why in [
         (StaticTokenVerifier({"t": {"sub": "ann"}}), "an AzureProvider"),

@@ -109,14 +109,12 @@ class AssertionGrant:
         missing = [scope for scope in self._required if scope not in granted]
         if missing:
             raise _refused(f"does not grant {' '.join(missing)}")
-        wanted = set((granted or issuer.scopes_by_default) if asked is None else asked.split())
-        if client.scope is not None:
-            wanted &= set(client.scope.split())
-        found = [
-            scope
-            for scope in dict.fromkeys(granted or issuer.scopes_by_default)
-            if scope in wanted or scope in self._required
-        ]
+        own = list(dict.fromkeys(granted or issuer.scopes_by_default))
+        if client.scope is not None:  # RFC 7591, 2
+            registered = client.scope.split()
+            own = [scope for scope in own if scope in registered]
+        wanted = own if asked is None else [*asked.split(), *self._required]
+        found = [scope for scope in own if scope in wanted]
         if asked is not None and not found:
             raise TokenError("invalid_scope", "The assertion grants none of the scopes asked for")
         return found

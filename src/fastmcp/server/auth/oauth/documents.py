@@ -5,13 +5,12 @@ The URL is a stranger's, so what fetches it must not reach what a stranger canno
 2026-07-28, basic/authorization, "Authorization Server Abuse Protection"): the fetcher sees to that,
 and here is seen to it that it does not go too often. A document is kept as long as its headers
 say, a minute at least and an hour at most, and for a day where it cannot be had again: a client
-that was let in is not put out because its web server is down. That there is none is kept too.
-Requests for one that is being fetched wait for it.
+that was let in is not put out because its web server is down, or because strangers have this one
+look at theirs. That there is none is kept too. Requests for one that is being fetched wait for it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from fastmcp.server.auth.fetching import FetchError
+from fastmcp.server.auth.flights import Flights
 from fastmcp.server.auth.oauth import redirects
 from fastmcp.server.auth.oauth.errors import ClientDocumentError, InvalidRedirectUriError
 from fastmcp.server.auth.oauth.models import OAuthClientInformationFull
@@ -91,7 +91,7 @@ class ClientDocuments:
         self._fetcher = fetcher
         self._least = least
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._asked: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[_Kept]] = {}
+        self._asking: Flights[str, _Kept] = Flights()
 
     async def client(self, url: str) -> OAuthClientInformationFull:
         """The client at a URL.
@@ -112,22 +112,15 @@ class ClientDocuments:
         return await self._json(url, _LONGEST_KEYS)
 
     async def _json(self, url: str, limit: int) -> Any:
-        kept = self._kept.get(url)
-        if kept is None or kept.until <= time.monotonic():
-            kept = await self._renewed(url, limit)
+        kept, now = self._kept.get(url), time.monotonic()
+        if kept is None or kept.until <= now:
+            if len(self._asking) < _AT_ONCE or self._asking.running(url) is not None:
+                kept = await self._asking.answer(url, lambda: self._fetch(url, limit))
+            elif kept is None or kept.good_until <= now:
+                raise ClientDocumentError("Too many clients are looked up now", passing=True)
         if kept.why is not None:
             raise ClientDocumentError(kept.why, passing=kept.passing)
         return kept.body
-
-    async def _renewed(self, url: str, limit: int) -> _Kept:
-        key = (asyncio.get_running_loop(), url)
-        asked = self._asked.get(key)
-        if asked is None:
-            if len(self._asked) >= _AT_ONCE:
-                raise ClientDocumentError("Too many clients are looked up now", passing=True)
-            asked = self._asked[key] = asyncio.ensure_future(self._fetch(url, limit))
-            asked.add_done_callback(lambda _: self._asked.pop(key))
-        return await asyncio.shield(asked)  # who goes away takes nobody along
 
     async def _fetch(self, url: str, limit: int) -> _Kept:
         before = self._kept.get(url)

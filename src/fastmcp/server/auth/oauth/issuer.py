@@ -167,10 +167,7 @@ class Issuer(AuthProvider):
 
     async def is_first_use(self, mark: str, seconds: float) -> bool:
         """Whether nobody has asked this before, within so many seconds."""
-        key = name("used", mark)
-        (before,) = await self.used.read(key)
-        await self.used.write(key, {}, seconds)
-        return before is None
+        return await self.used.add(name("used", mark), {}, seconds)
 
     # codes
 

@@ -2,8 +2,9 @@
 
 Three things are asked of a store: to read, to write with a time to live, and to remove a record and
 say whether it was this call that removed it. The last makes a code single-use, also where two
-workers see it at once: whoever removes it has it. What is secret is no part of a record's name or
-content; its SHA-256 is (`name`).
+workers see it at once: whoever removes it has it. That something is seen for the first time (`add`)
+a store cannot be asked: of one that workers share, each is sure of that for itself alone. What is
+secret is no part of a record's name or content; its SHA-256 is (`name`).
 
 Of the stores of `py-key-value-aio` most say truly who removed a record: memory in one process, the
 files of Disk and FileTree on one machine, Redis, Valkey, Memcached, MongoDB, PostgreSQL, DynamoDB
@@ -49,6 +50,10 @@ class Records(Protocol):
         """Keep a record for so long."""
         ...
 
+    async def add(self, name: str, record: Record, seconds: float) -> bool:
+        """Keep a record where there is none: whether there was none."""
+        ...
+
     async def take(self, name: str) -> bool:
         """Remove a record: whether it was there, and this call removed it."""
         ...
@@ -80,6 +85,12 @@ class MemoryRecords:
         while kept and (len(kept) >= limit or next(iter(kept.values()))[0] < now):
             kept.popitem(last=False)
         kept[name] = (now + seconds, record)
+
+    async def add(self, name: str, record: Record, seconds: float) -> bool:
+        if self._read(name) is not None:
+            return False
+        await self.write(name, record, seconds)  # which waits for nothing
+        return True
 
     async def take(self, name: str) -> bool:
         kept = self._kept(name).pop(name, None)
@@ -117,12 +128,25 @@ class KeyValueRecords:
 
     def __init__(self, store: KeyValueStore) -> None:
         self._store = store
+        self._adding: set[str] = set()
 
     async def read(self, *names: str) -> list[Record | None]:
         return await self._store.get_many(names, collection=_COLLECTION)
 
     async def write(self, name: str, record: Record, seconds: float) -> None:
         await self._store.put(name, record, collection=_COLLECTION, ttl=seconds)
+
+    async def add(self, name: str, record: Record, seconds: float) -> bool:
+        if name in self._adding:
+            return False
+        self._adding.add(name)
+        try:
+            (before,) = await self.read(name)
+            if before is None:
+                await self.write(name, record, seconds)
+            return before is None
+        finally:
+            self._adding.discard(name)
 
     async def take(self, name: str) -> bool:
         return await self._store.delete(name, collection=_COLLECTION)

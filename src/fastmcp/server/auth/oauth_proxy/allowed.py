@@ -37,9 +37,9 @@ def _fits(uri: str, pattern: str) -> bool:
     return (
         given["scheme"].lower() == wanted["scheme"].lower()
         and (given["host"] is None) == (wanted["host"] is None)
-        and _like((given["host"] or "").lower(), (wanted["host"] or "").lower(), "[^/]*")
-        and _like(_port(given), _port(wanted), "[0-9]*")
-        and (path in ("", "/*") or _like(given["path"], path, ".*"))
+        and _like((given["host"] or "").lower(), (wanted["host"] or "").lower())
+        and _like(_port(given), _port(wanted))
+        and (path in ("", "/*") or _like(given["path"], path))
         and not _climbs(given["path"])
     )
 
@@ -48,8 +48,13 @@ def _port(parts: re.Match[str]) -> str:
     return parts["port"] or _DEFAULTS.get(parts["scheme"].lower(), "")
 
 
-def _like(text: str, pattern: str, star: str) -> bool:
-    return re.fullmatch(star.join(re.escape(one) for one in pattern.split("*")), text) is not None
+def _like(text: str, pattern: str) -> bool:
+    first, *pieces = (re.escape(one) for one in pattern.split("*"))
+    if not pieces:
+        return text == pattern
+    # Each where it comes first, and nowhere else: a stranger could make it long to try all places.
+    between = "".join(f"(?>.*?{one})" for one in pieces[:-1])
+    return re.fullmatch(f"{first}{between}.*{pieces[-1]}", text) is not None
 
 
 def _climbs(path: str) -> bool:

@@ -124,6 +124,17 @@ class FileRecords:
     async def write(self, name: str, record: Record, seconds: float) -> None:
         await self._lane.run(self._write, name, json.dumps(record), time.time() + seconds)
 
+    async def add(self, name: str, record: Record, seconds: float) -> bool:
+        return await self._lane.run(self._add, name, json.dumps(record), time.time() + seconds)
+
+    def _add(self, name: str, record: str, until: float) -> bool:
+        added = self._connections()[1].execute(
+            "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET record = excluded.record, until = excluded.until WHERE records.until <= ?",
+            (name, record, until, time.time()),
+        )
+        return added.rowcount == 1
+
     def _write(self, name: str, record: str, until: float) -> None:
         connection = self._connections()[1]
         connection.execute("REPLACE INTO records VALUES (?, ?, ?)", (name, record, until))

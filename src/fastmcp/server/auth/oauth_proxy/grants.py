@@ -8,8 +8,10 @@ ends the login.
 
 Among several workers whose turn it is is a record too: whoever removes it asks, and puts a mark in
 its place. A worker that dies meanwhile leaves the mark, which ends by itself; then the turn is
-given anew. A store that cannot say who removed a record (`oauth.records`) lets two ask at once, and
-the one that is refused looks whether the other has brought something.
+given anew. One that asked for nothing gives another turn, with another name: so it does not matter
+who may still come and mark the old one as taken. A store that cannot say who removed a record
+(`oauth.records`) lets two ask at once, and the one that is refused looks whether the other has
+brought something.
 
 A login ends when the upstream refuses to renew it, or has made it somebody else's. That a token is
 refused which was given just now may be a moment's mistake, and ends nothing.
@@ -46,7 +48,7 @@ _TURN: Final = 30.0
 _LATE: Final = 5.0
 """Seconds in which whoever verifies a token may not know it yet."""
 _DOUBT: Final = 60.0
-"""Seconds for which a grant that is refused, as the one before was, is not renewed again."""
+"""Seconds for which a grant that was refused as soon as it was given is not renewed again."""
 _UNSAID: Final = 3600.0
 """Seconds of a token of which nobody says when it ends, nor is asked."""
 _PATIENCE: Final = 15.0
@@ -65,8 +67,9 @@ class Grant(BaseModel):
         subject: who logged in; None until that is known.
         expires_at: when the access token ends, in seconds since the epoch; None for unknown.
         renew_at: from when on it is renewed.
-        doubted: when it was found refused, as the one before was; None for not.
+        doubted: when it was found refused, as soon as it was given; None for not.
         turn: names this state of the grant.
+        laps: how often somebody had the turn for nothing.
     """
 
     access_token: str = Field(repr=False)
@@ -79,6 +82,7 @@ class Grant(BaseModel):
     renew_at: float | None = None
     doubted: float | None = None
     turn: str = ""
+    laps: int = 0
 
     @property
     def is_renewable(self) -> bool:
@@ -171,10 +175,11 @@ class Grants:
             return known
         try:
             found = await self._verifier.verify_token(id_token)
-        except VerificationUnavailableError as error:
+        except Exception as error:
             if before is None:
                 raise
-            _logger.info("An ID token of a renewed login was not looked at: %s", error)
+            kind = type(error).__name__  # its text may hold the token
+            _logger.info("An ID token of a renewed login was not looked at: %s", kind)
             return known
         return None if found is None else found.model_copy(update={"token": "", "expires_at": None})
 
@@ -201,24 +206,23 @@ class Grants:
             update["scopes"] = grant.scopes
         return found.model_copy(update=update)
 
-    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
-        """Keep a new grant for a family of tokens; or for so many seconds, until there are some."""
-        if grant.is_renewable:
-            await self._give_turn(family, grant)
-        await self._write(family, grant, seconds)
-
     async def prolong(self, family: str, grant: Grant) -> None:
         """Keep a grant for as long as tokens that were made just now."""
-        if grant.is_renewable and not await self._takes_turn(family, grant):
-            return  # who renews it keeps it
-        latest = await self.read(family)
-        if latest is None or latest.turn != grant.turn:
-            return
-        await self._write(family, grant)
-        if grant.is_renewable:
-            await self._give_turn(family, grant)
+        if not grant.is_renewable or await self._takes_turn(family, grant):
+            await self._give_back(family, grant)
+        # else: who renews it keeps it
 
-    async def _write(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+    async def _give_back(self, family: str, grant: Grant) -> None:
+        """Keep what was not renewed, for the next who tries."""
+        latest = await self.read(family)
+        if latest is not None and (latest.turn, latest.laps) == (grant.turn, grant.laps):
+            await self.keep(family, grant.model_copy(update={"laps": grant.laps + 1}))
+
+    async def keep(self, family: str, grant: Grant, seconds: float | None = None) -> None:
+        """Keep a grant for a family of tokens, and give its turn; or for so many seconds, until
+        there are some."""
+        if grant.is_renewable:
+            await self._records.write(_turn(family, grant), {}, self._keep)
         text = grant.model_dump_json().encode()
         record = {"sealed": self._keys.seal(self._seal(family), text)}
         if seconds is None:
@@ -270,7 +274,7 @@ class Grants:
             return grant, verified
         now = time.time()
         if grant.is_renewable and (grant.doubted is None or now >= grant.doubted + _DOUBT):
-            renewed = await self.renewed(family, grant, refused=True)
+            renewed = await self.renewed(family, grant)
             if renewed is None:
                 return None
             grant, verified = renewed, await self.verified(renewed)
@@ -292,32 +296,26 @@ class Grants:
 
     # renewing
 
-    async def renewed(self, family: str, grant: Grant, refused: bool = False) -> Grant | None:
+    async def renewed(self, family: str, grant: Grant) -> Grant | None:
         """A grant after this one. Whoever asks meanwhile waits for the same; None where it is over.
-
-        Args:
-            family: of tokens.
-            grant: that was read.
-            refused: that is why.
 
         Raises:
             VerificationUnavailableError: there is none now.
         """
-        return await asyncio.shield(self._begin(family, grant, refused))
+        return await asyncio.shield(self._begin(family, grant))
 
-    def _begin(
-        self, family: str, grant: Grant, refused: bool = False
-    ) -> asyncio.Task[Grant | None]:
-        return self._renewing.begin(family, lambda: self._renew(family, grant, refused))
+    def _begin(self, family: str, grant: Grant) -> asyncio.Task[Grant | None]:
+        return self._renewing.begin(family, lambda: self._renew(family, grant))
 
-    async def _renew(self, family: str, old: Grant, refused: bool) -> Grant | None:
+    async def _renew(self, family: str, old: Grant) -> Grant | None:
         end = time.monotonic() + _PATIENCE
         while True:
             grant = await self.read(family)
             if grant is None or grant.turn != old.turn:
                 return grant
+            self._upstream.check_pause(grant.refresh_token or "")
             if await self._takes_turn(family, grant):
-                return await self._ask(family, grant, refused)
+                return await self._ask(family, grant)
             if time.monotonic() > end:
                 raise VerificationUnavailableError("Another worker renews a login, and is not done")
             await asyncio.sleep(_LOOK)
@@ -335,12 +333,7 @@ class Grants:
         await self._records.write(taken, {}, _TURN)
         return await self._records.take(turn)
 
-    async def _give_turn(self, family: str, grant: Grant) -> None:
-        # The mark first: the next who takes the turn has a mark of their own, which stays.
-        await self._records.take(_taken(family, grant))
-        await self._records.write(_turn(family, grant), {}, self._keep)
-
-    async def _ask(self, family: str, grant: Grant, refused: bool) -> Grant | None:
+    async def _ask(self, family: str, grant: Grant) -> Grant | None:
         try:
             scopes = self._scopes_again(grant.asked)
             tokens = await self._upstream.renew(grant.refresh_token or "", scopes)
@@ -351,11 +344,11 @@ class Grants:
             _logger.info("The upstream does not renew a login (%s): it ends", error.error)
             await self._records.take(name("upstream", family))
             return None
-        except VerificationUnavailableError:
-            await self._give_turn(family, grant)
+        except BaseException:  # also a worker that is stopped
+            await self._give_back(family, grant)
             raise
         renewed = await self.made(tokens, grant.asked, grant)
-        if refused and await self._is_refused(renewed):
+        if await self._is_refused(renewed):
             renewed.doubted = time.time()
         if await self.read(family) is None:  # it was ended meanwhile
             await self._upstream.revoke(renewed.refresh_token or "", "refresh_token")
@@ -365,8 +358,9 @@ class Grants:
 
     async def _is_refused(self, grant: Grant) -> bool:
         try:
-            return await self.verified(grant) is None
-        except (RefusedError, VerificationUnavailableError):
+            async with asyncio.timeout(_LATE):
+                return await self.verified(grant) is None
+        except Exception:  # it is looked at again; what the upstream gave must not be lost
             return False
 
     def _seal(self, family: str) -> str:
@@ -374,8 +368,8 @@ class Grants:
 
 
 def _turn(family: str, grant: Grant) -> str:
-    return name("turn", f"{family} {grant.turn}")
+    return name("turn", f"{family} {grant.turn} {grant.laps}")
 
 
 def _taken(family: str, grant: Grant) -> str:
-    return name("taken", f"{family} {grant.turn}")
+    return name("taken", f"{family} {grant.turn} {grant.laps}")

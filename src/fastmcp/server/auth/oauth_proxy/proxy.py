@@ -291,7 +291,7 @@ class OAuthProxy(StoredOAuthProvider):
             early=self._threshold,
             fallback=self._fallback,
             keep=self._refresh_seconds + self._access_seconds + self._code_seconds,
-            purpose=f"upstream tokens of {self.issuer}",
+            purpose=f"tokens that {self.issuer} has of {self._upstream.name}",
         )
 
     @cached_property

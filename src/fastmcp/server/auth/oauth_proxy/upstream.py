@@ -5,7 +5,8 @@ mean for a person who is logged in. A grant that it refuses is over (`RefusedErr
 words: a person can log in again, and would otherwise be told to wait for ever. An answer that does
 not come, and one that says that this server itself is set up wrong, say nothing of the grant
 (`VerificationUnavailableError`): the next request may find it as good as before. Until then the
-upstream is left alone for a moment, or as long as it says.
+upstream is left alone for a moment, or as long as it says; with that one login, where it does not
+say that it is in trouble.
 
 Sources: OAuth 2.1, 3.2 and 4.1; RFC 7009; RFC 8707; RFC 9207.
 """
@@ -42,8 +43,17 @@ _PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 3600.0
 """Seconds; what is longer cannot be reckoned with everywhere."""
+_ALL: Final = ""
 _LONGEST: Final = 32 * 1024
-_OURS: Final = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
+_FIELDS: Final = 100
+_OURS: Final = frozenset(
+    {
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "incorrect_client_credentials",  # GitHub
+    }
+)
 """Errors that the author of the server can mend, and its users cannot (OAuth 2.1, 3.2.4)."""
 _OURS_OF_A_CODE: Final = _OURS | {"invalid_request", "invalid_scope", "invalid_target"}
 """The same, for a login. In a request to renew these are of what was granted: it went well once."""
@@ -67,10 +77,17 @@ class RefusedError(Exception):
 
 
 class _WaitError(VerificationUnavailableError):
-    """The upstream answered that there is nothing now."""
+    """The upstream answered that there is nothing now.
 
-    def __init__(self, text: str, fetched: Fetched) -> None:
+    Args:
+        text: for the log.
+        fetched: the answer.
+        for_all: whoever asks.
+    """
+
+    def __init__(self, text: str, fetched: Fetched, for_all: bool) -> None:
         super().__init__(text)
+        self.for_all = for_all
         said = fetched.headers.get("Retry-After", "")
         known = said.isascii() and said.isdecimal() and len(said) < 12
         self.pause = min(max(float(said), _PAUSE), _LONGEST_PAUSE) if known else _PAUSE
@@ -139,7 +156,8 @@ class Upstream:
         self.client_id = client_id
         self.issuer = issuer
         self.names_itself = names_itself
-        self.can_revoke = revocation_endpoint is not None
+        self.name = f"{client_id} at {token_endpoint}"
+        """Which client of which server it is: what that gave is of no use to another."""
         self._authorization_endpoint = authorization_endpoint
         self._token_endpoint = token_endpoint
         self._revocation_endpoint = revocation_endpoint
@@ -147,7 +165,8 @@ class Upstream:
         self._authorize_params = dict(authorize_params or {})
         self._token_params = dict(token_params or {})
         self._fetcher = Fetcher(configured=True)
-        self._resting = -math.inf
+        self._pauses: dict[str, float] = {}
+        """Until when it is left alone with a refresh token, or (`_ALL`) with any."""
         for endpoint in (authorization_endpoint, token_endpoint, revocation_endpoint):
             if endpoint is not None:
                 try:
@@ -213,6 +232,16 @@ class Upstream:
             _OURS_OF_A_CODE,
         )
 
+    def check_pause(self, refresh_token: str) -> None:
+        """Whether it may be asked for tokens for this one.
+
+        Raises:
+            VerificationUnavailableError: it is left alone with that now.
+        """
+        now = time.monotonic()
+        if any(now < self._pauses.get(one, now) for one in (_ALL, refresh_token)):
+            raise VerificationUnavailableError("The upstream gave no answer a moment ago")
+
     async def renew(self, refresh_token: str, scopes: list[str] | None) -> UpstreamTokens:
         """Tokens for a refresh token; `scopes` for an upstream that wants them named again.
 
@@ -220,8 +249,6 @@ class Upstream:
             RefusedError: there are none for it.
             VerificationUnavailableError: that cannot be known now.
         """
-        if time.monotonic() < self._resting:
-            raise VerificationUnavailableError("The upstream did not answer a moment ago")
         form = {
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,
@@ -230,9 +257,15 @@ class Upstream:
         try:
             return await self._tokens(form, _OURS, _NO_MORE)
         except VerificationUnavailableError as error:
-            pause = error.pause if isinstance(error, _WaitError) else _PAUSE
-            self._resting = time.monotonic() + pause
+            self._pause(error, refresh_token)
             raise
+
+    def _pause(self, error: VerificationUnavailableError, refresh_token: str) -> None:
+        of, seconds, now = _ALL, _PAUSE, time.monotonic()
+        if isinstance(error, _WaitError):
+            of, seconds = _ALL if error.for_all else refresh_token, error.pause
+        pauses = {one: end for one, end in self._pauses.items() if now < end}
+        self._pauses = {**pauses, of: max(now + seconds, pauses.get(of, now))}
 
     async def exchange(self, token: str, scopes: Sequence[str]) -> UpstreamTokens:
         """Tokens of another API, for a token of a person: the on-behalf-of flow of Microsoft Entra
@@ -290,7 +323,8 @@ class Upstream:
         if fetched.status in refusing:
             raise RefusedError(f"status {fetched.status}")
         if fetched.status != 200:
-            raise _WaitError(f"{fetched.url} answered {fetched.status}", fetched)
+            text = f"{fetched.url} answered {fetched.status}"
+            raise _WaitError(text, fetched, is_passing(fetched.status))
         return _tokens_in(fetched.url, said)
 
     def _refuse(self, fetched: Fetched, error: str, description: Any, ours: frozenset[str]) -> None:
@@ -304,7 +338,7 @@ class Upstream:
                 text,
             )
         if error in ours or error in _PASSING or is_passing(fetched.status):
-            raise _WaitError(f"{fetched.url} answered {described(error)}", fetched)
+            raise _WaitError(f"{fetched.url} answered {described(error)}", fetched, True)
         raise RefusedError(described(error) or "", text)
 
     async def _post(self, url: str, form: dict[str, str]) -> Fetched:
@@ -327,14 +361,15 @@ class Upstream:
 def _answer(fetched: Fetched) -> dict[str, Any]:
     """What an answer says, also one that is no JSON: some say their errors as a form does."""
     kind = fetched.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(fetched.body.decode("utf-8", "replace"), max_num_fields=100))
     try:
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(fetched.body.decode("utf-8", "replace"), max_num_fields=_FIELDS))
         said = fetched.json
-    except FetchError as error:
+    except (FetchError, ValueError) as error:
         if fetched.status != 200:
             return {}
-        raise VerificationUnavailableError(str(error)) from error
+        text = str(error) if isinstance(error, FetchError) else f"{fetched.url} says too much"
+        raise VerificationUnavailableError(text) from error
     return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 

@@ -251,10 +251,13 @@ class _OnBehalfOf(Dependency[str]):
         if context is None or token is None:
             raise RuntimeError("No access token found: the request is not authenticated")
         auth = context.fastmcp.auth
-        provider = auth.server if isinstance(auth, MultiAuth) else auth
+        provider, source = auth, auth
+        if isinstance(auth, MultiAuth):
+            provider, source = auth.server, auth.sources.get(token.source)
         if not isinstance(provider, AzureProvider):
             raise RuntimeError("EntraOBOToken needs a server whose auth= is an AzureProvider")
-        if ASSERTED_BY in token.claims:
+        is_theirs = isinstance(source, AzureProvider | AzureJWTVerifier)
+        if ASSERTED_BY in token.claims or not is_theirs:
             raise AuthorizationError("Only who logged in at Entra ID has a token to exchange")
         try:
             return await provider.on_behalf_of.token(token.token, self._scopes)
