@@ -365,3 +365,19 @@ async def test_a_command_is_told_that_nobody_agreed(tmp_path: Path) -> None:
 def test_the_error_has_a_type_of_its_own() -> None:
     error = AuthorizationFailedError("no")
     assert (error.status, error.reached, error.passing) == (401, False, False)
+
+
+async def test_a_request_that_is_sent_on_is_the_same_request() -> None:
+    """Whoever redirects, and refuses there, has nobody asked again at each step."""
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        hops = iter(range(100))
+
+        async def on(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+            server.good.clear()
+            return web.Response(status=307, headers={"Location": f"/mcp?{next(hops)}"})
+
+        endpoint.call = on  # type: ignore[method-assign]
+        with pytest.raises(AuthorizationFailedError, match="the very token"):
+            async with Client(endpoint.url, auth=Person()):
+                pass
+    assert len(server.authorized) == 1

@@ -163,13 +163,12 @@ class HttpSender:
             AuthorizationFailedError: the server wants authorization, and none came about.
             HttpStatusError: a redirect that leads nowhere.
         """
-        url = self.url
+        url, trial = self.url, Trial(unasked, term)
         credentials = None if "Authorization" in headers else self._credentials
         for _ in range(_REDIRECTS):
             if credentials is None:
                 response = await self._request(method, url, headers, body)
             else:
-                trial = Trial(unasked, term)
                 response = await self._admitted(credentials, method, url, headers, body, trial)
             location = response.headers.get("Location")
             if response.status not in (307, 308) or location is None:
