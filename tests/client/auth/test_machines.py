@@ -70,6 +70,30 @@ async def test_a_program_with_a_secret(method: Any) -> None:
     assert "s3cret" not in repr(auth)
 
 
+async def test_a_program_has_its_next_token_before_one_is_over() -> None:
+    """The extension, "Handle token refresh"; and what cannot be had yet costs no call anything."""
+    texts = iter(["one", OSError("no such file"), "two"])
+
+    async def said(audience: str) -> str:
+        text = next(texts)
+        if isinstance(text, OSError):
+            raise text
+        return text
+
+    async with authority(lifetime=0, refreshes=False) as server, guarded(server) as endpoint:
+        auth = WorkloadIdentityOAuthProvider(assertion_provider=said, scopes="a")
+        async with Client(endpoint.url, auth=auth) as client:
+            server.lifetime = 3600
+            await client.call_tool("x")
+            auth._good_until = 0.0  # as when the pause after an attempt is over
+            for _ in range(2):
+                await client.call_tool("x")
+    assert [form["assertion"] for form in server.asked] == ["one", "two"]
+    assert server.asked[1]["resource"] == endpoint.url
+    assert server.asked[1]["scope"] == "a"
+    assert endpoint.refused == 1  # only the first message of all
+
+
 async def test_a_program_with_a_key() -> None:
     text, public = pem()
     signed = SignedJWTParameters(

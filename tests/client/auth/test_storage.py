@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import stat
@@ -21,6 +22,7 @@ from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
 from fastmcp import Client
 from fastmcp.client.auth import ClientCredentialsOAuthProvider, TokenFiles
 from fastmcp.client.auth.dpop import ProofKey
+from fastmcp.client.errors import AuthorizationFailedError
 from tests.client.auth.authority import (
     Guarded,
     Person,
@@ -300,6 +302,62 @@ async def test_a_store_that_is_away_is_no_error() -> None:
     async with authority() as server, guarded(server) as endpoint:
         await let_in(endpoint.url, token_storage=Away())
     assert len(server.authorized) == 1
+
+
+async def test_what_cannot_be_kept_leaves_nothing_older_to_be_used() -> None:
+    """On a full disk: the refresh token that is there is used up, and using it again is what a
+    thief does (OAuth 2.1, 4.3.1)."""
+
+    class Full(MemoryStore):
+        full = False
+
+        async def put(self, *given: Any, **named: Any) -> None:
+            if self.full:
+                raise OSError("No space left on device")
+            await super().put(*given, **named)
+
+    store, replayed = Full(), list[str]()
+
+    async def watch(request: web.Request, form: dict[str, str]) -> None:
+        token = form.get("refresh_token")
+        if token is not None and token not in server.refreshable:
+            replayed.append(token)
+
+    async with authority(on_token=watch) as server, guarded(server) as endpoint:
+        async with Client(endpoint.url, auth=Person(token_storage=store)) as client:
+            store.full = True
+            for _ in range(3):
+                server.good.clear()
+                await client.call_tool("x")
+    assert server.count("refresh_token") == 3
+    assert replayed == []
+
+
+async def test_a_file_system_without_locks_hinders_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def none(file: int, what: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    async with authority(lifetime=0) as server, guarded(server) as endpoint:
+        person = Person(token_storage=TokenFiles(tmp_path), callback_timeout=60)
+        async with asyncio.timeout(10), Client(endpoint.url, auth=person) as client:
+            await client.call_tool("x")
+        assert server.count("refresh_token")
+
+
+async def test_a_kept_token_without_a_key_is_not_used_where_one_is_wanted() -> None:
+    store = MemoryStore()
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        before = len(endpoint.tokens)
+        with pytest.raises(AuthorizationFailedError, match="DPoP was asked for"):
+            await let_in(endpoint.url, token_storage=store, dpop=True)
+    assert endpoint.tokens[before:] == [None]
+    assert server.count("refresh_token") == 0
 
 
 def test_a_key_is_kept_with_its_tokens() -> None:

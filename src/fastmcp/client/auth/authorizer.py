@@ -41,7 +41,7 @@ from fastmcp.client.patience import Term
 from fastmcp.protocol.challenges import Challenge
 from fastmcp.utilities.spawning import is_cancelled
 
-__all__ = ["Demand", "TokenCredentials", "scopes_of"]
+__all__ = ["AbandonedError", "Demand", "TokenCredentials", "scopes_of"]
 
 logger = logging.getLogger("fastmcp.client.auth")
 
@@ -54,6 +54,10 @@ the server, whose clock is another."""
 _PAUSE_SECONDS: Final = 5.0
 """Between two attempts at refreshing a token that is still sent."""
 _OFFLINE: Final = "offline_access"
+
+
+class AbandonedError(AuthorizationFailedError):
+    """Nobody waits for what a person was to be asked for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class Demand:
     anew: bool = False
     silent: bool = False
     peer: str | None = None
+
+    def decides(self, other: Demand) -> bool:
+        """Whether what came to nothing for this one does so for another."""
+        alike = self.more == other.more and (not other.more or other.scopes <= self.scopes)
+        return other.silent or (not self.silent and alike)
 
 
 class _Waiter(ExitStack):
@@ -260,20 +269,22 @@ class TokenCredentials(ABC):
     async def _prepare(self, headers: MutableMapping[str, str], method: str, url: URL) -> None:
         """The same where nothing is known yet, or the token is over or nearly so."""
         if not self._loaded:
-            token = await self._store.token()
+            token = await self._kept()
             if not self._loaded:
                 self._take(token)
         token = self._token
-        if token is not None and time.time() >= self._good_until and token.refresh_token:
+        renewed = token is not None and (token.refresh_token or not self.needs_person)
+        if token is not None and renewed and time.time() >= self._good_until:
             try:
                 # Where a person may be asked for another's sake, it goes with what there is.
                 if self._running() is None or self._demand is None or self._demand.silent:
                     demand = Demand(self._endpoint, token.header, silent=True, peer=self._peer)
                     await self._have(demand)
-            except AuthorizationFailedError as exc:
+            except Exception as exc:
                 # The server says what is to be done when it refuses what there is. Meanwhile not
                 # every call tries this anew, and waits for whoever does not answer.
-                logger.info("The token could not be refreshed: %s", exc)
+                known = isinstance(exc, AuthorizationFailedError)
+                logger.info("The token could not be renewed: %s", exc if known else type(exc))
                 self._good_until = max(self._good_until, time.time() + _PAUSE_SECONDS)
         headers.pop("DPoP", None)
         if self._token is not None:
@@ -281,6 +292,11 @@ class TokenCredentials(ABC):
             headers["Authorization"] = self._header
             if self._token.key is not None:
                 self._prove(headers, method, url)
+
+    async def _kept(self) -> Token | None:
+        """The token in the store; None for one that this client may not use."""
+        token = await self._store.token()
+        return None if token is not None and token.key is None and self._dpop else token
 
     def _take(self, token: Token | None) -> None:
         self._loaded = True
@@ -371,9 +387,11 @@ class TokenCredentials(ABC):
             )
         if not demand.more or token is None:
             return
-        wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
+        wanted = " ".join(sorted(demand.scopes)) or "scope"
         refuses, why = f"{where} refuses for want of {wanted}", None
-        if demand.scopes <= token.has:
+        if not demand.scopes:
+            why = "and does not say which: nobody can be asked for it (its challenge has no `scope`)"
+        elif demand.scopes <= token.has:
             why = "which the token has: nobody can grant more"
         elif authorizations and demand.sent == self._given and demand.scopes <= token.requested:
             why = f"and {token.server.issuer} was asked for it just now and did not grant {wanted}"
@@ -395,7 +413,7 @@ class TokenCredentials(ABC):
             job = self._running()
             if job is None:
                 job = mine = self._begin(demand)
-            done = self._demand
+            done = demand if self._demand is None else self._demand
             if not demand.silent:
                 self._waiting.add(waiter)
             try:
@@ -407,9 +425,11 @@ class TokenCredentials(ABC):
                 if is_cancelled(exc) or not job.cancelled():
                     raise
                 mine = None  # the one who began it left, and it ended with him
-            except AuthorizationFailedError:
-                # One that may not disturb a person fails where one that may goes on.
-                if done is None or not done.silent or demand.silent:
+            except AuthorizationFailedError as exc:
+                # One that may not disturb a person fails where one that may goes on; and who wants
+                # something else is not refused with another.
+                goes_on = isinstance(exc, AbandonedError) or not done.decides(demand)
+                if mine is not None or not goes_on:
                     raise
             finally:
                 self._waiting.discard(waiter)
@@ -441,10 +461,10 @@ class TokenCredentials(ABC):
         short, and goes on: a refresh token whose answer nobody heard is lost.
 
         Raises:
-            AuthorizationFailedError: nobody waits already.
+            AbandonedError: nobody waits already.
         """
         if not self._waiting:
-            raise AuthorizationFailedError("Nobody waits for the authorization any more")
+            raise AbandonedError("Nobody waits for the authorization any more")
         self._asks = True
         for each in self._waiting:
             each.hold()
@@ -454,6 +474,18 @@ class TokenCredentials(ABC):
             self._asks = False
             for each in self._waiting:
                 each.close()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait for what was begun and nobody waits for any more: the program may be about to end,
+        and a refresh token whose answer nobody heard is lost.
+
+        Args:
+            seconds: that this may take.
+        """
+        job = self._job
+        here = job is not None and job.get_loop() is asyncio.get_running_loop()
+        if job is not None and here and not self._waiting:
+            await asyncio.wait([job], timeout=seconds)
 
     def _begin(self, demand: Demand) -> asyncio.Task[None]:
         self._demand = demand
@@ -466,7 +498,7 @@ class TokenCredentials(ABC):
             with self.asking() if self.needs_person and not demand.silent else nullcontext():
                 alone = self._store.alone(None if demand.silent else self.patience)
                 await stack.enter_async_context(alone)
-            kept = await self._store.token()
+            kept = await self._kept()
             if kept is not None and _serves(kept, demand):
                 self._take(kept)  # another process was faster
                 return
@@ -482,8 +514,12 @@ class TokenCredentials(ABC):
             and token.refresh_token is not None
             and not (demand.more or demand.anew)
         )
-        if token is not None and refreshes and demand.silent:
-            return await self._refresh(http, token, token.server)
+        if token is not None and demand.silent:
+            # Where it is good still, nothing has changed that one would have to discover.
+            if refreshes:
+                return await self._refresh(http, token, token.server)
+            known = Resource(token.resource)
+            return await self.obtain(http, known, token.server, token.requested, token.key)
         resource = await protected_resource(http, demand.endpoint, demand.metadata)
         chosen = self._choose(resource, token, await self._only())
         server = await authorization_server(http, demand.endpoint, chosen)
@@ -591,8 +627,8 @@ class TokenCredentials(ABC):
                 key=token.key,
             )
         except GrantRefusedError as exc:
-            kept = await self._store.token()
-            if kept is not None and kept.refresh_token != token.refresh_token and _lives(kept):
+            kept = await self._kept()
+            if kept is not None and _succeeds(kept, token):
                 return kept  # a process on another machine has used it
             if exc.oauth_error == "invalid_client" and token.registration is not None:
                 await self._store.forget_client(token.registration)
@@ -638,6 +674,12 @@ def _serves(token: Token, demand: Demand) -> bool:
     enough = not demand.more or demand.scopes <= token.has
     bound = token.key is not None or not demand.wants_dpop
     return token.header != demand.sent and enough and bound and _lives(token)
+
+
+def _succeeds(token: Token, other: Token) -> bool:
+    """Whether a token came in the place of another, from the same authorization server."""
+    alike = token.server.issuer == other.server.issuer
+    return alike and token.refresh_token != other.refresh_token and _lives(token)
 
 
 def _lives(token: Token) -> bool:

@@ -49,6 +49,8 @@ seconds; a request that meets the drop on its way cannot safely be sent again.""
 _CONNECT_SECONDS = 30.0
 _DELETE_SECONDS = 1.5
 """Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
+_SETTLE_SECONDS = 3.0
+"""A token that was asked for and is not heard any more may be lost for ever, and a person asked."""
 _SILENCE_SECONDS = 300.0
 """Long, for some servers send no comments."""
 _PROBE_TCP = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
@@ -200,9 +202,10 @@ class HttpTransport(ClientTransport):
         try:
             yield channel
         finally:
-            await channel.close(
-                min(get_settings().client_disconnect_timeout or _DELETE_SECONDS, _DELETE_SECONDS)
-            )
+            seconds = get_settings().client_disconnect_timeout or _SETTLE_SECONDS
+            await channel.close(min(seconds, _DELETE_SECONDS))
+            if isinstance(self.auth, TokenCredentials):
+                await self.auth.settle(min(seconds, _SETTLE_SECONDS))
             if self._channel is channel:
                 self._channel = None
 
