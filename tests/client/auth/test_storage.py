@@ -323,12 +323,15 @@ async def test_what_cannot_be_kept_leaves_nothing_older_to_be_used() -> None:
         if token is not None and token not in server.refreshable:
             replayed.append(token)
 
-    async with authority(on_token=watch) as server, guarded(server) as endpoint:
-        async with Client(endpoint.url, auth=Person(token_storage=store)) as client:
-            store.full = True
-            for _ in range(3):
-                server.good.clear()
-                await client.call_tool("x")
+    async with (
+        authority(on_token=watch) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person(token_storage=store)) as client,
+    ):
+        store.full = True
+        for _ in range(3):
+            server.good.clear()
+            await client.call_tool("x")
     assert server.count("refresh_token") == 3
     assert replayed == []
 

@@ -390,7 +390,7 @@ class TokenCredentials(ABC):
         wanted = " ".join(sorted(demand.scopes)) or "scope"
         refuses, why = f"{where} refuses for want of {wanted}", None
         if not demand.scopes:
-            why = "and does not say which: nobody can be asked for it (its challenge has no `scope`)"
+            why = "and does not say which (`scope` of its challenge): nobody can be asked for it"
         elif demand.scopes <= token.has:
             why = "which the token has: nobody can grant more"
         elif authorizations and demand.sent == self._given and demand.scopes <= token.requested:
