@@ -291,6 +291,34 @@ async def test_tokens_that_are_bound_to_a_key() -> None:
     assert len(server.authorized) == 1
 
 
+@pytest.mark.parametrize(
+    ("issuing", "guarding", "scheme"),
+    [(True, True, "DPoP"), (True, False, "Bearer"), (False, True, "Bearer")],
+)
+async def test_tokens_are_bound_where_both_servers_know_it(
+    issuing: bool, guarding: bool, scheme: str
+) -> None:
+    """And neither wants it."""
+    known = {"dpop_signing_alg_values_supported": ["ES256"]}
+    async with (
+        authority() as server,
+        guarded(server, changes=known if guarding else {}) as endpoint,
+    ):
+        server.changes.update(known if issuing else {})
+
+        async def binds(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+            if "DPoP" not in request.headers:
+                return None
+            proved(request, f"{server.issuer}/token", None)
+            return web.json_response({**server.give(""), "token_type": "DPoP"})
+
+        server.on_token = binds
+        async with Client(endpoint.url, auth=Person()):
+            pass
+    assert str(endpoint.tokens[-1]).partition(" ")[0] == scheme
+    assert ("dpop_jkt" in server.authorized[0]) is (scheme == "DPoP")
+
+
 async def test_a_server_that_never_takes_a_nonce_is_given_up() -> None:
     async with authority() as server, guarded(server) as endpoint:
         numbers = iter(range(1000))

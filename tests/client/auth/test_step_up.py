@@ -125,3 +125,26 @@ async def test_a_refusal_that_does_not_say_what_it_wants() -> None:
             with pytest.raises(AuthorizationFailedError, match="does not say which"):
                 await client.call_tool("x")
     assert len(server.authorized) == 1
+
+
+async def test_a_refresh_that_does_not_say_its_scope_changes_none() -> None:
+    """OAuth 2.1, 4.3.3: less was granted than was asked for, and it is still less."""
+    async with (
+        authority(scope="a") as server,
+        guarded(server, challenge='scope="a b"', needs={"tools/call": "b"}) as endpoint,
+    ):
+
+        async def untold(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+            if form["grant_type"] != "refresh_token":
+                return None
+            said = server.give(server.refreshable.pop(form["refresh_token"]))
+            del said["scope"]
+            return web.json_response(said)
+
+        server.on_token = untold
+        async with Client(endpoint.url, auth=Person()) as client:
+            server.good.clear()
+            server.scope = None
+            await client.call_tool("x")
+    assert server.count("refresh_token") == 1
+    assert [query["scope"] for query in server.authorized] == ["a b", "a b"]

@@ -184,6 +184,21 @@ async def test_two_servers_of_one_authority_do_not_lose_each_others_registration
     assert len(server.authorized) == 2
 
 
+async def test_a_registration_with_another_issuer_is_not_shown_to_this_one(tmp_path: Path) -> None:
+    """Whatever a store gives: "Authorization Server Binding"."""
+    files = TokenFiles(tmp_path)
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=files)
+        for path in entries(tmp_path):
+            kept = json.loads(path.read_text())
+            if kept["value"].get("id") == "client-1":
+                kept["value"]["issuer"] = "https://other.example"
+                path.write_text(json.dumps(kept))
+        server.good.clear()
+        await let_in(endpoint.url, token_storage=files)
+    assert [query["client_id"] for query in server.authorized] == ["client-1", "client-2"]
+
+
 async def test_a_secret_that_is_over_is_registered_anew() -> None:
     async def soon_over(request: web.Request, document: dict[str, Any]) -> web.StreamResponse:
         said = {**document, "client_id": "c", "client_secret": "s3cret"}
@@ -432,3 +447,24 @@ async def test_a_machine_elsewhere_that_was_faster(tmp_path: Path) -> None:
             await one.call_tool("x")
     assert server.count("refresh_token") == 1
     assert len(server.authorized) == 1
+
+
+async def test_a_machine_elsewhere_that_was_faster_still(tmp_path: Path) -> None:
+    """It uses the refresh token while this one is about to: what it got for it is taken over."""
+    elsewhere: list[asyncio.Task[None]] = []
+
+    async def faster(request: web.Request, form: dict[str, str]) -> None:
+        if form["grant_type"] == "refresh_token" and not elsewhere:
+            # No lock stands between them.
+            elsewhere.append(asyncio.create_task(run(endpoint, tmp_path, 1)))
+            await elsewhere[0]
+
+    async with authority() as server, guarded(server) as endpoint:
+        auth = Person(token_storage=TokenFiles(tmp_path / "tokens"))
+        async with Client(endpoint.url, auth=auth) as client:
+            server.good.clear()
+            server.on_token = faster
+            await client.call_tool("x")
+    assert server.count("refresh_token") == 2
+    assert len(server.authorized) == 1
+    assert endpoint.tokens[-1] == endpoint.tokens[-2]
