@@ -468,3 +468,27 @@ async def test_a_machine_elsewhere_that_was_faster_still(tmp_path: Path) -> None
     assert server.count("refresh_token") == 2
     assert len(server.authorized) == 1
     assert endpoint.tokens[-1] == endpoint.tokens[-2]
+
+
+async def test_what_is_taken_over_is_of_the_servers_authorization_server(tmp_path: Path) -> None:
+    """No other's tokens are sent to it ("Token Handling"), whatever was kept meanwhile."""
+    files = TokenFiles(tmp_path)
+
+    async def meanwhile(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        for path in entries(tmp_path):
+            kept = json.loads(path.read_text())
+            if "access_token" in kept["value"]:
+                kept["value"].update(access_token="another", refresh_token="another")
+                kept["value"]["server"]["issuer"] = "https://other.example"
+                path.write_text(json.dumps(kept))
+        return refusal("invalid_grant")
+
+    async with authority() as server, guarded(server) as endpoint:
+        async with Client(endpoint.url, auth=Person(token_storage=files)) as client:
+            server.good.clear()
+            server.on_token = meanwhile
+            await client.call_tool("x")
+    assert "Bearer another" not in endpoint.tokens
+    assert len(server.authorized) == 2
