@@ -265,6 +265,25 @@ async def test_a_refresh_that_is_refused_ends_at_the_person() -> None:
     assert len(server.registered) == 1
 
 
+async def test_a_refresh_that_gives_the_refused_token_again_ends_at_the_person() -> None:
+    """Servers exist that give the same until it is over, revoked or not."""
+
+    async def same(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        token = str(endpoint.tokens[-1]).removeprefix("Bearer ")
+        return web.json_response({"access_token": token, "token_type": "Bearer"})
+
+    async with (
+        authority(on_token=same) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        await client.call_tool("x")
+    assert len(server.authorized) == 2
+
+
 async def test_scopes_are_those_of_the_challenge() -> None:
     async with (
         authority() as server,

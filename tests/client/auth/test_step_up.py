@@ -148,3 +148,15 @@ async def test_a_refresh_that_does_not_say_its_scope_changes_none() -> None:
             await client.call_tool("x")
     assert server.count("refresh_token") == 1
     assert [query["scope"] for query in server.authorized] == ["a b", "a b"]
+
+
+async def test_a_scope_that_a_terminal_would_obey_is_none() -> None:
+    wanted = "b \x9b31m"
+    async with (
+        authority(scope="a") as server,
+        guarded(server, challenge='scope="a"', needs={"tools/call": wanted}) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        with pytest.raises(AuthorizationFailedError, match=r"did not grant b$"):
+            await client.call_tool("x")
+    assert [query["scope"] for query in server.authorized] == ["a", "a b"]

@@ -485,10 +485,13 @@ async def test_what_is_taken_over_is_of_the_servers_authorization_server(tmp_pat
                 path.write_text(json.dumps(kept))
         return refusal("invalid_grant")
 
-    async with authority() as server, guarded(server) as endpoint:
-        async with Client(endpoint.url, auth=Person(token_storage=files)) as client:
-            server.good.clear()
-            server.on_token = meanwhile
-            await client.call_tool("x")
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person(token_storage=files)) as client,
+    ):
+        server.good.clear()
+        server.on_token = meanwhile
+        await client.call_tool("x")
     assert "Bearer another" not in endpoint.tokens
     assert len(server.authorized) == 2

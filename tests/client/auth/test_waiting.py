@@ -155,14 +155,13 @@ async def test_whoever_comes_when_all_have_left_is_asked() -> None:
         first = asyncio.create_task(use())
         await registers.wait()
         first.cancel()
-        await until(lambda: not person._waiting, "nobody waits")
-        second = asyncio.create_task(use())
+        await asyncio.wait([first])
         go_on.set()
         await ends.wait()
+        second = asyncio.create_task(use())
         await until(lambda: person.refusals == 2, "another has come")
         ended.set()
         await second
-        await asyncio.wait([first])
     assert first.cancelled()
     assert len(server.authorized) == 1
 

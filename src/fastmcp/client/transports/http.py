@@ -22,6 +22,7 @@ from yarl import URL
 from fastmcp.client.auth.authorizer import TokenCredentials
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.auth.credentials import Credentials, FixedCredentials
+from fastmcp.client.auth.fetching import Verify, tls_of
 from fastmcp.client.auth.oauth import OAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
@@ -91,7 +92,7 @@ class HttpTransport(ClientTransport):
         headers: HeaderSource | None = None,
         auth: Credentials | Literal["oauth"] | str | None = None,
         httpx_client_factory: Callable[..., Any] | None = None,
-        verify: ssl.SSLContext | bool | str | None = None,
+        verify: Verify = None,
         *,
         order: Order = "http-only",
         sse_read_timeout: datetime.timedelta | float | int | None = None,
@@ -106,7 +107,7 @@ class HttpTransport(ClientTransport):
             )
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: Credentials | None = None
-        self.verify = verify
+        self.verify: Verify = verify
         self._forwarded: Callable[[], Mapping[str, str]] | None = None
         self.sse_read_timeout = _SILENCE_SECONDS
         self.set_sse_read_timeout(sse_read_timeout)
@@ -174,9 +175,7 @@ class HttpTransport(ClientTransport):
             _eras.learn(self.url, era)
 
     def _ssl(self) -> ssl.SSLContext | bool:
-        if self.verify is None or isinstance(self.verify, (bool, ssl.SSLContext)):
-            return True if self.verify is None else self.verify
-        return ssl.create_default_context(cafile=self.verify)
+        return tls_of(self.verify)
 
     @asynccontextmanager
     async def open_channel(self) -> AsyncGenerator[AnyChannel]:
@@ -227,6 +226,7 @@ class HttpTransport(ClientTransport):
             url,
             headers=self.headers,
             credentials=self._basic() if self.auth is None else self.auth,
+            trust=self._ssl,
             proxy=proxy_for(url.scheme, url.host),
             forwarded=self._forwarded,
             limit=self.max_message_bytes,

@@ -19,7 +19,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.client.auth.credentials import Credentials, FixedCredentials, Refusal, Trial
+from fastmcp.client.auth.credentials import Credentials, FixedCredentials, Refusal, Trial, Trust
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 from fastmcp.client.patience import Term
 from fastmcp.protocol import headers as names
@@ -83,6 +83,7 @@ class HttpSender:
         headers: the user's, or a function that gives them for each request. An Authorization
             header among them goes before the credentials.
         credentials: let the client in, None for none.
+        trust: gives what certificates are verified with.
         proxy: the URL of an HTTP proxy.
         forwarded: gives the headers of whoever the client forwards for; what is said otherwise
             goes before.
@@ -96,6 +97,7 @@ class HttpSender:
         *,
         headers: HeaderSource,
         credentials: Credentials | None,
+        trust: Trust,
         proxy: str | None,
         forwarded: Callable[[], Headers] | None = None,
         limit: int,
@@ -105,6 +107,7 @@ class HttpSender:
         self._http = http
         self._headers = headers
         self._credentials = credentials
+        self._trust = trust
         self._proxy = proxy
         self._forwarded = forwarded
         self._last = 0.0
@@ -225,6 +228,7 @@ class HttpSender:
                         sent,
                         trial,
                         self._peer(response),
+                        self._trust,
                     )
                 )
             except BaseException:
