@@ -21,6 +21,7 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from fastmcp.client.auth import OAuth
+from fastmcp.client.auth.credentials import Refusal
 from tests.client.site import Site, answer, site, stateless, text
 from tests.support.loopback import served
 
@@ -293,13 +294,19 @@ class Person(OAuth):
     Attributes:
         pages: what the browser showed in the end, as status, headers and text.
         opened: the addresses it was sent to.
+        refusals: how many requests came to it that a server had refused.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"callback_timeout": 10.0, **kwargs})
         self.pages: list[tuple[int, CIMultiDictProxy[str], str]] = []
         self.opened: list[str] = []
+        self.refusals = 0
         self._browsing: set[asyncio.Task[None]] = set()
+
+    async def refused(self, refusal: Refusal) -> bool:
+        self.refusals += 1
+        return await super().refused(refusal)
 
     async def redirect_handler(self, authorization_url: str) -> None:
         self.opened.append(authorization_url)

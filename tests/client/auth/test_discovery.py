@@ -50,6 +50,20 @@ async def test_the_document_is_found_where_no_challenge_says_it() -> None:
     assert endpoint.metadata_paths == ["/.well-known/oauth-protected-resource/mcp"]
 
 
+async def test_a_path_is_no_host() -> None:
+    """An address with a slash too many, as people write it, and many servers take it."""
+    async with authority() as server, guarded(server) as endpoint:
+
+        async def get(request: web.Request) -> web.StreamResponse:
+            endpoint.metadata_paths.append(request.path)
+            return web.json_response(endpoint.metadata())
+
+        endpoint.get, endpoint.unmarked = get, True  # type: ignore[method-assign]
+        endpoint.site.url = endpoint.url.replace("/mcp", "//mcp")
+        await let_in(endpoint.url)
+    assert endpoint.metadata_paths == ["/.well-known/oauth-protected-resource//mcp"]
+
+
 async def test_the_path_goes_before_the_root() -> None:
     async with authority() as server, guarded(server, unmarked=True) as endpoint:
         origin = endpoint.url.removesuffix("/mcp")

@@ -70,6 +70,30 @@ async def test_a_program_with_a_secret(method: Any) -> None:
     assert "s3cret" not in repr(auth)
 
 
+async def test_a_program_has_its_next_token_before_one_is_over() -> None:
+    """The extension, "Handle token refresh"; and what cannot be had yet costs no call anything."""
+    texts = iter(["one", OSError("no such file"), "two"])
+
+    async def said(audience: str) -> str:
+        text = next(texts)
+        if isinstance(text, OSError):
+            raise text
+        return text
+
+    async with authority(lifetime=0, refreshes=False) as server, guarded(server) as endpoint:
+        auth = WorkloadIdentityOAuthProvider(assertion_provider=said, scopes="a")
+        async with Client(endpoint.url, auth=auth) as client:
+            server.lifetime = 3600
+            await client.call_tool("x")
+            auth._good_until = 0.0  # as when the pause after an attempt is over
+            for _ in range(2):
+                await client.call_tool("x")
+    assert [form["assertion"] for form in server.asked] == ["one", "two"]
+    assert server.asked[1]["resource"] == endpoint.url
+    assert server.asked[1]["scope"] == "a"
+    assert endpoint.refused == 1  # only the first message of all
+
+
 async def test_a_program_with_a_key() -> None:
     text, public = pem()
     signed = SignedJWTParameters(
@@ -265,6 +289,34 @@ async def test_tokens_that_are_bound_to_a_key() -> None:
     assert server.authorized[0]["dpop_jkt"] == seen[0]["jkt"]
     assert [claims["nonce"] for claims in seen[-3:]] == ["n-1", "n-1", "n-2"]
     assert len(server.authorized) == 1
+
+
+@pytest.mark.parametrize(
+    ("issuing", "guarding", "scheme"),
+    [(True, True, "DPoP"), (True, False, "Bearer"), (False, True, "Bearer")],
+)
+async def test_tokens_are_bound_where_both_servers_know_it(
+    issuing: bool, guarding: bool, scheme: str
+) -> None:
+    """And neither wants it."""
+    known = {"dpop_signing_alg_values_supported": ["ES256"]}
+    async with (
+        authority() as server,
+        guarded(server, changes=known if guarding else {}) as endpoint,
+    ):
+        server.changes.update(known if issuing else {})
+
+        async def binds(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+            if "DPoP" not in request.headers:
+                return None
+            proved(request, f"{server.issuer}/token", None)
+            return web.json_response({**server.give(""), "token_type": "DPoP"})
+
+        server.on_token = binds
+        async with Client(endpoint.url, auth=Person()):
+            pass
+    assert str(endpoint.tokens[-1]).partition(" ")[0] == scheme
+    assert ("dpop_jkt" in server.authorized[0]) is (scheme == "DPoP")
 
 
 async def test_a_server_that_never_takes_a_nonce_is_given_up() -> None:

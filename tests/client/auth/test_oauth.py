@@ -217,6 +217,41 @@ async def test_a_token_is_refreshed_before_its_end() -> None:
     assert len(server.refreshable) == 1
 
 
+async def test_every_token_is_asked_for_for_this_server() -> None:
+    """RFC 8707; "in both authorization requests and token requests"."""
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        await client.call_tool("x")
+    assert server.authorized[0]["resource"] == endpoint.url
+    assert [(form["grant_type"], form["resource"]) for form in server.asked] == [
+        ("authorization_code", endpoint.url),
+        ("refresh_token", endpoint.url),
+    ]
+
+
+async def test_a_refreshed_token_that_is_refused_as_well_ends_at_the_person() -> None:
+    async def worthless(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        said = server.give("")
+        del server.good[said["access_token"]]
+        return web.json_response(said)
+
+    async with (
+        authority(on_token=worthless) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        await client.call_tool("x")
+    assert server.count("refresh_token") == 1
+    assert len(server.authorized) == 2
+
+
 async def test_a_refresh_that_is_refused_ends_at_the_person() -> None:
     async with authority() as server, guarded(server) as endpoint:
         person = Person()
@@ -228,6 +263,25 @@ async def test_a_refresh_that_is_refused_ends_at_the_person() -> None:
     assert server.count("refresh_token") == 1
     assert len(server.authorized) == 2
     assert len(server.registered) == 1
+
+
+async def test_a_refresh_that_gives_the_refused_token_again_ends_at_the_person() -> None:
+    """Servers exist that give the same until it is over, revoked or not."""
+
+    async def same(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        token = str(endpoint.tokens[-1]).removeprefix("Bearer ")
+        return web.json_response({"access_token": token, "token_type": "Bearer"})
+
+    async with (
+        authority(on_token=same) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person()) as client,
+    ):
+        server.good.clear()
+        await client.call_tool("x")
+    assert len(server.authorized) == 2
 
 
 async def test_scopes_are_those_of_the_challenge() -> None:
@@ -421,6 +475,23 @@ async def test_another_authorization_server_gets_to_know_another_client() -> Non
     assert {query["client_id"] for query in second.authorized} == {"of-the-second"}
     assert {form.get("client_id") for form in second.asked} == {"of-the-second"}
     assert {query["client_id"] for query in first.authorized} == {"client-1"}
+
+
+async def test_another_authorization_server_sees_nothing_of_the_first() -> None:
+    """Not even where the client has the same id at both: each keeps its own tokens and scopes."""
+    url = "https://app.example.com/client.json"
+    async with (
+        authority() as first,
+        authority() as second,
+        guarded(first, challenge='scope="a"') as endpoint,
+    ):
+        for each in (first, second):
+            each.changes["client_id_metadata_document_supported"] = True
+        async with Client(endpoint.url, auth=Person(client_metadata_url=url)) as client:
+            endpoint.authority, endpoint.challenge = second, 'scope="b"'
+            await client.call_tool("x")
+    assert [form["grant_type"] for form in second.asked] == ["authorization_code"]
+    assert [query["scope"] for query in second.authorized] == ["b"]
 
 
 async def test_what_was_registered_beforehand_belongs_to_one_issuer() -> None:

@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,23 @@ import pytest
 from aiohttp import web
 
 from fastmcp import Client
-from fastmcp.client.auth import BearerAuth, Credentials
+from fastmcp.client.auth import (
+    BearerAuth,
+    Credentials,
+    IdentityAssertionOAuthProvider,
+    IdentityProviderExchange,
+)
 from fastmcp.client.errors import AuthorizationFailedError, HttpStatusError
 from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 from tests.cli.diagnosis.certificates import made
-from tests.client.auth.authority import BROWSING, Guarded, Person, authority, guarded
+from tests.client.auth.authority import (
+    BROWSING,
+    Authority,
+    Guarded,
+    Person,
+    authority,
+    guarded,
+)
 from tests.client.site import answer, data, discovered, handshake, initialized, text
 from tests.support.locks import ROOT
 from tests.support.loopback import served
@@ -181,30 +195,93 @@ def _old(endpoint: Guarded) -> web.Application:
     return app
 
 
-async def test_certificates_are_verified_as_the_servers_are(tmp_path: Path) -> None:
-    class Trusting(Person):
-        async def browse(self, url: str) -> None:
-            async with aiohttp.ClientSession() as http, http.get(url, ssl=False) as response:
-                assert response.status == 200
+class Trusting(Person):
+    """With a browser that asks for no certificate."""
 
-    certificate = made(tmp_path)
-    async with authority() as server, guarded(server) as endpoint:
-        runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context)
-        await site.start()
-        server.issuer = f"https://127.0.0.1:{runner.addresses[0][1]}"
-        try:
-            with pytest.raises(AuthorizationFailedError, match=r"its certificate.*verify="):
-                async with Client(endpoint.url, auth=Trusting()):
-                    pass
-            verify = str(certificate.authority)
-            async with Client(endpoint.url, auth=Trusting(), verify=verify) as client:
-                await client.call_tool("x")
-        finally:
-            await asyncio.gather(*BROWSING)
-            await runner.cleanup()
+    async def browse(self, url: str) -> None:
+        async with aiohttp.ClientSession() as http, http.get(url, ssl=False) as response:
+            assert response.status == 200
+
+
+@asynccontextmanager
+async def certified(server: Authority, folder: Path) -> AsyncGenerator[str]:
+    """The same authorization server with TLS; the path of the authority that certifies it."""
+    certificate = made(folder)
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", server.handle)
+    async with served(app, tls=certificate.context) as server.issuer:
+        yield str(certificate.authority)
+        await asyncio.gather(*BROWSING)
+
+
+async def test_certificates_are_verified_as_the_servers_are(tmp_path: Path) -> None:
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        certified(server, tmp_path) as verify,
+    ):
+        with pytest.raises(AuthorizationFailedError, match=r"its certificate.*verify="):
+            async with Client(endpoint.url, auth=Trusting()):
+                pass
+        async with Client(endpoint.url, auth=Trusting(), verify=verify) as client:
+            await client.call_tool("x")
     assert len(server.authorized) == 1
+
+
+async def test_of_clients_that_share_credentials_each_verifies_as_it_says(tmp_path: Path) -> None:
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        certified(server, tmp_path) as verify,
+    ):
+        person = Trusting()
+        knows = Client(endpoint.url, auth=person, verify=verify)
+        careless = Client(endpoint.url, auth=person, verify=False)
+        careful = Client(endpoint.url, auth=person)
+        with pytest.raises(AuthorizationFailedError, match="its certificate"):
+            async with careful:
+                pass
+        async with knows:
+            pass
+        server.good.clear()
+        with pytest.raises(AuthorizationFailedError, match="its certificate"):
+            async with careful:
+                pass
+        assert server.count("refresh_token") == 0
+        async with careless:
+            pass
+        assert server.count("refresh_token") == 1
+        server.good.clear()
+        server.lifetime = 0
+        async with knows as client:
+            await client.call_tool("x")  # renewed before its end as well
+        assert server.count("refresh_token") > 2
+    assert len(server.authorized) == 1
+
+
+async def test_the_certificate_of_an_identity_provider(tmp_path: Path) -> None:
+    kind = "urn:ietf:params:oauth:token-type:id-jag"
+
+    async def exchange(request: web.Request, form: dict[str, str]) -> web.StreamResponse:
+        return web.json_response({"access_token": "id.jag", "issued_token_type": kind})
+
+    async with (
+        authority(on_token=exchange) as company,
+        authority() as server,
+        guarded(server) as endpoint,
+        certified(company, tmp_path) as authorities,
+    ):
+
+        async def use(**given: Any) -> None:
+            provider = IdentityProviderExchange(f"{company.issuer}/token", "me", "login", **given)
+            auth = IdentityAssertionOAuthProvider(client_id="me", assertion_provider=provider)
+            async with Client(endpoint.url, auth=auth):
+                pass
+
+        with pytest.raises(AuthorizationFailedError, match="its certificate"):
+            await use()
+        await use(verify=authorities)
+    assert len(company.asked) == 1
 
 
 async def test_a_refusal_that_asks_for_nothing_stays_one() -> None:
@@ -365,3 +442,19 @@ async def test_a_command_is_told_that_nobody_agreed(tmp_path: Path) -> None:
 def test_the_error_has_a_type_of_its_own() -> None:
     error = AuthorizationFailedError("no")
     assert (error.status, error.reached, error.passing) == (401, False, False)
+
+
+async def test_a_request_that_is_sent_on_is_the_same_request() -> None:
+    """Whoever redirects, and refuses there, has nobody asked again at each step."""
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        hops = iter(range(100))
+
+        async def on(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+            server.good.clear()
+            return web.Response(status=307, headers={"Location": f"/mcp?{next(hops)}"})
+
+        endpoint.call = on  # type: ignore[method-assign]
+        with pytest.raises(AuthorizationFailedError, match="the very token"):
+            async with Client(endpoint.url, auth=Person()):
+                pass
+    assert len(server.authorized) == 1

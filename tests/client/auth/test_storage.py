@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import stat
@@ -21,6 +22,7 @@ from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
 from fastmcp import Client
 from fastmcp.client.auth import ClientCredentialsOAuthProvider, TokenFiles
 from fastmcp.client.auth.dpop import ProofKey
+from fastmcp.client.errors import AuthorizationFailedError
 from tests.client.auth.authority import (
     Guarded,
     Person,
@@ -182,6 +184,21 @@ async def test_two_servers_of_one_authority_do_not_lose_each_others_registration
     assert len(server.authorized) == 2
 
 
+async def test_a_registration_with_another_issuer_is_not_shown_to_this_one(tmp_path: Path) -> None:
+    """Whatever a store gives: "Authorization Server Binding"."""
+    files = TokenFiles(tmp_path)
+    async with authority(refreshes=False) as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=files)
+        for path in entries(tmp_path):
+            kept = json.loads(path.read_text())
+            if kept["value"].get("id") == "client-1":
+                kept["value"]["issuer"] = "https://other.example"
+                path.write_text(json.dumps(kept))
+        server.good.clear()
+        await let_in(endpoint.url, token_storage=files)
+    assert [query["client_id"] for query in server.authorized] == ["client-1", "client-2"]
+
+
 async def test_a_secret_that_is_over_is_registered_anew() -> None:
     async def soon_over(request: web.Request, document: dict[str, Any]) -> web.StreamResponse:
         said = {**document, "client_id": "c", "client_secret": "s3cret"}
@@ -302,6 +319,65 @@ async def test_a_store_that_is_away_is_no_error() -> None:
     assert len(server.authorized) == 1
 
 
+async def test_what_cannot_be_kept_leaves_nothing_older_to_be_used() -> None:
+    """On a full disk: the refresh token that is there is used up, and using it again is what a
+    thief does (OAuth 2.1, 4.3.1)."""
+
+    class Full(MemoryStore):
+        full = False
+
+        async def put(self, *given: Any, **named: Any) -> None:
+            if self.full:
+                raise OSError("No space left on device")
+            await super().put(*given, **named)
+
+    store, replayed = Full(), list[str]()
+
+    async def watch(request: web.Request, form: dict[str, str]) -> None:
+        token = form.get("refresh_token")
+        if token is not None and token not in server.refreshable:
+            replayed.append(token)
+
+    async with (
+        authority(on_token=watch) as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person(token_storage=store)) as client,
+    ):
+        store.full = True
+        for _ in range(3):
+            server.good.clear()
+            await client.call_tool("x")
+    assert server.count("refresh_token") == 3
+    assert replayed == []
+
+
+async def test_a_file_system_without_locks_hinders_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def none(file: int, what: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    async with authority(lifetime=0) as server, guarded(server) as endpoint:
+        person = Person(token_storage=TokenFiles(tmp_path), callback_timeout=60)
+        async with asyncio.timeout(10), Client(endpoint.url, auth=person) as client:
+            await client.call_tool("x")
+        assert server.count("refresh_token")
+
+
+async def test_a_kept_token_without_a_key_is_not_used_where_one_is_wanted() -> None:
+    store = MemoryStore()
+    async with authority() as server, guarded(server) as endpoint:
+        await let_in(endpoint.url, token_storage=store)
+        before = len(endpoint.tokens)
+        with pytest.raises(AuthorizationFailedError, match="DPoP was asked for"):
+            await let_in(endpoint.url, token_storage=store, dpop=True)
+    assert endpoint.tokens[before:] == [None]
+    assert server.count("refresh_token") == 0
+
+
 def test_a_key_is_kept_with_its_tokens() -> None:
     key = ProofKey()
     assert ProofKey.load(json.loads(json.dumps(key.dump()))).thumbprint() == key.thumbprint()
@@ -371,3 +447,51 @@ async def test_a_machine_elsewhere_that_was_faster(tmp_path: Path) -> None:
             await one.call_tool("x")
     assert server.count("refresh_token") == 1
     assert len(server.authorized) == 1
+
+
+async def test_a_machine_elsewhere_that_was_faster_still(tmp_path: Path) -> None:
+    """It uses the refresh token while this one is about to: what it got for it is taken over."""
+    elsewhere: list[asyncio.Task[None]] = []
+
+    async def faster(request: web.Request, form: dict[str, str]) -> None:
+        if form["grant_type"] == "refresh_token" and not elsewhere:
+            # No lock stands between them.
+            elsewhere.append(asyncio.create_task(run(endpoint, tmp_path, 1)))
+            await elsewhere[0]
+
+    async with authority() as server, guarded(server) as endpoint:
+        auth = Person(token_storage=TokenFiles(tmp_path / "tokens"))
+        async with Client(endpoint.url, auth=auth) as client:
+            server.good.clear()
+            server.on_token = faster
+            await client.call_tool("x")
+    assert server.count("refresh_token") == 2
+    assert len(server.authorized) == 1
+    assert endpoint.tokens[-1] == endpoint.tokens[-2]
+
+
+async def test_what_is_taken_over_is_of_the_servers_authorization_server(tmp_path: Path) -> None:
+    """No other's tokens are sent to it ("Token Handling"), whatever was kept meanwhile."""
+    files = TokenFiles(tmp_path)
+
+    async def meanwhile(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        if form["grant_type"] != "refresh_token":
+            return None
+        for path in entries(tmp_path):
+            kept = json.loads(path.read_text())
+            if "access_token" in kept["value"]:
+                kept["value"].update(access_token="another", refresh_token="another")
+                kept["value"]["server"]["issuer"] = "https://other.example"
+                path.write_text(json.dumps(kept))
+        return refusal("invalid_grant")
+
+    async with (
+        authority() as server,
+        guarded(server) as endpoint,
+        Client(endpoint.url, auth=Person(token_storage=files)) as client,
+    ):
+        server.good.clear()
+        server.on_token = meanwhile
+        await client.call_tool("x")
+    assert "Bearer another" not in endpoint.tokens
+    assert len(server.authorized) == 2

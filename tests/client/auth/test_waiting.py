@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -125,3 +126,71 @@ async def test_another_event_loop_uses_no_refresh_token_a_second_time() -> None:
         await here
         await asyncio.to_thread(asyncio.run, call())  # one after the other they may
     assert server.count("refresh_token") == 1
+
+
+async def test_whoever_comes_when_all_have_left_is_asked() -> None:
+    """What ends because nobody waits is no answer to who comes while it does."""
+    registers, go_on = asyncio.Event(), asyncio.Event()
+    ends, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request, said: dict[str, Any]) -> None:
+        registers.set()
+        await go_on.wait()
+
+    class Lingering(Person):
+        async def obtain(self, *given: Any) -> Any:
+            try:
+                return await super().obtain(*given)
+            finally:
+                ends.set()
+                await ended.wait()
+
+    async with authority(on_register=slow) as server, guarded(server) as endpoint:
+        person = Lingering()
+
+        async def use() -> None:
+            async with Client(endpoint.url, auth=person) as client:
+                await client.call_tool("x")
+
+        first = asyncio.create_task(use())
+        await registers.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        go_on.set()
+        await ends.wait()
+        second = asyncio.create_task(use())
+        await until(lambda: person.refusals == 2, "another has come")
+        ended.set()
+        await second
+    assert first.cancelled()
+    assert len(server.authorized) == 1
+
+
+async def test_the_end_of_a_program_loses_no_refresh_token(tmp_path: Path) -> None:
+    """Ctrl-C while one is used: the server has used it up, and what it gave for it is kept."""
+    arrived = threading.Event()
+
+    async def slow(request: web.Request, form: dict[str, str]) -> None:
+        if form["grant_type"] == "refresh_token":
+            arrived.set()
+            await asyncio.sleep(0.3)  # what is tested: an answer that takes a while
+
+    async with authority(on_token=slow) as server, guarded(server) as endpoint:
+
+        async def use() -> None:
+            auth = Person(token_storage=TokenFiles(tmp_path))
+            async with Client(endpoint.url, auth=auth) as client:
+                await client.call_tool("x")
+
+        async def interrupted() -> None:
+            task = asyncio.create_task(use())
+            await until(arrived.is_set, "the refresh token is used")
+            task.cancel()
+            await asyncio.wait([task])
+
+        await use()
+        server.good.clear()
+        await asyncio.to_thread(asyncio.run, interrupted())
+        await use()
+    assert server.count("refresh_token") == 1
+    assert len(server.authorized) == 1

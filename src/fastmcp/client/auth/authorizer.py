@@ -1,9 +1,8 @@
-"""Credentials that are obtained: tokens, their renewal, and what a refusal asks for.
+"""Credentials that are obtained: tokens, and their renewal.
 
 A good token costs a request one comparison of the clock. When it is over, or was refused, one job
-obtains the next for everybody who waits: calls that meet the same 401 start one flow. Who waits no
-longer leaves; when nobody is left, the job ends, and with it whatever it had open. How a token is
-obtained is said by a subclass.
+obtains the next for everybody who waits (`common_job`): calls that meet the same 401 start one
+flow. How a token is obtained is said by a subclass.
 
 A refusal is answered by discovery anew, so that a server that has moved to another authorization
 server is followed there; by a refresh, where the token has one and its server is still the same;
@@ -13,19 +12,19 @@ else by an authorization. Sources: 2026-07-28, basic/authorization, "Scope Selec
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Final
+from collections.abc import Awaitable, Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from dataclasses import replace
+from typing import ClassVar, Final
 
 from yarl import URL
 
-from fastmcp.client.auth.credentials import Refusal
+from fastmcp.client.auth.common_job import CommonJob
+from fastmcp.client.auth.credentials import Refusal, Trust, trusting
+from fastmcp.client.auth.demand import AUTHORIZATIONS, Demand, foremost, scopes_of
 from fastmcp.client.auth.discovery import (
     AuthorizationServer,
     Resource,
@@ -38,15 +37,11 @@ from fastmcp.client.auth.storage import CredentialStore, KeyValue
 from fastmcp.client.auth.tokens import ClientIdentity, GrantRefusedError, Token, request_token
 from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.client.patience import Term
-from fastmcp.protocol.challenges import Challenge
-from fastmcp.utilities.spawning import is_cancelled
 
-__all__ = ["Demand", "TokenCredentials", "scopes_of"]
+__all__ = ["TokenCredentials"]
 
 logger = logging.getLogger("fastmcp.client.auth")
 
-_AUTHORIZATIONS: Final = 3
-"""Of one request: "no more than a few times" (Step-Up Authorization Flow, 4)."""
 _NONCES: Final = 3
 _EARLY_SECONDS: Final = 30.0
 """A token is renewed so long before its end, or a tenth of its life before: it may have to reach
@@ -54,52 +49,6 @@ the server, whose clock is another."""
 _PAUSE_SECONDS: Final = 5.0
 """Between two attempts at refreshing a token that is still sent."""
 _OFFLINE: Final = "offline_access"
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a job is to obtain.
-
-    Attributes:
-        endpoint: of the server.
-        sent: the Authorization header that was not enough, None where there was none.
-        scopes: that the challenge names.
-        metadata: where it says that the resource's metadata is.
-        wants_dpop: it takes only tokens bound to a key.
-        knows_dpop: it takes such tokens.
-        more: the token was good, and has too little scope.
-        anew: what a refresh gave was refused as well.
-        silent: without a person.
-        peer: the address of the server, None where it is not known.
-    """
-
-    endpoint: URL
-    sent: str | None = field(default=None, repr=False)
-    scopes: frozenset[str] = frozenset()
-    metadata: str | None = None
-    wants_dpop: bool = False
-    knows_dpop: bool = False
-    more: bool = False
-    anew: bool = False
-    silent: bool = False
-    peer: str | None = None
-
-
-class _Waiter(ExitStack):
-    """Somebody who waits for a job; when it is closed, his time goes on.
-
-    Args:
-        term: his time-out, None for none.
-    """
-
-    def __init__(self, term: Term | None) -> None:
-        super().__init__()
-        self._term = term
-
-    def hold(self) -> None:
-        """Let his time stand still."""
-        if self._term is not None:
-            self.enter_context(self._term.held())
 
 
 class TokenCredentials(ABC):
@@ -148,8 +97,9 @@ class TokenCredentials(ABC):
         self._open = True
         """No transport has said yet which endpoint it is."""
         self._store = CredentialStore(None, "", "")
-        self._tls: Callable[[], ssl.SSLContext | bool] = lambda: True
         self._peer: str | None = None
+        self._trust: Trust = trusting
+        """Of the client that obtained the token: it is renewed alike."""
         self._token: Token | None = None
         self._header: str | None = None
         self._good_until = 0.0
@@ -158,11 +108,7 @@ class TokenCredentials(ABC):
         """The header with the token that an authorization gave last."""
         self._refreshed: str | None = None
         """The same of a refresh."""
-        self._job: asyncio.Task[None] | None = None
-        self._demand: Demand | None = None
-        self._waiting: set[_Waiter] = set()
-        """Those for whose sake a person may be asked."""
-        self._asks = False
+        self._job = CommonJob(self._work, type(self).__name__)
         if mcp_url is not None:
             self._bind(URL(str(mcp_url)))
 
@@ -199,12 +145,12 @@ class TokenCredentials(ABC):
 
     # --- which server ----------------------------------------------------------------------------
 
-    def bind(self, url: URL, tls: Callable[[], ssl.SSLContext | bool]) -> None:
+    def bind(self, url: URL, trust: Trust) -> None:
         """Take the server of a transport.
 
         Args:
             url: of its endpoint.
-            tls: what its certificate is verified with.
+            trust: of the client.
         Raises:
             ValueError: these are the credentials for another server.
         """
@@ -217,7 +163,8 @@ class TokenCredentials(ABC):
                 f"connects to {shown(url)}: one server's tokens are not another's to see. Make one "
                 "for each."
             )
-        self._tls = tls
+        if first:
+            self._trust = trust
 
     def _bind(self, url: URL) -> None:
         endpoint = url.with_user(None).with_fragment(None)
@@ -260,27 +207,41 @@ class TokenCredentials(ABC):
     async def _prepare(self, headers: MutableMapping[str, str], method: str, url: URL) -> None:
         """The same where nothing is known yet, or the token is over or nearly so."""
         if not self._loaded:
-            token = await self._store.token()
+            token = await self._kept()
             if not self._loaded:
                 self._take(token)
-        token = self._token
-        if token is not None and time.time() >= self._good_until and token.refresh_token:
-            try:
-                # Where a person may be asked for another's sake, it goes with what there is.
-                if self._running() is None or self._demand is None or self._demand.silent:
-                    demand = Demand(self._endpoint, token.header, silent=True, peer=self._peer)
-                    await self._have(demand)
-            except AuthorizationFailedError as exc:
-                # The server says what is to be done when it refuses what there is. Meanwhile not
-                # every call tries this anew, and waits for whoever does not answer.
-                logger.info("The token could not be refreshed: %s", exc)
-                self._good_until = max(self._good_until, time.time() + _PAUSE_SECONDS)
+        if self._token is not None and time.time() >= self._good_until:
+            await self._renew(self._token)
         headers.pop("DPoP", None)
         if self._token is not None:
             assert self._header is not None
             headers["Authorization"] = self._header
             if self._token.key is not None:
                 self._prove(headers, method, url)
+
+    async def _renew(self, token: Token) -> None:
+        """Have the next token, where nobody has to be asked for it."""
+        if token.refresh_token is None and self.needs_person:
+            return
+        demand = Demand(
+            self._endpoint, token.header, silent=True, peer=self._peer, trust=self._trust
+        )
+        try:
+            # Where a person may be asked for another's sake, it goes with what there is.
+            if not self._job.is_for_calls():
+                await self._have(demand)
+        except Exception as exc:
+            # The server says what is to be done when it refuses what there is. Meanwhile not
+            # every call tries this anew, and waits for whoever does not answer.
+            known = isinstance(exc, AuthorizationFailedError)
+            logger.info("The token could not be renewed: %s", exc if known else type(exc))
+            if self._token is not None:
+                self._good_until = max(self._good_until, time.time() + _PAUSE_SECONDS)
+
+    async def _kept(self) -> Token | None:
+        """The token in the store; None for one that this client may not use."""
+        token = await self._store.token()
+        return None if token is not None and token.key is None and self._dpop else token
 
     def _take(self, token: Token | None) -> None:
         self._loaded = True
@@ -304,7 +265,7 @@ class TokenCredentials(ABC):
         """
         trial, token = refusal.trial, self._token
         bound = token is not None and token.key is not None
-        challenge = _foremost(refusal.challenges, "dpop" if bound else "bearer")
+        challenge = foremost(refusal.challenges, "dpop" if bound else "bearer")
         error = None if challenge is None else challenge.parameters.get("error")
         if bound and refusal.nonce is not None and error == "use_dpop_nonce":
             trial.nonces += 1
@@ -314,12 +275,12 @@ class TokenCredentials(ABC):
         if token is not None and token.header != refusal.sent:
             # Another request was refused the same, and has mended it meanwhile.
             trial.authorizations += 1
-            return trial.authorizations <= _AUTHORIZATIONS
+            return trial.authorizations <= AUTHORIZATIONS
         self._peer = refusal.peer
         demand = self._demanded(refusal, {} if challenge is None else challenge.parameters)
         if demand.silent and (demand.more or token is None or token.refresh_token is None):
             return False
-        self._may_ask(demand, trial.authorizations)
+        demand.check(token, self._given, trial.authorizations)
         trial.authorizations += 1
         try:
             await self._have(demand, trial.term)
@@ -337,9 +298,8 @@ class TokenCredentials(ABC):
             said: the parameters of its challenge.
         """
         trial, schemes = refusal.trial, {each.scheme for each in refusal.challenges}
-        path = URL(self._endpoint.raw_path, encoded=True)
         return Demand(
-            refusal.url.origin().join(path),
+            refusal.url.origin().with_path(self._endpoint.raw_path, encoded=True),
             refusal.sent,
             scopes_of(said.get("scope")) or frozenset(),
             said.get("resource_metadata"),
@@ -349,130 +309,44 @@ class TokenCredentials(ABC):
             anew=trial.authorizations > 0 and refusal.sent == self._refreshed,
             silent=trial.unasked and self.needs_person,
             peer=refusal.peer,
+            trust=refusal.trust,
         )
 
-    def _may_ask(self, demand: Demand, authorizations: int) -> None:
-        """Whether asking for a token could change anything.
-
-        Raises:
-            AuthorizationFailedError: not any more.
-        """
-        where, token = shown(self._endpoint), self._token
-        if authorizations >= _AUTHORIZATIONS:
-            raise AuthorizationFailedError(
-                f"{where} still refuses after {authorizations} authorizations for one request",
-                403 if demand.more else 401,
-            )
-        if authorizations and not demand.more and demand.sent == self._given:
-            raise AuthorizationFailedError(
-                f"{where} refuses the very token that was obtained for it from "
-                f"{'its authorization server' if token is None else token.server.issuer}: one of "
-                "the two is not set up for the other"
-            )
-        if not demand.more or token is None:
-            return
-        wanted = " ".join(sorted(demand.scopes)) or "a scope that it does not name"
-        refuses, why = f"{where} refuses for want of {wanted}", None
-        if demand.scopes <= token.has:
-            why = "which the token has: nobody can grant more"
-        elif authorizations and demand.sent == self._given and demand.scopes <= token.requested:
-            why = f"and {token.server.issuer} was asked for it just now and did not grant {wanted}"
-        if why is not None:
-            raise AuthorizationFailedError(f"{refuses}, {why}", 403, error="insufficient_scope")
-
-    # --- one job for all -------------------------------------------------------------------------
+    # --- how it is obtained ----------------------------------------------------------------------
 
     async def _have(self, demand: Demand, term: Term | None = None) -> None:
-        """Return when there is another token than the one that was sent.
+        """Return when there is another token than the one that was sent."""
 
-        Args:
-            demand: what is to be obtained.
-            term: the time-out of who waits, which stands still while a person decides.
-        """
-        waiter = _Waiter(term)
-        mine: asyncio.Task[None] | None = None
-        while mine is None:
-            job = self._running()
-            if job is None:
-                job = mine = self._begin(demand)
-            done = self._demand
-            if not demand.silent:
-                self._waiting.add(waiter)
-            try:
-                with waiter:
-                    if self._asks and waiter in self._waiting:
-                        waiter.hold()
-                    await asyncio.shield(job)
-            except asyncio.CancelledError as exc:
-                if is_cancelled(exc) or not job.cancelled():
-                    raise
-                mine = None  # the one who began it left, and it ended with him
-            except AuthorizationFailedError:
-                # One that may not disturb a person fails where one that may goes on.
-                if done is None or not done.silent or demand.silent:
-                    raise
-            finally:
-                self._waiting.discard(waiter)
-                if not self._waiting and self._asks and not job.done():
-                    job.cancel()
-                    await asyncio.wait([job])
-            if self._token is not None and self._token.header != demand.sent:
-                return
+        def is_met() -> bool:
+            return self._token is not None and self._token.header != demand.sent
 
-    def _running(self) -> asyncio.Task[None] | None:
-        job = self._job
-        if job is None or job.done():
-            return None
-        if job.get_loop() is asyncio.get_running_loop():
-            return job
-        if job.get_loop().is_running():
-            raise AuthorizationFailedError(
-                f"This {type(self).__name__} obtains a token in another event loop, and what it "
-                "uses for that is good once: make one for each thread"
-            )
-        self._waiting.clear()  # what a loop has left behind that was ended in the middle
-        self._asks = False
-        return None
+        await self._job.wait(demand, is_met, term)
 
-    @contextmanager
-    def asking(self) -> Generator[None]:
-        """A block in which a person is waited for, here or in another process; it ends when nobody
-        waits for what comes of it, and to those who do it counts for no time. Anything else is
-        short, and goes on: a refresh token whose answer nobody heard is lost.
+    def asking(self) -> AbstractContextManager[None]:
+        """A block in which a person is asked: `CommonJob.asking`."""
+        return self._job.asking()
 
-        Raises:
-            AuthorizationFailedError: nobody waits already.
-        """
-        if not self._waiting:
-            raise AuthorizationFailedError("Nobody waits for the authorization any more")
-        self._asks = True
-        for each in self._waiting:
-            each.hold()
-        try:
-            yield
-        finally:
-            self._asks = False
-            for each in self._waiting:
-                each.close()
+    def spends(self) -> None:
+        """What is good once is about to be used up: `CommonJob.spends`."""
+        self._job.spends()
 
-    def _begin(self, demand: Demand) -> asyncio.Task[None]:
-        self._demand = demand
-        self._job = asyncio.create_task(self._work(demand))
-        self._job.add_done_callback(_retrieved)
-        return self._job
+    async def settle(self, seconds: float) -> None:
+        """Lose nothing of what was begun when the program ends: `CommonJob.settle`."""
+        await self._job.settle(seconds)
 
     async def _work(self, demand: Demand) -> None:
         async with AsyncExitStack() as stack:
             with self.asking() if self.needs_person and not demand.silent else nullcontext():
                 alone = self._store.alone(None if demand.silent else self.patience)
                 await stack.enter_async_context(alone)
-            kept = await self._store.token()
-            if kept is not None and _serves(kept, demand):
+            kept = await self._kept()
+            if kept is not None and demand.is_met_by(kept):
                 self._take(kept)  # another process was faster
                 return
             token = kept or self._token
-            async with Fetcher(demand.endpoint, self._tls(), demand.peer) as http:
+            async with Fetcher(demand.endpoint, demand.trust(), demand.peer) as http:
                 self._take(await self._next(http, demand, token))
+            self._trust = demand.trust
             await self._store.keep_token(self._token)
 
     async def _next(self, http: Fetcher, demand: Demand, token: Token | None) -> Token:
@@ -482,8 +356,12 @@ class TokenCredentials(ABC):
             and token.refresh_token is not None
             and not (demand.more or demand.anew)
         )
-        if token is not None and refreshes and demand.silent:
-            return await self._refresh(http, token, token.server)
+        if token is not None and demand.silent:
+            # Where it is good still, nothing has changed that one would have to discover.
+            if refreshes:
+                return await self._refresh(http, token, token.server)
+            known = Resource(token.resource)
+            return await self.obtain(http, known, token.server, token.requested, token.key)
         resource = await protected_resource(http, demand.endpoint, demand.metadata)
         chosen = self._choose(resource, token, await self._only())
         server = await authorization_server(http, demand.endpoint, chosen)
@@ -493,7 +371,9 @@ class TokenCredentials(ABC):
         previous = token if token is not None and token.server.issuer == server.issuer else None
         if previous is not None and refreshes:
             try:
-                return await self._refresh(http, previous, server)
+                fresh = await self._refresh(http, previous, server)
+                if fresh.header != demand.sent:  # servers exist that give again what they gave
+                    return fresh
             except GrantRefusedError as exc:
                 logger.info("The token could not be refreshed: %s", exc)
         scopes = self._wanted(demand, resource, server, previous)
@@ -580,6 +460,7 @@ class TokenCredentials(ABC):
             raise GrantRefusedError("the registration it belongs to is not known any more")
         assert token.refresh_token is not None
         form = {"grant_type": "refresh_token", "refresh_token": token.refresh_token}
+        self.spends()
         try:
             fresh = await request_token(
                 http,
@@ -591,8 +472,8 @@ class TokenCredentials(ABC):
                 key=token.key,
             )
         except GrantRefusedError as exc:
-            kept = await self._store.token()
-            if kept is not None and kept.refresh_token != token.refresh_token and _lives(kept):
+            kept = await self._kept()
+            if kept is not None and _succeeds(kept, token):
                 return kept  # a process on another machine has used it
             if exc.oauth_error == "invalid_client" and token.registration is not None:
                 await self._store.forget_client(token.registration)
@@ -609,13 +490,6 @@ class TokenCredentials(ABC):
         return f"<{type(self).__name__}({'' if self.mcp_url is None else shown(self.mcp_url)})>"
 
 
-def scopes_of(scopes: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Scopes in a text or a list, as a set; None for none said."""
-    if scopes is None:
-        return None
-    return frozenset(scopes.split() if isinstance(scopes, str) else scopes)
-
-
 def _is_within(url: URL, base: URL) -> bool:
     """Whether an address is another one or lies below it; a path may be a tenant, or a query."""
     path, above = (each.raw_path.rstrip("/") + "/" for each in (url, base))
@@ -627,23 +501,7 @@ def _is_within(url: URL, base: URL) -> bool:
     )
 
 
-def _foremost(challenges: list[Challenge], scheme: str) -> Challenge | None:
-    """The challenge that is answered: of the scheme in use, else the one that says the most."""
-    known = [each for each in challenges if each.scheme in ("bearer", "dpop")]
-    return max(known, key=lambda each: (each.scheme == scheme, len(each.parameters)), default=None)
-
-
-def _serves(token: Token, demand: Demand) -> bool:
-    """Whether a token that somebody kept is what a job is to obtain."""
-    enough = not demand.more or demand.scopes <= token.has
-    bound = token.key is not None or not demand.wants_dpop
-    return token.header != demand.sent and enough and bound and _lives(token)
-
-
-def _lives(token: Token) -> bool:
-    return token.expires_at is None or time.time() < token.expires_at
-
-
-def _retrieved(job: asyncio.Task[Any]) -> None:
-    if not job.cancelled():
-        job.exception()  # those who wait raise it
+def _succeeds(token: Token, other: Token) -> bool:
+    """Whether a token came in the place of another, from the same authorization server."""
+    alike = token.server.issuer == other.server.issuer
+    return alike and token.refresh_token != other.refresh_token and token.lives

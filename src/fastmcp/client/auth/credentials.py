@@ -7,16 +7,25 @@ again once something has changed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, MutableMapping
+import ssl
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from yarl import URL
 
 from fastmcp.client.patience import Term
 from fastmcp.protocol.challenges import Challenge
 
-__all__ = ["Credentials", "FixedCredentials", "Refusal", "Trial"]
+__all__ = ["Credentials", "FixedCredentials", "Refusal", "Trial", "Trust", "trusting"]
+
+Trust: TypeAlias = Callable[[], ssl.SSLContext | bool]
+"""Gives what certificates are verified with, as `aiohttp.TCPConnector(ssl=...)` takes it."""
+
+
+def trusting() -> ssl.SSLContext | bool:
+    """The system's authorities."""
+    return True
 
 
 @dataclass
@@ -48,6 +57,7 @@ class Refusal:
         sent: the value of the Authorization header that was not enough, None for none.
         trial: of this request.
         peer: the address that answered, None for one behind a proxy.
+        trust: of the client, which verifies authorization servers as it does this one.
     """
 
     status: int
@@ -57,6 +67,7 @@ class Refusal:
     sent: str | None = field(repr=False)
     trial: Trial
     peer: str | None = None
+    trust: Trust = trusting
 
 
 @runtime_checkable

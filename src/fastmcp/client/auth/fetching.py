@@ -18,7 +18,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, cast
+from typing import Any, Final, NamedTuple, Self, TypeAlias, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -37,7 +37,11 @@ from fastmcp.utilities.addresses import (
 )
 from fastmcp.utilities.proxies import proxy_for
 
-__all__ = ["Answer", "Fetcher", "shown"]
+__all__ = ["Answer", "Fetcher", "Verify", "shown", "tls_of"]
+
+Verify: TypeAlias = ssl.SSLContext | bool | str | None
+"""What users say of certificates: False for no verification, the path of a CA bundle, or a context;
+None or True for the system's authorities."""
 
 _LIMIT: Final = 256 * 1024
 """Bytes of any answer; metadata of large providers has a few kilobytes."""
@@ -46,6 +50,13 @@ _SECONDS: Final = 15.0
 _REDIRECTS: Final = 3
 
 _LOOPBACK, _LINK, _PRIVATE, _PUBLIC = range(4)
+
+
+def tls_of(verify: Verify) -> ssl.SSLContext | bool:
+    """What a user says of certificates, as `aiohttp.TCPConnector(ssl=...)` takes it."""
+    if verify is None or isinstance(verify, (bool, ssl.SSLContext)):
+        return True if verify is None else verify
+    return ssl.create_default_context(cafile=verify)
 
 
 class Answer(NamedTuple):

@@ -16,7 +16,7 @@ from yarl import URL
 
 from fastmcp.client.auth.client_credentials import AssertionProvider, SelfAuthorized
 from fastmcp.client.auth.discovery import AuthorizationServer, Resource
-from fastmcp.client.auth.fetching import Fetcher, shown
+from fastmcp.client.auth.fetching import Fetcher, Verify, shown, tls_of
 from fastmcp.client.auth.registration import method_for
 from fastmcp.client.auth.storage import KeyValue
 from fastmcp.client.auth.tokens import ClientIdentity, ask_token_endpoint
@@ -148,6 +148,8 @@ class IdentityProviderExchange:
         client_secret: of this client there, if it has one; it is sent as Basic authentication.
         subject_token_type: of another token than an ID token.
         scopes: that the assertion should carry, in a text or a list.
+        verify: False for no verification of its certificate, the path of a CA bundle, or an
+            `ssl.SSLContext`; None or True for the system's authorities.
     """
 
     def __init__(
@@ -159,8 +161,10 @@ class IdentityProviderExchange:
         *,
         subject_token_type: str = _ID_TOKEN,
         scopes: str | Iterable[str] | None = None,
+        verify: Verify = None,
     ) -> None:
         self._endpoint = token_endpoint
+        self._verify: Verify = verify
         self._client = ClientIdentity(
             "", client_id, client_secret, "none" if client_secret is None else "client_secret_basic"
         )
@@ -190,7 +194,7 @@ class IdentityProviderExchange:
         if self._scopes:
             form["scope"] = self._scopes
         # The user named this address, so it may be wherever he likes.
-        async with Fetcher(URL(self._endpoint)) as http:
+        async with Fetcher(URL(self._endpoint), tls_of(self._verify)) as http:
             answer = await ask_token_endpoint(http, self._endpoint, self._client, form, None)
         assertion = answer.text("access_token")
         if assertion is None or answer.text("issued_token_type") != _ID_JAG:

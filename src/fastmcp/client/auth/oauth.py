@@ -268,6 +268,7 @@ class OAuth(TokenCredentials):
             "redirect_uri": redirect_uri,
             "code_verifier": asked.verifier,
         }
+        self.spends()
         return await request_token(
             http,
             server,

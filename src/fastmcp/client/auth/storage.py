@@ -220,6 +220,8 @@ class CredentialStore:
                 await self._store.put(key, value, collection=_COLLECTION)
         except Exception as exc:
             logger.warning("Credentials cannot be kept (%s)", type(exc).__name__)
+            if value is not None:
+                await self._write(key, None)  # what was there is not true any more
 
 
 async def _locked(file: int, seconds: float) -> bool:
@@ -230,9 +232,12 @@ async def _locked(file: int, seconds: float) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        except OSError:
+        except BlockingIOError:
             if time.monotonic() >= until:
                 return False
+        except OSError as exc:  # a file system without locks
+            logger.debug("No lock beside other processes: %s", exc)
+            return True
         await asyncio.sleep(_POLL_SECONDS)
 
 

@@ -125,6 +125,11 @@ class Token:
         return f"{'Bearer' if self.key is None else 'DPoP'} {self.access_token}"
 
     @property
+    def lives(self) -> bool:
+        """Whether it is not over, as far as one knows."""
+        return self.expires_at is None or time.time() < self.expires_at
+
+    @property
     def has(self) -> frozenset[str]:
         """The scopes it has, as far as one knows: those asked for, where none are told."""
         return self.requested if self.granted is None else self.granted

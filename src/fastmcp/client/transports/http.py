@@ -22,6 +22,7 @@ from yarl import URL
 from fastmcp.client.auth.authorizer import TokenCredentials
 from fastmcp.client.auth.bearer import BearerAuth
 from fastmcp.client.auth.credentials import Credentials, FixedCredentials
+from fastmcp.client.auth.fetching import Verify, tls_of
 from fastmcp.client.auth.oauth import OAuth
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.either_channel import EitherChannel
@@ -49,6 +50,8 @@ seconds; a request that meets the drop on its way cannot safely be sent again.""
 _CONNECT_SECONDS = 30.0
 _DELETE_SECONDS = 1.5
 """Ending a session is a courtesy: leaving must stay prompt beside a server that hangs."""
+_SETTLE_SECONDS = 3.0
+"""A token that was asked for and is not heard any more may be lost for ever, and a person asked."""
 _SILENCE_SECONDS = 300.0
 """Long, for some servers send no comments."""
 _PROBE_TCP = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
@@ -89,7 +92,7 @@ class HttpTransport(ClientTransport):
         headers: HeaderSource | None = None,
         auth: Credentials | Literal["oauth"] | str | None = None,
         httpx_client_factory: Callable[..., Any] | None = None,
-        verify: ssl.SSLContext | bool | str | None = None,
+        verify: Verify = None,
         *,
         order: Order = "http-only",
         sse_read_timeout: datetime.timedelta | float | int | None = None,
@@ -104,7 +107,7 @@ class HttpTransport(ClientTransport):
             )
         self.headers: HeaderSource = headers if headers is not None else {}
         self.auth: Credentials | None = None
-        self.verify = verify
+        self.verify: Verify = verify
         self._forwarded: Callable[[], Mapping[str, str]] | None = None
         self.sse_read_timeout = _SILENCE_SECONDS
         self.set_sse_read_timeout(sse_read_timeout)
@@ -172,9 +175,7 @@ class HttpTransport(ClientTransport):
             _eras.learn(self.url, era)
 
     def _ssl(self) -> ssl.SSLContext | bool:
-        if self.verify is None or isinstance(self.verify, (bool, ssl.SSLContext)):
-            return True if self.verify is None else self.verify
-        return ssl.create_default_context(cafile=self.verify)
+        return tls_of(self.verify)
 
     @asynccontextmanager
     async def open_channel(self) -> AsyncGenerator[AnyChannel]:
@@ -200,9 +201,10 @@ class HttpTransport(ClientTransport):
         try:
             yield channel
         finally:
-            await channel.close(
-                min(get_settings().client_disconnect_timeout or _DELETE_SECONDS, _DELETE_SECONDS)
-            )
+            seconds = get_settings().client_disconnect_timeout or _SETTLE_SECONDS
+            await channel.close(min(seconds, _DELETE_SECONDS))
+            if isinstance(self.auth, TokenCredentials):
+                await self.auth.settle(min(seconds, _SETTLE_SECONDS))
             if self._channel is channel:
                 self._channel = None
 
@@ -224,6 +226,7 @@ class HttpTransport(ClientTransport):
             url,
             headers=self.headers,
             credentials=self._basic() if self.auth is None else self.auth,
+            trust=self._ssl,
             proxy=proxy_for(url.scheme, url.host),
             forwarded=self._forwarded,
             limit=self.max_message_bytes,

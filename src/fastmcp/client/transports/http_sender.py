@@ -19,7 +19,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from fastmcp.client.auth.credentials import Credentials, FixedCredentials, Refusal, Trial
+from fastmcp.client.auth.credentials import Credentials, FixedCredentials, Refusal, Trial, Trust
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, ResponseTooLargeError
 from fastmcp.client.patience import Term
 from fastmcp.protocol import headers as names
@@ -83,6 +83,7 @@ class HttpSender:
         headers: the user's, or a function that gives them for each request. An Authorization
             header among them goes before the credentials.
         credentials: let the client in, None for none.
+        trust: gives what certificates are verified with.
         proxy: the URL of an HTTP proxy.
         forwarded: gives the headers of whoever the client forwards for; what is said otherwise
             goes before.
@@ -96,6 +97,7 @@ class HttpSender:
         *,
         headers: HeaderSource,
         credentials: Credentials | None,
+        trust: Trust,
         proxy: str | None,
         forwarded: Callable[[], Headers] | None = None,
         limit: int,
@@ -105,6 +107,7 @@ class HttpSender:
         self._http = http
         self._headers = headers
         self._credentials = credentials
+        self._trust = trust
         self._proxy = proxy
         self._forwarded = forwarded
         self._last = 0.0
@@ -163,13 +166,12 @@ class HttpSender:
             AuthorizationFailedError: the server wants authorization, and none came about.
             HttpStatusError: a redirect that leads nowhere.
         """
-        url = self.url
+        url, trial = self.url, Trial(unasked, term)
         credentials = None if "Authorization" in headers else self._credentials
         for _ in range(_REDIRECTS):
             if credentials is None:
                 response = await self._request(method, url, headers, body)
             else:
-                trial = Trial(unasked, term)
                 response = await self._admitted(credentials, method, url, headers, body, trial)
             location = response.headers.get("Location")
             if response.status not in (307, 308) or location is None:
@@ -226,6 +228,7 @@ class HttpSender:
                         sent,
                         trial,
                         self._peer(response),
+                        self._trust,
                     )
                 )
             except BaseException:
