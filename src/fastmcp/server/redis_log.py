@@ -61,7 +61,7 @@ class RedisLog:
             fields += [_MESSAGE, entry.message]
         fields += [_FINAL, b"1" if entry.final else b""]
 
-        async def write(redis: Any) -> list[Any]:
+        async def write(redis: Any) -> bool:
             pipeline = redis.pipeline(transaction=False)
             pipeline.execute_command(
                 "XADD", key, "MAXLEN", "=", self._most, f"{entry.position + 1}-0", *fields
@@ -69,14 +69,12 @@ class RedisLog:
             if self._ttl is not None:
                 pipeline.pexpire(key, self._ttl)
             pipeline.publish(key, b"")
-            return cast("list[Any]", await pipeline.execute(raise_on_error=False))
+            added = cast("list[Any]", await pipeline.execute(raise_on_error=False))[0]
+            if isinstance(added, Exception) and "equal or smaller" not in str(added):
+                raise added
+            return not isinstance(added, Exception)
 
-        added = (await self._line.do(write))[0]
-        if not isinstance(added, Exception):
-            return True
-        if "equal or smaller" in str(added):
-            return False
-        raise added
+        return await self._line.do(write)
 
     async def at(self, stream: str, position: int) -> Entry | None:
         id = f"{position + 1}-0"

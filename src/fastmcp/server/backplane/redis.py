@@ -131,9 +131,10 @@ class RedisBackplane:
 
     async def ready(self) -> bool:
         try:
-            return bool(await self._line.do(lambda redis: redis.ping()))
+            await self._keep_lease()  # a write: one that is full answers and is of no use
         except BackplaneDown:
             return False
+        return True
 
     # changes
 
@@ -217,10 +218,13 @@ class RedisBackplane:
         """Say that this worker lives, so that one that cannot be heard is told from a dead one."""
         while True:
             with suppress(BackplaneDown):
-                await self._line.do(
-                    lambda redis: redis.set(self._lease(self.worker), b"", px=_LEASE * 1000)
-                )
+                await self._keep_lease()
             await asyncio.sleep(_LEASE / 4)
+
+    async def _keep_lease(self) -> None:
+        await self._line.do(
+            lambda redis: redis.set(self._lease(self.worker), b"", px=_LEASE * 1000)
+        )
 
     async def broadcast(self, message: Message) -> None:
         data = self._own(message)
@@ -258,7 +262,8 @@ class RedisBackplane:
         told = {name: value for name, value in facts.items() if not name.startswith(STATE)}
 
         async def write(redis: Any) -> None:
-            pipeline = redis.pipeline(transaction=False)
+            # All or nothing: a Redis that is full still deletes, and tells what it did not keep.
+            pipeline = redis.pipeline(transaction=True)
             if ENDED in kept:
                 pipeline.delete(key)
             if kept:

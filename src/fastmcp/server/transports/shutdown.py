@@ -223,7 +223,8 @@ def _waiting_at(server: uvicorn.Server) -> list[socket]:
     found: list[socket] = []
     for listening in server.servers:
         for door in listening.sockets:
-            with socket(fileno=os.dup(door.fileno())) as ours, suppress(BlockingIOError):
+            # OSError: nobody waits (any more), or there is no descriptor for him.
+            with suppress(OSError), socket(fileno=os.dup(door.fileno())) as ours:
                 ours.setblocking(False)
                 while True:
                     connection, _ = ours.accept()
