@@ -1,5 +1,5 @@
-"""Functions of the author that leave by no ordinary way, never end, say too much, or return what has
-no form: their call fails and says why, and nobody else notices."""
+"""Functions of the author that leave by no ordinary way, never end, say too much, or return what
+has no form: their call fails and says why, and nobody else notices."""
 
 from __future__ import annotations
 

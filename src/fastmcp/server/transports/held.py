@@ -27,7 +27,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.jsonrpc import encode_error
 
-__all__ = ["HeldConnections", "watch_connections"]
+__all__ = ["HeldConnections", "hang_up_on_unread", "watch_connections"]
 
 _logger: Final = logging.getLogger("fastmcp.server.http")
 _LOOKS: Final = 4
@@ -54,6 +54,18 @@ def watch_connections(read: float, write: float) -> None:
     """
     _limits[asyncio.get_running_loop()] = read, write
     uvicorn.Server.on_tick = _on_tick
+
+
+def hang_up_on_unread(connections: Collection[Any]) -> None:
+    """End those on which an answer lies unread: the server stops, and its clients had their time.
+
+    Args:
+        connections: of a uvicorn.
+    """
+    for connection in list(connections):
+        owed = _owed_on(connection)
+        if owed is not None and owed.kind == "unread":
+            _end(connection, owed.kind, 0)
 
 
 async def _on_tick(self: uvicorn.Server, counter: int) -> bool:
