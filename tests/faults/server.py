@@ -51,6 +51,11 @@ async def flood(ctx: Context, n: int, size: int = 1) -> str:
 
 
 @mcp.tool
+def read_a_file() -> str:
+    return Path("/proc/self/status").read_text()
+
+
+@mcp.tool
 async def steps(ctx: Context, n: int, pause: float = 0.05) -> str:
     for step in range(n):
         await ctx.report_progress(step + 1, n)
