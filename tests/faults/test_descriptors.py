@@ -1,5 +1,5 @@
-"""A process that has no file descriptor left: who is inside is served, who comes is turned away, the
-operator is told, and it is over when there are descriptors again."""
+"""A process that has no file descriptor left: who is inside is served, who comes is turned away,
+the operator is told, and it is over when there are descriptors again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ async def crowded(server: Server) -> AsyncIterator[None]:
     writers: list[asyncio.StreamWriter] = []
     try:
         for _ in range(FEW * 2):
-            writers.append((await asyncio.open_connection("127.0.0.1", server.port))[1])
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writers.append(writer)
         yield
     finally:
         for writer in writers:
