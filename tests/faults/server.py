@@ -63,6 +63,17 @@ async def steps(ctx: Context, n: int, pause: float = 0.05) -> str:
     return "stepped"
 
 
+@mcp.tool
+async def ask(ctx: Context) -> str:
+    answer = await ctx.elicit("name", str)
+    return str(getattr(answer, "data", answer.action))
+
+
+@mcp.tool
+async def clock() -> float:
+    return time.time()
+
+
 # What leaves the ordinary way out
 
 
