@@ -142,15 +142,20 @@ class EventStore:
         Raises:
             StoreDown: it could not be written.
         """
-        if entry.final:
-            self._live.pop(stream, None)
         if not await self._do(self._log.append(stream, entry)):
             entry = replace(entry, position=entry.position + 1)
             await self._do(self._log.append(stream, entry))
+        if entry.final:
+            self.forget(stream)
         return entry.position
 
+    def forget(self, stream: str) -> None:
+        """This process writes a stream no more, whether or not its end was written."""
+        self._live.pop(stream, None)
+
     async def finish(self, stream: str, entry: Entry) -> int:
-        """Write the last event, however long that takes: somebody was promised it.
+        """Write the last event, however long that takes: somebody was promised it, and until then
+        the lease is kept, for a reader would write the end in our place.
 
         It is tried again as long as the store would have kept it, an hour at most.
 
@@ -164,6 +169,7 @@ class EventStore:
             left -= _RETRY
             await asyncio.sleep(_RETRY)
         _logger.error("The answer of a call was lost: the event store did not come back")
+        self.forget(stream)
         return entry.position
 
     async def aclose(self) -> None:

@@ -96,6 +96,17 @@ class RedisBackplane:
         with suppress(BackplaneDown):
             await self._mirror_all()
             await self._compare_keys()
+            await self._look_at_policy()
+
+    async def _look_at_policy(self) -> None:
+        """One that forgets looks well, and loses what was promised."""
+        if policy := await self._line.forgets():
+            _logger.warning(
+                "This Redis forgets keys when it is full (maxmemory-policy %s): sessions that have "
+                "ended can come back, and what others keep can be lost. Let it refuse instead "
+                "(noeviction), or have one for this server alone",
+                policy,
+            )
 
     async def _compare_keys(self) -> None:
         """A worker with a key of its own knows no session of the others, and they none of its:

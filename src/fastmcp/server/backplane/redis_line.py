@@ -153,6 +153,23 @@ class RedisLine:
             _logger.warning("Redis takes everything again")
         return result
 
+    async def forgets(self) -> str:
+        """By which policy it forgets keys when it is full; "" where it does not, or does not say.
+
+        Raises:
+            BackplaneDown: as `do` does.
+        """
+        from redis.exceptions import ResponseError
+
+        async def ask(redis: Any) -> dict[str, Any]:
+            with suppress(ResponseError):  # not everybody may ask
+                return await redis.info("memory")
+            return {}
+
+        memory = await self.do(ask)
+        policy = str(memory.get("maxmemory_policy", "noeviction"))
+        return policy if memory.get("maxmemory") and policy != "noeviction" else ""
+
     def _told_no(self, refusal: Exception) -> None:
         if not self._refused:
             _logger.warning(
