@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from fastmcp.protocol import jsonrpc, session_token
@@ -83,7 +84,7 @@ class SessionManager:
         self._by_name: dict[str, Session] = {}
         self._began = time.time()
         self._was_set = 0.0
-        self._offset = self._began - time.monotonic()
+        self._offset = self._began - monotonic()
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: dict[str, dict[str, str | None]] = {}
@@ -191,7 +192,7 @@ class SessionManager:
     def _notice_the_clock(self, now: float) -> None:
         """Workers tell each other by the clock when a session was used. Where that was set, nobody
         has been idle for so long, and how long is not known: it is counted from now."""
-        difference = now - time.monotonic() - self._offset
+        difference = now - monotonic() - self._offset
         if abs(difference) > _SET:
             self._offset += difference
             self._was_set = now
