@@ -161,8 +161,11 @@ class Settings(BaseSettings):
     """An idle session costs nothing, so by default none ends for being idle."""
     http_session_lifetime: float | None = Field(default=7 * 24 * 3600.0, gt=0)
     """A session ends this long after it began, whatever happens."""
+    http_read_timeout: float = Field(default=30.0, ge=0)
+    """A connection that has brought no request after so long, or nothing more of one that began, is
+    ended; 0 waits for ever."""
     http_write_timeout: float = Field(default=30.0, ge=0)
-    """A client that does not read its stream for so long is given up; 0 waits for ever."""
+    """A client that does not read its answer for so long is given up; 0 waits for ever."""
     http_stream_lifetime: float = Field(default=3600.0, ge=0)
     """A GET's stream, and a subscription, ends after this long, and its client comes back; 0:
     never."""

@@ -16,6 +16,7 @@ import pytest
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.jsonrpc import Response
+from fastmcp.server import session_manager
 from fastmcp.server.backplane.base import Backplane, BackplaneDown, Facts, Noted, Receive, Said
 from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
@@ -57,11 +58,12 @@ async def ended(sessions: SessionManager) -> None:
 
 
 class Clock:
-    """The clock of the sessions, moved by the test."""
+    """The clocks of the sessions, moved by the test: time goes by, and nobody sets one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_800_000_000.0
         monkeypatch.setattr(time, "time", lambda: self.now)
+        monkeypatch.setattr(session_manager, "monotonic", lambda: self.now)
 
 
 @pytest.fixture

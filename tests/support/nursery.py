@@ -151,10 +151,10 @@ def _is_plain(command: Sequence[str]) -> bool:
 
 
 def _same_python(env: Mapping[str, str]) -> bool:
-    """Whether nothing is set that `python` itself would read when it starts."""
+    """Whether nothing is set that `python` itself, or its loader, would read when it starts."""
 
     def settings(variables: Mapping[str, str]) -> dict[str, str]:
-        return {key: value for key, value in variables.items() if key.startswith("PYTHON")}
+        return {key: value for key, value in variables.items() if key.startswith(("PYTHON", "LD_"))}
 
     return settings(env) == settings(os.environ)
 

@@ -7,7 +7,6 @@ It runs in the task that owns the response and returns the bytes to write: no qu
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from sys import modules
@@ -48,7 +47,7 @@ from fastmcp.server.skills import SkillSource
 from fastmcp.server.state import SessionState
 from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect, get_settings
-from fastmcp.utilities.spawning import is_cancelled
+from fastmcp.utilities.spawning import ends_more_than_a_call
 from fastmcp.utilities.tracing import TRACE_API, Telemetry
 
 __all__ = ["Engine", "Handler"]
@@ -269,8 +268,8 @@ class Engine:
             error = McpError(INTERNAL_ERROR, str(exc))
         except Exception:
             _logger.exception("%s failed", call.method)
-        except (SystemExit, asyncio.CancelledError) as exc:  # a call ends itself, not the server
-            if is_cancelled(exc):
+        except BaseException as exc:  # a call ends itself, not the server
+            if ends_more_than_a_call(exc):
                 if context.conversation is not None:
                     context.conversation.break_off()
                 raise
@@ -342,8 +341,8 @@ class Engine:
                 await self._notice_handler(self, context, notice.params)
         except Exception:
             _logger.exception("%s failed", notice.method)
-        except (SystemExit, asyncio.CancelledError) as exc:
-            if is_cancelled(exc):
+        except BaseException as exc:
+            if ends_more_than_a_call(exc):
                 raise
             _logger.error("%s failed: the handler raised %r", notice.method, exc)
         finally:

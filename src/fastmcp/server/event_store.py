@@ -97,7 +97,7 @@ class EventStore:
         self._live: dict[str, _Live] = {}
         self._renewing: asyncio.Task[None] | None = None
         self._next: dict[str, int] = {}
-        self._down = False
+        self._down: set[bool] = set()
         self._log: EventLog
         if self.line is not None:
             self._log = RedisLog(self.line, max_events_per_stream, ttl)
@@ -142,15 +142,20 @@ class EventStore:
         Raises:
             StoreDown: it could not be written.
         """
-        if entry.final:
-            self._live.pop(stream, None)
         if not await self._do(self._log.append(stream, entry)):
             entry = replace(entry, position=entry.position + 1)
             await self._do(self._log.append(stream, entry))
+        if entry.final:
+            self.forget(stream)
         return entry.position
 
+    def forget(self, stream: str) -> None:
+        """This process writes a stream no more, whether or not its end was written."""
+        self._live.pop(stream, None)
+
     async def finish(self, stream: str, entry: Entry) -> int:
-        """Write the last event, however long that takes: somebody was promised it.
+        """Write the last event, however long that takes: somebody was promised it, and until then
+        the lease is kept, for a reader would write the end in our place.
 
         It is tried again as long as the store would have kept it, an hour at most.
 
@@ -164,6 +169,7 @@ class EventStore:
             left -= _RETRY
             await asyncio.sleep(_RETRY)
         _logger.error("The answer of a call was lost: the event store did not come back")
+        self.forget(stream)
         return entry.position
 
     async def aclose(self) -> None:
@@ -183,21 +189,23 @@ class EventStore:
         """Whether this process writes a stream, and it goes on."""
         return stream in self._live
 
-    async def _do(self, work: Awaitable[Any]) -> Any:
+    async def _do(self, work: Awaitable[Any], writes: bool = True) -> Any:
         try:
             result = await work
         except Exception as exc:  # each kind of store has its own
-            if not self._down:
-                self._down = True
+            down = bool(self._down)
+            self._down.add(writes)  # apart: a store that is full can be read, and is not back
+            if not down:
                 _logger.warning(
                     "The event store cannot be reached (%s): streams go on and cannot be resumed "
                     "until it is back",
                     exc.__cause__ or exc,
                 )
             raise StoreDown from exc
-        if self._down:
-            self._down = False
-            _logger.warning("The event store is back")
+        if writes in self._down:
+            self._down.discard(writes)
+            if not self._down:
+                _logger.warning("The event store is back")
         return result
 
     async def _renew(self) -> None:
@@ -232,7 +240,7 @@ class EventStore:
                 or there was, and it has expired before the stream's end was read.
             StoreDown: the store cannot be reached.
         """
-        last: Entry | None = await self._do(self._log.at(stream, position))
+        last: Entry | None = await self._do(self._log.at(stream, position), writes=False)
         if last is None:
             raise UnknownEvent(f"{stream}.{position}")
         if last.final:
@@ -244,7 +252,7 @@ class EventStore:
             yield None  # the event is known, which the reader may want to tell before more comes
             while True:
                 woken.clear()
-                entries = await self._do(self._log.after(stream, position))
+                entries = await self._do(self._log.after(stream, position), writes=False)
                 for entry in entries:
                     position = entry.position
                     yield entry
@@ -262,12 +270,12 @@ class EventStore:
         """End the stream of a writer that died."""
         if stream in self._live:
             return
-        head = await self._do(self._log.head(stream))
+        head = await self._do(self._log.head(stream), writes=False)
         if head is None:
             raise UnknownEvent(f"{stream}.{position}")
-        if await self._do(self._log.lives(head.writer)):
+        if await self._do(self._log.lives(head.writer), writes=False):
             return
-        if await self._do(self._log.after(stream, position)):
+        if await self._do(self._log.after(stream, position), writes=False):
             return  # it had ended before
         error = encode_error(head.request, McpError(INTERNAL_ERROR, _GONE))
         await self._do(self._log.append(stream, Entry(position + 1, error, True)))
@@ -310,10 +318,10 @@ class EventStore:
             StoreDown: the store cannot be reached.
         """
         cursor = read_event_id(last_event_id)
-        if cursor is None or await self._do(self._log.at(*cursor)) is None:
+        if cursor is None or await self._do(self._log.at(*cursor), writes=False) is None:
             return None
         position = cursor.position
-        while entries := await self._do(self._log.after(cursor.stream, position)):
+        while entries := await self._do(self._log.after(cursor.stream, position), writes=False):
             for entry in entries:
                 position = entry.position
                 if entry.message is not None:

@@ -50,6 +50,7 @@ from fastmcp.server.transports.health import (
     Readiness,
     ReadinessCheck,
 )
+from fastmcp.server.transports.held import watch_connections
 from fastmcp.server.transports.http_exchange import StreamPolicy
 from fastmcp.server.transports.legacy_use import LegacyUse
 from fastmcp.server.transports.limits import Limits
@@ -271,7 +272,8 @@ def create_streamable_http_app(
     grace = Grace(shutdown_grace)
     rounds = engine.rounds(keys, workers, group)
     grace.told.append(rounds.stopping)
-    life = _Life(engine, workers, sessions, grace)
+    patience = settings.http_read_timeout, settings.http_write_timeout
+    life = _Life(engine, workers, sessions, grace, patience)
     limits = Limits.of(settings, max_body_bytes)
     gate = None if auth is None else BearerGate(auth, settings.http_token_recheck)
     door = Door(life, limits, guard, gate)
@@ -542,16 +544,23 @@ _held: Final[set[asyncio.Task[None]]] = set()
 
 
 class _Life:
-    """The server's lifespan and the way to its other workers, entered once for one application.
+    """The server's lifespan and the way to its other workers, entered once for one application,
+    and from when on its connections are looked after.
 
     Starlette and FastAPI do not run the lifespan of what is mounted in them; then it is entered
     with the first request, and held until the event loop ends, which leaves it.
     """
 
     def __init__(
-        self, engine: Engine, workers: Workers, sessions: SessionManager | None, grace: Grace
+        self,
+        engine: Engine,
+        workers: Workers,
+        sessions: SessionManager | None,
+        grace: Grace,
+        patience: tuple[float, float],
     ) -> None:
         self._engine = engine
+        self._patience = patience
         self._workers = workers
         self._sessions = sessions
         self._grace = grace
@@ -582,6 +591,7 @@ class _Life:
         self._part = self._engine.tasks.join(self._workers)
         if self._sessions is not None:
             self._sessions.start()
+        watch_connections(*self._patience)
         self.loop = asyncio.get_running_loop()
 
     async def leave(self) -> None:

@@ -52,14 +52,11 @@ class RedisLog:
         kept, *added = await self._writes.write(
             self._keeping(stream, head), *self._appending(stream, Entry(0, None))
         )
-        for answer in (kept, added[0]):
-            if isinstance(answer, Exception):
-                raise answer
+        self._check(kept, added[0])
 
     async def keep(self, stream: str, head: Head) -> None:
         (kept,) = await self._writes.write(self._keeping(stream, head))
-        if isinstance(kept, Exception):
-            raise kept
+        self._check(kept)
 
     def _keeping(self, stream: str, head: Head) -> Command:
         lasting = () if self._ttl is None else ("PX", self._ttl)
@@ -67,11 +64,15 @@ class RedisLog:
 
     async def append(self, stream: str, entry: Entry) -> bool:
         added, *_ = await self._writes.write(*self._appending(stream, entry))
-        if not isinstance(added, Exception):
-            return True
-        if "equal or smaller" in str(added):
+        if isinstance(added, Exception) and "equal or smaller" in str(added):
             return False
-        raise added
+        self._check(added)
+        return True
+
+    def _check(self, *answers: object) -> None:
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise self._line.refused(answer) from answer
 
     def _appending(self, stream: str, entry: Entry) -> list[Command]:
         key = self._key("events", stream)

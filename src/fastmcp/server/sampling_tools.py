@@ -6,7 +6,6 @@ not fit, a tool that failed, a value that is not of the type: the model is told 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from fastmcp.exceptions import FastMCPError, ToolError, ValidationError
 from fastmcp.server.asking import complaints
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.json_schema import SchemaGenerator, dereference_refs, inline_root_ref
-from fastmcp.utilities.spawning import is_cancelled
+from fastmcp.utilities.spawning import ends_more_than_a_call
 
 __all__ = ["FINAL", "TypedAnswer", "entry", "run", "tools_of"]
 
@@ -70,8 +69,8 @@ async def run(
     except Exception as exc:
         _logger.exception("Error calling sampling tool %r", use.name)
         return _failed(use, _told(use, exc, masked))
-    except (SystemExit, asyncio.CancelledError) as exc:
-        if is_cancelled(exc):
+    except BaseException as exc:
+        if ends_more_than_a_call(exc):
             raise
         _logger.error("Error calling sampling tool %r: it raised %r", use.name, exc)
         return _failed(use, _told(use, RuntimeError(f"it raised {exc!r}"), masked))

@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from fastmcp.protocol import jsonrpc, session_token
@@ -51,6 +52,8 @@ _ASK: Final = re.compile(r"([0-9a-f]{8})\.[0-9]+")
 """A question's id, which begins with the name of the worker that asked."""
 _LOOKS: Final = 8
 """How many records are looked at to find one that can go: the work of a request is bounded."""
+_SET: Final = 5.0
+"""Seconds by which the clock differs from the time that went by when somebody has set it."""
 
 
 class SessionManager:
@@ -80,6 +83,8 @@ class SessionManager:
         self._records: OrderedDict[str, Session] = OrderedDict()
         self._by_name: dict[str, Session] = {}
         self._began = time.time()
+        self._was_set = 0.0
+        self._offset = self._began - monotonic()
         self._keeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: dict[str, dict[str, str | None]] = {}
@@ -147,7 +152,8 @@ class SessionManager:
         if session.ends_at is not None and time.time() > session.ends_at:
             return None
         idle = self._idle_timeout
-        if idle is not None and time.time() - session.last_used > idle / 10:
+        # Used later than now: see `find`.
+        if idle is not None and abs(time.time() - session.last_used) > idle / 10:
             return None  # that it is used has to be noted, or that it is over
         self._records.move_to_end(token)
         return session
@@ -170,6 +176,7 @@ class SessionManager:
             self._drop(session)
             return None
         if self._idle_timeout is not None:
+            self._notice_the_clock(now)
             idle = now - session.last_used
             if idle > self._idle_timeout and not session.busy:
                 await self.end(session)
@@ -179,6 +186,20 @@ class SessionManager:
                 with suppress(BackplaneDown):  # others may count it as idle; here it goes on
                     await self.note(session, {_USED: f"{now:.3f}"})
         return session
+
+    def _notice_the_clock(self, now: float) -> None:
+        """Workers tell each other by the clock when a session was used. Where that was set, nobody
+        has been idle for so long, and how long is not known: it is counted from now."""
+        difference = now - monotonic() - self._offset
+        if abs(difference) > _SET:
+            self._offset += difference
+            self._was_set = now
+            for session in self._records.values():
+                session.last_used = now
+            _logger.warning(
+                "The clock was set by %+.0f s: the time that sessions may be idle begins anew",
+                difference,
+            )
 
     async def _rebuild(self, token: str) -> Session | None:
         claims = session_token.read(token, self._keys.verify)
@@ -199,7 +220,7 @@ class SessionManager:
         # When it was used last is kept by whoever keeps it; a restart forgets that, and ends none.
         session.last_used = max(session.last_used, claims.iat, self._began)
         if (used := facts.get(_USED)) is not None:
-            session.last_used = float(used)
+            session.last_used = max(float(used), self._was_set)
         session.learn(facts)
         self._remember(session)
         return session

@@ -11,6 +11,7 @@ makes the protocol's models only for those who ask for them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, Self, cast
 
 import mcp_types
@@ -146,6 +147,16 @@ def _as_json(value: Any) -> Any:
         return to_jsonable(value)
     except SerializationError as error:
         raise ValueError(f"structured_content has no JSON form: {error}") from error
+
+
+def _no_form(tool: str, error: Exception, promised: bool) -> str:
+    where, way_out = "", ""
+    if promised:
+        where, way_out = " for its output schema", ", or give the tool output_schema=None"
+    return (
+        f"Could not serialize the return value of tool {tool!r}{where}: {error}. Return something"
+        f" JSON can carry{way_out}."
+    )
 
 
 def _no_object(value: Any) -> str:
@@ -308,7 +319,7 @@ class Tool(FastMCPComponent):
         """Whatever a function returned, as a result that fits the output schema.
 
         Raises:
-            ToolError: there is an output schema and the value has no JSON form.
+            ToolError: the value has no JSON form, which a text can do without and a schema cannot.
             ValueError: there is an output schema and the value does not fit it.
         """
         if isinstance(value, ToolResult):
@@ -324,13 +335,10 @@ class Tool(FastMCPComponent):
         try:
             structured = self._to_jsonable(value)
         except SerializationError as error:
-            if schema is not None:
-                raise ToolError(
-                    f"Could not serialize the return value of tool {self.name!r} for its output"
-                    f" schema: {error}. Return something JSON can carry, or give the tool"
-                    " output_schema=None."
-                ) from error
-            return ToolResult.of(to_blocks(value), None, None)
+            if schema is None:
+                with suppress(SerializationError):
+                    return ToolResult.of(to_blocks(value), None, None)
+            raise ToolError(_no_form(self.name, error, schema is not None)) from error
         blocks: list[Block] = to_blocks(value if own_content or value is None else structured)
         bare = self._promises_any_json()
         if structured is None and (bare or value is not None):

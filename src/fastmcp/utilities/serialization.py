@@ -17,8 +17,9 @@ from pydantic_core import core_schema
 
 __all__ = ["SerializationError", "bytes_to_text", "to_jsonable", "to_text"]
 
-SerializationError = (pydantic_core.PydanticSerializationError, UnicodeDecodeError)
-"""What `to_jsonable` raises for a value that has no JSON form."""
+SerializationError = ValueError
+"""What both raise for a value that has no form: pydantic's own error is one, and so are those of
+text that is no Unicode, of a value that holds itself, and of one that is nested too deeply."""
 
 _ANY = core_schema.any_schema()
 # Unlike pydantic_core's functions, serializers leave aliases to each model's own config.
@@ -28,7 +29,7 @@ _binary = pydantic_core.SchemaSerializer(
 )
 
 to_jsonable = partial(_plain.to_python, mode="json", warnings=False)
-"""`to_jsonable(value)`: the JSON form of any value. Raises one of `SerializationError`."""
+"""`to_jsonable(value)`: the JSON form of any value. Raises `SerializationError`."""
 
 
 def to_text(value: Any) -> str:

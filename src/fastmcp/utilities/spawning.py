@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["is_cancelled", "spawn"]
+__all__ = ["ends_more_than_a_call", "is_cancelled", "spawn"]
 
 
 def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asyncio.Task[None]:
@@ -31,3 +31,10 @@ def is_cancelled(error: BaseException) -> bool:
     not one of something that the author's code awaited."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def ends_more_than_a_call(error: BaseException) -> bool:
+    """Whether an error that an author's function raised goes on through whoever called it. Any
+    other is the function's own, what no `except Exception` sees as well: `exit()`, or the panic of
+    an extension written in Rust (PyO3's `PanicException`). It ends the call, and not the server."""
+    return isinstance(error, KeyboardInterrupt | GeneratorExit) or is_cancelled(error)

@@ -280,10 +280,15 @@ def decode_message(data: bytes) -> Message | None:
 
 
 class BackplaneDown(McpError):
-    """The other workers, or what is kept for them, cannot be reached now; later they may."""
+    """The other workers, or what is kept for them, cannot be reached now; later they may.
 
-    def __init__(self, what: str) -> None:
-        super().__init__(INTERNAL_ERROR, f"{what} cannot be reached now; try again in a moment")
+    Args:
+        what: it is.
+        how: it fails, after its name.
+    """
+
+    def __init__(self, what: str, how: str = "cannot be reached") -> None:
+        super().__init__(INTERNAL_ERROR, f"{what} {how} now; try again in a moment")
 
 
 class Backplane(Protocol):

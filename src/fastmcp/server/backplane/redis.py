@@ -96,6 +96,17 @@ class RedisBackplane:
         with suppress(BackplaneDown):
             await self._mirror_all()
             await self._compare_keys()
+            await self._look_at_policy()
+
+    async def _look_at_policy(self) -> None:
+        """One that forgets looks well, and loses what was promised."""
+        if policy := await self._line.forgets():
+            _logger.warning(
+                "This Redis forgets keys when it is full (maxmemory-policy %s): sessions that have "
+                "ended can come back, and what others keep can be lost. Let it refuse instead "
+                "(noeviction), or have one for this server alone",
+                policy,
+            )
 
     async def _compare_keys(self) -> None:
         """A worker with a key of its own knows no session of the others, and they none of its:
@@ -131,9 +142,10 @@ class RedisBackplane:
 
     async def ready(self) -> bool:
         try:
-            return bool(await self._line.do(lambda redis: redis.ping()))
+            await self._keep_lease()  # a write: one that is full answers and is of no use
         except BackplaneDown:
             return False
+        return True
 
     # changes
 
@@ -217,10 +229,13 @@ class RedisBackplane:
         """Say that this worker lives, so that one that cannot be heard is told from a dead one."""
         while True:
             with suppress(BackplaneDown):
-                await self._line.do(
-                    lambda redis: redis.set(self._lease(self.worker), b"", px=_LEASE * 1000)
-                )
+                await self._keep_lease()
             await asyncio.sleep(_LEASE / 4)
+
+    async def _keep_lease(self) -> None:
+        await self._line.do(
+            lambda redis: redis.set(self._lease(self.worker), b"", px=_LEASE * 1000)
+        )
 
     async def broadcast(self, message: Message) -> None:
         data = self._own(message)
@@ -258,7 +273,8 @@ class RedisBackplane:
         told = {name: value for name, value in facts.items() if not name.startswith(STATE)}
 
         async def write(redis: Any) -> None:
-            pipeline = redis.pipeline(transaction=False)
+            # All or nothing: a Redis that is full still deletes, and tells what it did not keep.
+            pipeline = redis.pipeline(transaction=True)
             if ENDED in kept:
                 pipeline.delete(key)
             if kept:

@@ -3,7 +3,10 @@
 Everything that waits for something (a resumed stream, the backplane) hears of it on the one
 listening connection, whatever their number. When that connection was lost, what came meanwhile was
 missed: whoever asked for it is told, and looks again. A command has a time limit, so that a Redis
-that does not answer is an error and never a hang.
+that does not answer is an error and never a hang; and once one was kept waiting, nobody waits until
+a Redis that hangs has answered again, for a stream writes many events and a call waits for each.
+A Redis that answers and refuses (it is full, or a replica now) is told of apart: who runs it has
+something to do.
 redis-py is an extra and is imported when a line is made.
 """
 
@@ -25,6 +28,9 @@ _PATIENCE: Final = 3.0
 """Seconds a command may take."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LISTEN: Final = 5.0
+_WELL_AFTER: Final = 5.0
+"""Seconds without a refusal, after which it is over: a worker writes more often than that."""
+_SILENT: Final = "it does not answer"
 T = TypeVar("T")
 
 Hear = Callable[[bytes], None]
@@ -81,6 +87,8 @@ class RedisLine:
         self._back: list[Callable[[], None]] = []
         self._listening: asyncio.Task[None] | None = None
         self._users = 0
+        self._stalled: asyncio.Task[None] | None = None
+        self._refused = 0.0
 
     # commands
 
@@ -94,6 +102,7 @@ class RedisLine:
             self._commands = self._client(_PATIENCE, _LISTEN)
             self._ear = None
             self._heard, self._confirmed, self._listening = {}, {}, None
+            self._stalled = None
         return self._commands
 
     def _client(self, patience: float, check: float) -> Any:
@@ -117,19 +126,78 @@ class RedisLine:
         """Run a command; once more where the connection it got had died unnoticed.
 
         Raises:
-            BackplaneDown: Redis cannot be reached, or does not answer in time.
+            BackplaneDown: Redis cannot be reached, does not answer in time, or refuses.
         """
-        from redis.exceptions import ConnectionError, RedisError
+        from redis.exceptions import ConnectionError, RedisError, ResponseError
+        from redis.exceptions import TimeoutError as Unanswered
 
         client = self.commands
+        if self._stalled is not None:
+            raise BackplaneDown("Redis") from TimeoutError(_SILENT)
         try:
             async with asyncio.timeout(_PATIENCE):
                 try:
-                    return await command(client)
+                    result = await command(client)
                 except ConnectionError:
-                    return await command(client)
-        except (RedisError, OSError, TimeoutError) as exc:
+                    result = await command(client)
+        except ResponseError as exc:
+            raise self.refused(exc) from exc
+        except (TimeoutError, Unanswered):
+            self._stalled = self._stalled or asyncio.create_task(self._until_it_answers())
+            raise BackplaneDown("Redis") from TimeoutError(_SILENT)
+        except (RedisError, OSError) as exc:
             raise BackplaneDown("Redis") from exc
+        if self._refused and asyncio.get_running_loop().time() - self._refused > _WELL_AFTER:
+            self._refused = 0.0
+            _logger.warning("Redis takes everything again")
+        return result
+
+    async def forgets(self) -> str:
+        """By which policy it forgets keys when it is full; "" where it does not, or does not say.
+
+        Raises:
+            BackplaneDown: as `do` does.
+        """
+        from redis.exceptions import ResponseError
+
+        async def ask(redis: Any) -> dict[str, Any]:
+            with suppress(ResponseError):  # not everybody may ask
+                return await redis.info("memory")
+            return {}
+
+        memory = await self.do(ask)
+        policy = str(memory.get("maxmemory_policy", "noeviction"))
+        return policy if memory.get("maxmemory") and policy != "noeviction" else ""
+
+    def refused(self, refusal: Exception) -> BackplaneDown:
+        """What to raise where Redis answered that it does not do as it is told; logged once.
+
+        Args:
+            refusal: the error that it answered.
+        """
+        if not self._refused:
+            _logger.warning(
+                "Redis refuses what it is told (%s): sessions and calls go on, but nothing that "
+                "changes can be kept or told to other workers. Whoever runs it must help: where "
+                "it is full, with more memory or a higher maxmemory",
+                refusal,
+            )
+        self._refused = asyncio.get_running_loop().time()
+        return BackplaneDown("Redis", "takes nothing")
+
+    async def _until_it_answers(self) -> None:
+        """Ask whether it answers again, so that nobody else has to wait for that."""
+        from redis.exceptions import RedisError
+
+        _logger.warning("Redis does not answer: it is not waited for until it does")
+        while True:
+            with suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self.commands.ping()
+                    break
+            await asyncio.sleep(_BACKOFF[-1])
+        self._stalled = None
+        _logger.warning("Redis answers again")
 
     # channels
 
@@ -184,7 +252,7 @@ class RedisLine:
                     if message is None:
                         # redis-py asks as well, and does not mind that nobody answers.
                         if silent:
-                            raise TimeoutError("it does not answer")
+                            raise TimeoutError(_SILENT)
                         silent = True
                         await ear.ping()
                         continue
@@ -240,6 +308,8 @@ class RedisLine:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listening
+        if self._stalled is not None:
+            self._stalled.cancel()
         await self._commands.connection_pool.disconnect()
         self._loop = None
         self._listening = None

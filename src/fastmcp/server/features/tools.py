@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
@@ -36,7 +35,7 @@ from fastmcp.server.features.tasks import as_task
 from fastmcp.server.wanted_version import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
-from fastmcp.utilities.spawning import is_cancelled
+from fastmcp.utilities.spawning import ends_more_than_a_call
 
 __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
 
@@ -168,10 +167,10 @@ async def _run(
     except Exception as exc:
         _logger.exception("Error calling tool %r", name)
         raise ToolError(_told(engine, name, exc)) from exc
-    except (SystemExit, asyncio.CancelledError) as exc:
-        if is_cancelled(exc):
+    except BaseException as exc:
+        if ends_more_than_a_call(exc):
             raise
-        # `exit()` in an author's function ends the call, not the server.
+        # `exit()` in an author's function, or a panic, ends the call and not the server.
         _logger.error("Error calling tool %r: it raised %r", name, exc)
         raise ToolError(_told(engine, name, RuntimeError(f"it raised {exc!r}"))) from exc
 

@@ -14,7 +14,12 @@ from contextlib import aclosing, suppress
 
 from fastmcp.protocol import sse
 from fastmcp.server.transports.asgi import Receive, Send
-from fastmcp.server.transports.http_exchange import SSE_HEADERS, StreamPolicy, watch_disconnect
+from fastmcp.server.transports.http_exchange import (
+    SSE_HEADERS,
+    StreamPolicy,
+    until_hung_up,
+    watch_disconnect,
+)
 from fastmcp.server.transports.shutdown import on_stop
 
 __all__ = ["RETRY", "EventStream"]
@@ -86,7 +91,11 @@ class EventStream(ABC):
                 await self._write(frames)
         except asyncio.CancelledError:  # the server's patience is over
             self._comes_back = False
-        except (OSError, TimeoutError):  # the client left, or it does not read
+        except TimeoutError:  # the client does not read
+            with suppress(asyncio.CancelledError):  # and the server's patience is over
+                await until_hung_up(self._receive, self._policy)
+            return False
+        except OSError:  # the client left
             return False
         finally:
             forget()

@@ -13,6 +13,7 @@ disconnect and writes the keep-alives.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import Enum
 from typing import Any, ClassVar, Final
 
@@ -31,6 +32,7 @@ __all__ = [
     "Patience",
     "Phase",
     "StreamPolicy",
+    "until_hung_up",
     "watch_disconnect",
 ]
 
@@ -43,6 +45,8 @@ SSE_HEADERS: Final[Headers] = [
 
 NOTICED_WITHIN: Final = 0.25
 """Seconds after which a call gets the task that sees its client leave, if none makes it earlier."""
+_LATE: Final = 5.0
+"""Seconds by which a busy server may be late with hanging up."""
 
 
 class StreamPolicy(msgspec.Struct, frozen=True):
@@ -132,6 +136,12 @@ async def watch_disconnect(receive: Receive, interval: float) -> bool:
     return True
 
 
+async def until_hung_up(receive: Receive, policy: StreamPolicy) -> None:
+    """Wait until a client that does not read has been hung up on (`transports/held`): its response
+    cannot be completed, and of one that is given up before that servers complain."""
+    await watch_disconnect(receive, 2 * policy.write_timeout + _LATE)
+
+
 class HttpExchange(Exchange):
     """The answer to one POST.
 
@@ -152,6 +162,7 @@ class HttpExchange(Exchange):
     transport: ClassVar[TransportName | None] = "streamable-http"
     # Defaults of the class, not assignments per call: most calls change none of them.
     gone = False
+    _unread = False
     _phase = Phase.OPEN
     _headers: Headers | None = None
     _lock: asyncio.Lock | None = None
@@ -262,6 +273,8 @@ class HttpExchange(Exchange):
     async def abandon(self) -> None:
         """End a request that was taken back: nothing is said for it any more."""
         self.task = None
+        with suppress(asyncio.CancelledError):  # of a handler that awaited nothing since
+            await asyncio.sleep(0)
         if self._may_stream():
             async with self._exclusive():
                 await self._start_stream()
@@ -310,11 +323,14 @@ class HttpExchange(Exchange):
                         {"type": "http.response.body", "body": frame, "more_body": True}
                     )
             except TimeoutError:
+                self._unread = True
                 self._lost()
 
     async def _end(self) -> None:
         if self._phase is Phase.STREAM:
             self._phase = Phase.DONE
+            if self._unread:
+                await until_hung_up(self._receive, self._policy)
             await self._put({"type": "http.response.body", "body": b""})
 
     async def _plain(self, status: int, body: bytes) -> None:

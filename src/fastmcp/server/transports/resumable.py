@@ -96,6 +96,8 @@ class ResumableExchange(HttpExchange):
             self._position = await self._log.append(self._key, entry)
         except StoreDown:
             if not final or not self.gone:
+                if final:
+                    self._log.forget(self._key)  # its reader has the answer, and nobody comes back
                 return sse.encode(message)
             self._position = await self._log.finish(self._key, entry)
         return sse.encode(message, id=self._id())
@@ -120,6 +122,7 @@ class ResumableExchange(HttpExchange):
         if self._logged:
             with suppress(StoreDown):  # its events expire
                 await self._log.append(self._key, Entry(self._position + 1, None, True))
+            self._log.forget(self._key)
         await super().accept()
 
     def drop(self) -> None:

@@ -33,6 +33,7 @@ import uvicorn
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.server.transports.held import hang_up_on_unread
 
 __all__ = ["Grace", "Server", "on_stop", "stopped", "stopping"]
 
@@ -223,7 +224,8 @@ def _waiting_at(server: uvicorn.Server) -> list[socket]:
     found: list[socket] = []
     for listening in server.servers:
         for door in listening.sockets:
-            with socket(fileno=os.dup(door.fileno())) as ours, suppress(BlockingIOError):
+            # OSError: nobody waits (any more), or there is no descriptor for him.
+            with suppress(OSError), socket(fileno=os.dup(door.fileno())) as ours:
                 ours.setblocking(False)
                 while True:
                     connection, _ = ours.accept()
@@ -248,7 +250,11 @@ async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -
     """uvicorn's own, after its application was told."""
     _tell(self)
     loop = asyncio.get_running_loop()
-    if any(one.loop is loop for one in _listeners.values()):
+    ours = [one for one in _listeners.values() if one.loop is loop]
+    if ours:
+        # The call is over whose answer is not read: nobody gives its client up but we.
+        grace = max(listener.grace for listener in ours)
+        loop.call_later(grace, hang_up_on_unread, self.server_state.connections)
         # uvicorn closes at once what has connected and not been heard yet, and its client is
         # reset without knowing whether its request was read. So whoever waits at the door is let
         # in, the door is closed, and who is inside has a moment to say what he wants.

@@ -4,6 +4,8 @@ Without a store that the author names, people would log in anew each time the se
 worker would know the tokens of the others. SQLite says truly who removed a record, so what is
 single-use is so among processes too. In its write-ahead mode nobody who reads waits for somebody
 who writes, and to read takes some microseconds: that is done at once, and writing in a thread.
+Where nothing can be written, for the disk is full, what was granted stays good, and whoever wants
+more is told to come back.
 """
 
 from __future__ import annotations
@@ -14,16 +16,19 @@ import os
 import sqlite3
 import time
 import weakref
+from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from fastmcp.server.auth.oauth.errors import OAuthError
 from fastmcp.server.auth.oauth.records import MemoryRecords, Record, Records
 from fastmcp.utilities.threads import Lane
 
 __all__ = ["FileRecords", "records_at"]
 
 _logger: Final = logging.getLogger("fastmcp.server.auth")
+T = TypeVar("T")
 
 _PATIENCE: Final = 10.0
 """Seconds that a writer waits for another."""
@@ -76,6 +81,7 @@ class FileRecords:
         self._path = path
         self._lane = Lane(1)
         self._tidied = -_TIDY
+        self._failing = False
         self._make()
         self._process = 0
         self._readers = self._writers = None
@@ -122,7 +128,8 @@ class FileRecords:
         return [json.loads(found[one]) if one in found else None for one in names]
 
     async def write(self, name: str, record: Record, seconds: float) -> None:
-        await self._lane.run(self._write, name, json.dumps(record), time.time() + seconds)
+        until = time.time() + seconds
+        await self._changed(self._lane.run(self._write, name, json.dumps(record), until))
 
     async def add(self, name: str, record: Record, seconds: float) -> bool:
         return await self._lane.run(self._add, name, json.dumps(record), time.time() + seconds)
@@ -148,7 +155,26 @@ class FileRecords:
             )
 
     async def take(self, name: str) -> bool:
-        return await self._lane.run(self._take, name)
+        return await self._changed(self._lane.run(self._take, name))
+
+    async def _changed(self, work: Awaitable[T]) -> T:
+        try:
+            done = await work
+        except (OSError, sqlite3.OperationalError) as error:
+            if not self._failing:
+                self._failing = True
+                _logger.warning(
+                    "Logins cannot be kept at %s (%s): nobody can log in until they can. Where "
+                    "the disk is full, make room",
+                    self._path,
+                    error,
+                )
+            text = "The server cannot keep anything now; try again in a moment"
+            raise OAuthError("temporarily_unavailable", text) from error
+        if self._failing:
+            self._failing = False
+            _logger.warning("Logins can be kept at %s again", self._path)
+        return done
 
     def _take(self, name: str) -> bool:
         removed = self._connections()[1].execute(
