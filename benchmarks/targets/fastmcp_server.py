@@ -1,4 +1,8 @@
-"""The tools on FastMCP's API: run by this package, and by FastMCP 4 in its own environment."""
+"""The tools on FastMCP's API: run by this package, and by FastMCP 4 in its own environment.
+
+`python fastmcp_server.py PORT KIND BODY REDIS`, see `benchmarks/servers.py`. `mcp` is the server of
+most kinds, for who imports this.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,10 @@ from starlette.responses import Response
 
 from fastmcp import Context, FastMCP
 from fastmcp.server.event_store import EventStore
+from fastmcp.server.middleware import Middleware
+
+LARGE = ("x" * 63 + "\n") * (10 * 2**20 // 64)
+"""10 MiB of lines."""
 
 mcp = FastMCP("bench")
 
@@ -24,11 +32,66 @@ async def add(a: int, b: int) -> int:
 
 
 @mcp.tool
+def add_in_thread(a: int, b: int) -> int:
+    """Adds two numbers, without being async."""
+    return a + b
+
+
+@mcp.tool
 async def steps(a: int, b: int, ctx: Context) -> int:
     """Adds two numbers in ten steps."""
     for step in range(1, 11):
         await ctx.report_progress(step, 10)
     return a + b
+
+
+@mcp.tool
+async def take(a: int, b: int, text: str) -> int:
+    """Adds two numbers and is given a long text."""
+    if len(text) != len(LARGE):
+        raise ValueError("not the whole text came")
+    return a + b
+
+
+@mcp.tool(output_schema=None)
+async def give(a: int, b: int) -> str:
+    """Gives a long text."""
+    return LARGE
+
+
+class Message(Middleware):
+    """Looks at every message."""
+
+    async def on_message(self, context: Any, call_next: Any) -> Any:
+        """Looks at the method."""
+        assert context.method
+        return await call_next(context)
+
+
+class Call(Middleware):
+    """Looks at every call of a tool."""
+
+    async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+        """Looks at the name."""
+        assert context.message.name
+        return await call_next(context)
+
+
+def server(kind: str) -> FastMCP:
+    """The server of that kind, where it is not like the others."""
+    if kind in ("one-tool", "thousand-tools"):
+        other = FastMCP("bench")
+        other.tool(add)
+        if kind == "thousand-tools":
+            for number in range(999):
+                other.tool(add, name=f"add_{number}")
+        return other
+    if kind == "middlewares":
+        for middleware in (Message(), Message(), Call(), Call(), Call()):
+            mcp.add_middleware(middleware)
+    if kind == "protected":
+        mcp.auth = auth()
+    return mcp
 
 
 @mcp.custom_route("/collect", methods=["POST"])
@@ -63,9 +126,7 @@ def auth() -> Any:
 
 if __name__ == "__main__":
     port, kind, body, redis = sys.argv[1:]
-    if kind == "protected":
-        mcp.auth = auth()
-    app = mcp.http_app(
+    app = server(kind).http_app(
         stateless_http=kind == "stateless",
         json_response=body == "json",
         event_store=event_store(kind, redis),
