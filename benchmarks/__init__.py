@@ -1,4 +1,5 @@
 """What calls, clients, starts and sessions cost here and elsewhere, against a bare floor.
 
-`make bench` measures everything in one run, see `__main__.py`; the method stands in `docs/benchmarks.md`.
+`make bench` measures everything in one run, see `__main__.py`; method and figures stand in
+`docs/benchmarks.md`.
 """

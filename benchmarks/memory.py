@@ -209,7 +209,7 @@ async def open_streams(run: Run, target: str, count: int) -> Figures:
 
 @dataclass(frozen=True)
 class Memory(Workload):
-    """In KiB `started`, a server before its first request, and `session` and `stream`, what one more
+    """In KiB `started`, a server before its first request, and `session` and `stream`, what one
     costs; and how many there were (`sessions`, `streams`), how many sessions were `refused`, and
     whether all answered at the end (`alive`, 0 or 1)."""
 

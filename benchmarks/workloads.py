@@ -15,7 +15,7 @@ from benchmarks.servers import (
     TYPESCRIPT_1,
     TYPESCRIPT_2,
 )
-from benchmarks.start import Start
+from benchmarks.starts import Import, Stdio
 
 EVERYONE = (OURS, FASTMCP_4, MCP_SDK, TYPESCRIPT_1, TYPESCRIPT_2, FLOOR)
 NEWEST = (OURS, FASTMCP_4, MCP_SDK, TYPESCRIPT_2, FLOOR)
@@ -73,7 +73,9 @@ WORKLOADS: tuple[Workload, ...] = (
     ClientCalls("client-session/16", "client, 2025-11-25", BOTH, 16, "legacy"),
     ClientCalls("client-session/1", "client, 2025-11-25", BOTH, 1, "legacy"),
     ClientCalls("client-memory/1", "client, in memory", BOTH, 1, "auto", True),
-    Start("import-client/start", "import Client", BOTH, lines="from fastmcp import Client"),
+    Import("server", "import, FastMCP()", BOTH, lines="from fastmcp import FastMCP; FastMCP()"),
+    Stdio("stdio", "stdio server", BOTH),
+    Import("client-import", "import Client", BOTH, lines="from fastmcp import Client"),
     Memory("memory", "memory", PYTHON[:-1]),
 )
 
@@ -91,5 +93,7 @@ QUICK = (
     "large-argument/1",
     "client/16",
     "client-memory/1",
+    "server",
+    "stdio",
 )
 """What `make bench-quick` measures, of ours, FastMCP 4 and the floor."""
