@@ -62,8 +62,8 @@ format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# One run, interleaved, of this package, FastMCP 4, the official SDKs and a bare echo: a quarter of
-# an hour. `BENCH="--only ours"` leaves the peers out, `BENCH="--workload progress"` measures that.
+# One run, interleaved, of this package, FastMCP 4, the official SDKs and a bare echo: some
+# twenty minutes. `BENCH="--only ours"` leaves out the peers, `BENCH="--workload progress"` the rest.
 bench: venv
 	$(BIN)/python -m benchmarks $(BENCH)
 

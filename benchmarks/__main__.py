@@ -34,8 +34,8 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     names = list(dict.fromkeys(workload.name.partition("/")[0] for workload in WORKLOADS))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=None, help="default: 21, quick: 7")
-    parser.add_argument("--seconds", type=float, default=0.3, help="of one cell in one round")
+    parser.add_argument("--rounds", type=int, help="default: 21, quick: 5")
+    parser.add_argument("--seconds", type=float, help="of one cell; default: 0.3, quick: 0.2")
     parser.add_argument("--quick", action="store_true", help="the main rows, in two minutes")
     parser.add_argument(
         "--only", choices=EVERYONE, action="append", help="beside the floor; may be repeated"
@@ -52,7 +52,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.only = options.only or [OURS, FASTMCP_4]
-    options.rounds = options.rounds or (7 if options.quick else 21)
+    options.rounds = options.rounds or (5 if options.quick else 21)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.3)
     return options
 
 
