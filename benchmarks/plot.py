@@ -16,7 +16,7 @@ COLOURS = {
     TYPESCRIPT_2: "#7c3aed",
 }
 BAR, GAP, LEFT, TOP, HEIGHT = 20, 36, 60, 56, 240
-LINE, NAMES, SCALE = 22, 260, 420
+LINE, NAMES, SCALE = 22, 310, 400
 SHARES = "tools/call per second, as a part of a bare ASGI function's"
 REACH = "What was measured, through what was to be reached (right: better)"
 REACHED, MISSED = "#2563eb", "#dc2626"
