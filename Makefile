@@ -15,7 +15,7 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv prepared serve test test-long coverage check format bench bench-clients bench-memory clean \
+.PHONY: venv prepared serve test test-long coverage check format bench bench-quick bench-docs clean \
   system-deps
 
 venv: $(STAMP)
@@ -62,18 +62,18 @@ format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# One run, interleaved, of this package, FastMCP 4, the official SDK and a bare echo.
-# `make bench BENCH="--only ours"` leaves the peers out, `BENCH="--workload progress"` runs that one.
+# One run, interleaved, of this package, FastMCP 4, the official SDKs and a bare echo: some
+# twenty minutes. `BENCH="--only ours"` leaves out the peers, `BENCH="--workload progress"` the rest.
 bench: venv
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# What a client costs: calls per second, and the time of its import.
-bench-clients: venv
-	$(BIN)/python -m benchmarks --clients $(BENCH)
+# The main rows of it, against FastMCP 4 and the echo alone: under two minutes on two cores.
+bench-quick: venv
+	$(BIN)/python -m benchmarks --quick $(BENCH)
 
-# What ten thousand idle sessions and a thousand open streams cost each of them in memory.
-bench-memory: venv
-	$(BIN)/python -m benchmarks --memory $(BENCH)
+# docs/benchmarks.md, of the figures of the last run.
+bench-docs: venv
+	$(BIN)/python -m benchmarks --write-docs
 
 system-deps:
 	@missing=""; \

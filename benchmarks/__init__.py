@@ -1,5 +1,5 @@
-"""How fast a `tools/call` is here, in FastMCP 4 and in the official SDK, against a bare floor.
+"""What calls, clients, starts and sessions cost here and elsewhere, against a bare floor.
 
-`make bench` runs everything in one go; see `__main__.py`. `make bench-memory` tells what sessions
-and streams cost; see `memory.py`.
+`make bench` measures everything in one run, see `__main__.py`; method and figures stand in
+`docs/benchmarks.md`.
 """

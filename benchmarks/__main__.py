@@ -1,14 +1,10 @@
-"""`python -m benchmarks`: measures `tools/call` of everyone, in one run, interleaved.
+"""`python -m benchmarks`: measures all of `workloads.py`, in one run, interleaved.
 
-Every target is a server process on core 0, all with the same uvicorn options; the load comes from
-this process on core 1, where Redis is too. A round visits every target before the next round
-begins, so a slow moment of the machine hits all alike, and figures are compared within a round.
-The floor is a bare ASGI echo on the same server: it says what part of the cost is ours to answer
-for, and, by how busy the generator is when it loads the floor, that the generator is not what was
-measured.
-
-`--memory` measures what sessions and streams cost instead, see `memory.py`; `--clients` what a
-client costs, see `clients.py`.
+Every target is a server process on core 0; the load comes from this process on core 1, where Redis
+is too. A round visits every target under every workload before the next round begins, see `run.py`.
+The floor is a bare ASGI echo on the same HTTP server: it says what part of the cost is ours to
+answer for, and, by how busy the load is when it meets the floor, that it is not what was measured.
+What is to be reached stands in `goals.py`.
 """
 
 from __future__ import annotations
@@ -16,156 +12,100 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
-import sys
-import time
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import uvloop
-from tests.support.process import Server
-from tests.support.redis import redis
 
-from benchmarks import clients, memory
-from benchmarks.load import WORKLOADS, measure
-from benchmarks.report import FLOOR, OURS, Results, plot, table
-from benchmarks.servers import Target, floor, ours, peers, pin, start
-from benchmarks.tokens import token
+from benchmarks import machine, page, report
+from benchmarks.goals import GOALS
+from benchmarks.run import Run
+from benchmarks.servers import FASTMCP_4, FLOOR, LOAD_CORE, OURS, Servers, pin, targets
+from benchmarks.workloads import EVERYONE, QUICK, WORKLOADS
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "latest.json"
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
+    names = list(dict.fromkeys(workload.name.partition("/")[0] for workload in WORKLOADS))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one cell in one round")
-    parser.add_argument("--only", choices=["ours", "floor"], help="leave out the peers")
-    parser.add_argument("--workload", choices=[w.name for w in WORKLOADS], action="append")
-    parser.add_argument("--concurrency", type=int, action="append", help="default: 1 and 16")
+    parser.add_argument("--rounds", type=int, help="default: 21, quick: 5")
+    parser.add_argument("--seconds", type=float, help="of one cell; default: 0.3, quick: 0.2")
+    parser.add_argument("--quick", action="store_true", help="the main rows, in two minutes")
     parser.add_argument(
-        "--json-peers",
-        action="store_true",
-        help="measure peers with json_response=True instead, where no progress is to come",
+        "--only", choices=EVERYONE, action="append", help="beside the floor; may be repeated"
     )
+    parser.add_argument("--workload", choices=names, action="append", help="may be repeated")
+    parser.add_argument("--in-flight", type=int, help="only what has so many calls at once")
     parser.add_argument("--python", help="interpreter that runs our own server")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--memory", action="store_true", help="measure memory instead")
-    parser.add_argument("--clients", action="store_true", help="measure clients instead")
-    parser.add_argument("--sessions", type=int, default=10_000, help="idle ones, with --memory")
-    parser.add_argument("--streams", type=int, default=1_000, help="open ones, with --memory")
+    parser.add_argument("--sessions", type=int, default=2_000, help="idle ones, for memory")
+    parser.add_argument("--streams", type=int, default=500, help="open ones, for memory")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures are written")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="measure nothing: make the page of those figures"
+    )
     options = parser.parse_args()
-    if options.json_peers and options.workload:
-        streamed = {workload.name for workload in WORKLOADS if workload.progress}
-        if not streamed.isdisjoint(options.workload):
-            parser.error("a JSON answer has no progress: leave out --json-peers or that workload")
+    if options.quick:
+        options.only = options.only or [OURS, FASTMCP_4]
+    options.rounds = options.rounds or (5 if options.quick else 21)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.3)
     return options
 
 
-def contestants(options: argparse.Namespace) -> list[Target]:
-    """Everyone but the floor."""
-    if options.only == "floor":
-        return []
-    mine = ours(options.python)
-    return [mine] if options.only == "ours" else [mine, *peers()]
-
-
-async def calls(options: argparse.Namespace, stack: ExitStack) -> Results:
-    """Starts what is to be measured, and measures it."""
+def prepared(options: argparse.Namespace, stack: ExitStack) -> Run:
+    """What is to be measured, of whom."""
     workloads = [
         workload
         for workload in WORKLOADS
-        if (not options.workload or workload.name in options.workload)
-        and not (options.json_peers and workload.progress)
+        if (not options.workload or workload.name.partition("/")[0] in options.workload)
+        and (options.workload or not options.quick or workload.name in QUICK)
+        and options.in_flight in (None, workload.in_flight)
     ]
-    concurrencies = options.concurrency or [1, 16]
-    kinds = {workload.server for workload in workloads}
-    if "protected" in kinds:
-        token()  # the servers inherit its key
-    url = "-"
-    if "redis" in kinds:
-        url = f"redis://127.0.0.1:{stack.enter_context(redis()).port}"
-    bare = floor()
-    process = start(stack, bare, "-")
-    servers: dict[tuple[Target, str], Server] = {(bare, kind): process for kind in kinds}
-    others = contestants(options)
-    for target in others:
-        body = "json" if options.json_peers and target.name != OURS else "default"
-        for kind in sorted(kinds & target.kinds):
-            servers[target, kind] = start(stack, target, kind, body, url)
-    results = Results()
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
-        for workload in workloads:
-            able = [target for target in [*others, bare] if workload.server in target.kinds]
-            for concurrency in concurrencies:
-                # Everyone has every place in the order once.
-                turn = number % len(able)
-                for target in able[turn:] + able[:turn]:
-                    sample = await measure(
-                        servers[target, workload.server].port,
-                        workload,
-                        concurrency,
-                        options.seconds,
-                        check_value=target.name != FLOOR,
-                    )
-                    results.add(target.name, workload, concurrency, sample)
-    return results
-
-
-async def footprints(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The memory of everyone, one after the other."""
-    rows: list[dict[str, Any]] = []
-    for target in contestants(options):
-        print(f"memory of {target.name}", file=sys.stderr, flush=True)
-        rows.append(await memory.footprint(target, options.sessions, options.streams))
-    return rows
-
-
-def write(options: argparse.Namespace, name: str, rows: list[dict[str, Any]], **run: Any) -> Path:
-    """The rows and what ran where, as JSON; returns the file."""
-    machine = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        **run,
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / name
-    file.write_text(json.dumps({"run": machine, "rows": rows}, indent=1))
-    return file
+    wanted = {FLOOR, *(options.only or EVERYONE)}
+    wanted &= {name for workload in workloads for name in workload.who}
+    stores = any("redis" in workload.name for workload in workloads)
+    servers = Servers(stack, targets(wanted, options.python, stores))
+    return Run(servers, workloads, options.seconds, options.sessions, options.streams)
 
 
 def main() -> None:
     """Measures, prints, writes."""
     options = arguments()
-    pin(0, 1)  # and so Redis, which inherits it
-    if options.memory:
-        # Servers inherit it.
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        rows = uvloop.run(footprints(options))
-        print(memory.table(rows))
-        print(f"\nwritten: {write(options, 'memory.json', rows)}")
+    if options.write_docs:
+        page.write(json.loads(options.out.read_text()))
         return
-    if options.clients:
-        rows = clients.measure(options)
-        print(clients.table(rows))
-        print(f"\nwritten: {write(options, 'clients.json', rows, rounds=options.rounds)}")
-        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends its servers then, too
+    pin(os.getpid(), LOAD_CORE)  # and so Redis, which inherits it
+    # Ten thousand connections are as many files, here and in servers, which inherit it.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with ExitStack() as stack:
-        results = uvloop.run(calls(options, stack))
-    rows = results.rows()
-    print(table(rows))
-    for line in results.costs():
-        print(line)
-    file = write(options, "latest.json", rows, rounds=options.rounds, seconds=options.seconds)
-    picture = options.out / "latest.svg"
-    picture.write_text(plot(rows))
-    print(f"\nwritten: {file}, {picture}")
+        run = prepared(options, stack)
+        uvloop.run(run.rounds(options.rounds))
+        about = machine.described(
+            run.servers.targets.values(), rounds=options.rounds, seconds=options.seconds
+        )
+    goals = [goal.measured(run) for goal in GOALS]
+    results: dict[str, Any] = {
+        "run": about,
+        "rows": report.rows(run),
+        "goals": goals,
+        "failed": [
+            {"workload": workload, "target": target, "why": why}
+            for (workload, target), why in run.failed.items()
+        ],
+    }
+    print(report.text(results))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1))
+    print(f"\nwritten: {options.out}")
+    if any(target == OURS for _, target in run.failed):
+        raise SystemExit("ours failed")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The load generator: keep-alive connections that call a tool, one call at a time on each.
 
 It must be faster than what it measures, so it is an `asyncio.Protocol` with a parser for just the
-answers that occur: a body with a length, or chunks, JSON or server-sent events. Every call has a
-JSON-RPC id of its own, which is its progress token too, and every answer is decoded and checked:
-for its id, its value, and all the progress that was to come before it, in order. Only then it
-counts.
+answers that occur: a body with a length, or chunks, JSON or server-sent events.
+
+A closed loop calls again as soon as the answer came, and tells how many calls a server can answer.
+An open loop calls when a call is due, at a rate of its own, and counts each latency from that
+moment: where the server makes calls wait, the wait of those that could not be sent yet counts too.
 """
 
 from __future__ import annotations
@@ -12,148 +13,37 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
-import msgspec
+from tests.support.process import Server
 
-from benchmarks.tokens import token
+from benchmarks.call import BadAnswer, Call
+from benchmarks.cpu import spent
+from benchmarks.run import Figures
 
 FIRST_ID = 1_000_000
 """Ids have as many digits all through, so all requests have one size."""
 
-META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
-
-
-class _Structured(msgspec.Struct):
-    result: int
-
-
-class _Result(msgspec.Struct):
-    structuredContent: _Structured  # noqa: N815
-    isError: bool = False  # noqa: N815
-
-
-class _Response(msgspec.Struct):
-    id: int
-    result: _Result
-
-
-class _Report(msgspec.Struct):
-    progressToken: int  # noqa: N815
-    progress: float
-
-
-class _Progress(msgspec.Struct):
-    method: Literal["notifications/progress"]
-    params: _Report
-
-
-_decode = msgspec.json.Decoder(_Response).decode
-_decode_progress = msgspec.json.Decoder(_Progress).decode
-
-_find_data = re.compile(rb"^data: ?([^\s].*)", re.MULTILINE).findall
+_HEAD_END = b"\r\n\r\n"
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
-
-
-class BadAnswer(Exception):
-    """An answer that is not the one asked for; the measurement is void."""
-
-
-@dataclass(frozen=True)
-class Workload:
-    """How a call is made."""
-
-    name: str
-    title: str
-    version: str
-    sessions: bool
-    server: str
-    """The kind of server it needs, see `servers.py`."""
-    tool: str = "add"
-    progress: int = 0
-    """How many progress notifications come with every answer."""
-    beside: str | None = None
-    """The workload that is the same without a token; None where there is none to bring."""
-
-    def head(self, port: int, session: str | None) -> bytes:
-        """The request line and headers, up to the value of Content-Length."""
-        lines = [
-            "POST /mcp HTTP/1.1",
-            f"Host: 127.0.0.1:{port}",
-            "Content-Type: application/json",
-            "Accept: application/json, text/event-stream",
-            f"MCP-Protocol-Version: {self.version}",
-        ]
-        if self.version >= "2026":
-            lines += ["Mcp-Method: tools/call", f"Mcp-Name: {self.tool}"]
-        if session is not None:
-            lines.append(f"Mcp-Session-Id: {session}")
-        if self.beside is not None:
-            lines.append(f"Authorization: Bearer {token()}")
-        return ("\r\n".join(lines) + "\r\nContent-Length: ").encode()
-
-    def tail(self) -> bytes:
-        """The body after the id and the first argument; %d where the progress token goes."""
-        if self.progress:
-            return b',"b":1},"_meta":{"progressToken":%d}}}'
-        if self.version < "2026":
-            return b',"b":1}}}'
-        return b',"b":1},"_meta":' + json.dumps(META, separators=(",", ":")).encode() + b"}}"
-
-
-WORKLOADS = (
-    Workload("session", "2025-11-25, sessions", "2025-11-25", True, "stateful"),
-    Workload("stateless-2026", "2026-07-28", "2026-07-28", False, "stateful"),
-    Workload("stateless-2025", "2025-11-25, stateless_http", "2025-11-25", False, "stateless"),
-    Workload("protected", "2025-11-25, JWT", "2025-11-25", True, "protected", beside="session"),
-    Workload(
-        "protected-2026",
-        "2026-07-28, JWT",
-        "2026-07-28",
-        False,
-        "protected",
-        beside="stateless-2026",
-    ),
-    Workload("progress", "10 progress", "2025-11-25", True, "stateful", "steps", 10),
-    Workload(
-        "progress-memory", "10 progress, memory store", "2025-11-25", True, "memory", "steps", 10
-    ),
-    Workload(
-        "progress-redis", "10 progress, Redis store", "2025-11-25", True, "redis", "steps", 10
-    ),
-)
-
-
-@dataclass
-class Sample:
-    """What one run of one cell gave."""
-
-    calls: int = 0
-    seconds: float = 0.0
-    busy: float = 0.0
-    """The part of the time that the load generator itself computed: near 1 it is the limit."""
-    latencies: list[float] = field(default_factory=list)
-
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return self.calls / self.seconds
+_UNKNOWN, _CHUNKS = 0, -1
 
 
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._chunked = False
-        """Whether the buffer holds the beginning of a body in chunks."""
+        self._buffer: bytes | bytearray = b""
+        """What came of an answer that is not whole; a bytearray, for it may grow long."""
+        self._end = 0
+        """Where the head ends."""
+        self._size = _UNKNOWN
+        """Of the whole answer, once the head was read."""
+        self.whole_at = 0.0
+        """When the last answer was whole."""
         self.on_answer: Callable[[bytes, bytes], None] = lambda head, body: None
         self.lost: Callable[[], None] = lambda: None
 
@@ -164,33 +54,35 @@ class _Connection(asyncio.Protocol):
         self.lost()
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data if self._buffer else data
-        if self._chunked and not buffer.endswith(_LAST_CHUNK):
-            self._buffer = buffer
+        buffer = data
+        if self._buffer:
+            buffer = self._buffer
+            buffer += data
+        if not self._is_whole(buffer):
+            self._buffer = buffer if self._buffer else bytearray(buffer)
             return
-        end = buffer.find(b"\r\n\r\n")
-        if end < 0:
-            self._buffer = buffer
-            return
-        head = buffer[:end].lower()
-        at = head.find(b"content-length:")
-        if at >= 0:
-            stop = head.find(b"\r\n", at)
-            length = int(head[at + 15 : stop if stop >= 0 else None])
-            if len(buffer) < end + 4 + length:
-                self._buffer = buffer
-                return
-            body = buffer[end + 4 : end + 4 + length]
-        elif b"transfer-encoding: chunked" in head:
-            self._chunked = not buffer.endswith(_LAST_CHUNK)
-            if self._chunked:
-                self._buffer = buffer
-                return
-            body = _unchunk(buffer[end + 4 :])
-        else:
-            body = b""
-        self._buffer = b""
-        self.on_answer(buffer[:end], body)
+        self.whole_at = time.perf_counter()
+        head, body = bytes(buffer[: self._end]), bytes(memoryview(buffer)[self._end + 4 :])
+        chunked = self._size == _CHUNKS
+        self._buffer, self._size = b"", _UNKNOWN
+        self.on_answer(head, _unchunk(body) if chunked else body)
+
+    def _is_whole(self, buffer: bytes | bytearray) -> bool:
+        if self._size == _UNKNOWN:
+            end = buffer.find(_HEAD_END)
+            if end < 0:
+                return False
+            head = buffer[:end].lower()
+            self._end, self._size = end, end + 4
+            at = head.find(b"content-length:")
+            if at >= 0:
+                stop = head.find(b"\r\n", at)
+                self._size += int(head[at + 15 : stop if stop >= 0 else None])
+            elif b"transfer-encoding: chunked" in head:
+                self._size = _CHUNKS
+        if self._size == _CHUNKS:
+            return buffer.endswith(_LAST_CHUNK)
+        return len(buffer) >= self._size
 
 
 def _unchunk(data: bytes) -> bytes:
@@ -206,52 +98,25 @@ def _unchunk(data: bytes) -> bytes:
         at += 2
 
 
-def _messages(body: bytes) -> list[bytes]:
-    """The JSON messages of an answer: the body, or the data of its events, but for empty ones."""
-    if not body.startswith((b"event:", b"id:", b"data:", b":", b"retry:")):
-        return [body]
-    return _find_data(body)
-
-
-def _check(body: bytes, id: int, progress: int, value: int | None) -> None:
-    """That this is the whole answer to that call, and to no other.
-
-    Raises:
-        BadAnswer: it is not.
-    """
-    *reports, answer = _messages(body) or [b""]
-    try:
-        response = _decode(answer)
-        reported = [_decode_progress(report).params for report in reports]
-    except msgspec.MsgspecError as error:
-        raise BadAnswer(f"{error} in {body[:3000]!r}") from None
-    if response.id != id or (
-        value is not None and response.result.structuredContent.result != value
-    ):
-        raise BadAnswer(f"asked {id}, got {answer[:300]!r}")
-    if [(r.progressToken, r.progress) for r in reported] != [
-        (id, step) for step in range(1, progress + 1)
-    ]:
-        raise BadAnswer(f"not the progress 1 to {progress} of {id}: {body[:3000]!r}")
-
-
 class _Caller:
-    """One connection, its session, and the loop of calls on it."""
+    """One connection, its session, and its calls, one at a time."""
 
-    def __init__(self, port: int, workload: Workload, check_value: bool) -> None:
+    def __init__(self, port: int, call: Call, check_value: bool) -> None:
         self._port = port
-        self._workload = workload
+        self._call = call
         self._check_value = check_value
         self._connection = _Connection()
-        self._head = b""
-        self._tail = workload.tail()
+        self._template = b""
+        self._places = 0
         self._id = FIRST_ID
+        self.sent = 0.0
+        """When the last call was sent."""
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self._connection, "127.0.0.1", self._port)
         session = None
-        if self._workload.sessions:
+        if self._call.sessions:
             client = {"name": "bench", "version": "1"}
             params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
             head, _ = await self._post(None, id=1, method="initialize", params=params)
@@ -260,72 +125,48 @@ class _Caller:
                 if name.lower() == b"mcp-session-id":
                     session = value.decode()
             await self._post(session, method="notifications/initialized")
-        self._head = self._workload.head(self._port, session)
+        body = self._call.body()
+        self._places = body.count(b"%d")
+        # Ids have a fixed width: the length of the body is known beforehand.
+        length = len(body % ((FIRST_ID,) * self._places))
+        head = self._call.head(self._port, session) + b"%d\r\n\r\n" % length
+        self._template = head.replace(b"%", b"%%") + body
 
     async def _post(self, session: str | None, **message: Any) -> tuple[bytes, bytes]:
         future: asyncio.Future[tuple[bytes, bytes]] = asyncio.get_running_loop().create_future()
         self._connection.on_answer = lambda head, body: future.set_result((head, body))
         body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
-        head = self._workload.head(self._port, session) + b"%d\r\n\r\n" % len(body)
+        head = self._call.head(self._port, session) + b"%d\r\n\r\n" % len(body)
         assert self._connection.transport is not None
         self._connection.transport.write(head + body)
-        status, answer = await asyncio.wait_for(future, 10)
+        status, answer = await asyncio.wait_for(future, 60)
         if not status.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202")):
             raise BadAnswer(f"{message['method']}: {status!r} {answer[:300]!r}")
         return status, answer
 
-    def run(self, until: float, latencies: list[float]) -> asyncio.Future[int]:
-        """Calls until that moment of `perf_counter`; the future gives the number of calls."""
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        transport = self._connection.transport
-        assert transport is not None
-        write, clock = transport.write, time.perf_counter
-        head, tail, check = self._head, self._tail, self._check_value
-        tool, progress = self._workload.tool.encode(), self._workload.progress
-        calls = 0
-        sent = 0.0
-        current = self._id
-        # Ids and arguments have a fixed width: the length of the body is known beforehand.
-        prefix = (
-            b'{"jsonrpc":"2.0","id":%d,"method":"tools/call"'
-            b',"params":{"name":"' + tool + b'","arguments":{"a":%d'
-        )
-        content = prefix + tail
-        places = content.count(b"%d")
-        length = len(content % ((current,) * places))
-        template = (head + b"%d\r\n\r\n" % length).replace(b"%", b"%%") + content
+    def begin(self, answered: Callable[[float], None], failed: Callable[[Exception], None]) -> None:
+        """Says who is told of answers, with the moment at which each was whole."""
+        connection, check, adds = self._connection, self._call.check, self._check_value
 
-        def call() -> None:
-            nonlocal sent, current
-            current += 1
-            sent = clock()
-            write(template % ((current,) * places))
-
-        def answered(status: bytes, body: bytes) -> None:
-            nonlocal calls
-            now = clock()
-            latencies.append(now - sent)
+        def on_answer(head: bytes, body: bytes) -> None:
             try:
-                _check(body, current, progress, current + 1 if check else None)
+                check(body, self._id, self._id + 1 if adds else None)
             except BadAnswer as error:
-                error.add_note(f"the head of the answer: {status!r}")
-                done.set_exception(error)
+                error.add_note(f"the head of the answer: {head!r}")
+                failed(error)
                 return
-            calls += 1
-            if now < until:
-                call()
-            else:
-                self._id = current
-                done.set_result(calls)
+            answered(connection.whole_at)
 
-        def lost() -> None:
-            if not done.done():
-                done.set_exception(BadAnswer("the server closed the connection"))
+        connection.on_answer = on_answer
+        connection.lost = lambda: failed(BadAnswer("the server closed the connection"))
 
-        self._connection.on_answer = answered
-        self._connection.lost = lost
-        call()
-        return done
+    def call(self) -> None:
+        """Sends the next call."""
+        assert self._connection.transport is not None
+        self._id += 1
+        request = self._template % ((self._id,) * self._places)
+        self.sent = time.perf_counter()
+        self._connection.transport.write(request)
 
     def close(self) -> None:
         self._connection.lost = lambda: None
@@ -333,29 +174,148 @@ class _Caller:
             self._connection.transport.close()
 
 
-async def measure(
-    port: int, workload: Workload, concurrency: int, seconds: float, *, check_value: bool = True
-) -> Sample:
-    """Loads one server for `seconds` with `concurrency` calls in flight.
-
-    Raises:
-        BadAnswer: an answer was missing, wrong, or another call's.
-    """
-    callers = [_Caller(port, workload, check_value) for _ in range(concurrency)]
-    sample = Sample()
+@asynccontextmanager
+async def _callers(
+    server: Server, call: Call, count: int, check_value: bool
+) -> AsyncIterator[list[_Caller]]:
+    """Callers that are ready and warm, while no garbage is collected here."""
+    callers = [_Caller(server.port, call, check_value) for _ in range(count)]
     try:
         for caller in callers:
             await caller.open()
-        await asyncio.gather(*(c.run(time.perf_counter() + seconds / 8, []) for c in callers))
+        await _closed(callers, 0.03)
         gc.collect()
         gc.disable()
-        begin, busy = time.perf_counter(), time.process_time()
-        runs = [caller.run(begin + seconds, sample.latencies) for caller in callers]
-        sample.calls = sum(await asyncio.wait_for(asyncio.gather(*runs), seconds + 30))
-        sample.seconds = time.perf_counter() - begin
-        sample.busy = (time.process_time() - busy) / sample.seconds
+        yield callers
     finally:
         gc.enable()
         for caller in callers:
             caller.close()
-    return sample
+
+
+async def _until(done: asyncio.Future[None], seconds: float) -> None:
+    try:
+        await asyncio.wait_for(done, seconds + 30)
+    except TimeoutError:
+        raise BadAnswer(f"an answer did not come within {seconds + 30:g} s") from None
+
+
+async def _closed(callers: Sequence[_Caller], seconds: float) -> list[float]:
+    """The latencies of calls that follow one another."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    latencies: list[float] = []
+    until = time.perf_counter() + seconds
+    at_work = len(callers)
+
+    def failed(error: Exception) -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    def begin(caller: _Caller) -> None:
+        def answered(moment: float) -> None:
+            nonlocal at_work
+            latencies.append(moment - caller.sent)
+            if moment < until:
+                caller.call()
+                return
+            at_work -= 1
+            if not at_work and not done.done():
+                done.set_result(None)
+
+        caller.begin(answered, failed)
+        caller.call()
+
+    for caller in callers:
+        begin(caller)
+    await _until(done, seconds)
+    return latencies
+
+
+async def _open(callers: Sequence[_Caller], seconds: float, rate: float) -> list[float]:
+    """The latencies of calls at a fixed rate, each from the moment it was due.
+
+    The clock is looked at in every turn of the loop, for a timer would not be exact enough: this
+    process has its core to itself.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    latencies: list[float] = []
+    idle = deque(callers)
+    due = dict.fromkeys(callers, 0.0)
+    first = time.perf_counter()
+    sent, count = 0, max(1, round(rate * seconds))
+
+    def failed(error: Exception) -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    def begin(caller: _Caller) -> None:
+        def answered(moment: float) -> None:
+            latencies.append(moment - due[caller])
+            idle.append(caller)
+            if len(latencies) == count and not done.done():
+                done.set_result(None)
+
+        caller.begin(answered, failed)
+
+    def look() -> None:
+        nonlocal sent
+        while idle and sent < count and (moment := first + sent / rate) <= time.perf_counter():
+            caller = idle.popleft()
+            due[caller] = moment
+            sent += 1
+            caller.call()
+        if sent < count and not done.done():
+            loop.call_soon(look)
+
+    for caller in callers:
+        begin(caller)
+    look()
+    await _until(done, seconds)
+    return latencies
+
+
+async def measure(
+    server: Server,
+    call: Call,
+    connections: int,
+    seconds: float,
+    *,
+    rate: float | None = None,
+    check_value: bool = True,
+) -> Figures:
+    """Loads one server.
+
+    Args:
+        server: who.
+        call: what is called.
+        connections: calls in flight; at most, if there is a rate.
+        seconds: how long.
+        rate: calls per second of an open loop; None for a closed loop.
+        check_value: whether the value of a result is looked at.
+    Returns:
+        `rate` (calls per second), `p50` and `p99` (milliseconds), `busy` (the part of the time that
+        this process computed: near 1 it is the limit), and `cpu` (microseconds of the server for
+        a call) where the machine tells.
+    Raises:
+        BadAnswer: an answer was missing, wrong, or another call's.
+    """
+    async with _callers(server, call, connections, check_value) as callers:
+        cpu = spent(server.process.pid)
+        began, busy = time.perf_counter(), time.process_time()
+        latencies = await (
+            _closed(callers, seconds) if rate is None else _open(callers, seconds, rate)
+        )
+        took = time.perf_counter() - began
+        busy = time.process_time() - busy
+        cpu_after = spent(server.process.pid)
+    latencies.sort()
+    figures = {
+        "rate": len(latencies) / took,
+        "p50": latencies[len(latencies) // 2] * 1e3,
+        "p99": latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))] * 1e3,
+        "busy": busy / took,
+    }
+    if cpu is not None and cpu_after is not None:
+        figures["cpu"] = (cpu_after - cpu) / len(latencies) * 1e6
+    return figures

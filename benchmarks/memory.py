@@ -1,4 +1,4 @@
-"""`python -m benchmarks --memory`: what sessions and streams cost a server in memory.
+"""What sessions and streams cost a server in memory.
 
 Measured is the resident memory that the kernel tells (VmRSS), after the server has collected its
 garbage and the figure stands still. A server is warmed up first by some sessions and streams that
@@ -8,7 +8,7 @@ a session that was there before, are counted without their sessions.
 
 A figure is worth something only if the sessions are still there: the first and the last one opened
 are asked for a ping at the end, and one session more is asked for, because servers have limits.
-What they answer stands in the table.
+What they answer stands among the figures.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import aiohttp
 from tests.support.process import Server
 
-from benchmarks.servers import Target, start
+from benchmarks.run import Figures, Run, Workload
 
 WARM_UP = 10
 """Sessions and streams before the first figure. Few, for what they leave free is used again."""
@@ -50,38 +50,6 @@ INITIALIZE = {
 }
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """What idle sessions cost; memory in KiB."""
-
-    started: int
-    """Before the first request."""
-    warm: int
-    """After the warm-up: what the growth is counted from."""
-    sessions: int
-    """How many were opened."""
-    refused: dict[int, int]
-    """How many were not, by HTTP status."""
-    full: int
-    """With all of them."""
-    pings: tuple[int, int]
-    """HTTP status of a ping of the first and of the last, with all of them open."""
-    one_more: int
-    """HTTP status of one session more."""
-
-
-@dataclass(frozen=True)
-class Streams:
-    """What open GET streams cost; memory in KiB."""
-
-    streams: int
-    """How many were opened, and still are."""
-    quiet: int
-    """With their sessions and without the streams."""
-    streaming: int
-    """With both."""
 
 
 class Client:
@@ -122,7 +90,7 @@ class Client:
         accepted, _ = await self.post(INITIALIZED, session)
         return (200 if accepted == 202 else accepted), session
 
-    async def open_sessions(self, count: int) -> tuple[list[str], dict[int, int]]:
+    async def open_sessions(self, count: int) -> tuple[list[str], Counter[int]]:
         """The ids of sessions, and how many were refused, by status."""
         sessions: list[str] = []
         refused: Counter[int] = Counter()
@@ -137,7 +105,7 @@ class Client:
                     refused[status] += 1
 
         await asyncio.gather(*(opener() for _ in range(AT_ONCE)))
-        return sessions, dict(refused)
+        return sessions, refused
 
     async def open_stream(self, session: str) -> aiohttp.ClientResponse | None:
         """The session's GET stream, open, or None where there is none."""
@@ -197,11 +165,11 @@ async def warm_up(server: Server) -> None:
             await client.end_session(session)
 
 
-async def idle_sessions(target: Target, count: int) -> Sessions:
+async def idle_sessions(run: Run, target: str, count: int) -> Figures:
     """Opens sessions that then do nothing, and closes the connections."""
     with ExitStack() as stack:
         # Ended by SIGKILL: the leave of ten thousand sessions can take longer than `serve` waits.
-        server = start(stack, target, "stateful")
+        server = run.servers.start(stack, target, "stateful")
         started = await settled(server)
         await warm_up(server)
         warm = await settled(server)
@@ -213,13 +181,19 @@ async def idle_sessions(target: Target, count: int) -> Sessions:
             last, _ = await client.post(PING, opened[-1])
             one_more, _ = await client.open_session()
         server.stop(SIGKILL)
-    return Sessions(started, warm, len(opened), refused, full, (first, last), one_more)
+    return {
+        "started": started,
+        "session": (full - warm) / len(opened),
+        "sessions": len(opened),
+        "refused": refused.total(),
+        "alive": float(first == last == one_more == 200),
+    }
 
 
-async def open_streams(target: Target, count: int) -> Streams:
+async def open_streams(run: Run, target: str, count: int) -> Figures:
     """Opens sessions, and then a GET stream of each."""
     with ExitStack() as stack:
-        server = start(stack, target, "stateful")
+        server = run.servers.start(stack, target, "stateful")
         await warm_up(server)
         async with Client(server) as client:
             sessions, _ = await client.open_sessions(count)
@@ -230,46 +204,18 @@ async def open_streams(target: Target, count: int) -> Streams:
             for response in live:
                 response.close()
         server.stop(SIGKILL)
-    return Streams(len(live), quiet, streaming)
+    return {"stream": (streaming - quiet) / max(len(live), 1), "streams": len(live)}
 
 
-async def footprint(target: Target, sessions: int, streams: int) -> dict[str, Any]:
-    """Measures one target.
+@dataclass(frozen=True)
+class Memory(Workload):
+    """In KiB `started`, a server before its first request, and `session` and `stream`, what one
+    costs; and how many there were (`sessions`, `streams`), how many sessions were `refused`, and
+    whether all answered at the end (`alive`, 0 or 1)."""
 
-    Args:
-        target: who.
-        sessions: how many idle sessions to open.
-        streams: how many GET streams to open, on another server.
-    Returns:
-        A row, ready for JSON.
-    """
-    idle = await idle_sessions(target, sessions)
-    live = await open_streams(target, streams)
-    return {
-        "target": target.name,
-        **asdict(idle),
-        "kib_per_session": round((idle.full - idle.warm) / idle.sessions, 2),
-        **asdict(live),
-        "kib_per_stream": round((live.streaming - live.quiet) / max(live.streams, 1), 2),
-    }
+    seldom: ClassVar[bool] = True
 
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows for a terminal."""
-    head = (
-        f"{'target':12} {'start MiB':>9} {'warm MiB':>9} {'sessions':>9} {'growth MiB':>10}"
-        f" {'KiB each':>9} {'refused':>12} {'pings':>8} {'one more':>8}"
-        f" {'streams':>8} {'growth MiB':>10} {'KiB each':>9}"
-    )
-    lines = [head, "-" * len(head)]
-    for row in rows:
-        refused = ", ".join(f"{count} x {status}" for status, count in row["refused"].items())
-        pings = "/".join(map(str, row["pings"]))
-        lines.append(
-            f"{row['target']:12} {row['started'] / 1024:>9.1f} {row['warm'] / 1024:>9.1f}"
-            f" {row['sessions']:>9} {(row['full'] - row['warm']) / 1024:>10.1f}"
-            f" {row['kib_per_session']:>9.2f} {refused or 'none':>12} {pings:>8}"
-            f" {row['one_more']:>8} {row['streams']:>8}"
-            f" {(row['streaming'] - row['quiet']) / 1024:>10.1f} {row['kib_per_stream']:>9.2f}"
-        )
-    return "\n".join(lines)
+    async def measure(self, run: Run, target: str) -> Figures:
+        """Two servers."""
+        idle = await idle_sessions(run, target, run.sessions)
+        return idle | await open_streams(run, target, run.streams)

@@ -1,4 +1,4 @@
-"""A client under load: `python client_load.py URL MODE`.
+"""A client under load: `python client_load.py URL MODE`; `memory` is a server in this process.
 
 It connects, and for every line `IN_FLIGHT SECONDS` on its stdin it calls a tool for that long, so
 many calls at once, checks every result, and writes what it counted as a line of JSON. It is the
@@ -13,6 +13,8 @@ import json
 import sys
 import time
 
+from fastmcp_server import mcp
+
 from fastmcp import Client
 
 
@@ -23,7 +25,7 @@ async def load(client: Client, in_flight: int, seconds: float) -> dict[str, floa
     async def one(first: int) -> None:
         nonlocal calls
         number = first
-        while time.perf_counter() < end:
+        while number == first or time.perf_counter() < end:
             number += 1
             result = await client.call_tool("add", {"a": number, "b": 1})
             if result.data != number + 1:
@@ -38,7 +40,7 @@ async def load(client: Client, in_flight: int, seconds: float) -> dict[str, floa
 
 
 async def main(url: str, mode: str) -> None:
-    async with Client(url, mode=mode) as client:
+    async with Client(mcp if url == "memory" else url, mode=mode) as client:
         await load(client, 1, 0.2)
         print(json.dumps({"version": client.protocol_version}), flush=True)
         for line in sys.stdin:

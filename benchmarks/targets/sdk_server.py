@@ -20,6 +20,12 @@ async def add(a: int, b: int) -> int:
 
 
 @mcp.tool()
+def add_in_thread(a: int, b: int) -> int:
+    """Adds two numbers, without being async."""
+    return a + b
+
+
+@mcp.tool()
 async def steps(a: int, b: int, ctx: Context) -> int:
     """Adds two numbers in ten steps."""
     for step in range(1, 11):
