@@ -9,8 +9,10 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+from tests.soak.plot import plot
 from tests.soak.report import table
 from tests.soak.run import Plan, as_json, soak
 from tests.soak.stages import Times
@@ -38,12 +40,19 @@ def main() -> None:
         times=Times(session=60, kept=10, task=40),
         slopes=True,
     )
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
+
     with tempfile.TemporaryDirectory(prefix="fastmcp-soak-") as folder:
-        found = asyncio.run(soak(plan, Path(folder)))
+        found = asyncio.run(soak(plan, Path(folder), tell))
     print(table(found))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(as_json(found), indent=1))
-    print(f"\nwritten: {options.out}")
+    picture = options.out.with_suffix(".svg")
+    picture.write_text(plot(found))
+    print(f"\nwritten: {options.out}, {picture}")
     sys.exit(1 if found.problems else 0)
 
 

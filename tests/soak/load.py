@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from yarl import URL
 
 from fastmcp.utilities.logging import configure_logging
 from tests.soak import broken, clients, handshake, old, stateless
@@ -103,8 +104,13 @@ class Load:
 
     async def fill(self) -> Ledger:
         """What is bounded is brought to its bounds, so that it grows no more: the sessions that
-        are remembered, the ring of changes, threads and connections that are kept."""
+        are remembered, the ring of changes, threads and connections that are kept; and here the
+        addresses that yarl remembers, of which each session of HTTP+SSE has its own."""
         ledger = Ledger()
+        base = URL(self.work.url)
+        for number in range(2000):
+            url = base.join(URL(f"/messages/?session_id={number:0300}", encoded=True))
+            assert url.host and url.port and url.raw_path_qs and url.origin()
         ground = self._ground(ledger)
         ground.somebody()
         for url in self.work.workers:

@@ -12,6 +12,7 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,11 @@ class Found:
         ledger: what the clients did.
         problems: what is wrong, a sentence each.
         trends: slopes in a minute.
+    tell: is told what goes on.
     """
 
     plan: Plan
+    tell: Callable[[str], None]
     samples: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
     idle: dict[str, tuple[Figures, Figures]] = field(default_factory=dict)
     grown: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -130,14 +133,15 @@ class Found:
             self.samples.setdefault(who, {}).setdefault(name, []).append((at, value))
 
 
-async def soak(plan: Plan, folder: Path) -> Found:
+async def soak(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Found:
     """Do it.
 
     Args:
         plan: how long, how much.
         folder: for what the workers share.
+        tell: is told what goes on.
     """
-    found = Found(plan)
+    found = Found(plan, tell)
     work = {"clients": plan.clients, "pause": plan.pause, "every": plan.every}
     async with stages(plan.times, folder, **work) as running:
         ledgers = await asyncio.gather(*(_soak(stage, found) for stage in running))
@@ -156,8 +160,11 @@ async def _soak(stage: Stage, found: Found) -> Ledger:
     ledger = Ledger()
     if plan.slopes:
         for what in ("each", "fill"):
+            found.tell(f"{stage.name}: {what}")
             ledger.add(await stage.clients.do(what))
+        found.tell(f"{stage.name}: warm up for {plan.warm_up:.0f} s")
         ledger.add(await stage.clients.do("run", seconds=plan.warm_up))
+        found.tell(f"{stage.name}: rest")
         before = await _at_rest(stage, plan, None)
         kinds = await _kinds(stage)
     else:
@@ -167,6 +174,7 @@ async def _soak(stage: Stage, found: Found) -> Ledger:
     stage.clients.heard = lambda figures: found.sample(
         f"{stage.name} clients", figures, time.monotonic() - began
     )
+    found.tell(f"{stage.name}: load for {plan.seconds:.0f} s")
     sampling = asyncio.ensure_future(_sample(stage, found, began))
     if not plan.slopes:
         ledger.add(await stage.clients.do("each"))
@@ -176,6 +184,7 @@ async def _soak(stage: Stage, found: Found) -> Ledger:
     if not sampling.cancelled():
         sampling.result()
 
+    found.tell(f"{stage.name}: rest")
     after = await _at_rest(stage, plan, before)
     for who, figures in after.items():
         found.idle[who] = (before[who], figures)
