@@ -25,6 +25,7 @@ _LONG_MODULES = (
     "tests/server/transports/test_bad_input.py",
     "tests/wire/",
     "tests/calls/",
+    "tests/soak/",
     "tests/proxies/",
 )
 """Those that take half a minute or more."""

@@ -110,7 +110,8 @@ class Load:
         base = URL(self.work.url)
         for number in range(2000):
             url = base.join(URL(f"/messages/?session_id={number:0300}", encoded=True))
-            assert url.host and url.port and url.raw_path_qs and url.origin()
+            assert url.origin().port == base.port
+            assert url.raw_path_qs.endswith(str(number))
         ground = self._ground(ledger)
         ground.somebody()
         for url in self.work.workers:

@@ -36,6 +36,8 @@ def table(found: Found) -> str:
     lines += _counts("errors provoked, and come", ledger.provoked)
     for told in ledger.told:
         lines += ["", told]
+    for at, seconds in found.pauses:
+        lines += ["", f"The machine stood still for {seconds:.0f} s, {at:.0f} s after the start."]
     lines += ["", *(found.problems or ["Nothing grows, and nothing went wrong."])]
     return "\n".join(lines)
 

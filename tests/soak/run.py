@@ -59,6 +59,9 @@ SMALL = 0.5
 KIND_GROWTH = (100, 0.02)
 """How many objects of a type there may be more at rest, and what part of them besides."""
 
+STILL = 5.0
+"""Seconds after which a machine that did nothing stood still: what timed out then tells nothing of
+the servers."""
 EXPECTED_LOG: tuple[tuple[str, tuple[str, ...] | None], ...] = (
     (r"HTTP\+SSE, the transport of 2024-11-05, is deprecated", None),
     (r"Invalid HTTP request received", ("no HTTP",)),
@@ -115,7 +118,8 @@ class Found:
         ledger: what the clients did.
         problems: what is wrong, a sentence each.
         trends: slopes in a minute.
-    tell: is told what goes on.
+        tell: is told what goes on.
+        pauses: when the machine stood still, and for how many seconds.
     """
 
     plan: Plan
@@ -126,6 +130,7 @@ class Found:
     ledger: Ledger = field(default_factory=Ledger)
     problems: list[str] = field(default_factory=list)
     trends: dict[str, dict[str, Trend]] = field(default_factory=dict)
+    pauses: list[tuple[float, float]] = field(default_factory=list)
 
     def sample(self, who: str, figures: Figures, at: float) -> None:
         """Take a sample."""
@@ -143,8 +148,10 @@ async def soak(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _:
     """
     found = Found(plan, tell)
     work = {"clients": plan.clients, "pause": plan.pause, "every": plan.every}
+    watching = asyncio.ensure_future(_watch(found))
     async with stages(plan.times, folder, **work) as running:
         ledgers = await asyncio.gather(*(_soak(stage, found) for stage in running))
+        watching.cancel()
         _judge(found)
         for stage, ledger in zip(running, ledgers, strict=True):
             logs = [stage.clients.log]
@@ -153,6 +160,17 @@ async def soak(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _:
                 logs.append(server.log)
             found.problems += unexpected(stage.name, "\n".join(logs), ledger)
     return found
+
+
+async def _watch(found: Found) -> None:
+    """Note when this process, and so perhaps the whole machine, stood still."""
+    began = before = time.monotonic()
+    while True:
+        await asyncio.sleep(1)
+        now = time.monotonic()
+        if now - before > STILL:
+            found.pauses.append((before - began, now - before))
+        before = now
 
 
 async def _soak(stage: Stage, found: Found) -> Ledger:
@@ -357,6 +375,7 @@ def as_json(found: Found) -> dict[str, Any]:
     return {
         "plan": {"seconds": found.plan.seconds, "clients": found.plan.clients},
         "problems": found.problems,
+        "pauses": found.pauses,
         "ledger": found.ledger.encode(),
         "idle": found.idle,
         "grown": found.grown,

@@ -10,20 +10,20 @@ import pytest
 from tests.soak.report import table
 from tests.soak.run import Plan, soak
 from tests.soak.stages import Times
-from tests.support.extent import LONG, extent
+from tests.support.extent import extent
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_soak(tmp_path: Path):
     plan = Plan(
-        seconds=extent(3, 60),
-        warm_up=extent(0, 30),
-        settle=5,
-        every=extent(2, 3),
+        seconds=extent(1, 60),
+        warm_up=0,
+        settle=0,
+        every=2,
         clients=extent(10, 6),
         pause=0.2,
-        times=Times(session=60 if LONG else 3600, kept=6, task=9),
+        times=Times(session=3600, kept=8, task=10),
         slopes=False,
     )
     found = await soak(plan, tmp_path)
