@@ -42,7 +42,7 @@ EXACT = frozenset(
     }
 )
 """What must be at rest as it was before."""
-BOUNDED = {"records": 512, "pool threads": 64, "redis connections": 128}
+BOUNDED = {"records": 512, "pool threads": 64, "redis connections": 64}
 """What is kept for the next time, and how much of it there may be."""
 
 TOLERANCE = {

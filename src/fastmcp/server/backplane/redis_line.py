@@ -23,6 +23,9 @@ _logger: Final = logging.getLogger("fastmcp.server.redis")
 
 _PATIENCE: Final = 3.0
 """Seconds a command may take."""
+_AT_ONCE: Final = 64
+"""Commands under way, each on a connection; redis-py refuses the hundred and first of a pool, and
+keeps as many as were ever needed."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LISTEN: Final = 5.0
 T = TypeVar("T")
@@ -75,6 +78,7 @@ class RedisLine:
         self._model = pool
         self._loop: asyncio.AbstractEventLoop | None = None
         self._commands: Any = None
+        self._room = asyncio.Semaphore(_AT_ONCE)
         self._ear: Any = None
         self._heard: dict[str, Hear] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
@@ -92,6 +96,7 @@ class RedisLine:
             # What an earlier loop left cannot be used, nor closed, on this one.
             self._loop = loop
             self._commands = self._client(_PATIENCE, _LISTEN)
+            self._room = asyncio.Semaphore(_AT_ONCE)
             self._ear = None
             self._heard, self._confirmed, self._listening = {}, {}, None
         return self._commands
@@ -123,7 +128,7 @@ class RedisLine:
 
         client = self.commands
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PATIENCE), self._room:
                 try:
                     return await command(client)
                 except ConnectionError:
