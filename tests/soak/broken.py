@@ -186,7 +186,7 @@ async def token_that_expires(ground: Ground) -> None:
     if not ground.private_key:
         return
     async with ground.stateless() as wire:
-        wire.headers = {"Authorization": f"Bearer {ground.token(ground.user, 3)}"}
+        wire.headers = {"Authorization": f"Bearer {ground.token(ground.user, 6)}"}
         async with wire.subscribe({"toolsListChanged": True}) as messages:
             async for _ in messages:
                 break

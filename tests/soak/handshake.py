@@ -159,7 +159,7 @@ async def _heard(events: object, publisher: Walker | None, uri: str) -> str:
 
     async def listen() -> str:
         async for event in events:  # type: ignore[attr-defined]  # an iterator of events
-            if event.message and event.message["params"].get("uri") == uri:
+            if event.message and event.message.get("params", {}).get("uri") == uri:
                 return event.id
         raise AssertionError(f"the stream ended before {uri} was heard of")
 

@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ToolError
 from fastmcp.server.auth import JWTVerifier
+from fastmcp.server.auth.verified import VerifiedTokens
 from fastmcp.server.background.local import LocalTasks
 from fastmcp.server.backplane.memory import Notes
 from fastmcp.server.backplane.redis_line import RedisLine, line_at
@@ -285,6 +286,7 @@ async def _held() -> dict[str, int]:
         "rounds": _sum(Rounds, len),
         "rounds held": _sum(Rounds, lambda rounds: len(rounds._held)),
         "background tasks": _sum(LocalTasks, len),
+        "tokens": _sum(VerifiedTokens, len),
         "events written": _sum(EventStore, lambda store: len(store._live)),
         "events kept": _sum(MemoryLog, lambda log: log.count),
         "channels": _sum(RedisLine, lambda line: len(line._heard)),

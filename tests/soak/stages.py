@@ -188,7 +188,7 @@ async def stages(times: Times, folder: Path, **work: Any) -> AsyncIterator[list[
             "FASTMCP_REDIS_URL": f"redis://127.0.0.1:{store.port}",
             "SOAK_PUBLIC_KEY": pair.public_key,
         }
-        app = uvicorn("server:app", "--log-level", "warning")
+        app = uvicorn("server:app", "--log-level", "warning", "--timeout-keep-alive", "30")
         workers = [
             stack.enter_context(serve(app, cwd=HERE, env=shared, clean=False)) for _ in range(2)
         ]
