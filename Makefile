@@ -15,8 +15,8 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv prepared serve test test-long coverage check format bench bench-quick bench-docs clean \
-  system-deps
+.PHONY: venv prepared serve test test-long soak coverage check format bench bench-quick bench-docs \
+  clean system-deps
 
 venv: $(STAMP)
 
@@ -46,6 +46,11 @@ test: prepared
 # Endurance, chaos and the generators' examples at their whole length.
 test-long: prepared
 	TEST_LONG=1 $(TESTS) -m long $(PYTEST)
+
+# Mixed load for a quarter of an hour, and nothing that grows. SOAK_SECONDS=300 takes five minutes;
+# `SOAK="--clients 16"` sets more.
+soak: prepared
+	$(BIN)/python -m tests.soak $(SOAK)
 
 # Apart from `test`, because tracing more than doubles what the tests cost that run in one process.
 coverage: prepared

@@ -26,6 +26,7 @@ _LONG_MODULES = (
     "tests/wire/",
     "tests/calls/",
     "tests/faults/",
+    "tests/soak/",
     "tests/proxies/",
 )
 """Those that take half a minute or more."""

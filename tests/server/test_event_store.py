@@ -218,6 +218,27 @@ async def test_memory_is_bounded():
     assert log.count <= 1010
 
 
+async def test_memory_is_bounded_in_bytes():
+    """The answers of calls are kept, and they may be large."""
+    log = MemoryLog(10, None, most_bytes=100_000)
+    for number in range(50):
+        await log.begin(f"s{number}", Head("w", number))
+        for position in range(1, 21):
+            await log.append(f"s{number}", Entry(position, b"x" * 1000))
+            assert log.size <= 100_000
+    assert await log.at("s0", 20) is None
+    assert await log.at("s49", 20) is not None
+    await log.begin("large", Head("w", 50))
+    await log.append("large", Entry(1, b"x" * 200_000, True))
+    last = await log.at("large", 1)
+    assert last is not None
+    assert last.final
+    assert log.count == 2
+    await log.begin("next", Head("w", 51))
+    await log.append("next", Entry(1, b"x"))
+    assert log.size == 1
+
+
 @pytest.mark.parametrize("options", [{"max_events_per_stream": 0}, {"lease": 0}])
 def test_what_is_refused(options: Any):
     with pytest.raises(ValueError, match=next(iter(options))):

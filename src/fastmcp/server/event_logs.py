@@ -132,6 +132,7 @@ class _Kept(msgspec.Struct):
     head: Head
     entries: deque[Entry]
     expires: float
+    size: int = 0
 
 
 class MemoryLog:
@@ -141,19 +142,30 @@ class MemoryLog:
         most: events kept of a stream.
         ttl: seconds that a stream is kept after its last event, None for ever.
         limit: events kept in all; the streams longest silent go first.
+        most_bytes: of the messages kept in all, likewise; the newest stream is kept whatever it
+            takes.
 
     Attributes:
         count: events kept now.
+        size: bytes of their messages.
     """
 
     look: float = 60.0
 
-    def __init__(self, most: int, ttl: float | None, limit: int = 100_000) -> None:
+    def __init__(
+        self,
+        most: int,
+        ttl: float | None,
+        limit: int = 100_000,
+        most_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         self._most = most
         self._ttl = ttl
         self._limit = limit
+        self._most_bytes = most_bytes
         self._streams: OrderedDict[str, _Kept] = OrderedDict()
         self.count = 0
+        self.size = 0
         self._waiters = Waiters()
 
     async def begin(self, stream: str, head: Head) -> None:
@@ -173,11 +185,17 @@ class MemoryLog:
         kept = self._streams.get(stream)
         if kept is None or kept.entries[-1].final:
             return False
+        more = len(entry.message or b"")
         if len(kept.entries) < self._most:
             self.count += 1
+        else:
+            more -= len(kept.entries[0].message or b"")
         kept.entries.append(entry)
+        kept.size += more
+        self.size += more
         self._streams.move_to_end(stream)
         self._touch(kept)
+        self._purge()
         self._waiters.wake(stream)
         return True
 
@@ -190,10 +208,12 @@ class MemoryLog:
         while self._streams:
             stream, kept = next(iter(self._streams.items()))
             expired = self._ttl is not None and kept.expires <= now
-            if not expired and self.count < self._limit:
+            full = self.count >= self._limit or self.size > self._most_bytes
+            if not expired and (not full or len(self._streams) == 1):
                 return
             del self._streams[stream]
             self.count -= len(kept.entries)
+            self.size -= kept.size
 
     def _kept(self, stream: str) -> _Kept | None:
         self._purge()

@@ -265,11 +265,11 @@ async def test_strangers_do_not_meet(home: Path, other: dict[str, str]):
 
 async def test_facts_are_told(home: Path):
     async with peers(home, 3) as (a, b, c):
-        await a.backplane.note("s", {"level": "info", "ended": None}, 60.0)
+        await a.backplane.note("s", {"level": "info", "ended": None}, None)
         for other in (b, c):
             await other.hears(Noted("s", {"level": "info", "ended": None}))
             assert await other.backplane.notes("s") == {"level": "info"}
-        await b.backplane.note("s", {"level": None}, 60.0)
+        await b.backplane.note("s", {"level": None}, None)
         await a.hears(Noted("s", {"level": None}))
         assert await a.backplane.notes("s") == {}
         assert await b.backplane.notes("s") == {}
@@ -327,6 +327,21 @@ async def test_a_listener_that_fails_does_not_end_the_line(
 
 
 # Starting late, and again
+
+
+async def test_the_end_of_a_session_is_told_and_nobody_keeps_it_longer(home: Path):
+    async with peers(home, 2) as (a, b):
+        await a.backplane.note("brief", {"ended": "1"}, 0.05)
+        await until(lambda: len(b.heard) == 1, "it is told")
+
+        async def forgotten() -> bool:
+            await a.backplane.note("lasting", {"level": "info"}, 60.0)
+            return not any([await one.backplane.notes("brief") for one in (a, b)])
+
+        await until(forgotten, "it is forgotten")
+        assert await b.backplane.notes("lasting") == {"level": "info"}
+        async with peer(home) as late:
+            assert await late.backplane.notes("lasting") == {"level": "info"}
 
 
 async def test_a_late_starter_knows_the_facts(home: Path):

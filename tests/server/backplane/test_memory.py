@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -33,6 +34,7 @@ MESSAGES: list[Message] = [
     Cancelled("s", 7),
     Cancelled("s", "7"),
     Noted("s", {"level": "debug", "ended": None}),
+    Noted("s", {}, 1.5),
     StreamClosed("s"),
     Said("s", b"\x00\xff"),
     Published(ToolsChanged()),
@@ -76,8 +78,29 @@ def test_the_least_recently_noted_session_goes_first():
     notes.update("b", {"n": "1"})
     notes.update("a", {"n": "2"})
     notes.update("c", {"n": "1"})
-    assert notes.all() == [("a", {"n": "2"}), ("c", {"n": "1"})]
+    assert notes.all() == [("a", {"n": "2"}, None), ("c", {"n": "1"}, None)]
     assert notes.get("b") == {}
+
+
+def test_sessions_that_are_over_are_forgotten():
+    """Each one that was ended leaves a fact behind, as long as its id could be used again."""
+    notes = Notes()
+    now = time.time()
+    for number in range(100):
+        notes.update(f"over{number}", {"ended": "1"}, now - 1)
+    notes.update("later", {"ended": "1"}, now + 60)
+    notes.update("never", {"level": "info"})
+    assert [name for name, _, _ in notes.all()] == ["later", "never"]
+    assert notes.get("over99") == {}
+
+
+def test_when_a_session_ends_is_known_once_it_was_said():
+    notes = Notes()
+    notes.update("s", {"level": "info"}, time.time() + 60)
+    notes.update("s", {"level": "debug"})
+    [(_, facts, ends)] = notes.all()
+    assert facts == {"level": "debug"}
+    assert ends is not None
 
 
 async def test_alone():

@@ -61,3 +61,13 @@ async def test_a_connection_with_nothing_to_hear_is_kept(
         await line.do(lambda redis: redis.publish("c", b"1"))
         await heard.wait()
     await line.release()
+
+
+async def test_more_commands_at_once_than_there_may_be_connections(store: Server):
+    """A burst waits for its turn: it does not look like a Redis that is away."""
+    line = line_at(f"redis://127.0.0.1:{store.port}")
+    line.hold()
+    answers = await asyncio.gather(*(line.do(lambda redis: redis.incr("n")) for _ in range(500)))
+    assert sorted(answers) == list(range(1, 501))
+    await line.do(lambda redis: redis.delete("n"))
+    await line.release()

@@ -37,6 +37,9 @@ class VerifiedTokens:
         self._size = size
         self._known: dict[str, tuple[float, AccessToken]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def get(self, token: str) -> AccessToken | None:
         """What is known of a token, which others are shown too; None where nothing is."""
         found = self._known.get(token)
@@ -63,7 +66,8 @@ class VerifiedTokens:
             return
         known = self._known
         known.pop(verified.token, None)
-        while len(known) >= self._size:
+        # Those whose time is over are in front, or soon will be: all are kept equally long at most.
+        while known and (len(known) >= self._size or next(iter(known.values()))[0] <= now):
             del known[next(iter(known))]
         known[verified.token] = until, verified
 

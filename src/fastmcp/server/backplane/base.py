@@ -81,10 +81,11 @@ class Cancelled(msgspec.Struct, frozen=True, tag=True):
 
 
 class Noted(msgspec.Struct, frozen=True, tag=True):
-    """Facts of a session changed."""
+    """Facts of a session changed, which is over at a time (seconds since the epoch), or never."""
 
     session: str
     facts: dict[str, str | None]
+    ends: float | None = None
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):

@@ -33,7 +33,7 @@ from fastmcp.server.backplane.base import (
 )
 from fastmcp.server.backplane.line import LIMIT, MAX_FRAME, Line, Proof, Stranger, frame
 from fastmcp.server.backplane.meeting import Meeting
-from fastmcp.server.backplane.memory import MemoryBackplane
+from fastmcp.server.backplane.memory import MemoryBackplane, end_of
 from fastmcp.server.bus import AnyChange, Bus, Change
 from fastmcp.server.session_keys import SessionKeys
 from fastmcp.utilities.spawning import spawn
@@ -137,7 +137,7 @@ class LocalBackplane(MemoryBackplane):
 
     async def note(self, session: str, facts: Facts, ttl: float | None) -> None:
         await super().note(session, facts, ttl)
-        await self.broadcast(Noted(session, dict(facts)))
+        await self.broadcast(Noted(session, dict(facts), end_of(ttl)))
 
     def _published(self, change: Change) -> None:
         super()._published(change)
@@ -230,8 +230,8 @@ class LocalBackplane(MemoryBackplane):
                 # It had stopped listening: where we differ, we know better.
                 known = self._notes.get(message.session)
                 new = {name: v for name, v in message.facts.items() if name not in known}
-                message = Noted(message.session, new)
-            self._notes.update(message.session, message.facts)
+                message = Noted(message.session, new, message.ends)
+            self._notes.update(message.session, message.facts, message.ends)
         if not isinstance(message, Resync):
             self._deliver(message)
 
@@ -332,8 +332,8 @@ class LocalBackplane(MemoryBackplane):
         """Greet a worker with all we know, at one go, so that nothing newer comes in between."""
         lines = self._lines.setdefault(line.worker, [])
         if not lines:
-            for session, facts in self._notes.all():
-                line.write(frame(encode_message(Noted(session, {**facts}))))
+            for session, facts, ends in self._notes.all():
+                line.write(frame(encode_message(Noted(session, {**facts}, ends))))
         line.write(frame(self._state))
         lines.append(line)
         spawn(self._hear(line, self._state), self._tasks)

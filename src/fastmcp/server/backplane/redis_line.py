@@ -26,6 +26,9 @@ _logger: Final = logging.getLogger("fastmcp.server.redis")
 
 _PATIENCE: Final = 3.0
 """Seconds a command may take."""
+_AT_ONCE: Final = 64
+"""Commands under way, each on a connection; redis-py refuses the hundred and first of a pool, and
+keeps as many as were ever needed."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LISTEN: Final = 5.0
 _WELL_AFTER: Final = 5.0
@@ -81,6 +84,7 @@ class RedisLine:
         self._model = pool
         self._loop: asyncio.AbstractEventLoop | None = None
         self._commands: Any = None
+        self._room = asyncio.Semaphore(_AT_ONCE)
         self._ear: Any = None
         self._heard: dict[str, Hear] = {}
         self._confirmed: dict[str, asyncio.Future[None]] = {}
@@ -100,6 +104,7 @@ class RedisLine:
             # What an earlier loop left cannot be used, nor closed, on this one.
             self._loop = loop
             self._commands = self._client(_PATIENCE, _LISTEN)
+            self._room = asyncio.Semaphore(_AT_ONCE)
             self._ear = None
             self._heard, self._confirmed, self._listening = {}, {}, None
             self._stalled = None
@@ -135,7 +140,7 @@ class RedisLine:
         if self._stalled is not None:
             raise BackplaneDown("Redis") from TimeoutError(_SILENT)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PATIENCE), self._room:
                 try:
                     result = await command(client)
                 except ConnectionError:
