@@ -15,7 +15,7 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv prepared serve test test-long coverage check format bench bench-clients bench-memory clean \
+.PHONY: venv prepared serve test test-long fuzz coverage check format bench bench-clients bench-memory clean \
   system-deps
 
 venv: $(STAMP)
@@ -46,6 +46,14 @@ test: prepared
 # Endurance, chaos and the generators' examples at their whole length.
 test-long: prepared
 	TEST_LONG=1 $(TESTS) -m long $(PYTEST)
+
+# What reads bytes of strangers, guided by which lines are reached; atheris has wheels for Linux.
+# `make fuzz FUZZ="--reader 'key set'"` runs one reader alone.
+FUZZ_SECONDS ?= 600
+
+fuzz: venv
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 # Apart from `test`, because tracing more than doubles what the tests cost that run in one process.
 coverage: prepared
