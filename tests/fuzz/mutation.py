@@ -201,7 +201,11 @@ def _json(data: bytes, random: Random) -> bytes:
         except (ValueError, RecursionError):
             continue
         length = len(data[start:].decode()[:end].encode())
-        return data[:start] + dumped(tree(value, random), random) + data[start + length :]
+        try:
+            changed = tree(value, random)
+        except RecursionError:  # it was made so deep before
+            return data
+        return data[:start] + dumped(changed, random) + data[start + length :]
     return data
 
 

@@ -444,5 +444,13 @@ READERS = (
         _type,
         tuple(one[1 : one.rindex(b",")] for one in _SCHEMAS),
         (Malformed,),
+        examples=(
+            b'{"type":"object","properties":[{"a":1}]}',
+            b'{"type":"object","properties":"#/$defs/b"}',
+            b'{"oneOf":0}',
+            b'{"enum":7}',
+            b'{"type":"array","prefixItems":3,"maxItems":3}',
+            b'{"allOf":[1],"properties":{"a":{}},"required":5}',
+        ),
     ),
 )

@@ -112,7 +112,19 @@ metadata:
 
 READERS = (
     Reader("mcp configuration", _config, (json.dumps(_CONFIG).encode(),), (ValueError,)),
-    Reader("env file", _settings, (_ENV,), (ValueError,), words=(b"~nobody", b"${A}", b"'", b"=")),
+    Reader(
+        "env file",
+        _settings,
+        (_ENV,),
+        (ValueError,),
+        words=(b"~nobody", b"${A}", b"'", b"="),
+        examples=(
+            b"FASTMCP_HTTP_ALLOWED_HOSTS=" + b'{"a":' * 5000,
+            b"FASTMCP_HTTP_WRITE_TIMEOUT=" + b"9" * 5000,
+            b"FASTMCP_HOME=~nobody-has-this-name/x",
+            b"FASTMCP_LOG_LEVEL=\xff",
+        ),
+    ),
     Reader(
         "front matter of a skill",
         _skill,

@@ -314,8 +314,18 @@ READERS = (
         _trace,
         (_PARENT.encode(), b"a=1,b@c=2", b"a = 1;b=c;d , e=f"),
     ),
-    Reader("session token", _session_token, _session_tokens()),
-    Reader("request state", _request_state, _request_states()),
+    Reader(
+        "session token",
+        _session_token,
+        _session_tokens(),
+        examples=(b'{"sse":"s\xb0","at":"w","own":"","iat":1}', b'{"cap":' + b'{"a":' * 2000),
+    ),
+    Reader(
+        "request state",
+        _request_state,
+        _request_states(),
+        examples=(b'["","f",1099511627776,{},"\x80"]',),
+    ),
     Reader(
         "parameters in headers",
         _param_headers,
@@ -358,5 +368,10 @@ READERS = (
             lambda n: b"Bearer" + b" \t" * n + b"@",
         ),
     ),
-    Reader("version of a component", _version, (b"1.10.0", b"v2!1.0.post3.dev4+local.7", b"a@b")),
+    Reader(
+        "version of a component",
+        _version,
+        (b"1.10.0", b"v2!1.0.post3.dev4+local.7", b"a@b"),
+        examples=(b"9" * 5000, b"1." + b"9" * 5000),
+    ),
 )

@@ -83,6 +83,7 @@ READERS = (
         _MESSAGES,
         words=(b"\xdd\xff\xff\xff\xff", b"\xc1", b"\xd9\x02\xff\xff", b"\x91" * 2000),
         grows=(lambda n: b"\x91" * n, lambda n: b"\x81\xa1a" * n),
+        examples=(b"\x81\xa4type\xa1\xff", b"\x81\xa1a" * 5000),
     ),
     Reader(
         "line between workers",
