@@ -15,8 +15,8 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv prepared serve test test-long soak coverage check format bench bench-quick bench-docs \
-  clean system-deps
+.PHONY: venv prepared serve test test-long soak fuzz coverage check format bench bench-quick \
+  bench-docs clean system-deps
 
 venv: $(STAMP)
 
@@ -51,6 +51,14 @@ test-long: prepared
 # `SOAK="--clients 16"` sets more.
 soak: prepared
 	$(BIN)/python -m tests.soak $(SOAK)
+
+# What reads bytes of strangers, guided by which lines are reached; atheris has wheels for Linux.
+# `make fuzz FUZZ="--reader 'key set'"` runs one reader alone.
+FUZZ_SECONDS ?= 600
+
+fuzz: venv
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 # Apart from `test`, because tracing more than doubles what the tests cost that run in one process.
 coverage: prepared

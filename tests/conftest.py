@@ -24,6 +24,7 @@ _LONG_MODULES = (
     "tests/server/test_http.py",
     "tests/server/transports/test_bad_input.py",
     "tests/wire/",
+    "tests/fuzz/",
     "tests/calls/",
     "tests/faults/",
     "tests/soak/",

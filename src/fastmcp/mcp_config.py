@@ -427,6 +427,8 @@ def _read(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig").strip()
     except FileNotFoundError:
         text = ""
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"{path} is no text in UTF-8: {exc.reason} at byte {exc.start}") from exc
     if not text:
         raise ValueError(f"No MCP servers defined in the config: {path}")
     try:
@@ -436,6 +438,8 @@ def _read(path: Path) -> Any:
             f"{path} is no JSON: line {exc.lineno}, column {exc.colno}: {exc.msg}. Comments and "
             "trailing commas, which some hosts allow, are not JSON."
         ) from exc
+    except (ValueError, RecursionError) as exc:  # a number of thousands of digits
+        raise ValueError(f"{path} cannot be read: a number or its nesting has no end") from exc
 
 
 def _write(path: Path, data: object) -> None:

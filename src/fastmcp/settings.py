@@ -326,7 +326,7 @@ def get_settings() -> Settings:
         return Settings()
     except pydantic.ValidationError as error:
         raise ValueError(_explain(error)) from None
-    except SettingsError as error:
+    except (SettingsError, UnicodeError, RecursionError, RuntimeError) as error:
         raise ValueError(f"The FASTMCP_* settings cannot be read: {error}.") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -223,3 +224,21 @@ async def test_a_client_of_a_file(tmp_path: Path) -> None:
     file.write_text(json.dumps({"mcpServers": {"only": child}}))
     async with Client(MCPConfig.from_file(file)) as client:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).data == 3
+
+
+def test_it_can_be_what_a_program_imports_first():
+    """The transports that a configuration is made into know it, and it knows them."""
+    code = "from fastmcp.mcp_config import MCPConfig; MCPConfig(mcpServers={})"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_files_that_are_no_configuration(tmp_path: Path):
+    path = tmp_path / "config.json"
+    for data, says in (
+        (b'{"a": "\xff"}', "no text in UTF-8: invalid start byte at byte 7"),
+        (b'{"a": ' * 5000, "a number or its nesting has no end"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "a number or its nesting has no end"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=says):
+            MCPConfig.from_file(path)

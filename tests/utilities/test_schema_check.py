@@ -91,3 +91,21 @@ def test_a_pattern_that_would_take_for_ever():
 def test_it_is_shared_by_copies():
     check = SchemaCheck({}, "schema")
     assert copy.deepcopy(check) is check
+
+
+def test_patterns_that_look_around_have_a_bound():
+    """They begin anew at each character; 100,000 would take a quarter of a minute."""
+    check = SchemaCheck({"items": {"pattern": "(?=a)a*$"}}, "schema")
+    assert check.complaint(["aaa"]) is None
+    assert "does not match" in (check.complaint(["a" * 100 + "!"]) or "")
+    for value in (["a" * 100_000 + "!"], {"a" * 100_000: 1}, ["a" * 9_000] * 3):
+        assert "too large" in (check.complaint(value) or "")
+    plain = SchemaCheck({"items": {"pattern": "a*$"}}, "schema")
+    assert plain.complaint(["a" * 100_000]) is None
+
+
+def test_patterns_that_would_need_more_memory_than_there_is_are_none():
+    """An engine's memory grows with the square of the groups; 32,000 need 86 GB, and the process
+    ends without a word."""
+    with pytest.raises(ValueError, match="cannot be used"):
+        SchemaCheck({"pattern": "(a*)*" * 16_000 + "$"}, "schema")

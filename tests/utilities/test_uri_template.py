@@ -134,3 +134,9 @@ def test_a_long_uri_does_not_meet_two_wildcards():
     assert template.match("x://" + "a/" * 1000 + "end") is not None
     assert template.match("x://" + "a/" * 1_000_000 + "end") is None
     assert UriTemplate("x://{a*}/end").match("x://" + "a/" * 1_000_000 + "end") is not None
+
+
+def test_a_template_has_a_length():
+    UriTemplate("x://" + "a" * 8188)
+    with pytest.raises(ValueError, match="has 8193 characters; at most 8192"):
+        UriTemplate("x://" + "a" * 8189)

@@ -21,6 +21,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INVALID_REQUEST, PARSE_ERROR, error_object
 
 __all__ = [
+    "UNREADABLE",
     "Malformed",
     "Message",
     "Notification",
@@ -87,6 +88,9 @@ class _Envelope(msgspec.Struct):
     error: dict[str, Any] | UnsetType = UNSET
 
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises where it cannot read a text: what it is not, no UTF-8, nested too deeply."""
+
 _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _raw_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _anything: Final = msgspec.json.Decoder().decode
@@ -101,7 +105,7 @@ def load(data: bytes | str) -> Any:
     """Any JSON value, or `Malformed` (parse error)."""
     try:
         return _anything(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
 
 
@@ -125,7 +129,7 @@ def decode(data: bytes | msgspec.Raw) -> Message:
         envelope = _envelope(data)
     except msgspec.ValidationError as exc:
         raise Malformed(INVALID_REQUEST, f"Invalid request: {exc}", _peek_id(data)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
     method, id = envelope.method, envelope.id
     if method is not UNSET:
@@ -153,7 +157,7 @@ def decode_many(data: bytes) -> list[Message | Malformed]:
     """
     try:
         items = _raw_list(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise Malformed(PARSE_ERROR, _why_unparsable(exc)) from None
     if not items:
         raise Malformed(INVALID_REQUEST, "Invalid request: a batch must not be empty")
@@ -198,7 +202,7 @@ def _peek_id(data: bytes | msgspec.Raw) -> RequestId | None:
     """The id of a message whose envelope is wrong, so that its sender learns which it was."""
     try:
         value = _anything(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     message = as_object(value)
     id = message.get("id") if message is not None else None

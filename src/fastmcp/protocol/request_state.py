@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.jsonrpc import UNREADABLE
 
 __all__ = [
     "LONGEST_STATE",
@@ -115,7 +116,7 @@ def open_state(
     if raw is not None:
         try:
             state = _decode(raw)
-        except msgspec.DecodeError:  # of a newer release
+        except UNREADABLE:  # of a newer release
             state = None
     if state is None or state.owner != owner:
         raise invalid_params(

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.protocol.jsonrpc import UNREADABLE
 
 __all__ = ["MAX_TOKEN_LENGTH", "Claims", "StreamClaims", "issue", "read", "read_stream"]
 
@@ -89,7 +90,7 @@ def read(token: str, verify: Callable[[str], bytes | None]) -> Claims | None:
         return None
     try:
         return _decode(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
@@ -100,5 +101,5 @@ def read_stream(token: str, verify: Callable[[str], bytes | None]) -> StreamClai
         return None
     try:
         return _decode_stream(payload)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

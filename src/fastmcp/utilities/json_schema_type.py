@@ -81,7 +81,7 @@ class _Builder:
             return _literal(schema["enum"])
         for word in ("anyOf", "oneOf"):
             if word in schema:
-                return _union([self.build(part) for part in schema[word]])
+                return _union([self.build(part) for part in _list(schema[word])])
         if "allOf" in schema:
             return self._all_of(schema, name)
         kind = schema.get("type")
@@ -113,7 +113,8 @@ class _Builder:
                 return Any
 
     def _array(self, schema: Mapping[str, Any]) -> Any:
-        if (parts := schema.get("prefixItems")) and schema.get("maxItems") == len(parts):
+        parts = _list(schema.get("prefixItems"))
+        if parts and schema.get("maxItems") == len(parts):
             return tuple[tuple(self.build(part) for part in parts)]
         item = self.build(schema.get("items"))
         if schema.get("uniqueItems") and item in _SIMPLE:
@@ -152,7 +153,9 @@ class _Builder:
 
     def _all_of(self, schema: Mapping[str, Any], name: str | None) -> Any:
         """The parts of an object put together; anything else that `allOf` joins is any value."""
-        parts: list[Any] = schema["allOf"]
+        parts = _list(schema["allOf"])
+        if not all(isinstance(part, Mapping) for part in parts):
+            return Any
         rest = {key: value for key, value in schema.items() if key != "allOf"}
         if len(parts) == 1 and not rest.keys() & {"type", "properties"}:
             return self.build(parts[0], name)
@@ -160,8 +163,8 @@ class _Builder:
         for part in (rest, *(self._resolved(part) for part in parts)):
             if part.get("type", "object") != "object":
                 return Any
-            merged["properties"].update(part.get("properties") or {})
-            merged["required"].extend(part.get("required") or [])
+            merged["properties"].update(_dict(part.get("properties")))
+            merged["required"].extend(_list(part.get("required")))
         return self._object({**rest, **merged}, name)
 
     def _resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,7 +175,7 @@ class _Builder:
         return {"type": None}
 
     def _object(self, schema: Mapping[str, Any], name: str | None) -> Any:
-        properties: Mapping[str, Any] = schema.get("properties") or {}
+        properties = _dict(schema.get("properties"))
         extra = schema.get("additionalProperties")
         if not properties:
             return dict[str, self.build(extra)] if isinstance(extra, Mapping) else dict[str, Any]
@@ -180,7 +183,7 @@ class _Builder:
         key = id(schema)
         self._made[key] = later = _Later()
         self._making.add(key)
-        required: list[str] = schema.get("required") or []
+        required = _list(schema.get("required"))
         attributes = _attributes(properties)
         fields = [
             self._field(attribute, property_name, part, property_name in required)
@@ -205,6 +208,14 @@ class _Builder:
         elif not required:
             default, kind = None, kind | None
         return attribute, kind, default, name
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 class _Later:
@@ -232,7 +243,7 @@ def _union(kinds: list[Any]) -> Any:
 
 def _literal(values: Any) -> Any:
     """Literal takes what can be compared by identity of value; others are any value."""
-    given = cast("list[Any]", values)
+    given = _list(values)
     if not given or not all(
         value is None or isinstance(value, (str, int, bool)) for value in given
     ):
@@ -259,15 +270,15 @@ def _identifier(name: str) -> str:
 
 def _attributes(names: Iterable[str]) -> list[str]:
     """A Python name for each property, all different: `a-b` beside `a_b` becomes `a_b_2`."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for name in names:
         attribute = wanted = _identifier(name)
-        count = 1
         while attribute in found:
-            count += 1
-            attribute = f"{wanted}_{count}"
-        found.append(attribute)
-    return found
+            counts[wanted] = counts.get(wanted, 1) + 1
+            attribute = f"{wanted}_{counts[wanted]}"
+        found[attribute] = None
+    return list(found)
 
 
 def _aliased(kind: Any, attribute: str, name: str) -> Any:

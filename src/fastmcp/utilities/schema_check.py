@@ -2,14 +2,18 @@
 
 The dialect is 2020-12, or what `$schema` names: draft 4, 6, 7 or 2019-09. Nothing is ever
 fetched: a schema that refers to another document is refused when it is read, not taken for one
-that allows everything (2026-07-28, basic/index, "JSON Schema Usage"). Patterns that backtrack
-are given up after a bounded number of steps by the library; what references multiply is counted
-beforehand (`schema_cost.py`).
+that allows everything (2026-07-28, basic/index, "JSON Schema Usage"). What references multiply is
+counted beforehand (`schema_cost.py`).
+
+Patterns are somebody else's too. Small ones are matched by an engine that reads a text once. What
+looks around or back, or is large, needs one that begins anew at each character: it costs the square
+of a text's length, and memory with the square of its groups, so both are bounded.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from fastmcp.utilities.schema_cost import SchemaCost
 
@@ -18,6 +22,11 @@ __all__ = ["SchemaCheck"]
 _DIALECTS: Final = "2020-12 (the default), 2019-09, 7, 6, 4"
 _MOST_LINES: Final = 10
 _LONGEST: Final = 300
+_SMALL_PATTERN: Final = 100_000
+_LARGEST_PATTERN: Final = 1_000_000
+"""Bytes of a compiled pattern."""
+_MOST_SQUARED: Final = 10_000**2
+"""Of the lengths of all texts, where the engine begins anew: tenths of a second."""
 
 
 class SchemaCheck:
@@ -31,13 +40,20 @@ class SchemaCheck:
             outside of itself, or has no end.
     """
 
-    __slots__ = ("_cost", "_fits", "_validator")
+    __slots__ = ("_begins_anew", "_cost", "_fits", "_validator")
 
     def __init__(self, schema: Any, what: str) -> None:
         import jsonschema_rs  # a few megabytes that most servers never need
 
+        once = jsonschema_rs.RegexOptions(size_limit=_SMALL_PATTERN)
+        anew = jsonschema_rs.FancyRegexOptions(size_limit=_LARGEST_PATTERN)
         try:
-            validator: Any = jsonschema_rs.validator_for(schema, retriever=_refuse)
+            self._begins_anew = False
+            try:
+                validator: Any = _made(schema, once)
+            except ValueError:
+                self._begins_anew = True
+                validator = _made(schema, anew)
             self._cost = SchemaCost(schema)
         except (ValueError, TypeError) as error:
             text = _said(error)
@@ -53,7 +69,7 @@ class SchemaCheck:
     def complaint(self, value: Any) -> str | None:
         """What is wrong with a value, one line each and at most ten; None where it fits."""
         try:
-            if self._cost.is_too_much(value):
+            if self._cost.is_too_much(value) or (self._begins_anew and _squared(value)):
                 return "- it is too large or nested too deeply for its schema to be checked"
             if self._fits(value):
                 return None
@@ -67,6 +83,27 @@ class SchemaCheck:
             return "\n".join(lines)
         except ValueError as error:  # the program's own arguments may hold what JSON does not
             return f"- {_said(error)}"
+
+
+def _made(schema: Any, patterns: Any) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(schema, retriever=_refuse, pattern_options=patterns)
+
+
+def _squared(value: Any) -> bool:
+    """Whether the texts of a value, and its names, are too long for patterns of the second kind."""
+    left, waiting = _MOST_SQUARED, [value]
+    while waiting and left >= 0:
+        part = waiting.pop()
+        if isinstance(part, str):
+            left -= len(part) ** 2
+        elif isinstance(part, Mapping):
+            members = cast("Mapping[Any, Any]", part)
+            waiting += [*members, *members.values()]
+        elif isinstance(part, (list, tuple)):
+            waiting += cast("list[Any]", part)
+    return left < 0
 
 
 def _refuse(uri: str) -> Any:

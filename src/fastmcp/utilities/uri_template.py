@@ -27,6 +27,8 @@ _MOST_STEPS = 2**26
 """Of a match with `{x*}` after other parameters, where the time grows with a power of the length:
 a URI may have 8192 characters for one of them (RFC 9110, 4.1, asks for 8000), and fewer for more.
 """
+_LONGEST = 8192
+"""Characters of a template: it is taken apart and compiled before anybody asks for anything."""
 _RESERVED = ":/?#[]@!$&'()*+,;="
 
 
@@ -49,12 +51,17 @@ class UriTemplate:
         exploded: those of the query that may be repeated (`{?list*}`).
 
     Raises:
-        ValueError: a parameter's name is no identifier, or two parameters have one name.
+        ValueError: a parameter's name is no identifier, two parameters have one name, or the text
+            has more than 8192 characters.
     """
 
     __slots__ = ("_longest", "_query_names", "_regex", "exploded", "path", "query", "text")
 
     def __init__(self, text: str) -> None:
+        if len(text) > _LONGEST:
+            raise ValueError(
+                f"URI template {text[:80]!r}... has {len(text)} characters; at most {_LONGEST}"
+            )
         self.text = text
         self.path: list[str] = []
         self.query: list[str] = []

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 __all__ = [
     "VersionKey",
@@ -38,7 +38,7 @@ def parse_version_key(version: str | None) -> VersionKey:
         return (0,)
     try:
         return (2, Version(version))
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of thousands of digits
         return (1, version)
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final, Self
 
 from pydantic import ValidationError
 
+from fastmcp import mcp_config  # a module: it is being imported where it was asked for first
 from fastmcp.client.channel import Channel
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.composite import CompositeTransport, Member
-from fastmcp.mcp_config import MCPConfig, MCPServerTypes, explain
 from fastmcp.protocol.versions import Era
 
 __all__ = ["MCPConfigTransport"]
@@ -37,12 +37,14 @@ class MCPConfigTransport(ClientTransport):
         ValueError: there is no server in it, or an entry is not right; says which, and which key.
     """
 
-    def __init__(self, config: MCPConfig | Mapping[str, Any], name_as_prefix: bool = True) -> None:
-        if not isinstance(config, MCPConfig):
+    def __init__(
+        self, config: mcp_config.MCPConfig | Mapping[str, Any], name_as_prefix: bool = True
+    ) -> None:
+        if not isinstance(config, mcp_config.MCPConfig):
             try:
-                config = MCPConfig.model_validate(config)
+                config = mcp_config.MCPConfig.model_validate(config)
             except ValidationError as exc:
-                raise explain(exc) from exc
+                raise mcp_config.explain(exc) from exc
         self.config = config
         self.name_as_prefix = name_as_prefix
         servers = config.enabled
@@ -137,7 +139,7 @@ def _made(name: str, make: Any) -> ClientTransport:
         raise ValueError(f"server {name!r}: {exc}") from exc
 
 
-def _warn_of_placeholders(name: str, server: MCPServerTypes) -> None:
+def _warn_of_placeholders(name: str, server: mcp_config.MCPServerTypes) -> None:
     """Hosts fill in `${...}`, each in its own way; here it stays, which is seldom meant."""
     for key in ("command", "args", "env", "url", "headers"):
         found = _PLACEHOLDER.search(str(getattr(server, key, "")))

@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from pydantic import AnyUrl
 
+from fastmcp import mcp_config
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.client.transports.config import MCPConfigTransport
 from fastmcp.client.transports.memory import FastMCPTransport
 from fastmcp.client.transports.remote import http_transport
 from fastmcp.client.transports.stdio import NodeStdioTransport, PythonStdioTransport
-from fastmcp.mcp_config import MCPConfig
 from fastmcp.protocol.link import InProcessServer
 from fastmcp.utilities.deprecation import deprecated
 
@@ -48,8 +48,8 @@ def infer_transport(transport: Any) -> ClientTransport:
                 f"Write Client(Path({transport!r})) for a script: a plain string will mean a URL."
             )
             return _script_transport(path)
-    if isinstance(transport, (Mapping, MCPConfig)):
-        return MCPConfigTransport(cast("MCPConfig | Mapping[str, Any]", transport))
+    if isinstance(transport, (Mapping, mcp_config.MCPConfig)):
+        return MCPConfigTransport(cast("mcp_config.MCPConfig | Mapping[str, Any]", transport))
     raise ValueError(f"Could not infer a valid transport from: {transport}")
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.server.backplane.feed import Feed
 from fastmcp.server.bus import AnyChange
 
@@ -276,7 +277,7 @@ def decode_message(data: bytes) -> Message | None:
     """A worker's message, or None where it is none: a worker of another release may say more."""
     try:
         return _decode(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.server.backplane.base import (
     ENDED,
     STATE,
@@ -205,7 +206,7 @@ class RedisBackplane:
         for id, fields in found:
             try:
                 change = _decode_change(fields[b"c"])
-            except (KeyError, msgspec.DecodeError):
+            except (KeyError, *UNREADABLE):
                 continue  # of a newer release
             position = _position(id)
             if position > self.feed.position:
