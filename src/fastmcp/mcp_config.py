@@ -67,7 +67,7 @@ def infer_transport_type_from_url(url: str | AnyUrl) -> Literal["http", "sse"]:
     """
     url = str(url)
     if not url.startswith("http"):
-        raise ValueError(f"Invalid URL: {url}")
+        raise ValueError(f"Invalid URL: {url}; write one that begins http:// or https://")
     return kind_of(url)
 
 

@@ -167,7 +167,7 @@ def test_signals_end_it_quietly(
         ("import nonsense_module\n", "", "No module named 'nonsense_module' ("),
         ("def f(:\n", "", "SyntaxError: invalid syntax ("),
         ("1 / 0\n", "", "bad.py could not be loaded: ZeroDivisionError: division by zero ("),
-        ("x = 1\n", ":y", "bad.py has no y."),
+        ("x = 1\n", ":y", "bad.py has no y; write the name of what is in it, or none."),
         ("x = 1\n", ":x", "x in bad.py is neither a FastMCP server nor a function"),
         ("def f():\n    raise OSError('no')\n", ":f", "f() failed: OSError: no"),
         ("async def f():\n    raise OSError('no')\n", ":f", "f() failed: OSError: no"),

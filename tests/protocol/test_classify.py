@@ -79,6 +79,23 @@ def test_envelopes(meta: Any, headers: dict[str, str], code: int, status: int):
     assert (refused.error.code, refused.status, refused.id) == (code, status, 1)
 
 
+@pytest.mark.parametrize(
+    ("method", "name", "headers"),
+    [
+        ("tools/call", "n" * 100_000, {"mcp_method": "tools/call", "mcp_name": "m" * 9_000}),
+        ("tools/call", ["n"] * 100_000, {"mcp_method": "tools/call", "mcp_name": "m"}),
+        ("o" * 100_000, "n", {"mcp_method": "m" * 9_000}),
+    ],
+)
+def test_a_refusal_quotes_no_more_than_tells_which_it_was(method: str, name: Any, headers: Any):
+    refused = read(
+        request(method, name=name, _meta=ENVELOPE), mcp_protocol_version="2026-07-28", **headers
+    )
+    assert refused.error.code == -32020
+    assert "does not match body value" in refused.error.message
+    assert len(refused.error.message) < 600
+
+
 def test_other_messages():
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert read(note) == Notice(Era.HANDSHAKE, "2025-03-26", "notifications/initialized", {})

@@ -179,7 +179,9 @@ def find(module: ModuleType, spec: Spec) -> Any:
     found: Any = module
     for part in spec.object.split("."):
         if not hasattr(found, part):
-            raise CliError(f"{_where(spec)} has no {spec.object}.")
+            raise CliError(
+                f"{_where(spec)} has no {spec.object}; write the name of what is in it, or none."
+            )
         found = getattr(found, part)
     if isinstance(found, RunnableServer):
         return found
@@ -265,7 +267,7 @@ def _not_a_server(found: Any, spec: Spec) -> str:
         return f"{spec.object} is an ASGI application ({kind}); run it with: uvicorn {name}"
     return (
         f"{spec.object} in {_where(spec)} is neither a FastMCP server nor a function without "
-        f"arguments that makes one, but of type {kind}."
+        f"arguments that makes one, but of type {kind}; name another object."
     )
 
 

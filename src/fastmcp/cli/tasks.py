@@ -31,7 +31,9 @@ async def _work(found: Any, spec: load.Spec) -> None:
     server: Any = await load.resolve(found, spec)
     run = getattr(server, "run_tasks_async", None)
     if run is None:
-        raise CliError(f"{spec.text} is a server that cannot run tasks")
+        raise CliError(
+            f"{spec.text} is a server that cannot run tasks; name one that is a FastMCP."
+        )
     running = asyncio.ensure_future(run())
     broken: list[BaseException] = []
 

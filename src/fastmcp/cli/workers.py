@@ -139,4 +139,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise CliError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        raise CliError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port, "
+            "or end what listens there."
+        ) from error

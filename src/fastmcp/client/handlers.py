@@ -140,7 +140,9 @@ class Handlers:
         try:
             heard = self._read(method, params, progress)
         except (KeyError, pydantic.ValidationError) as exc:
-            logger.warning("The server's %s does not fit the protocol: %r", method, exc)
+            logger.warning(
+                "The server's %s does not fit the protocol, and is not heard: %r", method, exc
+            )
             return
         except Exception:
             logger.exception("The model of the server's %s failed", method)
@@ -180,7 +182,11 @@ class Handlers:
         more, and while it goes on nor are others.
         """
         if len(self._late) >= _MOST_LATE:
-            logger.warning("The client's %s hears no more: %d calls hang", what, _MOST_LATE)
+            logger.warning(
+                "The client's %s hears no more: %d of its calls hang; let it return",
+                what,
+                _MOST_LATE,
+            )
             return
         try:
             returned = call()
@@ -205,7 +211,12 @@ class Handlers:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         if patience:
-            logger.warning("The client's %s takes longer than %g s; going on", what, _PATIENCE)
+            logger.warning(
+                "The client's %s takes longer than %g s, and is not waited for any more; let it "
+                "return at once, and what is slow go on in a task",
+                what,
+                _PATIENCE,
+            )
 
     def missed(self) -> None:
         """Nobody told what changed at the server. Of no concern to handlers: they hear what may

@@ -513,7 +513,11 @@ class ClientSession(Opening):
         if self.era is Era.STATELESS:
             # There the server asks inside results; a client sends no responses (streamable-http,
             # "Sending Messages", point 4).
-            logger.warning("The server sent the request %s, which its era forbids", request.method)
+            logger.warning(
+                "The server sent the request %.200r, which its protocol version forbids; it is not "
+                "answered",
+                request.method,
+            )
             return
         try:
             result = await self._answer_of(request.method, request.params, request.id)

@@ -131,7 +131,12 @@ def classify(headers: Mapping[bytes, bytes], body: bytes) -> Incoming:
     if isinstance(message, Response):
         if era is Era.STATELESS:
             return Reject(
-                400, McpError(INVALID_REQUEST, "Invalid request: clients send no responses here")
+                400,
+                McpError(
+                    INVALID_REQUEST,
+                    "Invalid request: clients send no responses here; answers go into "
+                    "inputResponses of the request that is sent again",
+                ),
             )
         return Reply(message) if era is not None else _reject(unsupported_version(version), None)
     params_meta = _meta_of(message.params)
@@ -182,10 +187,10 @@ def _stateless(
     id = message.id
     requested = params_meta.get(meta.PROTOCOL_VERSION)
     if isinstance(requested, str) and declared != requested:
-        said = "is missing" if declared is None else f"value {declared!r}"
+        said = "is missing" if declared is None else f"value {_quoted(declared)}"
         return _reject(
             header_mismatch(
-                f"MCP-Protocol-Version header {said}, the body's _meta says {requested!r}"
+                f"MCP-Protocol-Version header {said}, the body's _meta says {_quoted(requested)}"
             ),
             id,
         )
@@ -224,25 +229,30 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
     """`Mcp-Method` and `Mcp-Name` must say what the body says ("Standard Request Headers")."""
     method = headers.get(b"mcp-method")
     if method is None:
-        return header_mismatch("Mcp-Method header is missing")
+        return header_mismatch("Mcp-Method header is missing; send the method there")
     if _method_in(method) != message.method:
         return header_mismatch(
-            f"Mcp-Method header value {method.decode('latin-1')!r} does not match body value "
-            f"{message.method!r}"
+            f"Mcp-Method header value {_quoted(method.decode('latin-1'))} does not match body "
+            f"value {_quoted(message.method)}"
         )
     row = METHODS.get(message.method)
     if row is None or row.name_field is None:
         return None
     name = headers.get(b"mcp-name")
     if name is None:
-        return header_mismatch("Mcp-Name header is missing")
+        return header_mismatch(f"Mcp-Name header is missing; send params.{row.name_field} there")
     said = decode_value(name)
     if said is None or said != message.params.get(row.name_field):
         return header_mismatch(
-            f"Mcp-Name header value {name.decode('latin-1')!r} does not match body value "
-            f"{message.params.get(row.name_field)!r}"
+            f"Mcp-Name header value {_quoted(name.decode('latin-1'))} does not match body value "
+            f"{_quoted(message.params.get(row.name_field))}"
         )
     return None
+
+
+def _quoted(value: object) -> str:
+    """What a stranger sent, for the text of an error: as much as tells which it was."""
+    return repr(value[:200] if isinstance(value, str) else value)[:220]
 
 
 @lru_cache(maxsize=64)

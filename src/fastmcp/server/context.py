@@ -89,7 +89,10 @@ def get_context() -> Context:
     """
     context = _current.get()
     if context is None:
-        raise RuntimeError("No active context found: this is not running inside an MCP request")
+        raise RuntimeError(
+            "No active context found: this is not running inside an MCP request. Call it from a "
+            "tool, resource, prompt or middleware, in the task of its call."
+        )
     return context
 
 
@@ -662,10 +665,14 @@ class Context:
             if self._exchange.session is not None:
                 raise ToolError(
                     f"The client cannot be asked for {method}: it did not declare the "
-                    f"{capability_names(missing)} capability"
+                    f"{capability_names(missing)} capability; do without, or let a client connect "
+                    "that has it"
                 )
         if self.over:
-            raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the call is over")
+            raise McpError(
+                INTERNAL_ERROR,
+                f"{method} cannot be asked: the call is over. Await it before the handler returns",
+            )
         rounds = self._exchange.rounds
         if rounds is None or not METHODS[self._call.method].may_ask:
             answer = await self._exchange.ask(method, params)
@@ -683,7 +690,11 @@ class Context:
             sent = params if span is None else span.tracing.carrying(params)
             answer = await self.conversation.ask(method, params, sent)
         if not isinstance(answer, dict):
-            raise McpError(-32603, f"The client answered {method} with something that is no object")
+            raise McpError(
+                INTERNAL_ERROR,
+                f"The client answered {method} with something that is no object: it is the client "
+                "that has to be mended",
+            )
         return cast("dict[str, Any]", answer)
 
     def _may_run_again(self) -> bool:

@@ -70,7 +70,9 @@ def get_http_request() -> Request:
     """
     scope = _scope()
     if scope is None:
-        raise RuntimeError("No active HTTP request found")
+        raise RuntimeError(
+            "No active HTTP request found: this is not running inside a request that came over HTTP"
+        )
     return Request(scope)
 
 
@@ -165,7 +167,10 @@ def TokenClaim(name: str) -> Any:  # noqa: N802
 def _required_token() -> AccessToken:
     token = get_access_token()
     if token is None:
-        raise RuntimeError("No access token found: the request is not authenticated")
+        raise RuntimeError(
+            "No access token found: the request is not authenticated. Give the server auth=, and "
+            "serve it over HTTP"
+        )
     return token
 
 

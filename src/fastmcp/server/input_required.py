@@ -117,7 +117,9 @@ async def ask_for(
         context.returned_state = result.get("requestState")
         result = await enter()
     raise McpError(
-        INTERNAL_ERROR, f"The handler asked its client {_MOST_ROUNDS} times and was not content"
+        INTERNAL_ERROR,
+        f"The handler asked its client {_MOST_ROUNDS} times and was not content: its author has to "
+        "let it end",
     )
 
 
@@ -125,7 +127,11 @@ def _sealed(context: Context, result: dict[str, Any]) -> dict[str, Any]:
     call, rounds = context.call, context.exchange.rounds
     requests = _requests(context, result)
     if rounds is None or not METHODS[call.method].may_ask:
-        raise McpError(INTERNAL_ERROR, f"{call.method} cannot be answered with input_required here")
+        raise McpError(
+            INTERNAL_ERROR,
+            f"{call.method} cannot be answered with input_required "
+            "here: its handler has to return a result",
+        )
     result["requestState"] = rounds.seal(
         owner_of(context.exchange.scope or {}),
         fingerprint(call.method, call.params, call.meta),
@@ -156,7 +162,8 @@ def _requests(context: Context, result: dict[str, Any]) -> dict[str, tuple[str, 
                 raise McpError(
                     INTERNAL_ERROR,
                     f"The client cannot be asked for {method}: it did not declare the "
-                    f"{capability_names(missing)} capability",
+                    f"{capability_names(missing)} capability; do without, or let a client connect "
+                    "that has it",
                 )
         found[key] = method, params
     return found

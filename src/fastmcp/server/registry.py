@@ -314,11 +314,18 @@ class Registry:
         existing = components.get(key)
         if existing is not None:
             if self.on_duplicate == "error":
-                raise ValueError(f"Component already exists: {key}")
+                raise ValueError(
+                    f"Component already exists: {key}; give one of them another name, or the "
+                    "server on_duplicate='replace' or 'ignore'"
+                )
             if self.on_duplicate == "ignore":
                 return existing
             if self.on_duplicate == "warn":
-                _logger.warning("Component already exists: %s; it is replaced", key)
+                _logger.warning(
+                    "Component already exists: %s; it is replaced. Give one of them another name, "
+                    "or the server on_duplicate='replace'",
+                    key,
+                )
         else:
             name = component.identifier
             keys = self._keys[kind].setdefault(name, [])

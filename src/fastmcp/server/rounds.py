@@ -335,7 +335,10 @@ class Conversation:
             sent: the same, with what belongs to this time alone.
         """
         if self._closed:
-            raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the call is over")
+            raise McpError(
+                INTERNAL_ERROR,
+                f"{method} cannot be asked: the call is over. Await it before the handler returns",
+            )
         self._asked += 1
         key = f"{ASKS[method]}-{self._asked}"
         ask = _Ask(method, sent, digest([method, params]))

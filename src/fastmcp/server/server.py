@@ -847,7 +847,7 @@ class FastMCP:
                 show_banner=show_banner, transport=transport, **transport_kwargs
             )
         else:
-            raise ValueError(f"Unknown transport: {transport}")
+            raise ValueError(f"Unknown transport: {transport}; write stdio, http or sse")
 
     async def run_stdio_async(
         self,
@@ -1060,7 +1060,7 @@ class FastMCP:
                 credentials for every origin.
         """
         if transport not in ("http", "streamable-http", "sse"):
-            raise ValueError(f"Unknown transport: {transport}")
+            raise ValueError(f"Unknown transport: {transport}; write http or sse")
         settings = get_settings()
         alone = transport == "sse"
         if alone:

@@ -543,7 +543,7 @@ async def test_unknown_session(stage: Stage, session: str, verb: str):
         refused(
             live, 404, -32600, 1 if verb == "POST" and "method" in body and "id" in body else None
         )
-        assert live.error["message"] == "Session not found"
+        assert live.error["message"].startswith("Session not found: ")
     await goes_on(peer)
 
 

@@ -63,6 +63,15 @@ def test_t18_hosts_on_loopback(host: str, status: int | None, mode: Any):
     assert refusal({"host": host}, repeat=2, mode=mode) == status
 
 
+@pytest.mark.parametrize("name", ["host", "origin"])
+def test_a_refusal_quotes_no_more_than_tells_which_it_was(name: str):
+    scope = http_scope("POST", "/mcp", [], server=LOOPBACK)
+    headers = {b"host": b"localhost", name.encode(): b"https://" + b"x" * 9_000}
+    refused = HostOriginGuard().refusal(scope, headers)
+    assert refused is not None
+    assert len(refused[1]) < 500
+
+
 def test_no_host_at_all():
     assert refusal({}) == 421
 

@@ -191,7 +191,10 @@ def _described(
             http.check(url, name.replace("_", " "))
     token_endpoint = endpoints["token_endpoint"]
     if token_endpoint is None:
-        raise AuthorizationFailedError(f"The authorization server {issuer} names no token endpoint")
+        raise AuthorizationFailedError(
+            f"The authorization server {issuer} names no token endpoint; its operator "
+            "has to add token_endpoint to its metadata"
+        )
     return AuthorizationServer(
         issuer,
         endpoints["authorization_endpoint"],

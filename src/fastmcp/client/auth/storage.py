@@ -119,7 +119,10 @@ class CredentialStore:
             found = msgspec.convert(kept, _KeptToken)
             key = None if found.key is None else ProofKey.load(found.key)
         except (ValueError, msgspec.ValidationError):
-            logger.warning("The token kept for this server cannot be read, and is not used")
+            logger.warning(
+                "The token kept for this server cannot be read, and is not used: another is asked "
+                "for"
+            )
             return None
         fields = _fields(found)
         fields["key"] = key
@@ -192,7 +195,9 @@ class CredentialStore:
             return
         try:
             if not await _locked(file, seconds or 0) and seconds is None:
-                raise AuthorizationFailedError("Another process is about to obtain the token")
+                raise AuthorizationFailedError(
+                    "Another process is about to obtain the token; try again when it has it"
+                )
             yield
         finally:
             os.close(file)  # and with it the lock
@@ -204,7 +209,11 @@ class CredentialStore:
             return await self._store.get(key, collection=_COLLECTION)
         except Exception as exc:
             # A wrong key of an encrypted store, a store that is away: a person is asked anew.
-            logger.warning("Kept credentials cannot be read (%s)", type(exc).__name__)
+            logger.warning(
+                "Kept credentials cannot be read (%s), and are asked for anew: look at "
+                "token_storage",
+                type(exc).__name__,
+            )
             return None
 
     async def _write(self, key: str, value: dict[str, Any] | None) -> None:
@@ -219,7 +228,10 @@ class CredentialStore:
             else:
                 await self._store.put(key, value, collection=_COLLECTION)
         except Exception as exc:
-            logger.warning("Credentials cannot be kept (%s)", type(exc).__name__)
+            logger.warning(
+                "Credentials cannot be kept (%s), and end with this process: look at token_storage",
+                type(exc).__name__,
+            )
             if value is not None:
                 await self._write(key, None)  # what was there is not true any more
 

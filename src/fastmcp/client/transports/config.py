@@ -49,7 +49,10 @@ class MCPConfigTransport(ClientTransport):
         self.name_as_prefix = name_as_prefix
         servers = config.enabled
         if not servers:
-            raise ValueError("No MCP servers defined in the config")
+            raise ValueError(
+                "No MCP servers defined in the config; add one under mcpServers that is not "
+                "disabled"
+            )
         for name, server in servers.items():
             _warn_of_placeholders(name, server)
         if len(servers) == 1:

@@ -50,7 +50,10 @@ def infer_transport(transport: Any) -> ClientTransport:
             return _script_transport(path)
     if isinstance(transport, (Mapping, mcp_config.MCPConfig)):
         return MCPConfigTransport(cast("mcp_config.MCPConfig | Mapping[str, Any]", transport))
-    raise ValueError(f"Could not infer a valid transport from: {transport}")
+    raise ValueError(
+        f"Could not infer a valid transport from: {str(transport)[:200]}. Give a URL, the Path of "
+        "a .py or .js script that is there, a server object, an MCP configuration or a transport."
+    )
 
 
 def _script_transport(path: Path) -> ClientTransport:

@@ -275,7 +275,10 @@ class DocketTasks:
         error = None if working.cancelled() else working.exception()
         if error is None:
             return
-        _logger.error("This process runs no more tasks: docket's worker ended", exc_info=error)
+        _logger.error(
+            "This process runs no more tasks, because docket's worker ended: start it again",
+            exc_info=error,
+        )
         if not self._closing:
             for callback in list(self._broken):
                 callback(error)
@@ -541,7 +544,11 @@ class _Run:
 
     def _give_up(self) -> None:
         if not self.runner.done():
-            _logger.warning("The task %s does not let itself be cancelled", self.task.id)
+            _logger.warning(
+                "The task %s does not let itself be cancelled, and is left behind: its tool must "
+                "not hold back CancelledError, nor block",
+                self.task.id,
+            )
             self._given_up.set_result(None)
 
 

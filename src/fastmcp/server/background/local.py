@@ -220,7 +220,11 @@ class LocalTasks:
             if runners:
                 _, late = await asyncio.wait(runners, timeout=_STUBBORN)
                 if late:
-                    _logger.warning("%d tasks do not let themselves be cancelled", len(late))
+                    _logger.warning(
+                        "%d tasks do not let themselves be cancelled, and are left behind: their "
+                        "tools must not hold back CancelledError, nor block",
+                        len(late),
+                    )
             for task in own:
                 self._forget(task)
 

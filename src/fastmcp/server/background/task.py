@@ -125,7 +125,10 @@ class Task:
             McpError: it is over, though its handler goes on: nobody will answer.
         """
         if self.finished:
-            raise McpError(INTERNAL_ERROR, f"{method} cannot be asked: the task was cancelled")
+            raise McpError(
+                INTERNAL_ERROR,
+                f"{method} cannot be asked: the task was cancelled, and nobody answers any more",
+            )
         self.questions += 1
         key = f"{ASKS[method]}-{self.questions}"
         future: asyncio.Future[Any] = self.loop.create_future()

@@ -46,7 +46,7 @@ def _position(cursor: Any, length: int) -> int:
         start, _, total = base64.b64decode(cursor, b"-_", validate=True).decode().partition("/")
         position = int(start)
     except (TypeError, ValueError, binascii.Error):
-        raise invalid_params("Invalid params: unknown cursor") from None
+        raise invalid_params("Invalid params: unknown cursor, start again without one") from None
     if total != str(length) or not 0 < position < length:
         raise invalid_params("Invalid params: the list has changed, start again without a cursor")
     return position

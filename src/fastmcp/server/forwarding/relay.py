@@ -291,7 +291,9 @@ class Relay:
                     await self._began.wait()
         except TimeoutError:
             raise McpError(
-                INTERNAL_ERROR, f"{method} reached nobody: the client has no call running"
+                INTERNAL_ERROR,
+                f"{method} reached nobody: the client has no call running, and is asked in one "
+                "alone",
             ) from None
 
 

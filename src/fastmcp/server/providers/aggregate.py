@@ -118,7 +118,10 @@ class AggregateProvider(Provider):
             return provider
         call = Context.current()
         if call is not None and provider.leads_to(call.fastmcp.engine):
-            raise UpstreamError(f"{provider!r} offers what {call.fastmcp!r} offers, which asks it")
+            raise UpstreamError(
+                f"{provider!r} offers what {call.fastmcp!r} offers, which asks it: "
+                "take one out of the other"
+            )
         try:
             await asyncio.shield(run.entering(provider))  # who comes first may leave
         except asyncio.CancelledError as error:

@@ -126,7 +126,7 @@ class HostOriginGuard:
         listed = page is not None and self._origins.fullmatch(page) is not None
         if page is not None and not listed and not self._is_local(page):
             return 403, (
-                f"Forbidden Origin: {page!r} is not allowed here. List it in cors_origins "
+                f"Forbidden Origin: {page[:200]!r} is not allowed here. List it in cors_origins "
                 "(FASTMCP_HTTP_CORS_ORIGINS) to let its pages in, or in allowed_origins "
                 "(FASTMCP_HTTP_ALLOWED_ORIGINS) if they need no CORS headers."
             )
@@ -134,8 +134,8 @@ class HostOriginGuard:
             return None
         if not self._host_allowed((host or b"").decode("latin-1").lower()):
             return 421, (
-                f"Misdirected Request: Host {(host or b'').decode('latin-1')!r} is not served. "
-                "List it in allowed_hosts (FASTMCP_HTTP_ALLOWED_HOSTS) if it is yours."
+                f"Misdirected Request: Host {(host or b'')[:200].decode('latin-1')!r} is not "
+                "served. List it in allowed_hosts (FASTMCP_HTTP_ALLOWED_HOSTS) if it is yours."
             )
         return None
 

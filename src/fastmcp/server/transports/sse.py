@@ -478,7 +478,7 @@ class SseEndpoint:
         if scope["method"] != "GET":
             # What a client posts here that tries Streamable HTTP first: it falls back on this
             # status (2025-11-25, basic/transports, "Backwards Compatibility").
-            message = f"Method not allowed: {scope['method']}; a GET opens a stream"
+            message = f"Method not allowed: {scope['method'][:20]}; a GET opens a stream"
             await refuse(send, 405, message, headers=[(b"allow", b"GET")])
         elif not accepts(headers.get(b"accept")).sse:
             await refuse(send, 406, "Not acceptable: send Accept: text/event-stream")

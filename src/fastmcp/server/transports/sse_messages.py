@@ -111,7 +111,7 @@ class MessageEndpoint:
         if headers is None:
             return
         if scope["method"] != "POST":
-            message = f"Method not allowed: {scope['method']}; messages are posted here"
+            message = f"Method not allowed: {scope['method'][:20]}; messages are posted here"
             await refuse(send, 405, message, headers=[(b"allow", b"POST")])
             return
         if not is_json(headers.get(b"content-type")):
@@ -163,7 +163,7 @@ class MessageEndpoint:
             pass
         except asyncio.CancelledError:  # the server stops, and its patience is over
             task.uncancel()
-            await refuse(send, 503, "The server stops")
+            await refuse(send, 503, "The server stops; try again in a moment")
         finally:
             self._streams.running.discard(task)
         return None
@@ -193,7 +193,7 @@ class MessageEndpoint:
         if conversation is None or conversation.stream.over:
             return self._gone()
         if conversation.stream.stopping:
-            return _refusal(503, "The server stops")
+            return _refusal(503, "The server stops; try again in a moment")
         if isinstance(scope, _Request):
             # Who asks was found out where the request came in, and is who opened the stream; its
             # token may be another one.
@@ -281,7 +281,9 @@ class _FarStreams:
             request = _decode(data or b"")
         except msgspec.DecodeError:
             status, body = _refusal(
-                404, "The workers of this server have different session keys, or releases"
+                404,
+                "The workers of this server have different session keys, or releases: its "
+                "operator has to give them one FASTMCP_SESSION_KEY, and one release",
             )
         else:
             status, body = await self._take(posted.stream, request, request.body)

@@ -135,7 +135,7 @@ class StreamableHTTP:
                 await self._post(task, headers, scope, receive, send)
             except asyncio.CancelledError:  # the server stops, and there was no call yet
                 task.uncancel()
-                await refuse(send, 503, "The server stops")
+                await refuse(send, 503, "The server stops; try again in a moment")
             finally:
                 self._running.discard(task)
         elif method == "GET" and self._sessions is not None:
@@ -144,7 +144,12 @@ class StreamableHTTP:
             await self._delete(headers, scope, send, self._sessions)
         else:
             allow = b"POST" if self._sessions is None else b"GET, POST, DELETE"
-            await refuse(send, 405, f"Method not allowed: {method}", headers=[(b"allow", allow)])
+            await refuse(
+                send,
+                405,
+                f"Method not allowed: {method[:20]}; this endpoint has {allow.decode()}",
+                headers=[(b"allow", allow)],
+            )
 
     # POST
 
@@ -308,8 +313,11 @@ class StreamableHTTP:
         calls that are counted, and that have their time when the server stops: it ends at once."""
         self._running.discard(task)
         if not accepts(headers.get(b"accept")).sse:
-            message = f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
-            error = McpError(INVALID_REQUEST, message + "application/json, text/event-stream")
+            error = McpError(
+                INVALID_REQUEST,
+                f"Not acceptable: {LISTEN} is answered with a stream, so send Accept: "
+                "application/json, text/event-stream",
+            )
             await reject(send, Reject(406, error, call.id))
             return
         if len(self.subscriptions) >= self._limits.subscriptions:
@@ -491,7 +499,10 @@ class StreamableHTTP:
             stream = ResumedStream(receive, send, self._policy, session, log, cursor)
             await stream.find()
         except UnknownEvent:
-            message = "Bad Request: unknown Last-Event-ID; what followed it is not kept any more"
+            message = (
+                "Bad Request: unknown Last-Event-ID; what followed it is not kept any more, so "
+                "open a new stream without it"
+            )
             await refuse(send, 400, message)
         except StoreDown:
             await reject(send, Reject(503, BackplaneDown("The event store")))
@@ -542,7 +553,14 @@ async def _find_session(
 ) -> Session | Reject:
     token = headers.get(b"mcp-session-id")
     if token is None:
-        return Reject(400, McpError(INVALID_REQUEST, "Bad Request: Missing session ID"))
+        return Reject(
+            400,
+            McpError(
+                INVALID_REQUEST,
+                "Bad Request: Missing session ID; send the Mcp-Session-Id that initialize was "
+                "answered with",
+            ),
+        )
     id = token.decode("latin-1")
     owner = owner_of(scope)
     session = sessions.known(id, owner)
@@ -552,7 +570,14 @@ async def _find_session(
         except BackplaneDown as down:
             return Reject(503, down)
         if session is None:
-            return Reject(404, McpError(INVALID_REQUEST, "Session not found"))
+            return Reject(
+                404,
+                McpError(
+                    INVALID_REQUEST,
+                    "Session not found: it has ended, or is none of this server; open a new one "
+                    "with initialize",
+                ),
+            )
     return session
 
 
