@@ -114,6 +114,14 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "anthropic": ("fastmcp.client.sampling.handlers.anthropic",),
     "google": ("fastmcp.client.sampling.handlers.google_genai",),
     "yaml": ("fastmcp.utilities.frontmatter", "fastmcp.cli.migration.yaml_tree"),
+    "mcp_types": (
+        "fastmcp.utilities.mcp_types",
+        "fastmcp.utilities.skill_entries",
+        "fastmcp.utilities.skill_reading",
+        "fastmcp.utilities.skills",
+        "fastmcp.client",
+        "fastmcp.cli",
+    ),
     "anyio": (),
     "mcp": (),
 }

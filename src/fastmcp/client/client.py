@@ -50,7 +50,7 @@ from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
 
-camelcase.install()
+camelcase.install(mcp_types)
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"

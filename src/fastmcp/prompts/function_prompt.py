@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar, overload
 
-import mcp_types
 import pydantic_core
 from pydantic import ConfigDict, Field, PydanticUserError, SkipValidation, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from fastmcp.exceptions import ArgumentError, PromptError
 from fastmcp.prompts.base import Prompt, PromptArgument, PromptResult
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function

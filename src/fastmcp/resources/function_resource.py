@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
-import mcp_types
 import pydantic_core
 from pydantic import Field, SkipValidation, model_validator
 
@@ -24,6 +23,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate, accepts_list, is_list_only
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate_uri
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function

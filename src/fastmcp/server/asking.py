@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.utilities import mcp_types
 
 __all__ = ["Ask", "Asker", "complaints", "lacking", "list_roots", "malformed"]
 

@@ -23,7 +23,6 @@ from typing import (
     overload,
 )
 
-import mcp_types
 from pydantic_core import from_json
 
 from fastmcp.exceptions import McpError, ToolError
@@ -69,6 +68,7 @@ from fastmcp.server.sampling import (
 )
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState, as_json
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.threads import abandoned
 from fastmcp.utilities.versions import VersionSpec
 

@@ -18,7 +18,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
-import mcp_types
 import uvicorn
 
 from fastmcp.prompts.base import Prompt, PromptResult
@@ -67,7 +66,7 @@ from fastmcp.server.transports.stdio import serve_stdio
 from fastmcp.settings import OnDisconnect, Settings, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
-from fastmcp.utilities import camelcase, threads
+from fastmcp.utilities import mcp_types, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.deprecation import deprecated
@@ -78,8 +77,6 @@ from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec, coerce_version
 
 __all__ = ["FastMCP", "Transport"]
-
-camelcase.install()
 
 _logger: Final = logging.getLogger("fastmcp.server")
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar, cast, overload
 
-import mcp_types
 import pydantic_core
 from pydantic import Field, SkipValidation, field_validator, model_validator
 
@@ -22,6 +21,7 @@ from fastmcp.protocol.param_headers import is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult
 from fastmcp.tools.output import Output, read_output
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
 from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.schema_check import SchemaCheck

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-import mcp_types
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from fastmcp.utilities.model_fields import Icons
 from fastmcp.utilities.versions import coerce_version
 
 __all__ = ["FastMCPComponent", "dump_model", "get_fastmcp_metadata"]
@@ -42,7 +42,7 @@ class FastMCPComponent(BaseModel):
     version: str | None = None
     title: str | None = None
     description: str | None = None
-    icons: list[mcp_types.Icon] | None = None
+    icons: Icons = None
     tags: set[str] = Field(default_factory=set[str])
     meta: dict[str, Any] | None = None
     auth: Any = Field(default=None, exclude=True, repr=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.exceptions import (
@@ -24,6 +23,7 @@ from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import PROMPTS
 from fastmcp.server.wanted_version import meta_of, wanted_version
+from fastmcp.utilities import mcp_types
 
 __all__ = ["HANDLERS", "components", "find", "get"]
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-import mcp_types
-
 from fastmcp.exceptions import (
     ArgumentError,
     FastMCPError,
@@ -34,6 +32,7 @@ from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import RESOURCES, TEMPLATES
 from fastmcp.server.providers.base import Version
 from fastmcp.server.wanted_version import meta_of, wanted_version
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent
 
 __all__ = [

@@ -8,7 +8,6 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
 
-import mcp_types
 from pydantic import ValidationError as PydanticError
 
 from fastmcp.exceptions import (
@@ -36,6 +35,7 @@ from fastmcp.server.features.tasks import as_task
 from fastmcp.server.wanted_version import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import ToolResult
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
