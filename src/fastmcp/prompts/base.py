@@ -41,6 +41,8 @@ class Message(BaseModel):
         role: who says it.
     """
 
+    model_config = ConfigDict(defer_build=True)
+
     role: Literal["user", "assistant"]
     content: Content
 
@@ -69,7 +71,7 @@ class PromptArgument(BaseModel):
         title: for people.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     name: str
     description: str | None = None

@@ -34,7 +34,9 @@ class FastMCPComponent(BaseModel):
         auth: checks that decide who may see and use it.
     """
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    # Most servers have components of one or two classes: pydantic builds what checks and dumps a
+    # class when the first of it is made.
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     KEY_PREFIX: ClassVar[str] = ""
 
