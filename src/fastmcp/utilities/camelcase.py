@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import warnings
-from types import ModuleType
 from typing import Any, Final, cast
 
 from pydantic import BaseModel
@@ -32,7 +31,7 @@ def _fields_by_alias(model: type[BaseModel]) -> dict[str, str]:
 
 
 @functools.cache
-def install(models: ModuleType) -> None:
+def install(models: Any) -> None:
     """Let the models answer to old names, as long as FASTMCP_MCP_CAMELCASE_COMPAT is not false.
 
     Args:

@@ -11,23 +11,23 @@ and asks `is_loaded` before it looks for one: no value is of a class that nobody
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.utilities import camelcase
+from fastmcp.utilities.lazy import later
 
 if TYPE_CHECKING:
     # Every name of it, for whoever reads types; nothing is imported.
     from mcp_types import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 else:
+    _models = later("mcp_types")
 
     def __getattr__(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        loaded = importlib.import_module("mcp_types")
-        camelcase.install(loaded)
-        value = globals()[name] = getattr(loaded, name)
+        value = globals()[name] = getattr(_models, name)
+        camelcase.install(sys.modules["mcp_types"])
         return value
 
 
