@@ -15,8 +15,8 @@ SYSTEM_PACKAGES :=
 
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
-.PHONY: venv prepared serve test test-long coverage check format bench bench-clients bench-memory clean \
-  system-deps
+.PHONY: venv prepared serve test test-long coverage check format bench bench-clients bench-memory bench-start \
+  clean system-deps
 
 venv: $(STAMP)
 
@@ -70,6 +70,10 @@ bench: venv
 # What a client costs: calls per second, and the time of its import.
 bench-clients: venv
 	$(BIN)/python -m benchmarks --clients $(BENCH)
+
+# How long a server takes to be there.
+bench-start: venv
+	$(BIN)/python -m benchmarks --start --rounds 15 $(BENCH)
 
 # What ten thousand idle sessions and a thousand open streams cost each of them in memory.
 bench-memory: venv

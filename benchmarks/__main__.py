@@ -8,7 +8,7 @@ for, and, by how busy the generator is when it loads the floor, that the generat
 measured.
 
 `--memory` measures what sessions and streams cost instead, see `memory.py`; `--clients` what a
-client costs, see `clients.py`.
+client costs, see `clients.py`; `--start` how long a server takes to be there, see `starts.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import uvloop
 from tests.support.process import Server
 from tests.support.redis import redis
 
-from benchmarks import clients, memory
+from benchmarks import clients, memory, starts
 from benchmarks.load import WORKLOADS, measure
 from benchmarks.report import FLOOR, OURS, Results, plot, table
 from benchmarks.servers import Target, floor, ours, peers, pin, start
@@ -54,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
     parser.add_argument("--clients", action="store_true", help="measure clients instead")
+    parser.add_argument("--start", action="store_true", help="measure the start instead")
     parser.add_argument("--sessions", type=int, default=10_000, help="idle ones, with --memory")
     parser.add_argument("--streams", type=int, default=1_000, help="open ones, with --memory")
     options = parser.parse_args()
@@ -155,6 +156,11 @@ def main() -> None:
         rows = clients.measure(options)
         print(clients.table(rows))
         print(f"\nwritten: {write(options, 'clients.json', rows, rounds=options.rounds)}")
+        return
+    if options.start:
+        rows = starts.measure(options)
+        print(starts.table(rows))
+        print(f"\nwritten: {write(options, 'start.json', rows, rounds=options.rounds)}")
         return
     with ExitStack() as stack:
         results = uvloop.run(calls(options, stack))
