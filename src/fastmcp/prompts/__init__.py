@@ -26,3 +26,7 @@ def __getattr__(name: str) -> Any:
     if name == "PromptMessage":  # a model of the protocol, loaded when it is asked for
         return base.PromptMessage
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,9 +10,9 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, overload
 
+import msgspec
 import pydantic_core
 from pydantic import ConfigDict, Field, PydanticUserError, SkipValidation, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
@@ -29,8 +29,7 @@ __all__ = ["FunctionPrompt", "PromptMeta", "prompt", "prompt_decoration"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class PromptMeta:
+class PromptMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What `@prompt(...)` says of a function, until it becomes a prompt."""
 
     name: str | None = None

@@ -7,9 +7,9 @@ resource. Synchronous functions run off the event loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
+import msgspec
 import pydantic_core
 from pydantic import Field, SkipValidation, model_validator
 
@@ -43,8 +43,7 @@ UI_MIME_TYPE = "text/html;profile=mcp-app"
 """What a resource under `ui://` is, unless its author says otherwise."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResourceMeta:
+class ResourceMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What `@resource(...)` says of a function, until it becomes a resource or a template."""
 
     uri: str

@@ -5,7 +5,7 @@ At most 100 values travel (server/utilities/completion, "Completion Results").
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from fastmcp.utilities import mcp_types
@@ -13,10 +13,8 @@ from fastmcp.utilities import mcp_types
 __all__ = ["CompletionAnswer", "CompletionHandler", "completion_values"]
 
 CompletionAnswer: TypeAlias = "mcp_types.Completion | Sequence[str] | None"
-CompletionHandler: TypeAlias = Callable[
-    [Any, Any, Any], "Awaitable[CompletionAnswer] | CompletionAnswer"
-]
-"""`(ref, argument, context)` to values, sync or async."""
+CompletionHandler: TypeAlias = Callable[[Any, Any, Any], Any]
+"""`(ref, argument, context)` to a `CompletionAnswer`, sync or async."""
 
 _MOST: Final = 100
 

@@ -24,6 +24,7 @@ from typing import (
     overload,
 )
 
+import msgspec
 from pydantic_core import from_json
 
 from fastmcp.exceptions import McpError, ToolError
@@ -125,8 +126,7 @@ class LogData:
     extra: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True):
     """The request as the protocol sees it.
 
     Attributes:

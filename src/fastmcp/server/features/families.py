@@ -7,8 +7,9 @@ it; a component is looked for without, for the middleware sees the call itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+
+import msgspec
 
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
@@ -28,8 +29,7 @@ __all__ = ["PROMPTS", "RESOURCES", "TEMPLATES", "TOOLS", "Family"]
 C = TypeVar("C", bound=FastMCPComponent)
 
 
-@dataclass(frozen=True)
-class Family(Generic[C]):
+class Family(msgspec.Struct, Generic[C], frozen=True):
     """One kind of component.
 
     Args:
