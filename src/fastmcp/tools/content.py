@@ -7,7 +7,7 @@ a pydantic model being made; pictures, files and blocks of the author's keep the
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from pydantic import TypeAdapter
 
@@ -28,10 +28,17 @@ __all__ = [
 Block: TypeAlias = "mcp_types.ContentBlock | dict[str, Any]"
 """A content block, as a model or as it goes over the wire."""
 
+_OWN: Final = (Image, Audio, File)
+
 
 def content_classes() -> tuple[type, ...]:
     """Everything that becomes a content block of its own."""
-    return (*content_blocks(), Image, Audio, File)
+    return _content_classes() if mcp_types.is_loaded() else _OWN
+
+
+@functools.cache
+def _content_classes() -> tuple[type, ...]:
+    return (*content_blocks(), *_OWN)
 
 
 @functools.cache

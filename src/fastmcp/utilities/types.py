@@ -7,6 +7,7 @@ made, so they may be created before the file is complete.
 from __future__ import annotations
 
 import base64
+import functools
 import inspect
 import mimetypes
 import os
@@ -250,8 +251,11 @@ def _guess(path: Path, known: dict[str, str]) -> str:
 
 def content_blocks() -> tuple[type, ...]:
     """The protocol's classes of content blocks; none while nothing can be one."""
-    if not mcp_types.is_loaded():
-        return ()
+    return _content_blocks() if mcp_types.is_loaded() else ()
+
+
+@functools.cache
+def _content_blocks() -> tuple[type, ...]:
     return (
         mcp_types.TextContent,
         mcp_types.ImageContent,
