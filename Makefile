@@ -13,6 +13,9 @@ WORKERS ?= 4
 # Nothing so far: the browser of the tests is an npm package that brings its shared libraries.
 SYSTEM_PACKAGES :=
 
+# Tests start hundreds of processes, and benchmarks time them: what they import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 INITIALIZE := {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}
 
 .PHONY: venv prepared serve test test-long soak fuzz coverage check format bench bench-quick \

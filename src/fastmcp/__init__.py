@@ -72,3 +72,7 @@ def __getattr__(name: str) -> Any:
     if name in ("client", "server"):
         return importlib.import_module(f"fastmcp.{name}")
     raise AttributeError(f"module 'fastmcp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,12 +16,10 @@ import os
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
-import platformdirs
 import pydantic
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 __all__ = [
     "ENV_PREFIX",
@@ -48,32 +46,33 @@ TelemetryMode = Literal["native", "propagation_only", "off"]
 """Spans and trace context, trace context alone, or neither."""
 TransportName = Literal["stdio", "http", "sse", "streamable-http"]
 
-_WordList = Annotated[list[str], NoDecode]
-"""A list given as JSON (`["a", "b"]`) or as words between commas (`a,b`)."""
+
+def _user_data() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("fastmcp"))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The `FASTMCP_*` settings of a server and a client. Durations are seconds, sizes bytes.
 
+    Args:
+        _env_file: read instead of the one above; None for none.
+        values: settings, by name.
     Raises:
         pydantic.ValidationError: a value given or assigned does not fit. `get_settings()` turns
             it into a `ValueError` of one sentence.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
+    model_config = ConfigDict(
         extra="ignore",
         validate_assignment=True,
-        validate_default=False,
         # Errors are shown to people: the value of FASTMCP_SESSION_KEY must not be in them.
         hide_input_in_errors=True,
     )
 
     # --- the process -----------------------------------------------------------------------
-    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("fastmcp")))
+    home: Path = Field(default_factory=_user_data)
     """Where keys and sockets that workers of one machine share are kept."""
     oauth_encryption_key: SecretStr | None = None
     """Encrypts the tokens that `--auth oauth` keeps in `home`: a Fernet key."""
@@ -103,7 +102,7 @@ class Settings(BaseSettings):
     legacy_sse: bool = False
     """Serve HTTP+SSE of 2024-11-05 beside Streamable HTTP, at the two paths above."""
     show_server_banner: bool = True
-    server_dependencies: _WordList = Field(default_factory=list)
+    server_dependencies: list[str] = Field(default_factory=list)
 
     # --- what a server answers -------------------------------------------------------------
     mask_error_details: bool = False
@@ -149,9 +148,9 @@ class Settings(BaseSettings):
     http_host_origin_protection: bool | Literal["auto"] = "auto"
     """Check Host and Origin: never, on every request, or ("auto") on loopback-bound servers and
     where a list is given."""
-    http_allowed_hosts: _WordList | None = None
-    http_allowed_origins: _WordList | None = None
-    http_cors_origins: _WordList | None = None
+    http_allowed_hosts: list[str] | None = None
+    http_allowed_origins: list[str] | None = None
+    http_cors_origins: list[str] | None = None
     """Origins whose pages may talk to the server; the check above lets them through as well."""
     http_cors_credentials: bool = False
     """Such pages may send cookies, for a proxy that signs people in; never with `*`."""
@@ -227,8 +226,8 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: Any) -> None:
         # The file's name is looked up now, not when the class is made: tests and programs set it.
-        values.setdefault("_env_file", os.environ.get("FASTMCP_ENV_FILE", ".env"))
-        super().__init__(**values)
+        env_file = values.pop("_env_file", os.environ.get("FASTMCP_ENV_FILE", ".env"))
+        super().__init__(**{**_from_outside(env_file), **values})
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -274,6 +273,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _words(cls, value: object) -> object:
+        """A list is given as JSON (`["a", "b"]`) or as words between commas (`a,b`)."""
         if not isinstance(value, str):
             return value
         if value.lstrip().startswith("["):
@@ -310,6 +310,22 @@ class Settings(BaseSettings):
         setattr(target, name, value)
 
 
+def _from_outside(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
+    """What the environment says, and the env file where it says nothing; empty values are none."""
+    said: dict[str, str | None] = {}
+    if env_file and (path := Path(env_file).expanduser()).is_file():
+        import dotenv
+
+        said.update(dotenv.dotenv_values(path))
+    said.update({name: text for name, text in os.environ.items() if text})
+    prefix = ENV_PREFIX.lower()
+    return {
+        name.lower().removeprefix(prefix): text
+        for name, text in said.items()
+        if text and name.lower().startswith(prefix)
+    }
+
+
 def _split_keys(secret: SecretStr) -> tuple[str, ...]:
     return tuple(key for key in map(str.strip, secret.get_secret_value().split(",")) if key)
 
@@ -326,7 +342,7 @@ def get_settings() -> Settings:
         return Settings()
     except pydantic.ValidationError as error:
         raise ValueError(_explain(error)) from None
-    except (SettingsError, UnicodeError, RecursionError, RuntimeError) as error:
+    except (UnicodeError, RecursionError, RuntimeError) as error:
         raise ValueError(f"The FASTMCP_* settings cannot be read: {error}.") from None
 
 

@@ -11,7 +11,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from fastmcp import FastMCP
+from fastmcp import Context, FastMCP
+from fastmcp.prompts import Prompt
+from fastmcp.resources import Resource
+from fastmcp.tools import Tool
 
 NAMES: dict[str, str] = {
     "fastmcp": (
@@ -482,3 +485,30 @@ def test_decorators(kind: str):
 def test_two_positional_arguments():
     mcp = FastMCP("name", "instructions")
     assert (mcp.name, mcp.instructions) == ("name", "instructions")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "fastmcp",
+        "fastmcp.client",
+        "fastmcp.prompts",
+        "fastmcp.resources",
+        "fastmcp.server",
+        "fastmcp.server.auth",
+        "fastmcp.server.providers",
+    ],
+)
+def test_what_is_loaded_later_is_listed(module: str):
+    loaded = importlib.import_module(module)
+    assert set(loaded.__all__) <= set(dir(loaded))
+    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
+
+
+@pytest.mark.parametrize("owner", [FastMCP, Context, Tool, Resource, Prompt])
+def test_annotations_can_be_read(owner: type):
+    """Also those that name something which is loaded later."""
+    for name, member in inspect.getmembers(owner, inspect.isfunction):
+        if name.startswith("_") or not member.__module__.startswith("fastmcp."):
+            continue
+        assert set(get_type_hints(member)) >= set(member.__annotations__), name

@@ -114,6 +114,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "anthropic": ("fastmcp.client.sampling.handlers.anthropic",),
     "google": ("fastmcp.client.sampling.handlers.google_genai",),
     "yaml": ("fastmcp.utilities.frontmatter", "fastmcp.cli.migration.yaml_tree"),
+    "mcp_types": ("fastmcp.utilities.mcp_types",),
     "anyio": (),
     "mcp": (),
 }
@@ -209,10 +210,11 @@ def _from(
 
 
 def _called_import(node: ast.Call) -> str | None:
-    """`importlib.import_module("...")` or `__import__("...")` with the name written out."""
+    """`later("...")`, `importlib.import_module("...")` or `__import__("...")` with the name written
+    out."""
     called = node.func.attr if isinstance(node.func, ast.Attribute) else None
     called = node.func.id if isinstance(node.func, ast.Name) else called
-    if called not in ("import_module", "__import__") or not node.args:
+    if called not in ("later", "import_module", "__import__") or not node.args:
         return None
     first = node.args[0]
     if isinstance(first, ast.JoinedStr) and first.values:

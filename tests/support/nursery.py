@@ -38,7 +38,7 @@ _WARM = (
     "jsonschema_rs",
     "mcp_types",
     "msgspec",
-    "pydantic_settings",
+    "dotenv",
     "starlette.applications",
     "starlette.middleware.cors",
     "uvicorn.main",

@@ -40,6 +40,7 @@ ENVIRONMENTS = (
 """All that tests ask for."""
 
 _BUILD_SECONDS = 600
+_OURS = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV")
 
 
 def python_of(name: str, requirements: tuple[str, ...]) -> Path:
@@ -63,7 +64,7 @@ def python_of(name: str, requirements: tuple[str, ...]) -> Path:
 
 def environment(**extra: str) -> dict[str, str]:
     """Variables for a process of such an environment: nothing of this one leaks into it."""
-    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    env = {k: v for k, v in os.environ.items() if k not in _OURS}
     env["NO_PROXY"] = env["no_proxy"] = "127.0.0.1,localhost"
     env.update(extra)
     return env

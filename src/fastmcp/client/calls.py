@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import mcp_types
 import pydantic
 from pydantic import AnyUrl
 
@@ -26,6 +25,7 @@ from fastmcp.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQ
 from fastmcp.protocol.jsonrpc import as_object, dump, load
 from fastmcp.protocol.param_headers import ParamHeader, mirror
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.skill_entries import (
     SKILLS_EXTENSION,
     GetSkillResult,

@@ -16,8 +16,6 @@ import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, Literal, Self, TypeAlias, cast
 
-import mcp_types
-from mcp_types import Implementation
 from pydantic import AnyUrl
 from typing_extensions import TypeVar
 
@@ -44,13 +42,13 @@ from fastmcp.protocol.link import Downstream
 from fastmcp.protocol.negotiation import AUTO, check_mode
 from fastmcp.protocol.versions import Era
 from fastmcp.settings import get_settings
-from fastmcp.utilities import camelcase
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.mcp_types import Implementation
 from fastmcp.utilities.skill_entries import GetSkillResult, ListSkillsResult, Skill
 from fastmcp.utilities.tracing import Telemetry
 
 __all__ = ["CallToolResult", "Client"]
 
-camelcase.install()
 
 TransportT = TypeVar("TransportT", bound=ClientTransport, default=ClientTransport)
 Seconds: TypeAlias = "datetime.timedelta | float | int | None"

@@ -15,8 +15,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import mcp_types
-
 from fastmcp.client.channel import Channel
 from fastmcp.client.errors import ConnectFailedError, ConnectionClosedError, RequestTimeoutError
 from fastmcp.client.patience import Term
@@ -24,6 +22,7 @@ from fastmcp.client.session import ClientSession
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.negotiation import AUTO, LEGACY
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities import mcp_types
 
 if TYPE_CHECKING:  # transports that connect to several servers import this module
     from fastmcp.client.transports.base import ClientTransport

@@ -12,13 +12,17 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-import mcp_types
 import pydantic
-from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams
 from pydantic_core import to_jsonable_python
 
 from fastmcp.client.context import RequestContext
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.json_schema_type import json_schema_to_type
+from fastmcp.utilities.mcp_types import (
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitRequestURLParams,
+)
 
 __all__ = [
     "ElicitRequestFormParams",

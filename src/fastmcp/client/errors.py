@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-import mcp_types
-
 from fastmcp.exceptions import McpError, URLElicitationRequiredError
 from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
+from fastmcp.utilities import mcp_types
 
 __all__ = [
     "CONNECTION_CLOSED",

@@ -16,13 +16,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar, cast, get_args
 
-import mcp_types
 import pydantic
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INVALID_REQUEST
 from fastmcp.protocol.meta import check_extension_id
 from fastmcp.protocol.versions import STATELESS_VERSIONS
+from fastmcp.utilities import mcp_types
 
 __all__ = [
     "ClaimContext",

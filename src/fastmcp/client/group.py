@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
-import mcp_types
-
 from fastmcp.client.client import CacheMode, CallToolResult, Client, Seconds
 from fastmcp.client.progress import ProgressHandler
 from fastmcp.mcp_config import MCPConfig
+from fastmcp.utilities import mcp_types
 
 __all__ = ["ClientGroup", "ToolRoute"]
 

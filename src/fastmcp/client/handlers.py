@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import mcp_types
 import pydantic
 
 from fastmcp.client.context import RequestContext
@@ -27,6 +26,7 @@ from fastmcp.client.roots import RootsHandler, RootsList, list_roots
 from fastmcp.client.sampling import SamplingHandler, create_message
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params, method_not_found
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.spawning import is_cancelled
 
 __all__ = ["Handlers"]

@@ -10,9 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from mcp_types import LoggingLevel, LoggingMessageNotificationParams
-
 from fastmcp.protocol.meta import LOG_LEVELS
+from fastmcp.utilities.mcp_types import LoggingLevel, LoggingMessageNotificationParams
 
 __all__ = ["LogHandler", "LogMessage", "check_level", "default_log_handler"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-import mcp_types
 import pydantic
 
 from fastmcp.protocol.subscriptions import (
@@ -19,6 +18,7 @@ from fastmcp.protocol.subscriptions import (
     RESOURCES_CHANGED,
     TOOLS_CHANGED,
 )
+from fastmcp.utilities import mcp_types
 
 __all__ = ["Message", "MessageHandler", "MessageHandlerT", "heard_by", "notification_of"]
 

@@ -11,9 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import Any
 
-import mcp_types
 import pydantic
-from mcp_types import Implementation
 
 from fastmcp.client.channel import Channel, Handshaken
 from fastmcp.client.errors import ConnectionClosedError, HttpStatusError, RequestTimeoutError
@@ -35,6 +33,8 @@ from fastmcp.protocol.negotiation import (
     judge_result,
 )
 from fastmcp.protocol.versions import LATEST_HANDSHAKE, LATEST_STATELESS, Era
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.mcp_types import Implementation
 
 __all__ = ["Opening"]
 

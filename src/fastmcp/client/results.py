@@ -16,11 +16,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-import mcp_types
 import pydantic
 
 from fastmcp.exceptions import ToolError
 from fastmcp.protocol.jsonrpc import as_object, dump
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.json_schema_type import json_schema_to_type
 from fastmcp.utilities.schema_check import SchemaCheck
 

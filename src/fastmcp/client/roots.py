@@ -9,10 +9,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, cast
 
-from mcp_types import Root
 from pydantic import FileUrl
 
 from fastmcp.client.context import RequestContext
+from fastmcp.utilities.mcp_types import Root
 
 __all__ = ["RootsHandler", "RootsList", "list_roots"]
 

@@ -17,9 +17,6 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, cast
 
-import mcp_types
-from mcp_types import Implementation
-
 from fastmcp.client.caching import CacheMode, ResponseCache
 from fastmcp.client.channel import Channel, Outgoing
 from fastmcp.client.context import RequestContext
@@ -61,6 +58,8 @@ from fastmcp.protocol.negotiation import (
 from fastmcp.protocol.param_headers import ParamHeader, param_headers
 from fastmcp.protocol.subscriptions import ACKNOWLEDGED, TOOLS_CHANGED
 from fastmcp.protocol.versions import Era
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.mcp_types import Implementation
 from fastmcp.utilities.spawning import is_cancelled, spawn
 from fastmcp.utilities.tracing import Telemetry
 from fastmcp.utilities.waiting import is_set_within

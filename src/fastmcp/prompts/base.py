@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-import mcp_types
-from mcp_types import PromptMessage
 from pydantic import BaseModel, ConfigDict, Field
 
 from fastmcp.exceptions import ArgumentError
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent, dump_model
+from fastmcp.utilities.model_fields import Content
 from fastmcp.utilities.serialization import to_text
+from fastmcp.utilities.types import content_blocks
 
 __all__ = [
     "InputRequiredPromptResult",
@@ -22,20 +23,14 @@ __all__ = [
     "PromptResult",
 ]
 
-Content = (
-    mcp_types.TextContent
-    | mcp_types.ImageContent
-    | mcp_types.AudioContent
-    | mcp_types.ResourceLink
-    | mcp_types.EmbeddedResource
-)
-_BLOCKS = (
-    mcp_types.TextContent,
-    mcp_types.ImageContent,
-    mcp_types.AudioContent,
-    mcp_types.ResourceLink,
-    mcp_types.EmbeddedResource,
-)
+if TYPE_CHECKING:
+    from fastmcp.utilities.mcp_types import PromptMessage
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name == "PromptMessage":
+            return mcp_types.PromptMessage
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Message(BaseModel):
@@ -46,11 +41,13 @@ class Message(BaseModel):
         role: who says it.
     """
 
+    model_config = ConfigDict(defer_build=True)
+
     role: Literal["user", "assistant"]
     content: Content
 
     def __init__(self, content: Any, role: Literal["user", "assistant"] = "user") -> None:
-        if not isinstance(content, _BLOCKS):
+        if not isinstance(content, content_blocks()):
             text = content if isinstance(content, str) else to_text(content)
             content = mcp_types.TextContent(type="text", text=text)
         super().__init__(role=role, content=content)
@@ -61,7 +58,7 @@ class Message(BaseModel):
 
     def to_mcp_prompt_message(self) -> PromptMessage:
         """The protocol's model of the message."""
-        return PromptMessage(role=self.role, content=self.content)
+        return mcp_types.PromptMessage(role=self.role, content=self.content)
 
 
 class PromptArgument(BaseModel):
@@ -74,7 +71,7 @@ class PromptArgument(BaseModel):
         title: for people.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     name: str
     description: str | None = None
@@ -208,7 +205,7 @@ class Prompt(FastMCPComponent):
         """
         if isinstance(value, PromptResult):
             return value
-        if isinstance(value, mcp_types.InputRequiredResult):
+        if mcp_types.is_loaded() and isinstance(value, mcp_types.InputRequiredResult):
             return InputRequiredPromptResult(value)
         if isinstance(value, str | Message):
             return PromptResult([_message(value)], self.description, self.meta_of_result())

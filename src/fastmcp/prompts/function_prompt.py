@@ -10,16 +10,16 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, overload
 
-import mcp_types
+import msgspec
 import pydantic_core
 from pydantic import ConfigDict, Field, PydanticUserError, SkipValidation, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from fastmcp.exceptions import ArgumentError, PromptError
 from fastmcp.prompts.base import Prompt, PromptArgument, PromptResult
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function
@@ -29,8 +29,7 @@ __all__ = ["FunctionPrompt", "PromptMeta", "prompt", "prompt_decoration"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class PromptMeta:
+class PromptMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What `@prompt(...)` says of a function, until it becomes a prompt."""
 
     name: str | None = None

@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-import mcp_types
 from pydantic import Field, field_validator, model_validator
 
 from fastmcp.protocol.era2026 import CacheScope, cache_members
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent, dump_model
+from fastmcp.utilities.model_fields import Annotations
 from fastmcp.utilities.serialization import to_jsonable, to_text
 
 __all__ = [
@@ -194,7 +195,7 @@ def to_result(value: Any, mime_type: str | None, meta: dict[str, Any] | None) ->
     """
     if isinstance(value, ResourceResult):
         return value
-    if isinstance(value, mcp_types.InputRequiredResult):
+    if mcp_types.is_loaded() and isinstance(value, mcp_types.InputRequiredResult):
         return InputRequiredResourceResult(value)
     shown = {key: item for key, item in (meta or {}).items() if key != "fastmcp"} or None
     is_list = isinstance(value, list) and any(
@@ -234,7 +235,7 @@ class Resource(FastMCPComponent):
     name: str = ""
     uri: str
     mime_type: str = DEFAULT_MIME_TYPE
-    annotations: mcp_types.Annotations | None = None
+    annotations: Annotations = None
     size: int | None = None
     cache_ttl: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude=True)
     cache_scope: CacheScope | None = Field(default=None, exclude=True)

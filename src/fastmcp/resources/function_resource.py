@@ -7,10 +7,9 @@ resource. Synchronous functions run off the event loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
-import mcp_types
+import msgspec
 import pydantic_core
 from pydantic import Field, SkipValidation, model_validator
 
@@ -24,6 +23,7 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate, accepts_list, is_list_only
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate_uri
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.signatures import FunctionCall, component_name, read_function
@@ -43,8 +43,7 @@ UI_MIME_TYPE = "text/html;profile=mcp-app"
 """What a resource under `ui://` is, unless its author says otherwise."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResourceMeta:
+class ResourceMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What `@resource(...)` says of a function, until it becomes a resource or a template."""
 
     uri: str

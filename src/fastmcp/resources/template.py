@@ -11,7 +11,6 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
-import mcp_types
 from pydantic import Field, field_validator
 
 from fastmcp.exceptions import ResourceSecurityError
@@ -29,8 +28,10 @@ from fastmcp.resources.security import (
     InheritSecurity,
     ResourceSecurity,
 )
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent, dump_model
 from fastmcp.utilities.hints import EMPTY
+from fastmcp.utilities.model_fields import Annotations
 from fastmcp.utilities.uri_template import UriTemplate
 
 __all__ = ["ResourceTemplate", "accepts_list", "is_list_only"]
@@ -57,7 +58,7 @@ class ResourceTemplate(FastMCPComponent):
     uri_template: str
     mime_type: str = DEFAULT_MIME_TYPE
     parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
-    annotations: mcp_types.Annotations | None = None
+    annotations: Annotations = None
     security: ResourceSecurity | InheritSecurity | None = Field(
         default=INHERIT, exclude=True, repr=False
     )

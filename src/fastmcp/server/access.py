@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["AccessToken", "owner_of", "token_of"]
 
@@ -30,6 +30,8 @@ class AccessToken(BaseModel):
         claims: everything it says, as far as it can be read.
         source: which of several took it (`MultiAuth`).
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     token: str = Field(repr=False)
     client_id: str

@@ -7,34 +7,28 @@ update; it is a stranger's words in each case.
 from __future__ import annotations
 
 import functools
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.protocol.errors import invalid_params
+from fastmcp.utilities import mcp_types
 
 __all__ = ["Answer", "check_answer", "read_answer", "read_any"]
 
-Answer: TypeAlias = (
-    mcp_types.ElicitResult
-    | mcp_types.CreateMessageResult
-    | mcp_types.CreateMessageResultWithTools
-    | mcp_types.ListRootsResult
-)
-
-_TYPES: Final[dict[str, Any]] = {
-    "elicitation/create": mcp_types.ElicitResult,
-    "sampling/createMessage": (
-        mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
-    ),
-    "roots/list": mcp_types.ListRootsResult,
-}
+_Sampled: TypeAlias = "mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools"
+Answer: TypeAlias = "mcp_types.ElicitResult | _Sampled | mcp_types.ListRootsResult"
 
 
 @functools.cache
-def _adapter(method: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_TYPES[method])
+def _adapters() -> dict[str, TypeAdapter[Any]]:
+    sampled = mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools
+    return {
+        "elicitation/create": TypeAdapter(mcp_types.ElicitResult),
+        "sampling/createMessage": TypeAdapter(sampled),
+        "roots/list": TypeAdapter(mcp_types.ListRootsResult),
+        "": TypeAdapter(mcp_types.ElicitResult | sampled | mcp_types.ListRootsResult),
+    }
 
 
 def read_answer(method: str, answer: Any) -> Answer:
@@ -43,17 +37,12 @@ def read_answer(method: str, answer: Any) -> Answer:
     Raises:
         ValidationError: it is none.
     """
-    return _adapter(method).validate_python(answer)
+    return _adapters()[method].validate_python(answer)
 
 
 def read_any(answer: Any) -> Answer:
     """The same, where nobody knows what was asked: no two kinds of answers are alike."""
-    return _any().validate_python(answer)
-
-
-@functools.cache
-def _any() -> TypeAdapter[Any]:
-    return TypeAdapter(Answer)
+    return _adapters()[""].validate_python(answer)
 
 
 def check_answer(key: str, method: str, answer: Any) -> Answer:

@@ -8,14 +8,14 @@ and the protocol version it speaks, for a version's clients cannot read what cam
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-import mcp_types
+import msgspec
 from pydantic import ValidationError
 
 from fastmcp.exceptions import McpError, ToolError
 from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.utilities import mcp_types
 
 __all__ = ["Ask", "Asker", "complaints", "lacking", "list_roots", "malformed"]
 
@@ -26,8 +26,7 @@ Ask: TypeAlias = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[dict[
 _FORM: Final[dict[str, Any]] = {"form": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(msgspec.Struct, frozen=True):
     """A client that can be asked.
 
     Attributes:

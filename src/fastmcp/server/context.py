@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Final,
@@ -23,7 +24,7 @@ from typing import (
     overload,
 )
 
-import mcp_types
+import msgspec
 from pydantic_core import from_json
 
 from fastmcp.exceptions import McpError, ToolError
@@ -45,12 +46,6 @@ from fastmcp.server.bus import (
     ResourceUpdated,
     ToolsChanged,
 )
-from fastmcp.server.elicitation import (
-    ElicitationResult,
-    elicit,
-    elicit_url,
-    has_elicitation_ids,
-)
 from fastmcp.server.exchange import Detached, Exchange, TransportName
 from fastmcp.server.registry import (
     LIST_CHANGES,
@@ -59,18 +54,25 @@ from fastmcp.server.registry import (
     VisibilityRule,
 )
 from fastmcp.server.rounds import Conversation
-from fastmcp.server.sampling import (
-    SampleStep,
-    SamplingMessages,
-    SamplingOptions,
-    SamplingResult,
-    sample,
-    sample_step,
-)
 from fastmcp.server.sessions import Session
 from fastmcp.server.state import SessionState, as_json
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.lazy import later
 from fastmcp.utilities.threads import abandoned
 from fastmcp.utilities.versions import VersionSpec
+
+if TYPE_CHECKING:
+    from fastmcp.server import elicitation, sampling
+    from fastmcp.server.sampling import SamplingResult
+else:
+    elicitation = later("fastmcp.server.elicitation")
+    sampling = later("fastmcp.server.sampling")
+
+    def __getattr__(name: str) -> Any:
+        if name == "SamplingResult":
+            return sampling.SamplingResult
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = ["Context", "LogData", "RequestContext", "SamplingResult", "Server", "get_context"]
 
@@ -127,8 +129,7 @@ class LogData:
     extra: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True):
     """The request as the protocol sees it.
 
     Attributes:
@@ -488,7 +489,7 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> ElicitationResult[T]: ...
+    ) -> elicitation.ElicitationResult[T]: ...
     @overload
     async def elicit(
         self,
@@ -497,7 +498,7 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> ElicitationResult[str]: ...
+    ) -> elicitation.ElicitationResult[str]: ...
     @overload
     async def elicit(
         self,
@@ -506,7 +507,7 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> ElicitationResult[list[str]]: ...
+    ) -> elicitation.ElicitationResult[list[str]]: ...
     @overload
     async def elicit(
         self,
@@ -515,7 +516,7 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> ElicitationResult[Any]: ...
+    ) -> elicitation.ElicitationResult[Any]: ...
     async def elicit(
         self,
         message: str,
@@ -523,7 +524,7 @@ class Context:
         *,
         response_title: str | None = None,
         response_description: str | None = None,
-    ) -> ElicitationResult[Any]:
+    ) -> elicitation.ElicitationResult[Any]:
         """Ask the user in a form, and await the answer.
 
         Args:
@@ -536,13 +537,13 @@ class Context:
             McpError: the client cannot be asked, or its answer does not fit.
             ToolError: the client did not declare that it can be asked.
         """
-        return await elicit(
+        return await elicitation.elicit(
             self.asker, message, response_type, response_title, response_description
         )
 
     async def elicit_url(
         self, message: str, url: str, elicitation_id: str | None = None
-    ) -> ElicitationResult[None]:
+    ) -> elicitation.ElicitationResult[None]:
         """Ask the user to open a page, for what must not pass through the client: secrets,
         payments, permissions at another service.
 
@@ -559,7 +560,7 @@ class Context:
             ToolError: the client did not declare that it opens pages, or its protocol version has
                 no such question.
         """
-        return await elicit_url(self.asker, message, url, elicitation_id)
+        return await elicitation.elicit_url(self.asker, message, url, elicitation_id)
 
     async def send_elicit_complete(self, elicitation_id: str) -> None:
         """Tell the client that the user is done on a page; also after the call has ended.
@@ -570,7 +571,7 @@ class Context:
         Args:
             elicitation_id: what `elicit_url` or `URLElicitationRequiredError` was given.
         """
-        if not has_elicitation_ids(self._call.version):
+        if not elicitation.has_elicitation_ids(self._call.version):
             return
         params = {"elicitationId": elicitation_id}
         message = jsonrpc.encode_notification("notifications/elicitation/complete", params)
@@ -580,30 +581,34 @@ class Context:
     @overload
     async def sample(
         self,
-        messages: SamplingMessages,
+        messages: sampling.SamplingMessages,
         *,
         result_type: type[T],
-        **options: Unpack[SamplingOptions],
-    ) -> SamplingResult[T]: ...
+        **options: Unpack[sampling.SamplingOptions],
+    ) -> sampling.SamplingResult[T]: ...
     @overload
     async def sample(
         self,
-        messages: SamplingMessages,
+        messages: sampling.SamplingMessages,
         *,
         result_type: None = None,
-        **options: Unpack[SamplingOptions],
-    ) -> SamplingResult[str]: ...
+        **options: Unpack[sampling.SamplingOptions],
+    ) -> sampling.SamplingResult[str]: ...
     @overload
     async def sample(
-        self, messages: SamplingMessages, *, result_type: Any, **options: Unpack[SamplingOptions]
-    ) -> SamplingResult[Any]: ...
+        self,
+        messages: sampling.SamplingMessages,
+        *,
+        result_type: Any,
+        **options: Unpack[sampling.SamplingOptions],
+    ) -> sampling.SamplingResult[Any]: ...
     async def sample(
         self,
-        messages: SamplingMessages,
+        messages: sampling.SamplingMessages,
         *,
         result_type: Any = None,
-        **options: Unpack[SamplingOptions],
-    ) -> SamplingResult[Any]:
+        **options: Unpack[sampling.SamplingOptions],
+    ) -> sampling.SamplingResult[Any]:
         """Ask the client's model until it has answered; tools run here in between.
 
         Args:
@@ -618,15 +623,15 @@ class Context:
             ToolError: the client did not declare that it can be asked.
         """
         masked = self._server.mask_error_details
-        return await sample(self.asker, messages, result_type, masked, options)
+        return await sampling.sample(self.asker, messages, result_type, masked, options)
 
     async def sample_step(
         self,
-        messages: SamplingMessages,
+        messages: sampling.SamplingMessages,
         *,
         execute_tools: bool = True,
-        **options: Unpack[SamplingOptions],
-    ) -> SampleStep:
+        **options: Unpack[sampling.SamplingOptions],
+    ) -> sampling.SampleStep:
         """Ask the client's model once, for a loop of one's own.
 
         Args:
@@ -640,7 +645,7 @@ class Context:
             ToolError: the client did not declare that it can be asked.
         """
         masked = self._server.mask_error_details
-        return await sample_step(self.asker, messages, execute_tools, masked, options)
+        return await sampling.sample_step(self.asker, messages, execute_tools, masked, options)
 
     async def list_roots(self) -> list[mcp_types.Root]:
         """The folders the client says it works in.

@@ -67,6 +67,7 @@ from fastmcp.server.transports.sse import Marks, SseEndpoint, SsePaths, SseStrea
 from fastmcp.server.transports.sse_messages import MessageEndpoint
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
+from fastmcp.utilities.lazy import load_all
 from fastmcp.utilities.spawning import spawn
 
 __all__ = [
@@ -280,6 +281,8 @@ def create_streamable_http_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        load_all()
+        keys.warm_up()
         try:
             await life.enter()
         except Exception as exc:

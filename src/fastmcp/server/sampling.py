@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, cast
 
-import mcp_types
-
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.server.asking import Asker, lacking
@@ -31,6 +29,7 @@ from fastmcp.server.sampling_messages import (
 )
 from fastmcp.server.sampling_tools import FINAL, TypedAnswer, entry, run, tools_of
 from fastmcp.tools.base import Tool
+from fastmcp.utilities import mcp_types
 
 __all__ = [
     "IncludeContext",

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 
-import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.server.asking import Asker, malformed
 from fastmcp.tools.base import Tool
+from fastmcp.utilities import mcp_types
 
 __all__ = [
     "METHOD",
@@ -34,7 +34,7 @@ __all__ = [
 _MOST_USES: Final = 128
 """Tools that a model may use in one answer: each is run before it is asked again."""
 
-SamplingMessages: TypeAlias = str | Sequence[str | mcp_types.SamplingMessage]
+SamplingMessages: TypeAlias = "str | Sequence[str | mcp_types.SamplingMessage]"
 
 METHOD: Final = "sampling/createMessage"
 TOOLS_SINCE: Final = "2025-11-25"

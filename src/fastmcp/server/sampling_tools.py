@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, cast
 
-import mcp_types
 from pydantic import Field, PrivateAttr, SkipValidation, TypeAdapter
 from pydantic import ValidationError as PydanticError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
@@ -20,6 +19,7 @@ from pydantic_core import from_json, to_json
 from fastmcp.exceptions import FastMCPError, ToolError, ValidationError
 from fastmcp.server.asking import complaints
 from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.json_schema import SchemaGenerator, dereference_refs, inline_root_ref
 from fastmcp.utilities.spawning import ends_more_than_a_call
 

@@ -16,10 +16,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Final, Literal, TypeVar, cast, overload
-
-import mcp_types
-import uvicorn
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, overload
 
 from fastmcp.prompts.base import Prompt, PromptResult
 from fastmcp.prompts.function_prompt import PromptMeta, prompt_decoration
@@ -35,51 +32,51 @@ from fastmcp.resources.security import (
     ResourceSecurity,
 )
 from fastmcp.resources.template import ResourceTemplate
-from fastmcp.server.auth.base import AuthProvider
 from fastmcp.server.background.base import Tasks
-from fastmcp.server.background.docket import DocketTasks
 from fastmcp.server.background.local import LocalTasks, TaskLimits
 from fastmcp.server.bus import Bus
 from fastmcp.server.checks import AuthChecks
 from fastmcp.server.completions import CompletionHandler
 from fastmcp.server.engine import Engine
-from fastmcp.server.event_store import EventStore
 from fastmcp.server.features import HANDLERS, lifecycle, prompts, resources, tools
-from fastmcp.server.http import (
-    ASGIMiddleware,
-    CustomRoute,
-    HttpHandler,
-    SsePaths,
-    StarletteWithLifespan,
-    create_streamable_http_app,
-)
 from fastmcp.server.lifespan import Lifespan, LifespanFunction, RunningLifespan
 from fastmcp.server.local_provider import LocalProvider
 from fastmcp.server.middleware.middleware import Middleware
 from fastmcp.server.providers.base import Provider
-from fastmcp.server.providers.fastmcp_provider import FastMCPProvider
 from fastmcp.server.registry import ComponentKind, DuplicatePolicy, Registry, VisibilityRule
 from fastmcp.server.request_state import RequestStateSecurity
 from fastmcp.server.state import SessionState, StateBackend
-from fastmcp.server.transports.memory import connect_in_process
-from fastmcp.server.transports.shutdown import Server
-from fastmcp.server.transports.stdio import serve_stdio
 from fastmcp.settings import OnDisconnect, Settings, get_settings
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.tools.function_tool import tool_decoration
-from fastmcp.utilities import camelcase, threads
+from fastmcp.utilities import mcp_types, threads
 from fastmcp.utilities.banner import print_banner
 from fastmcp.utilities.decorating import attach, decorate, decorate_uri
 from fastmcp.utilities.deprecation import deprecated
+from fastmcp.utilities.lazy import later
 from fastmcp.utilities.logging import configure_logging, temporary_log_level
 from fastmcp.utilities.tasks import TaskConfig
 from fastmcp.utilities.tracing import Telemetry
 from fastmcp.utilities.types import NotSet, NotSetT
 from fastmcp.utilities.versions import VersionSpec, coerce_version
 
-__all__ = ["FastMCP", "Transport"]
+if TYPE_CHECKING:
+    from fastmcp.server import event_store, http
+    from fastmcp.server.auth import base as authentication
+    from fastmcp.server.background import docket
+    from fastmcp.server.providers import fastmcp_provider
+    from fastmcp.server.transports import memory, shutdown, stdio
+else:
+    authentication = later("fastmcp.server.auth.base")
+    docket = later("fastmcp.server.background.docket")
+    event_store = later("fastmcp.server.event_store")
+    fastmcp_provider = later("fastmcp.server.providers.fastmcp_provider")
+    http = later("fastmcp.server.http")
+    memory = later("fastmcp.server.transports.memory")
+    shutdown = later("fastmcp.server.transports.shutdown")
+    stdio = later("fastmcp.server.transports.stdio")
 
-camelcase.install()
+__all__ = ["FastMCP", "Transport"]
 
 _logger: Final = logging.getLogger("fastmcp.server")
 
@@ -179,7 +176,7 @@ class FastMCP:
         on_disconnect: OnDisconnect | None = None,
         request_state_security: RequestStateSecurity | None = None,
         tasks: bool | None = None,
-        auth: AuthProvider | None = None,
+        auth: authentication.AuthProvider | None = None,
         **others: Any,
     ) -> None:
         _refuse_unknown(others)
@@ -204,7 +201,7 @@ class FastMCP:
         self._tasks = bool(tasks)
         self._resource_security = resource_security
         self._lifespan = Lifespan(lifespan) if lifespan is not None else None
-        self._custom_routes: list[CustomRoute] = []
+        self._custom_routes: list[http.CustomRoute] = []
         self._mounted: list[FastMCP] = []
         self._server_info = _server_info(self.generate_name(name), version, website_url, icons)
         self.icons = icons or []
@@ -610,7 +607,9 @@ class FastMCP:
         if prefix is not None:
             deprecated("Write mount(server, namespace=...): `prefix` is its old name")
             namespace = namespace or prefix
-        self._engine.add_provider(FastMCPProvider(server), namespace or "", tool_names)
+        self._engine.add_provider(
+            fastmcp_provider.FastMCPProvider(server), namespace or "", tool_names
+        )
         self._mounted.append(server)
         if self.mask_error_details and not server.mask_error_details:
             _logger.warning(
@@ -648,7 +647,7 @@ class FastMCP:
         methods: list[str],
         name: str | None = None,
         include_in_schema: bool = True,
-    ) -> Callable[[HttpHandler], HttpHandler]:
+    ) -> Callable[[http.HttpHandler], http.HttpHandler]:
         """Serve an HTTP route beside the endpoint, for health checks and the like.
 
         It is neither authenticated nor guarded.
@@ -660,9 +659,9 @@ class FastMCP:
             include_in_schema: whether Starlette's schema shows it.
         """
 
-        def decorator(fn: HttpHandler) -> HttpHandler:
+        def decorator(fn: http.HttpHandler) -> http.HttpHandler:
             self._custom_routes.append(
-                CustomRoute(
+                http.CustomRoute(
                     path, fn, methods=methods, name=name, include_in_schema=include_in_schema
                 )
             )
@@ -670,7 +669,7 @@ class FastMCP:
 
         return decorator
 
-    def _all_routes(self) -> list[CustomRoute]:
+    def _all_routes(self) -> list[http.CustomRoute]:
         """Its own routes, and those of the servers that are mounted on it."""
         return [
             *self._custom_routes,
@@ -865,7 +864,7 @@ class FastMCP:
         configure_logging()
         with temporary_log_level(log_level):
             self._banner(show_banner, "stdio", None)
-            await serve_stdio(self._engine)
+            await stdio.serve_stdio(self._engine)
 
     async def run_http_async(
         self,
@@ -876,7 +875,7 @@ class FastMCP:
         log_level: str | None = None,
         path: str | None = None,
         uvicorn_config: dict[str, Any] | None = None,
-        middleware: list[ASGIMiddleware] | None = None,
+        middleware: list[http.ASGIMiddleware] | None = None,
         json_response: bool | None = None,
         stateless_http: bool | None = None,
         stateless: bool | None = None,
@@ -888,7 +887,7 @@ class FastMCP:
         cors_credentials: bool | None = None,
         health: bool | None = None,
         shutdown_grace: float | None = None,
-        event_store: EventStore | None = None,
+        event_store: event_store.EventStore | None = None,
         retry_interval: int | None = None,
         session_idle_timeout: float | None = None,
         session_lifetime: float | None = None,
@@ -915,6 +914,8 @@ class FastMCP:
                 could not start (3).
             ValueError: as for `http_app`.
         """
+        import uvicorn
+
         settings = get_settings()
         host = host or settings.host
         port = settings.port if port is None else port
@@ -959,7 +960,7 @@ class FastMCP:
             shown = f"[{host}]" if ":" in host else host
             kind = "sse" if transport == "sse" else "http"
             self._banner(show_banner, kind, f"http://{shown}:{port}{app.state.path}")
-            server = Server(uvicorn.Config(app, **config))
+            server = shutdown.Server(uvicorn.Config(app, **config))
             await server.serve(sockets)
         if server.terminated:
             raise SystemExit(0)
@@ -991,11 +992,11 @@ class FastMCP:
     def http_app(
         self,
         path: str | None = None,
-        middleware: list[ASGIMiddleware] | None = None,
+        middleware: list[http.ASGIMiddleware] | None = None,
         json_response: bool | None = None,
         stateless_http: bool | None = None,
         transport: Transport = "http",
-        event_store: EventStore | None = None,
+        event_store: event_store.EventStore | None = None,
         retry_interval: int | None = None,
         host_origin_protection: bool | Literal["auto"] | None = None,
         allowed_hosts: list[str] | None = None,
@@ -1009,7 +1010,7 @@ class FastMCP:
         max_body_bytes: int | None = None,
         keepalive_interval: float | None = None,
         legacy_sse: bool | None = None,
-    ) -> StarletteWithLifespan:
+    ) -> http.StarletteWithLifespan:
         """The server as an ASGI application, for `uvicorn module:app` or to be mounted.
 
         Args:
@@ -1074,11 +1075,11 @@ class FastMCP:
         legacy_sse = settings.legacy_sse if legacy_sse is None else legacy_sse
         if retry_interval is not None and event_store is None and settings.redis_url is None:
             raise ValueError("retry_interval needs an event_store: without one nothing is resumed")
-        app = create_streamable_http_app(
+        app = http.create_streamable_http_app(
             self._engine,
             path=None if alone else path or settings.streamable_http_path,
             sse=(
-                SsePaths((alone and path) or settings.sse_path, settings.message_path)
+                http.SsePaths((alone and path) or settings.sse_path, settings.message_path)
                 if alone or legacy_sse
                 else None
             ),
@@ -1123,7 +1124,7 @@ class FastMCP:
 
     def connect_in_process(self, deliver: Deliver) -> AbstractAsyncContextManager[Deliver]:
         """Connect a client in the same process (`protocol/link`)."""
-        return connect_in_process(self._engine, deliver)
+        return memory.connect_in_process(self._engine, deliver)
 
     def _banner(self, show: bool | None, transport: str, url: str | None) -> None:
         if get_settings().show_server_banner if show is None else show:
@@ -1178,7 +1179,7 @@ def _tasks(bus: Bus, settings: Settings, group: str) -> Tasks:
     limits = TaskLimits.of(settings)
     if settings.docket_url.get_secret_value().startswith("memory:"):
         return LocalTasks(bus, limits)
-    return DocketTasks(bus, limits, settings, group)
+    return docket.DocketTasks(bus, limits, settings, group)
 
 
 def _refuse_unknown(others: dict[str, Any]) -> None:

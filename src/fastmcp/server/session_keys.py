@@ -6,7 +6,8 @@ its owner alone, so that the workers of one machine and a restarted server share
 setting at all; else, where no file can be had, from memory with one warning.
 The signature is a compact JWS with HS256 (RFC 7515, RFC 7518). The same keys prove to each other
 that workers belong together (`mac`), and keys made from them seal what a client carries for us and
-shall neither change nor read (`seal`: AES-256-GCM, NIST SP 800-38D).
+shall neither change nor read (`seal`: AES-256-GCM, NIST SP 800-38D). The libraries that do it are
+loaded by the first who needs them: a pipe that asks its client nothing never does.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from joserfc.jwk import OctKey
 
 __all__ = ["SessionKeys", "load_session_keys"]
 
@@ -53,14 +53,34 @@ class SessionKeys:
                 "random secret, for example the output of `openssl rand -base64 32`"
             )
         self._secrets = tuple(keys)
-        self._seals = [AESGCM(_mac(key, "seal", b"")) for key in keys]
-        self._keys = [OctKey.import_key(key) for key in keys]
+
+    @cached_property
+    def _keys(self) -> list[OctKey]:
+        from joserfc.jwk import OctKey
+
+        return [OctKey.import_key(key) for key in self._secrets]
+
+    @cached_property
+    def _seals(self) -> list[AESGCM]:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return [AESGCM(_mac(key, "seal", b"")) for key in self._secrets]
+
+    def warm_up(self) -> None:
+        """Load now what the first signature and the first seal would wait for."""
+        self.sign(b"")
+        self.seal("", b"")
 
     def sign(self, payload: bytes) -> str:
+        from joserfc import jws
+
         return jws.serialize_compact(_HEADER, payload, self._keys[0], algorithms=_ALGORITHMS)
 
     def verify(self, token: str) -> bytes | None:
         """The payload, or None where no key verifies it."""
+        from joserfc import jws
+        from joserfc.errors import JoseError
+
         for key in self._keys:
             with suppress(JoseError, ValueError, TypeError):
                 return jws.deserialize_compact(token, key, algorithms=_ALGORITHMS).payload
@@ -91,6 +111,8 @@ class SessionKeys:
 
     def unseal(self, purpose: str, sealed: str) -> bytes | None:
         """The data, or None where no key sealed it for this purpose."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             raw = base64.b64decode(sealed, b"-_", validate=True)
         except (binascii.Error, ValueError):

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Self, cast
 
-import mcp_types
 from pydantic import Field, field_validator, model_validator
 
 from fastmcp.exceptions import ToolError, ValidationError
@@ -22,7 +21,9 @@ from fastmcp.protocol.era2025 import WRAP_KEYWORD, WRAP_META, is_object_schema
 from fastmcp.protocol.param_headers import ParamHeader, is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.content import Block, block_model, block_wire, has_content, to_blocks
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent, dump_model
+from fastmcp.utilities.model_fields import ToolAnnotations, ToolExecution
 from fastmcp.utilities.schema_check import SchemaCheck
 from fastmcp.utilities.serialization import SerializationError, to_jsonable
 from fastmcp.utilities.tasks import TaskConfig, task_config
@@ -216,8 +217,8 @@ class Tool(FastMCPComponent):
 
     parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
     output_schema: dict[str, Any] | None = None
-    annotations: mcp_types.ToolAnnotations | None = None
-    execution: mcp_types.ToolExecution | None = None
+    annotations: ToolAnnotations = None
+    execution: ToolExecution = None
     timeout: float | None = None
     on_disconnect: OnDisconnect | None = Field(default=None, exclude=True, repr=False)
     strict: bool = Field(default=False, exclude=True, repr=False)
@@ -324,10 +325,11 @@ class Tool(FastMCPComponent):
         """
         if isinstance(value, ToolResult):
             return self.promised(value)
-        if isinstance(value, mcp_types.CallToolResult):
-            return self.promised(ToolResult.from_mcp_result(value))
-        if isinstance(value, mcp_types.InputRequiredResult):
-            return InputRequiredToolResult(value)
+        if mcp_types.is_loaded():
+            if isinstance(value, mcp_types.CallToolResult):
+                return self.promised(ToolResult.from_mcp_result(value))
+            if isinstance(value, mcp_types.InputRequiredResult):
+                return InputRequiredToolResult(value)
         schema = self.output_schema
         own_content = has_content(value)
         if isinstance(value, bytes | bytearray) or (own_content and schema is None):

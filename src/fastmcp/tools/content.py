@@ -6,40 +6,52 @@ a pydantic model being made; pictures, files and blocks of the author's keep the
 
 from __future__ import annotations
 
-from typing import Any, cast
+import functools
+from typing import Any, Final, TypeAlias, cast
 
-import mcp_types
 from pydantic import TypeAdapter
 
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import dump_model
 from fastmcp.utilities.serialization import bytes_to_text, to_text
-from fastmcp.utilities.types import Audio, File, Image
+from fastmcp.utilities.types import Audio, File, Image, content_blocks
 
-__all__ = ["BLOCKS", "CONTENT", "Block", "block_model", "block_wire", "has_content", "to_blocks"]
+__all__ = [
+    "Block",
+    "block_model",
+    "block_wire",
+    "content_classes",
+    "has_content",
+    "to_blocks",
+]
 
-BLOCKS = (
-    mcp_types.TextContent,
-    mcp_types.ImageContent,
-    mcp_types.AudioContent,
-    mcp_types.ResourceLink,
-    mcp_types.EmbeddedResource,
-)
-"""The protocol's content block classes."""
-
-CONTENT = (*BLOCKS, Image, Audio, File)
-"""Everything that becomes a content block of its own."""
-
-Block = mcp_types.ContentBlock | dict[str, Any]
+Block: TypeAlias = "mcp_types.ContentBlock | dict[str, Any]"
 """A content block, as a model or as it goes over the wire."""
 
-_ADAPTER: TypeAdapter[mcp_types.ContentBlock] = TypeAdapter(mcp_types.ContentBlock)
+_OWN: Final = (Image, Audio, File)
+
+
+def content_classes() -> tuple[type, ...]:
+    """Everything that becomes a content block of its own."""
+    return _content_classes() if mcp_types.is_loaded() else _OWN
+
+
+@functools.cache
+def _content_classes() -> tuple[type, ...]:
+    return (*content_blocks(), *_OWN)
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[mcp_types.ContentBlock]:
+    return TypeAdapter(mcp_types.ContentBlock)
 
 
 def has_content(value: Any) -> bool:
     """Whether `value` is, or is a list with, something that becomes a block of its own."""
     if isinstance(value, list | tuple):
-        return any(isinstance(item, CONTENT) for item in cast("list[Any]", value))
-    return isinstance(value, CONTENT)
+        content = content_classes()
+        return any(isinstance(item, content) for item in cast("list[Any]", value))
+    return isinstance(value, content_classes())
 
 
 def to_blocks(value: Any) -> list[Block]:
@@ -59,8 +71,8 @@ def to_blocks(value: Any) -> list[Block]:
 def _to_block(item: Any) -> Block:
     if isinstance(item, str):
         return {"type": "text", "text": item}
-    if isinstance(item, BLOCKS):
-        return item
+    if isinstance(item, content_blocks()):
+        return cast("Block", item)
     if isinstance(item, Image):
         return item.to_image_content()
     if isinstance(item, Audio):
@@ -74,7 +86,7 @@ def _to_block(item: Any) -> Block:
 
 def block_model(block: Block) -> mcp_types.ContentBlock:
     """The block as the model users hold."""
-    return _ADAPTER.validate_python(block) if isinstance(block, dict) else block
+    return _adapter().validate_python(block) if isinstance(block, dict) else block
 
 
 def block_wire(block: Block) -> dict[str, Any]:

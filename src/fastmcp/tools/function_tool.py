@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any, Self, TypeVar, cast, overload
 
-import mcp_types
+import msgspec
 import pydantic_core
 from pydantic import Field, SkipValidation, field_validator, model_validator
 
@@ -22,6 +21,7 @@ from fastmcp.protocol.param_headers import is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult
 from fastmcp.tools.output import Output, read_output
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
 from fastmcp.utilities.json_schema import dereference_refs
 from fastmcp.utilities.schema_check import SchemaCheck
@@ -34,8 +34,7 @@ __all__ = ["FunctionTool", "ToolMeta", "tool", "tool_decoration"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolMeta:
+class ToolMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What `@tool(...)` says of a function, until it becomes a tool."""
 
     name: str | None = None
@@ -56,7 +55,7 @@ class ToolMeta:
 
     def given(self) -> dict[str, Any]:
         """The keyword arguments of `from_function`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return msgspec.structs.asdict(self)
 
 
 class FunctionTool(Tool):

@@ -15,19 +15,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Union, get_args, get_origin
 
-import mcp_types
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 
 from fastmcp.tools.base import WRAP_KEYWORD, ToolResult
-from fastmcp.tools.content import CONTENT
+from fastmcp.tools.content import content_classes
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.hints import EMPTY
 from fastmcp.utilities.json_schema import SchemaGenerator, drop_unused_defs, inline_root_ref
 from fastmcp.utilities.serialization import to_jsonable
 
 __all__ = ["Output", "read_output"]
 
-_SCHEMALESS = (*CONTENT, ToolResult, mcp_types.CallToolResult, mcp_types.InputRequiredResult)
 _BARE_SEQUENCES = frozenset({list, tuple, collections.abc.Sequence})
 _ITERATORS = frozenset(
     {
@@ -120,15 +119,23 @@ def _members(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if origin is Union or origin is types.UnionType else (hint,)
 
 
+def _schemaless() -> tuple[type, ...]:
+    if not mcp_types.is_loaded():
+        return (*content_classes(), ToolResult)
+    results = (mcp_types.CallToolResult, mcp_types.InputRequiredResult)
+    return (*content_classes(), ToolResult, *results)
+
+
 def _is_content(hint: Any) -> bool:
     """Whether a result may be content: bytes or blocks, alone, in a union or in a list."""
     hint = _core(hint)
+    schemaless = _schemaless()
     for member in map(_core, _members(hint)):
-        if inspect.isclass(member) and issubclass(member, (*_SCHEMALESS, bytes, bytearray)):
+        if inspect.isclass(member) and issubclass(member, (*schemaless, bytes, bytearray)):
             return True
         if get_origin(member) in {list, tuple, collections.abc.Sequence, set}:
             items = (m for arg in get_args(member) for m in map(_core, _members(_core(arg))))
-            if any(inspect.isclass(item) and issubclass(item, _SCHEMALESS) for item in items):
+            if any(inspect.isclass(item) and issubclass(item, schemaless) for item in items):
                 return True
     return False
 

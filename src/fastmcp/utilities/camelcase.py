@@ -11,18 +11,12 @@ import functools
 import warnings
 from typing import Any, Final, cast
 
-import mcp_types
 from pydantic import BaseModel
 
 from fastmcp.exceptions import FastMCPDeprecationWarning
 from fastmcp.settings import get_settings
 
 __all__ = ["install"]
-
-_MODEL: Final[type[BaseModel]] = next(
-    cls for cls in reversed(mcp_types.Tool.__mro__) if cls.__module__.startswith("mcp_types")
-)
-"""What all of the protocol's models are derived from."""
 
 _warned: Final[set[tuple[type, str]]] = set()
 
@@ -37,9 +31,15 @@ def _fields_by_alias(model: type[BaseModel]) -> dict[str, str]:
 
 
 @functools.cache
-def install() -> None:
-    """Let the models answer to old names, as long as FASTMCP_MCP_CAMELCASE_COMPAT is not false."""
-    given = cast("Any", getattr(_MODEL, "__getattr__", None))
+def install(models: Any) -> None:
+    """Let the models answer to old names, as long as FASTMCP_MCP_CAMELCASE_COMPAT is not false.
+
+    Args:
+        models: `mcp_types`; whoever loads it says so here.
+    """
+    lineage: list[Any] = list(models.Tool.__mro__)
+    base = next(cls for cls in reversed(lineage) if cls.__module__.startswith("mcp_types"))
+    given = cast("Any", getattr(base, "__getattr__", None))
 
     def read(self: BaseModel, name: str) -> Any:
         # Called for names only that the model does not have.
@@ -56,4 +56,4 @@ def install() -> None:
             )
         return getattr(self, field)
 
-    setattr(_MODEL, "__getattr__", read)  # noqa: B010  (its type declares none)
+    setattr(base, "__getattr__", read)  # noqa: B010  (its type declares none)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-import mcp_types
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from fastmcp.utilities.model_fields import Icons
 from fastmcp.utilities.versions import coerce_version
 
 __all__ = ["FastMCPComponent", "dump_model", "get_fastmcp_metadata"]
@@ -34,7 +34,9 @@ class FastMCPComponent(BaseModel):
         auth: checks that decide who may see and use it.
     """
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    # Most servers have components of one or two classes: pydantic builds what checks and dumps a
+    # class when the first of it is made.
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     KEY_PREFIX: ClassVar[str] = ""
 
@@ -42,7 +44,7 @@ class FastMCPComponent(BaseModel):
     version: str | None = None
     title: str | None = None
     description: str | None = None
-    icons: list[mcp_types.Icon] | None = None
+    icons: Icons = None
     tags: set[str] = Field(default_factory=set[str])
     meta: dict[str, Any] | None = None
     auth: Any = Field(default=None, exclude=True, repr=False)

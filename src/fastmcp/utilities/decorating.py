@@ -12,15 +12,16 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar, cast
+
+import msgspec
 
 from fastmcp.utilities.hints import callable_label
 
 __all__ = ["ATTRIBUTE", "Decoration", "attach", "decorate", "decorate_uri", "metadata_of"]
 
 C = TypeVar("C")
-M = TypeVar("M")
+M = TypeVar("M", bound=msgspec.Struct)
 
 ATTRIBUTE = "__fastmcp__"
 """Where a decorated function keeps what its decorator said."""
@@ -29,8 +30,7 @@ Use = Callable[[Any, Any], Any]
 """(function, facts) -> what the decorator returns."""
 
 
-@dataclass(frozen=True)
-class Decoration(Generic[C, M]):
+class Decoration(msgspec.Struct, Generic[C, M], frozen=True):
     """How functions become one kind of component.
 
     Args:
@@ -129,8 +129,7 @@ def decorate_uri(
 
 
 def _facts(decoration: Decoration[Any, Any], given: dict[str, Any]) -> Any:
-    known = {field.name for field in fields(decoration.metadata)}
-    if unknown := sorted(set(given) - known):
+    if unknown := sorted(set(given) - set(decoration.metadata.__struct_fields__)):
         raise TypeError(f"@{decoration.noun} got an unexpected keyword argument '{unknown[0]}'")
     return decoration.metadata(**given)
 

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from docstring_parser import DocstringStyle, ParseError, parse
-from docstring_parser.common import Docstring
+import msgspec
+
+if TYPE_CHECKING:
+    from docstring_parser.common import Docstring
 
 __all__ = ["ParsedDocstring", "parse_docstring"]
 
-_STYLES = (DocstringStyle.GOOGLE, DocstringStyle.NUMPYDOC, DocstringStyle.REST)
 
-
-@dataclass(frozen=True)
-class ParsedDocstring:
+class ParsedDocstring(msgspec.Struct, frozen=True):
     """The prose (None when there is none) and the description of each argument."""
 
     description: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: dict[str, str] = {}
 
 
 def parse_docstring(fn: Callable[..., Any]) -> ParsedDocstring:
@@ -32,7 +30,7 @@ def parse_docstring(fn: Callable[..., Any]) -> ParsedDocstring:
     text = inspect.getdoc(fn)
     if not text:
         return ParsedDocstring()
-    for style in _STYLES:
+    for style in ("GOOGLE", "NUMPYDOC", "REST"):
         parsed = _parse(text, style)
         if parsed is not None and parsed.meta:
             return ParsedDocstring(
@@ -46,9 +44,11 @@ def parse_docstring(fn: Callable[..., Any]) -> ParsedDocstring:
     return ParsedDocstring(description=text)
 
 
-def _parse(text: str, style: DocstringStyle) -> Docstring | None:
+def _parse(text: str, style: str) -> Docstring | None:
+    from docstring_parser import DocstringStyle, ParseError, parse
+
     try:
         # The parser dedents once more, and treats a first line apart: give it an empty one.
-        return parse(f"\n{text}", style=style)
+        return parse(f"\n{text}", style=DocstringStyle[style])
     except ParseError:
         return None  # the text only looks like this style

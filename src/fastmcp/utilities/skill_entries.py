@@ -13,8 +13,9 @@ import logging
 from typing import Any, Final, Literal, Self, cast
 from urllib.parse import unquote
 
-import mcp_types
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+
+from fastmcp.utilities import mcp_types
 
 __all__ = [
     "SKILLS_EXTENSION",

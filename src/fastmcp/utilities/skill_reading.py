@@ -15,8 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
-import mcp_types
-
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.frontmatter import InvalidSkill, parse, split
 from fastmcp.utilities.skill_entries import Skill, SkillResource
 

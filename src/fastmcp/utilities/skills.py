@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 from urllib.parse import quote, unquote
 
-import mcp_types
-
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = [

@@ -7,6 +7,7 @@ made, so they may be created before the file is complete.
 from __future__ import annotations
 
 import base64
+import functools
 import inspect
 import mimetypes
 import os
@@ -15,11 +16,19 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 from urllib.parse import quote
 
-import mcp_types
-
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.hints import resolve_hints, unwrap_callable
 
-__all__ = ["Audio", "File", "Image", "NotSet", "NotSetT", "find_kwarg_by_type", "is_class_in"]
+__all__ = [
+    "Audio",
+    "File",
+    "Image",
+    "NotSet",
+    "NotSetT",
+    "content_blocks",
+    "find_kwarg_by_type",
+    "is_class_in",
+]
 
 
 class NotSetT:
@@ -238,6 +247,22 @@ def _guess(path: Path, known: dict[str, str]) -> str:
     suffix = path.suffix.lower()
     found = known.get(suffix) or mimetypes.guess_type(path.name, strict=False)[0]
     return found or "application/octet-stream"
+
+
+def content_blocks() -> tuple[type, ...]:
+    """The protocol's classes of content blocks; none while nothing can be one."""
+    return _content_blocks() if mcp_types.is_loaded() else ()
+
+
+@functools.cache
+def _content_blocks() -> tuple[type, ...]:
+    return (
+        mcp_types.TextContent,
+        mcp_types.ImageContent,
+        mcp_types.AudioContent,
+        mcp_types.ResourceLink,
+        mcp_types.EmbeddedResource,
+    )
 
 
 def is_class_in(hint: Any, kind: Any) -> bool:

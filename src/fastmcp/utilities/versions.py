@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from packaging.version import Version
-
 __all__ = [
     "VersionKey",
     "VersionSpec",
@@ -36,9 +34,11 @@ def parse_version_key(version: str | None) -> VersionKey:
     """The sort key of one version string, see the module's text for the order."""
     if version is None:
         return (0,)
+    from packaging.version import Version
+
     try:
         return (2, Version(version))
-    except ValueError:  # InvalidVersion, or a number of thousands of digits
+    except ValueError:  # `InvalidVersion`, or a number of thousands of digits
         return (1, version)
 
 

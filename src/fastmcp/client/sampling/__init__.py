@@ -10,15 +10,14 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from mcp_types import (
+from fastmcp.client.context import RequestContext
+from fastmcp.utilities.mcp_types import (
     CreateMessageRequestParams,
     CreateMessageResult,
     CreateMessageResultWithTools,
     SamplingMessage,
     TextContent,
 )
-
-from fastmcp.client.context import RequestContext
 
 __all__ = [
     "RequestContext",

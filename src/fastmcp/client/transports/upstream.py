@@ -15,9 +15,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-import mcp_types
-from mcp_types import Implementation
-
 from fastmcp.client.channel import Channel
 from fastmcp.client.connection import Connection
 from fastmcp.client.context import RequestContext
@@ -30,6 +27,8 @@ from fastmcp.client.stream_patience import StreamPatience
 from fastmcp.client.transports.base import ClientTransport
 from fastmcp.exceptions import McpError
 from fastmcp.settings import get_settings
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.mcp_types import Implementation
 
 __all__ = ["ServerDownError", "Upstream"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, Final, cast
 
-import mcp_types
 from pydantic import TypeAdapter, ValidationError
 
 from fastmcp.protocol.errors import invalid_params, method_not_found, unfit_params
@@ -14,14 +14,16 @@ from fastmcp.server.completions import CompletionAnswer, completion_values
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features import prompts, resources
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent
 from fastmcp.utilities.threads import run_in_thread
 
 __all__ = ["HANDLERS", "complete"]
 
-_reference: Final[TypeAdapter[Any]] = TypeAdapter(
-    mcp_types.PromptReference | mcp_types.ResourceTemplateReference
-)
+
+@functools.cache
+def _reference() -> TypeAdapter[Any]:
+    return TypeAdapter(mcp_types.PromptReference | mcp_types.ResourceTemplateReference)
 
 
 async def _complete(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _parsed(
     reference: object, argument: object, context_arguments: object
 ) -> tuple[Any, mcp_types.CompletionArgument, mcp_types.CompletionContext | None]:
     return (
-        _reference.validate_python(reference),
+        _reference().validate_python(reference),
         mcp_types.CompletionArgument.model_validate(argument),
         None
         if context_arguments is None

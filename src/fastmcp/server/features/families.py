@@ -7,10 +7,9 @@ it; a component is looked for without, for the middleware sees the call itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-import mcp_types
+import msgspec
 
 from fastmcp.prompts.base import Prompt
 from fastmcp.resources.base import Resource
@@ -22,6 +21,7 @@ from fastmcp.server.features.paging import page
 from fastmcp.server.providers.base import Provider, Version
 from fastmcp.server.registry import Shelf, View
 from fastmcp.tools.base import Tool
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent
 
 __all__ = ["PROMPTS", "RESOURCES", "TEMPLATES", "TOOLS", "Family"]
@@ -29,14 +29,13 @@ __all__ = ["PROMPTS", "RESOURCES", "TEMPLATES", "TOOLS", "Family"]
 C = TypeVar("C", bound=FastMCPComponent)
 
 
-@dataclass(frozen=True)
-class Family(Generic[C]):
+class Family(msgspec.Struct, Generic[C], frozen=True):
     """One kind of component.
 
     Args:
         method: that lists it.
         hook: of the middleware around that.
-        request: the message that middleware gets.
+        request: the model of the message that middleware gets.
         member: of the result, which holds the list.
         shelf: where a view has the server's own.
         listed: how a provider lists it.
@@ -45,7 +44,7 @@ class Family(Generic[C]):
 
     method: str
     hook: str
-    request: Callable[[], Any]
+    request: str
     member: str
     shelf: Callable[[View], Shelf[C]]
     listed: Callable[[Provider], Awaitable[Sequence[C]]]
@@ -69,9 +68,8 @@ class Family(Generic[C]):
     ) -> Sequence[C]:
         """What a client sees, in all versions."""
         if engine.middleware and run_middleware:
-            return await engine.through(
-                context, self.method, self.hook, self.request(), self._components
-            )
+            message = getattr(mcp_types, self.request)()
+            return await engine.through(context, self.method, self.hook, message, self._components)
         return await self._components(engine, context, None)
 
     async def _components(self, engine: Engine, context: Context, message: Any) -> Sequence[C]:
@@ -105,7 +103,7 @@ class Family(Generic[C]):
 TOOLS: Final[Family[Tool]] = Family(
     "tools/list",
     "on_list_tools",
-    mcp_types.ListToolsRequest,
+    "ListToolsRequest",
     "tools",
     lambda view: view.tools,
     Provider.list_tools,
@@ -114,7 +112,7 @@ TOOLS: Final[Family[Tool]] = Family(
 RESOURCES: Final[Family[Resource]] = Family(
     "resources/list",
     "on_list_resources",
-    mcp_types.ListResourcesRequest,
+    "ListResourcesRequest",
     "resources",
     lambda view: view.resources,
     Provider.list_resources,
@@ -123,7 +121,7 @@ RESOURCES: Final[Family[Resource]] = Family(
 TEMPLATES: Final[Family[ResourceTemplate]] = Family(
     "resources/templates/list",
     "on_list_resource_templates",
-    mcp_types.ListResourceTemplatesRequest,
+    "ListResourceTemplatesRequest",
     "resourceTemplates",
     lambda view: view.templates,
     Provider.list_resource_templates,
@@ -132,7 +130,7 @@ TEMPLATES: Final[Family[ResourceTemplate]] = Family(
 PROMPTS: Final[Family[Prompt]] = Family(
     "prompts/list",
     "on_list_prompts",
-    mcp_types.ListPromptsRequest,
+    "ListPromptsRequest",
     "prompts",
     lambda view: view.prompts,
     Provider.list_prompts,

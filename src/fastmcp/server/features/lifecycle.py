@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.protocol import meta
@@ -19,6 +18,7 @@ from fastmcp.protocol.versions import Era
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.providers.base import About
+from fastmcp.utilities import mcp_types
 
 __all__ = ["HANDLERS", "capabilities", "notice", "pass_on"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import mcp_types
 from pydantic import ValidationError
 
 from fastmcp.exceptions import (
@@ -20,10 +19,16 @@ from fastmcp.prompts.base import PromptResult
 from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, invalid_params, unfit_params
 from fastmcp.protocol.jsonrpc import as_object
 from fastmcp.server.context import Context
-from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import PROMPTS
 from fastmcp.server.wanted_version import meta_of, wanted_version
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.lazy import later
+
+if TYPE_CHECKING:
+    from fastmcp.server import elicitation
+else:
+    elicitation = later("fastmcp.server.elicitation")
 
 __all__ = ["HANDLERS", "components", "find", "get"]
 
@@ -97,7 +102,7 @@ async def _run(
         found: Any = await prompt.render(arguments)  # an author's own class may return texts
         return prompt.convert_result(found)
     except URLElicitationRequiredError as exc:
-        raise url_required(exc, context.asker) from exc
+        raise elicitation.url_required(exc, context.asker) from exc
     except McpError:
         raise
     except ArgumentError as exc:  # the client's own words: there is nothing to mask

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
-
-import mcp_types
+from typing import TYPE_CHECKING, Any, Final
 
 from fastmcp.exceptions import (
     ArgumentError,
@@ -29,12 +27,18 @@ from fastmcp.resources.base import ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.checks import is_permitted, is_seen
 from fastmcp.server.context import Context
-from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.features.families import RESOURCES, TEMPLATES
 from fastmcp.server.providers.base import Version
 from fastmcp.server.wanted_version import meta_of, wanted_version
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import FastMCPComponent
+from fastmcp.utilities.lazy import later
+
+if TYPE_CHECKING:
+    from fastmcp.server import elicitation
+else:
+    elicitation = later("fastmcp.server.elicitation")
 
 __all__ = [
     "HANDLERS",
@@ -156,7 +160,7 @@ async def _run(engine: Engine, context: Context, uri: str, version: str | None) 
             found = await template.read(uri, parameters)
             return template.convert_result(found)
     except URLElicitationRequiredError as exc:
-        raise url_required(exc, context.asker) from exc
+        raise elicitation.url_required(exc, context.asker) from exc
     except (McpError, NotFoundError):
         raise
     except ArgumentError as exc:  # the client's own words: there is nothing to mask

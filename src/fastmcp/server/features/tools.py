@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import mcp_types
 from pydantic import ValidationError as PydanticError
 
 from fastmcp.exceptions import (
@@ -27,7 +26,6 @@ from fastmcp.protocol.param_headers import mismatch
 from fastmcp.protocol.versions import Era
 from fastmcp.server.checks import is_permitted
 from fastmcp.server.context import Context
-from fastmcp.server.elicitation import url_required
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.exchange import Detached
 from fastmcp.server.features.families import TOOLS
@@ -35,7 +33,14 @@ from fastmcp.server.features.tasks import as_task
 from fastmcp.server.wanted_version import meta_of, wanted_version
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import Tool, ToolResult
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.lazy import later
 from fastmcp.utilities.spawning import ends_more_than_a_call
+
+if TYPE_CHECKING:
+    from fastmcp.server import elicitation
+else:
+    elicitation = later("fastmcp.server.elicitation")
 
 __all__ = ["HANDLERS", "call", "components", "find", "headers_mismatch"]
 
@@ -156,7 +161,7 @@ async def _run(
     except (NotFoundError, DisabledError):
         raise
     except URLElicitationRequiredError as exc:
-        raise url_required(exc, context.asker) from exc
+        raise elicitation.url_required(exc, context.asker) from exc
     except McpError as exc:
         if exc.code == MISSING_CLIENT_CAPABILITY or tool.SPEAKS_FOR_ITSELF:
             raise

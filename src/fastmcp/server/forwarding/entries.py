@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
-import mcp_types
 from pydantic import BaseModel, ValidationError
 
 from fastmcp.prompts.base import PromptArgument
@@ -24,6 +23,7 @@ from fastmcp.server.providers.stand_ins import (
     StandInTemplate,
     StandInTool,
 )
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.components import get_fastmcp_metadata
 
 __all__ = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, cast, get_args
 
-from mcp_types import (
+from fastmcp.client.sampling.handlers import conversation
+from fastmcp.utilities.mcp_types import (
     CreateMessageRequestParams,
     CreateMessageResult,
     CreateMessageResultWithTools,
@@ -14,8 +15,6 @@ from mcp_types import (
     ToolResultContent,
     ToolUseContent,
 )
-
-from fastmcp.client.sampling.handlers import conversation
 
 try:
     import anthropic

@@ -12,8 +12,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
-import mcp_types
-from mcp_types import (
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
+from fastmcp.protocol.jsonrpc import dump
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.mcp_types import (
     AudioContent,
     CreateMessageResult,
     CreateMessageResultWithTools,
@@ -29,10 +32,6 @@ from mcp_types import (
     ToolResultContent,
     ToolUseContent,
 )
-
-from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import INTERNAL_ERROR, invalid_params
-from fastmcp.protocol.jsonrpc import dump
 
 __all__ = [
     "CAPABILITIES",

@@ -13,7 +13,10 @@ import secrets
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
-from mcp_types import (
+from fastmcp.client.sampling.handlers import conversation
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.utilities.mcp_types import (
     AudioContent,
     CreateMessageRequestParams,
     CreateMessageResult,
@@ -24,10 +27,6 @@ from mcp_types import (
     ToolResultContent,
     ToolUseContent,
 )
-
-from fastmcp.client.sampling.handlers import conversation
-from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import INTERNAL_ERROR
 
 try:
     from google.genai import Client, errors, types

@@ -9,7 +9,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, cast, get_args
 
-from mcp_types import (
+from fastmcp.client.sampling.handlers import conversation
+from fastmcp.exceptions import McpError
+from fastmcp.protocol.errors import INTERNAL_ERROR
+from fastmcp.utilities.mcp_types import (
     AudioContent,
     CreateMessageRequestParams,
     CreateMessageResult,
@@ -20,10 +23,6 @@ from mcp_types import (
     ToolResultContent,
     ToolUseContent,
 )
-
-from fastmcp.client.sampling.handlers import conversation
-from fastmcp.exceptions import McpError
-from fastmcp.protocol.errors import INTERNAL_ERROR
 
 try:
     import openai
