@@ -1,7 +1,7 @@
 """What a server loads, and when: as little as can be before its first answer, nothing in a call.
 
-Time is not measured here; `python -m benchmarks --workload server --workload stdio` does that. What a
-start costs is what it imports, and that is the same on every machine.
+Time is not measured here; `python -m benchmarks --workload server --workload stdio` does that. What
+a start costs is what it imports, and that is the same on every machine.
 """
 
 from __future__ import annotations
