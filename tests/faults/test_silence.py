@@ -111,8 +111,8 @@ def descriptors(count: int) -> Iterator[None]:
 @pytest.mark.timeout(180)
 async def test_a_crowd_that_says_nothing():
     """Is there, costs little, keeps nobody out, and is gone in the end."""
-    many = extent(500, 10_000)
-    read = extent(2, 20)
+    many = extent(300, 10_000)
+    read = extent(6, 20)
     with (
         descriptors(many + 1000),
         serving(NOFILE=str(many + 500), FASTMCP_HTTP_READ_TIMEOUT=str(read)) as server,

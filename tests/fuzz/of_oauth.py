@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -102,7 +101,6 @@ NAMED: dict[str, Callable[[Site], Coroutine[Any, Any, str]]] = {
 
 def _application() -> App:
     provider = hand.provider(required_scopes=["read"])
-    logging.getLogger("fastmcp.server.auth").setLevel(logging.ERROR)  # it warns of each refusal
     return server(auth=provider).http_app()
 
 
@@ -197,7 +195,6 @@ _SECRET = "a secret that everybody knows, and long enough"
 
 @cache
 def _verifiers() -> tuple[JWTVerifier, ...]:
-    logging.getLogger("fastmcp.server.auth").setLevel(logging.ERROR)
     return (
         JWTVerifier(public_key=_pair().public_key, issuer="https://fastmcp.example.com"),
         JWTVerifier(public_key=_SECRET, algorithm="HS256", audience="a"),

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fuzz.growth import is_slow, texts
-from tests.fuzz.reader import Reader, end
+from tests.fuzz.reader import Reader
 from tests.fuzz.registry import READERS
 from tests.support.extent import extent
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ended() -> Iterator[None]:
-    yield
-    end()
 
 
 @pytest.mark.long

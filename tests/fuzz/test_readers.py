@@ -6,7 +6,6 @@ Texts are valid ones, changed in a few places (`mutation`). In `make test` the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -14,17 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.mutation import mutated
-from tests.fuzz.reader import Reader, end
+from tests.fuzz.reader import Reader
 from tests.fuzz.registry import READERS
 from tests.support.extent import LONG, extent
 
 _each = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ended() -> Iterator[None]:
-    yield
-    end()
 
 
 @_each

@@ -171,8 +171,8 @@ class StreamableHTTP:
             return
         incoming = classify(headers, body)
         depth = self._limits.json_depth
-        if body.count(b"{") + body.count(b"[") > depth and type(incoming) is not Reject:
-            incoming = self._limits.too_deep() if deeper_than(body, depth) else incoming
+        if deeper_than(body, depth) and type(incoming) is not Reject:
+            incoming = self._limits.too_deep()
         del body  # a request that stays open shall not keep its text
         if type(incoming) is Call:
             if incoming.method == LISTEN and incoming.era is Era.STATELESS:
