@@ -97,6 +97,8 @@ GOALS = (
     _within("10 MB result, time", "large-result/1", FLOOR, "p50", 1.5),
     _within("10 MB argument, time", "large-argument/1", FLOOR, "p50", 1.5),
     _share("five user middlewares, to none", "middlewares/16", "session/16", 0.85),
+    _share("session with a JWT, to without", "protected/16", "session/16", 0.85),
+    _share("2026-07-28 with a JWT, to without", "protected-2026/16", "stateless-2026/16", 0.85),
     _share("two workers, to one", "two-workers/16", "one-worker/16", 1.8, "scaled"),
     _to("client, 2026-07-28, 16 in flight", "client/16", FASTMCP_4, 5),
     _to("client, 2025-11-25, 16 in flight", "client-session/16", FASTMCP_4, 5),
