@@ -74,7 +74,12 @@ async def _on_tick(self: uvicorn.Server, counter: int) -> bool:
     if held is None and (limits := _limits.get(asyncio.get_running_loop())) is not None:
         held = _watched[self] = HeldConnections(self.server_state.connections, *limits)
     if held is not None:
-        held.tick(counter)
+        try:
+            held.tick(counter)
+        except Exception:  # a uvicorn that is made otherwise serves on
+            _logger.exception("Connections that clients hold cannot be looked after here")
+            _limits.pop(asyncio.get_running_loop(), None)
+            _watched.pop(self, None)
     return await _uvicorn_on_tick(self, counter)
 
 
