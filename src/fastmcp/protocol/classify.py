@@ -241,7 +241,7 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
     name = headers.get(b"mcp-name")
     if name is None:
         return header_mismatch(f"Mcp-Name header is missing; send params.{row.name_field} there")
-    said = decode_value(name)
+    said = _name_in(name)
     if said is None or said != message.params.get(row.name_field):
         return header_mismatch(
             f"Mcp-Name header value {_quoted(name.decode('latin-1'))} does not match body value "
@@ -253,6 +253,10 @@ def _check_mirrors(message: Request, headers: Mapping[bytes, bytes]) -> McpError
 def _quoted(value: object) -> str:
     """What a stranger sent, for the text of an error: as much as tells which it was."""
     return repr(value[:200] if isinstance(value, str) else value)[:220]
+
+
+_name_in: Final = lru_cache(maxsize=128)(decode_value)
+"""The value of `Mcp-Name`. Values of arguments, which headers carry too, are kept nowhere."""
 
 
 @lru_cache(maxsize=64)

@@ -112,7 +112,6 @@ def encode_value(value: str) -> str:
     return f"{_PREFIX}{encoded}{_SUFFIX}"
 
 
-@lru_cache(maxsize=128)
 def decode_value(value: bytes) -> str | None:
     """The text of a header value, or None where it is malformed.
 

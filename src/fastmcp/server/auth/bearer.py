@@ -219,9 +219,15 @@ class BearerGate:
 
     def _let(self, raw: bytes, given: str, token: AccessToken) -> Lease:
         """What a good token opens, kept for the next request that brings it."""
-        if len(self._leases) >= _MOST_LEASES:
-            self._leases.clear()
-        lease = self._leases[raw] = Lease(self.provider, given, token, self._recheck)
+        leases = self._leases
+        leases.pop(raw, None)
+        # What is over goes, as it does where tokens are kept (`VerifiedTokens`).
+        while leases:
+            oldest = next(iter(leases))
+            if len(leases) < _MOST_LEASES and _left(leases[oldest].token) > 0:
+                break
+            del leases[oldest]
+        lease = leases[raw] = Lease(self.provider, given, token, self._recheck)
         return lease
 
     async def _refuse(

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.server.access import AccessToken
 
 __all__ = [
@@ -140,7 +141,7 @@ def claims_in(payload: bytes) -> Claims | None:
     """What a token's payload says; None where it is no JSON object."""
     try:
         claims = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     return cast("Claims", claims) if isinstance(claims, dict) else None
 

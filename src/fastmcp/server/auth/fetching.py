@@ -36,7 +36,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from fastmcp.protocol.jsonrpc import deeper_than
+from fastmcp.protocol.jsonrpc import UNREADABLE, deeper_than
 from fastmcp.utilities.addresses import (
     MALFORMED,
     is_ip,
@@ -124,7 +124,7 @@ class Fetched:
         """
         try:
             value = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise FetchError(f"{self.url} did not answer with JSON", passing=True) from error
         if deeper_than(self.body, _DEPTH):
             raise FetchError(f"{self.url} answered with JSON of more than {_DEPTH} levels")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, cast
@@ -66,11 +66,11 @@ class MiddlewareContext(Generic[T_co]):
     """
 
     message: T_co
-    fastmcp_context: Context | None = None
-    source: Literal["client", "server"] = "client"
-    type: Literal["request", "notification"] = "request"
-    method: str | None = None
-    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+    fastmcp_context: Context | None
+    source: Literal["client", "server"]
+    type: Literal["request", "notification"]
+    method: str | None
+    timestamp: datetime
 
     # What `dataclass` writes for a frozen class sets each field by a call of its own, and this
     # object is made for every message.

@@ -171,7 +171,7 @@ class StreamableHTTP:
             return
         incoming = classify(headers, body)
         depth = self._limits.json_depth
-        if deeper_than(body, depth) and type(incoming) is not Reject:
+        if type(incoming) is not Reject and deeper_than(body, depth):
             incoming = self._limits.too_deep()
         del body  # a request that stays open shall not keep its text
         if type(incoming) is Call:

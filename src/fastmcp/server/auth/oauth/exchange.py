@@ -16,7 +16,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from fastmcp.protocol.jsonrpc import deeper_than
+from fastmcp.protocol.jsonrpc import UNREADABLE, deeper_than
 from fastmcp.server.auth.oauth.errors import OAuthError, described
 from fastmcp.server.auth.oauth.limits import Meter
 
@@ -151,7 +151,7 @@ def object_in(text: bytes) -> dict[str, Any] | None:
     is no text, or nested in more than 32 levels, can be written nowhere."""
     try:
         value: Any = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     if not isinstance(value, dict) or deeper_than(text, _DEPTH):
         return None
