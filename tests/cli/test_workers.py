@@ -22,7 +22,7 @@ from tests.support.process import Server, eventually, listening
 from tests.support.redis import redis
 from tests.support.wire import Wire
 
-SECONDS = 20.0
+SECONDS = 60.0
 SOURCE = """
 import asyncio
 import os
