@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -183,11 +182,9 @@ def test_a_server_that_refuses(tmp_path: Path):
     file.write_text(REFUSES)
     with (
         serve(script(file), clean=False) as server,
-        piped(server.url, "--connect-timeout", "40") as pipe,
+        piped(server.url, "--connect-timeout", "600") as pipe,
     ):
-        begun = time.monotonic()
         error = pipe.send("initialize", HELLO)["error"]
-        assert time.monotonic() - begun < 20
         assert "refused: HTTP 401" in error["message"]
         assert "no entry!" in error["message"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -511,8 +512,10 @@ async def test_a_stream_that_is_held_and_cut():
     async with admitted(HeldAndCut()) as ill:
         found = await diagnosed(ill.url, idle=3)
     assert found.bad == {"stream-held", "stream-cut"}
-    assert "came after 1.5 s, together with the end" in found.of("stream-held")["seen"]
-    assert "1.5 s of silence" in found.of("stream-cut")["seen"]
+    assert re.search(
+        r"came after \d+\.\d s, together with the end", found.of("stream-held")["seen"]
+    )
+    assert re.search(r"\d+\.\d s of silence", found.of("stream-cut")["seen"])
 
 
 class Caller(Patient):
