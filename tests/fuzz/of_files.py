@@ -121,28 +121,31 @@ _WHO = ClientIdentity(_ISSUER, "a client", "a secret", "client_secret_basic")
 
 
 @cache
-def _keeping() -> tuple[CredentialStore, tuple[Path, ...]]:
+def _keeping() -> tuple[CredentialStore, TokenFiles, tuple[Path, ...]]:
     """A client's store, and the files in which it keeps its token, its name and its issuer."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    store = CredentialStore(TokenFiles(folder), "https://a.example/mcp", "somebody")
+    files = TokenFiles(folder)
+    store = CredentialStore(files, "https://a.example/mcp", "somebody")
     server = AuthorizationServer(_ISSUER, None, f"{_ISSUER}/token")
 
     async def keep() -> None:
         await store.keep_token(Token("a token", server, "https://a.example/mcp", "a client"))
         await store.keep_client(_WHO)
         await store.keep_issuer(_ISSUER)
+        await files.put("a", {})
 
     run(keep())
-    return store, tuple(folder.iterdir())
+    return store, files, tuple(folder.iterdir())
 
 
 def _kept(data: bytes) -> None:
     """What stands in each of them; it is used, where it can be read."""
-    store, paths = _keeping()
+    store, files, paths = _keeping()
     for path in paths:
         path.write_bytes(data)
 
     async def look() -> None:
+        await files.ttl("a")
         token = await store.token()
         if token is not None:
             assert token.header.isprintable()
@@ -208,6 +211,7 @@ READERS = (
             lambda n: b'{"value":{"a":' + b"[" * n,
             lambda n: b'{"until":null,"value":{"issuer":"' + b"\\u00e9" * n + b'"}}',
         ),
+        examples=(b'{"value":{"a":"\xff"},"until":null}', b'{"value":' + b'{"a":' * 9999),
     ),
     Reader("mcp configuration", _config, (json.dumps(_CONFIG).encode(),), (ValueError,)),
     Reader(
