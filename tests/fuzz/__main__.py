@@ -10,6 +10,7 @@ written to .cache/fuzz/found, and the command that shows it again is printed.
 from __future__ import annotations
 
 import argparse
+import logging
 import subprocess
 import sys
 import time
@@ -83,6 +84,8 @@ def _fuzz(name: str, seconds: int) -> None:
         from tests.fuzz.mutation import LONGEST, mutated
         from tests.fuzz.registry import BY_NAME
 
+    # The server warns of each token that it refuses.
+    logging.getLogger("fastmcp.server.auth").setLevel(logging.ERROR)
     reader = BY_NAME[name]
     corpus = PLACE / "corpus" / _folder(name)
     corpus.mkdir(parents=True, exist_ok=True)

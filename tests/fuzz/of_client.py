@@ -1,4 +1,4 @@
-"""Readers of a client: what a server answers, says and points to.
+"""Readers of a client: what a server answers, says and points to, and what comes back of a browser.
 
 The server is hostile, the client's program is not: whatever comes, a call gives a result or one of
 the errors that a client documents, and the next call can be made.
@@ -6,9 +6,10 @@ the errors that a client documents, and the next call can be made.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import mcp_types
@@ -16,7 +17,10 @@ from yarl import URL
 
 from fastmcp import Client
 from fastmcp.client.auth import discovery
+from fastmcp.client.auth.callback import CallbackServer
+from fastmcp.client.auth.discovery import AuthorizationServer
 from fastmcp.client.auth.fetching import Fetcher
+from fastmcp.client.auth.oauth import _Request
 from fastmcp.client.errors import AuthorizationFailedError, ConnectFailedError
 from fastmcp.client.results import OutputSchema
 from fastmcp.client.transports import ClientTransport
@@ -324,6 +328,54 @@ _SERVER = {
     "dpop_signing_alg_values_supported": ["ES256"],
 }
 
+# --- the browser comes back ----------------------------------------------------------------------
+
+_ISSUER = "https://a.example"
+_ASKED = _Request(
+    AuthorizationServer(_ISSUER, f"{_ISSUER}/authorize", f"{_ISSUER}/token", sends_iss=True),
+    "http://127.0.0.1:3333/callback",
+    "s",
+    "v" * 43,
+)
+
+
+def _came_back(data: bytes) -> None:
+    """A request to the page of the browser's return: any page in that browser can send one."""
+
+    async def visit() -> None:
+        async with CallbackServer("127.0.0.1", 0, "a server") as page:
+            page.expect(_ASKED.state, _ASKED.wrong)
+            reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
+            try:
+                writer.write(
+                    data + b"\r\n\r\n" + _return("", "GET", "/")
+                )  # it waits for a whole one
+                with suppress(asyncio.IncompleteReadError, OSError):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    assert int(head.split(b" ", 2)[1]) < 500, head
+                    writer.write_eof()
+                    body = await reader.read()
+                    assert b"text/html" not in head or b"<script" not in body, body
+            finally:
+                writer.close()
+
+    run(visit())
+
+
+def _return(query: str, verb: str = "GET", path: str = "/callback") -> bytes:
+    return f"{verb} {path}?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+_SAYS = "state=s&iss=https%3A%2F%2Fa.example"
+_RETURNS = (
+    _return(f"code=a+code&{_SAYS}"),
+    _return(f"error=access_denied&error_description=The+person+said+%22no%22&{_SAYS}"),
+    _return(f"error=server_error&error_uri=https://a.example/%C3%A9&{_SAYS}"),
+    _return("code=a&state=another"),
+    _return(_SAYS, "HEAD"),
+    _return("", "GET", "/favicon.ico"),
+)
+
 # --- schemas -------------------------------------------------------------------------------------
 
 
@@ -423,6 +475,17 @@ READERS = (
             answer(b"", "302 Found").replace(b"Cache", b"Location: /elsewhere\r\nCache"),
         ),
         (AuthorizationFailedError,),
+    ),
+    Reader(
+        "return of a browser",
+        _came_back,
+        _RETURNS,
+        words=(b"%ED%A0%80", b"\xed\xa0\x80", b"<script>", b"state=s", b"error=", b"HTTP/1.0"),
+        grows=(
+            lambda n: _return(f"code={'a' * n}&{_SAYS}"),
+            lambda n: _return("a=b&" * n + _SAYS),
+            lambda n: _return(f"error={'%3C' * n}&{_SAYS}"),
+        ),
     ),
     Reader(
         "schema of a server",

@@ -259,7 +259,101 @@ _GROWS = (
     lambda n: b"GET /mcp\nmcp-session-id: " + b"a." * n + b"\n\n",
 )
 
+# --- HTTP+SSE ------------------------------------------------------------------------------------
+
+
+class Streams(Site):
+    """An application of the transport of 2024-11-05, and the streams that posts go to.
+
+    What is said on a stream is held to be JSON as it comes (`Live`), and no post may end one.
+    """
+
+    def __init__(self, app: Callable[[], App]) -> None:
+        super().__init__(app, {"stream": _stream, "fresh": _fresh})
+        self.open: dict[bool, tuple[Live, str]] = {}
+
+    async def ask(self, data: bytes) -> Live:
+        live = await super().ask(data)
+        for stream, _ in self.open.values():
+            if stream.task.done():
+                stream.task.result()
+        return live
+
+    async def stream(self, initialized: bool) -> str:
+        """What names a stream that is open."""
+        known = self.open.get(initialized)
+        if known is not None and not known[0].finished and len(known[0].messages) < _HEARD:
+            return known[1]
+        if known is not None:  # what its calls hold ends with it
+            known[0].leave()
+            await known[0].done()
+        live = Live(self.app, http_scope("GET", "/sse", [("accept", "text/event-stream")]))
+        await live.until(lambda live: live.events)
+        name = (live.events[0].data or "").partition("=")[2]
+        self.open[initialized] = live, name
+        if initialized:
+            message = seeds.said(seeds.request("2025-11-25", "initialize"))
+            await super().ask(_to_stream(message, name.encode()))
+            await live.until(lambda live: live.messages)
+        return name
+
+
+_HEARD = 100
+"""Messages after which a stream is left for another."""
+
+
+async def _stream(site: Any) -> str:
+    return await site.stream(True)
+
+
+async def _fresh(site: Any) -> str:
+    return await site.stream(False)
+
+
+def _to_stream(body: bytes, name: bytes = b"$stream") -> bytes:
+    head = b"POST /messages/?session_id=" + name + b"\ncontent-type: application/json"
+    return head + b"\n\n" + body
+
+
+def _streamed() -> tuple[bytes, ...]:
+    found = [
+        seeds.said(message) for version in seeds.HANDSHAKE for message in seeds.requests(version)
+    ]
+    for name in ("ask", "job"):
+        asked = seeds.request("2025-11-25", "tools/call", {"name": name, "arguments": {}})
+        found.append(seeds.said(asked))
+    older = {**seeds.PLAIN["initialize"], "protocolVersion": "2025-03-26"}
+    opening = seeds.said(seeds.request("2025-03-26", "initialize", older))
+    ping = seeds.request("2025-03-26", "ping")
+    batch = seeds.said([ping, seeds.request("2025-03-26", "tools/call"), 1])
+    answer = {"jsonrpc": "2.0", "id": "a.1", "result": {"action": "accept"}}
+    return (
+        *map(_to_stream, dict.fromkeys(found)),
+        _to_stream(opening, b"$fresh"),
+        _to_stream(batch, b"$fresh"),
+        _to_stream(batch),
+        _to_stream(seeds.said(answer)),
+        _to_stream(seeds.said(ping), b"$stream&session_id=$fresh&a=%C3%A9"),
+        b"POST /messages\ncontent-type: application/json\n\n{}",
+        b"GET /sse\naccept: text/event-stream\nx-forwarded-prefix: /a/b\n\n",
+        b"OPTIONS /messages/\norigin: http://localhost:3000\n\n",
+    )
+
+
 READERS = (
+    Reader(
+        "messages of http+sse",
+        Streams(lambda: server().http_app(legacy_sse=True)),
+        _streamed(),
+        words=(b"$stream", b"$fresh", b"session_id="),
+        grows=(
+            lambda n: _to_stream(b"{}", b"a." * n),
+            lambda n: _to_stream(b"{}", b"$stream" + b"&session_id=a" * n),
+            lambda n: _to_stream(b"{}", b"%C3%A9" * n),
+            lambda n: _to_stream(b"[" + b"1," * n + b"1]"),
+            lambda n: _to_stream(b'{"jsonrpc":"2.0","id":1,"method":"' + b"\\u00e9" * n + b'"}'),
+        ),
+    ),
     Reader(
         "endpoint",
         Site(lambda: server().http_app(event_store=EventStore()), _NAMES),

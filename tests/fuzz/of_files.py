@@ -1,4 +1,5 @@
-"""Readers of files that a person, or another program, has written: configurations and skills."""
+"""Readers of files that a person, or another program, has written: configurations, skills, and what
+a client keeps of its authorizations."""
 
 from __future__ import annotations
 
@@ -8,10 +9,15 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from fastmcp.client.auth.discovery import AuthorizationServer
+from fastmcp.client.auth.storage import CredentialStore
+from fastmcp.client.auth.token_files import TokenFiles
+from fastmcp.client.auth.tokens import ClientIdentity, Token
 from fastmcp.mcp_config import CanonicalMCPConfig, MCPConfig
 from fastmcp.settings import get_settings
 from fastmcp.utilities.frontmatter import InvalidSkill, check, parse, split
-from tests.fuzz.reader import Reader
+from tests.fuzz import seeds
+from tests.fuzz.reader import Reader, run
 
 
 @cache
@@ -110,7 +116,103 @@ metadata:
 # Text
 """
 
+_ISSUER = "https://a.example"
+_WHO = ClientIdentity(_ISSUER, "a client", "a secret", "client_secret_basic")
+
+
+@cache
+def _keeping() -> tuple[CredentialStore, TokenFiles, tuple[Path, ...]]:
+    """A client's store, and the files in which it keeps its token, its name and its issuer."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    files = TokenFiles(folder)
+    store = CredentialStore(files, "https://a.example/mcp", "somebody")
+    server = AuthorizationServer(_ISSUER, None, f"{_ISSUER}/token")
+
+    async def keep() -> None:
+        await store.keep_token(Token("a token", server, "https://a.example/mcp", "a client"))
+        await store.keep_client(_WHO)
+        await store.keep_issuer(_ISSUER)
+        await files.put("a", {})
+
+    run(keep())
+    return store, files, tuple(folder.iterdir())
+
+
+def _kept(data: bytes) -> None:
+    """What stands in each of them; it is used, where it can be read."""
+    store, files, paths = _keeping()
+    for path in paths:
+        path.write_bytes(data)
+
+    async def look() -> None:
+        await files.ttl("a")
+        token = await store.token()
+        if token is not None:
+            assert token.header.isprintable()
+            assert token.lives in (True, False)
+            await store.keep_token(token)
+        client = await store.client(_ISSUER)
+        if client is not None:
+            await client.authenticate({})
+            await store.keep_client(client)
+        issuer = await store.issuer()
+        assert issuer is None or isinstance(issuer, str)
+
+    run(look())
+
+
+_KEPT_CLIENT = {
+    "issuer": _ISSUER,
+    "id": "a client",
+    "secret": "a secret",
+    "method": "client_secret_basic",
+    "expires_at": 4102444800.5,
+    "redirect_uri": "http://localhost:3333/callback",
+    "scopes": ["a", "b"],
+}
+_KEPT_TOKEN = {
+    "access_token": "a-token",
+    "server": {
+        "issuer": _ISSUER,
+        "authorization_endpoint": None,
+        "token_endpoint": f"{_ISSUER}/token",
+        "scopes": ["a"],
+        "pkce": ["S256"],
+        "sends_iss": True,
+    },
+    "resource": "https://a.example/mcp",
+    "client_id": "a client",
+    "requested": ["a", "b"],
+    "granted": ["a"],
+    "obtained_at": 1.5,
+    "expires_at": 4102444800,
+    "refresh_token": "another",
+    "key": {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+    },
+    "registration": _KEPT_CLIENT,
+}
+"""The key is that of RFC 7515, A.3."""
+
 READERS = (
+    Reader(
+        "kept credentials",
+        _kept,
+        tuple(
+            seeds.said({"value": value, "until": until})
+            for value in (_KEPT_TOKEN, _KEPT_CLIENT, {"issuer": _ISSUER})
+            for until in (None, 4102444800.5)
+        ),
+        grows=(
+            lambda n: b'{"value":{"a":' + b"[" * n,
+            lambda n: b'{"until":null,"value":{"issuer":"' + b"\\u00e9" * n + b'"}}',
+        ),
+        examples=(b'{"value":{"a":"\xff"},"until":null}', b'{"value":' + b'{"a":' * 9999),
+    ),
     Reader("mcp configuration", _config, (json.dumps(_CONFIG).encode(),), (ValueError,)),
     Reader(
         "env file",

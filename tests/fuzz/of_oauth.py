@@ -6,10 +6,10 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import cache
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastmcp.server.auth.base import VerificationUnavailableError
 from fastmcp.server.auth.claims import Refusal
@@ -24,7 +24,8 @@ from tests.fuzz import seeds
 from tests.fuzz.of_endpoint import Site, server
 from tests.fuzz.reader import Reader, run
 from tests.server.auth.oauth import hand
-from tests.support.asgi import App
+from tests.server.auth.oauth_proxy.elsewhere import Elsewhere, Visitor, elsewhere, proxy
+from tests.support.asgi import App, Live
 
 # --- the endpoints -------------------------------------------------------------------------------
 
@@ -32,8 +33,8 @@ from tests.support.asgi import App
 class Person(hand.Site):
     """Somebody with a browser, who consents to what a registered client asks."""
 
-    def __init__(self, app: App) -> None:
-        super().__init__(app)
+    def __init__(self, app: App, *more: Any) -> None:
+        super().__init__(app, *more)
         self.client: dict[str, Any] = {}
         self.pkce = hand.Pkce("a" * 43)
         self.page: dict[str, str] = {}
@@ -44,9 +45,13 @@ class Person(hand.Site):
         return self.client
 
 
+class Guest(Person, Visitor):
+    """The same, who has the account elsewhere."""
+
+
 @cache
 def _person(site: Site) -> Person:
-    return Person(site.app)
+    return Guest(site.app, site.there) if isinstance(site, Proxied) else Person(site.app)
 
 
 async def _client(site: Site) -> str:
@@ -187,6 +192,88 @@ def _requests() -> tuple[bytes, ...]:
         b"POST /mcp?access_token=a\nauthorization: Bearer a\n\n{}",
     )
 
+
+# --- a proxy of another authorization server -----------------------------------------------------
+
+
+class Proxied(Site):
+    """An application whose users have their accounts elsewhere.
+
+    Attributes:
+        there: where.
+    """
+
+    def __init__(self) -> None:
+        names = {**NAMED, "state": _state, "login": _login, "cookies": _cookies}
+        super().__init__(self._application, names)
+        self._running = AsyncExitStack()
+        self.there: Elsewhere | None = None
+
+    def _application(self) -> App:
+        assert self.there is not None
+        return server(auth=proxy(self.there)).http_app()
+
+    async def ask(self, data: bytes) -> Live:
+        if self.there is None:
+            self.there = await self._running.enter_async_context(elsewhere())
+        return await super().ask(data)
+
+
+async def _state(site: Site) -> str:
+    """That a browser is back with, which was sent out by a page of consent."""
+    person = cast("Guest", _person(site))
+    out = await person.sent_out(await _client(site), person.pkce)
+    person.page = dict(parse_qsl(urlsplit(await person.there.visit(out)).query))
+    return person.page["state"]
+
+
+async def _login(site: Site) -> str:
+    """The code of the same."""
+    return _person(site).page.get("code", "")
+
+
+async def _cookies(site: Site) -> str:
+    return "; ".join(f"{name}={value}" for name, value in _person(site).cookies.items())
+
+
+def _back(query: str, *lines: str) -> bytes:
+    return "\n".join([f"GET /auth/callback?{query}", *lines]).encode() + b"\n\n"
+
+
+def _proxied() -> tuple[bytes, ...]:
+    code = {"grant_type": "authorization_code", "code": "$code", "code_verifier": "a" * 43}
+    again = {"grant_type": "refresh_token", "refresh_token": "$refresh", "scope": "read"}
+    told = urlencode({"error": "access_denied", "error_description": "no \u2028 <b>"})
+    cookies = "cookie: $cookies"
+    return (
+        f"GET /authorize?{_AUTHORIZE}\n{cookies}\n\n".encode(),
+        f"GET /consent?request=$asked\n{cookies}\n\n".encode(),
+        _post(
+            "/consent",
+            {"request": "$asked", "token": "$form", "decision": "approve"},
+            cookies,
+            "sec-fetch-site: same-origin",
+        ),
+        _back("state=$state&code=$login", cookies),
+        _back(f"state=$state&{told}", cookies),
+        _back("state=$state&code=$login&iss=https://a.example", cookies),
+        _back("state=$state&code=another", cookies),
+        _back("state=$state", cookies),
+        _back("state=$state&code=$login"),
+        _back("code=a&state=unknown", cookies),
+        _post("/token", {**_GRANT, **code, "redirect_uri": hand.CALLBACK}),
+        _post("/token", {**_GRANT, **again}),
+        _post("/revoke", {**_GRANT, "token": "$access"}),
+    )
+
+
+_PROXY_GROWS: tuple[Callable[[int], bytes], ...] = (
+    lambda n: _back("state=" + "a" * n),
+    lambda n: _back("state=$state&code=" + "%41" * n, "cookie: $cookies"),
+    lambda n: _back("state=$state&error=" + "+" * n, "cookie: $cookies"),
+    lambda n: _back("a=b&" * n),
+    lambda n: _back("state=$state&code=a", "cookie: $cookies; " + "a=b; " * n),
+)
 
 # --- tokens and keys -----------------------------------------------------------------------------
 
@@ -368,6 +455,13 @@ _GROWS: tuple[Callable[[int], bytes], ...] = (
 
 READERS = (
     Reader("authorization server", Site(_application, NAMED), _requests(), grows=_GROWS),
+    Reader(
+        "proxy of an authorization server",
+        Proxied(),
+        _proxied(),
+        words=(b"$state", b"$login", b"error=", b"iss="),
+        grows=_PROXY_GROWS,
+    ),
     Reader(
         "form",
         _form_of,

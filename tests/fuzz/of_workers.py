@@ -1,4 +1,5 @@
-"""Readers of what one worker hears of another: over a socket of the machine, or through Redis.
+"""Readers of what one worker hears of another: over a socket of the machine, through Redis,
+or by what the other has kept in a store.
 
 Whoever can connect to the socket can write to it before it has proved anything, and a worker of
 another release may say what this one does not know.
@@ -9,7 +10,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from typing import Any
 
+from key_value.aio.stores.memory import MemoryStore
+
+from fastmcp.protocol import sse
+from fastmcp.protocol.jsonrpc import Malformed, load
 from fastmcp.server.backplane.base import (
     Answered,
     Cancelled,
@@ -25,6 +31,9 @@ from fastmcp.server.backplane.base import (
 )
 from fastmcp.server.backplane.line import Line, Proof, Stranger, frame
 from fastmcp.server.bus import ResourceUpdated, ToolsChanged
+from fastmcp.server.event_store import EventStore, UnknownEvent
+from fastmcp.server.redis_log import read_head
+from tests.fuzz import seeds
 from tests.fuzz.of_protocol import KEYS
 from tests.fuzz.reader import Reader, run
 
@@ -76,7 +85,66 @@ def _line(data: bytes) -> None:
     run(hear())
 
 
+async def _replayed(events: EventStore) -> None:
+    """To a client that has event 0, until there is no more to say."""
+    with suppress(UnknownEvent):
+        entries = events.after("s", 0)
+        async for entry in entries:
+            if entry is None:
+                break
+            if entry.message is not None:
+                sse.encode(entry.message, id=f"s.{entry.position}")
+        await entries.aclose()
+        await events._bury("s", 3)
+
+
+def _records(data: bytes) -> None:
+    """What another process has kept of a stream in a store: `head`, then an event a line."""
+    records: list[dict[str, Any]] = []
+    for line in data.split(b"\n"):
+        try:
+            value = load(line)
+        except Malformed:
+            continue
+        if isinstance(value, dict):
+            records.append(value)
+
+    async def read() -> None:
+        store = MemoryStore()
+        for key, value in zip(("s.head", "s.0", "s.1", "s.2", "s.3"), records, strict=False):
+            await store.put(key, value, collection="fastmcp_events")
+        events = EventStore(store)
+        await _replayed(events)
+        assert not events._down
+
+    run(read())
+
+
+_ANSWER = '{"jsonrpc":"2.0","id":7,"result":{}}'
+_RECORDS = (
+    {"writer": "w", "request": 7},
+    {"final": False},
+    {"final": False, "message": '{"jsonrpc":"2.0","method":"notifications/message"}'},
+    {"final": True, "message": _ANSWER},
+)
+
+
 READERS = (
+    Reader(
+        "records of a stream",
+        _records,
+        (
+            b"\n".join(map(seeds.said, _RECORDS)),
+            b"\n".join(map(seeds.said, _RECORDS[:3])),
+            seeds.said(_RECORDS[0]) + b'\n{}\n{"message":null}',
+        ),
+    ),
+    Reader(
+        "head of a stream in redis",
+        read_head,
+        (seeds.said(_RECORDS[0]), b'{"writer":"w","request":"a"}', b'{"writer":"w"}'),
+        grows=(lambda n: b'{"writer":' + b"[" * n, lambda n: b'{"request":' + b"1" * n),
+    ),
     Reader(
         "message of a worker",
         _message,

@@ -358,3 +358,26 @@ async def test_a_writer_outlives_an_outage_that_is_longer_than_its_lease():
     await writer.append("s", Entry(2, b"{}", True))
     assert [entry.message for entry in await reading] == [b'{"n":1}', b"{}"]
     await writer.aclose()
+
+
+@pytest.mark.parametrize("record", [{"message": 7}, {"message": "\ud800"}, {"final": "no"}])
+async def test_a_record_of_another_program_is_no_event(record: dict[str, Any]):
+    """The store can be reached, and nobody is told otherwise."""
+    storage = MemoryStore()
+    await storage.put("s.0", record, collection="fastmcp_events")
+    with pytest.raises(UnknownEvent):
+        await anext(EventStore(storage).after("s", 0))
+
+
+@pytest.mark.parametrize("stores", ["key value", "redis"], indirect=True)
+async def test_nobody_writes_a_stream_whose_head_is_of_another_program(stores: Make):
+    store, stream = stores(lease=0.2), name()
+    await store.begin(stream)
+    await store.aclose()
+    if (line := store.line) is not None:
+        await line.do(lambda redis: redis.set(f"{line.prefix}:head:{stream}", b"\xff"))
+    else:
+        await store._log._put(f"{stream}.head", {"writer": 7})
+    async with asyncio.timeout(10):
+        with pytest.raises(UnknownEvent):
+            await rest(store, stream, 0)

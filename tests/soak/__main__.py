@@ -30,14 +30,15 @@ def main() -> None:
     options = parser.parse_args()
     # All of it is the time that was asked for, but for the rests.
     warm_up = options.seconds / 5
+    times = Times(session=60, kept=10, task=40)
     plan = Plan(
         seconds=options.seconds - warm_up,
         warm_up=warm_up,
-        settle=min(60.0, options.seconds / 10),
+        settle=times.session + times.kept,
         every=options.every,
         clients=options.clients,
         pause=options.pause,
-        times=Times(session=60, kept=10, task=40),
+        times=times,
         slopes=True,
     )
     began = time.monotonic()

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 from yarl import URL
@@ -105,12 +106,14 @@ class Load:
     async def fill(self) -> Ledger:
         """What is bounded is brought to its bounds, so that it grows no more: the sessions that
         are remembered, the ring of changes, threads and connections that are kept; and here the
-        addresses that yarl remembers, of which each session of HTTP+SSE has its own."""
+        addresses that yarl and urllib remember, of which each session of HTTP+SSE has its own."""
         ledger = Ledger()
         base = URL(self.work.url)
         for number in range(2000):
-            url = base.join(URL(f"/messages/?session_id={number:0300}", encoded=True))
+            address = f"/messages/?session_id={number:0300}"
+            url = base.join(URL(address, encoded=True))
             assert url.origin().port == base.port
+            assert URL(urljoin(self.work.url, address)) == url
             assert url.raw_path_qs.endswith(str(number))
         ground = self._ground(ledger)
         ground.somebody()

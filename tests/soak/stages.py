@@ -35,6 +35,11 @@ Figures = dict[str, int]
 LOGGING = {"FASTMCP_LOG_FORMAT": "json", "FASTMCP_LOG_LEVEL": "WARNING"}
 _MESSAGE = 2**24
 """Bytes of a line that a process of clients writes, at most."""
+_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Larger pieces of memory are given back to the system as soon as they are free. By itself glibc
+learns from the first large body that such come and go, and puts the next among the small pieces: a
+process that reads bodies of any size then grows for half an hour by the holes that they leave,
+though it holds nothing more."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,12 @@ async def _clients(log: Path) -> AsyncIterator[Clients]:
             "-m",
             "tests.soak.load",
             cwd=ROOT,
-            env={**os.environ, **LOGGING, "FASTMCP_HOME": str(log.with_suffix(""))},
+            env={
+                **os.environ,
+                **LOGGING,
+                **_GIVEN_BACK,
+                "FASTMCP_HOME": str(log.with_suffix("")),
+            },
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

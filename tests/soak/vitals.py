@@ -1,8 +1,9 @@
 """What a process holds, told by itself: memory, objects, tasks, threads, descriptors.
 
 Garbage is collected first, so what is counted is what somebody holds. RSS is what the kernel says
-and moves with the allocator; `blocks` are the pieces that Python's own allocator has given out,
-which a leak of any Python object shows, however small.
+and moves with the allocator; what of it is `anonymous` is in no file, and not other processes' too.
+`blocks` are the pieces that Python's own allocator has given out, which a leak of any Python object
+shows, however small.
 """
 
 from __future__ import annotations
@@ -46,4 +47,4 @@ def _memory() -> dict[str, int]:
     found = dict(
         line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
     )
-    return {"rss": int(found["Rss"].split()[0]), "pss": int(found["Pss"].split()[0])}
+    return {name.lower(): int(found[name].split()[0]) for name in ("Rss", "Anonymous")}

@@ -13,10 +13,11 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.server.state import StateBackend
 
 __all__ = ["Entry", "EventLog", "Head", "KeyValueLog", "MemoryLog", "Waiters"]
@@ -248,6 +249,13 @@ class MemoryLog:
         return True
 
 
+class _Record(msgspec.Struct):
+    """What a store keeps of an event."""
+
+    message: str | None = None
+    final: bool = False
+
+
 class KeyValueLog:
     """Any `AsyncKeyValue` store.
 
@@ -296,9 +304,12 @@ class KeyValueLog:
         value = await self._get(f"{stream}.{position}")
         if value is None:
             return None
-        message = cast("str | None", value.get("message"))
-        encoded = None if message is None else message.encode()
-        return Entry(position, encoded, bool(value.get("final", False)))
+        try:
+            record = msgspec.convert(value, _Record)
+            message = None if record.message is None else record.message.encode()
+        except UNREADABLE:  # who kept it knows something else under this name
+            return None
+        return Entry(position, message, record.final)
 
     async def after(self, stream: str, position: int) -> Sequence[Entry]:
         following = await self.at(stream, position + 1)
@@ -306,7 +317,10 @@ class KeyValueLog:
 
     async def head(self, stream: str) -> Head | None:
         value = await self._get(f"{stream}.head")
-        return None if value is None else msgspec.convert(value, Head)
+        try:
+            return None if value is None else msgspec.convert(value, Head)
+        except UNREADABLE:
+            return None
 
     def listen(self, stream: str) -> AbstractAsyncContextManager[asyncio.Event]:
         return self._waiters.listen_async(stream)

@@ -14,16 +14,25 @@ from typing import Final, cast
 
 import msgspec
 
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.server.backplane.redis_line import RedisLine
 from fastmcp.server.event_logs import Entry, Head, Waiters
 from fastmcp.server.redis_writes import Command, RedisWrites
 
-__all__ = ["RedisLog"]
+__all__ = ["RedisLog", "read_head"]
 
 _AT_ONCE: Final = 100
 _MESSAGE: Final = b"m"
 _FINAL: Final = b"f"
-_read_head: Final = msgspec.json.Decoder(Head).decode
+_decode_head: Final = msgspec.json.Decoder(Head).decode
+
+
+def read_head(value: bytes) -> Head | None:
+    """The head that was kept; None where nothing of this release can have kept it."""
+    try:
+        return _decode_head(value)
+    except UNREADABLE:
+        return None
 
 
 class RedisLog:
@@ -106,7 +115,7 @@ class RedisLog:
     async def head(self, stream: str) -> Head | None:
         key = self._key("head", stream)
         value = await self._line.do(lambda redis: redis.get(key))
-        return None if value is None else _read_head(value)
+        return None if value is None else read_head(value)
 
     def listen(self, stream: str) -> AbstractAsyncContextManager[asyncio.Event]:
         return self._listen(stream)

@@ -283,6 +283,17 @@ async def test_a_full_disk_leaves_what_there_was(tmp_path: Path) -> None:
     assert await files.get("a") == longer
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b'{"value":{"a":"\xff"}}', b'{"value":' + b'{"a":' * 9999]
+)
+async def test_a_damaged_file_holds_nothing(content: bytes, tmp_path: Path) -> None:
+    files = TokenFiles(tmp_path)
+    await files.put("a", {"x": 1})
+    (path,) = entries(tmp_path)
+    path.write_bytes(content)
+    assert await files.ttl("a") == (None, None)
+
+
 @pytest.mark.parametrize("value", [{}, {"access_token": 7}, {"server": None}])
 async def test_what_cannot_be_read_is_not_used(
     value: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture

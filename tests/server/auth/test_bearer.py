@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
+import secrets
 import time
 from typing import Any
 
@@ -13,10 +15,12 @@ import pytest
 from fastmcp import Context, FastMCP
 from fastmcp.dependencies import CurrentAccessToken, TokenClaim
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider
+from fastmcp.server.auth.bearer import Lease
 from fastmcp.server.dependencies import get_access_token
 from fastmcp.settings import get_settings
 from tests.server.auth.tokens import Tokens, bearing
 from tests.support.asgi import STATELESS, Live, Peer
+from tests.support.process import until
 from tests.support.sse_peer import SsePeer
 
 ERAS = ("2025-11-25", STATELESS)
@@ -508,3 +512,29 @@ async def test_no_secret_is_logged(tokens: Tokens, caplog: pytest.LogCaptureFixt
         await asked(app, STATELESS, bearing(secret + "x"))
     assert "a-very-secret-token" not in caplog.text
     assert "a-very-secret-token" not in repr(tokens.known[secret])
+
+
+async def test_what_is_known_of_tokens_that_nobody_brings_again_goes(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+):
+    """Though one that came before them lasts for an hour, and they do too."""
+    monkeypatch.setattr(get_settings(), "http_token_recheck", 0.05)
+    tokens.give("first", expires_at=int(time.time()) + 3600)
+    others = [tokens.give(f"t{number}") for number in range(20)]
+    app = server(tokens).http_app()
+    async with app.lifespan(app):
+        before = _leases()
+        for token in ("first", *others):
+            assert (await asked(app, STATELESS, bearing(token))).status == 200
+
+        async def only_the_newest() -> bool:
+            newest = tokens.give(secrets.token_hex(4))
+            assert (await asked(app, STATELESS, bearing(newest))).status == 200
+            return _leases() - before < 5
+
+        await until(only_the_newest, "the others are forgotten", 10)
+
+
+def _leases() -> int:
+    gc.collect()
+    return sum(isinstance(one, Lease) for one in gc.get_objects())

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, SimpleUser
 from starlette.requests import Request
@@ -18,12 +22,16 @@ from starlette.routing import Mount
 
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import FastMCPDeprecationWarning
+from fastmcp.protocol.session_token import read_stream
 from fastmcp.protocol.sse import KEEPALIVE
 from fastmcp.server import create_proxy
-from fastmcp.server.bus import ResourceUpdated
+from fastmcp.server.backplane.base import Message, Posted, Taken
+from fastmcp.server.backplane.local import LocalBackplane
+from fastmcp.server.bus import Bus, ResourceUpdated
 from fastmcp.server.dependencies import get_http_headers, get_http_request
 from fastmcp.server.http import create_sse_app
 from fastmcp.server.providers.proxy import ProxyClient
+from fastmcp.server.session_keys import SessionKeys
 from tests.server.transports.conftest import Stage, set_settings
 from tests.support.asgi import Live, Peer, http_scope, settled
 from tests.support.sse_peer import SsePeer
@@ -607,3 +615,35 @@ async def test_a_session_ends_with_its_life_time(stage: Stage):
     peer = await SsePeer(app).connect()
     await peer.live.done()
     assert not app.sse_streams.open
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
+async def test_a_worker_of_another_release_hears_that_it_is_not_understood(stage: Stage):
+    """At once: it waits for what became of the message that came to it."""
+    secret = "the key of this test"
+    keys = SessionKeys([secret.encode()])
+    with (
+        tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as folder,
+        set_settings(home=Path(folder), session_key=SecretStr(secret)),
+    ):
+        app = both(stage.mcp)
+        async with app.router.lifespan_context(app):
+            peer = await SsePeer(app).connect()
+            claims = read_stream(peer.endpoint.partition("=")[2], keys.verify)
+            assert claims is not None
+            heard: asyncio.Queue[Message] = asyncio.Queue()
+            other = LocalBackplane(Bus(), Path(folder), "stage/mcp", keys)
+            await other.start(heard.put_nowait)
+            try:
+                for number, request in enumerate((b"", b"\x97\xa1\xff", b"\x97\xa2/m\x01")):
+                    sealed = keys.seal(f"sse {claims.sse}", request)
+                    posted = Posted(other.worker, number, claims.sse, sealed)
+                    assert await other.send(claims.at, posted)
+                    async with asyncio.timeout(5):
+                        taken = await heard.get()
+                    assert isinstance(taken, Taken)
+                    assert (taken.ask, taken.status) == (number, 404)
+                    assert b"one release" in taken.body
+            finally:
+                await other.stop()
+            await peer.leave()

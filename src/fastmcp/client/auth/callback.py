@@ -12,8 +12,10 @@ import asyncio
 import errno
 import hmac
 import html
+import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 from fastmcp.client.errors import AuthorizationFailedError
 
 __all__ = ["PATH", "AuthorizationCodeResult", "CallbackServer"]
+
+_logger: Final = logging.getLogger("fastmcp.client.auth.page")
 
 PATH: Final = "/callback"
 _LONGEST: Final = 8192
@@ -106,7 +110,8 @@ class CallbackServer:
         sockets = _listen(self._host, self.port)
         self.port = sockets[0].getsockname()[1]
         self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None), shutdown_timeout=_AT_MOST_PAGES
+            web.Server(self._handle, access_log=None, logger=_logger),
+            shutdown_timeout=_AT_MOST_PAGES,
         )
         try:
             await self._runner.setup()
@@ -189,8 +194,9 @@ class CallbackServer:
             status=status, text=page, content_type="text/html", headers=_HEADERS
         )
         response.force_close()
-        await response.prepare(request)
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # the browser does not wait for it
+            await response.prepare(request)
+            await response.write_eof()
         return response
 
 
@@ -204,6 +210,16 @@ def _said(query: MultiMapping[str]) -> AuthorizationCodeResult:
     return AuthorizationCodeResult(
         one("code"), one("state"), one("iss"), one("error"), one("error_description")
     )
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    """aiohttp refuses what is no HTTP, and logs that as an error of the program."""
+    from aiohttp.http_exceptions import HttpProcessingError
+
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_logger.addFilter(_is_failure)
 
 
 def _same(one: str | None, other: str) -> bool:

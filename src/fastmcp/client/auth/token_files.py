@@ -19,6 +19,7 @@ from typing import Any, SupportsFloat
 
 import msgspec
 
+from fastmcp.protocol.jsonrpc import UNREADABLE
 from fastmcp.settings import get_settings
 
 __all__ = ["TokenFiles"]
@@ -50,7 +51,7 @@ class TokenFiles:
         """The same, and the seconds for which it is."""
         try:
             kept = msgspec.json.decode(self._path(key, collection).read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE):
             return None, None
         left = None if kept.until is None else kept.until - time.time()
         return (None, None) if left is not None and left <= 0 else (kept.value, left)

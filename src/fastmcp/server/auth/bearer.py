@@ -84,9 +84,12 @@ class Lease:
         sent: the token, as the client sent it.
         token: what it says.
         recheck: seconds between two times.
+
+    Attributes:
+        kept: until when it is kept for the next request, on the monotonic clock.
     """
 
-    __slots__ = ("_provider", "_recheck", "principal", "sent", "token")
+    __slots__ = ("_provider", "_recheck", "kept", "principal", "sent", "token")
 
     def __init__(
         self, provider: AuthProvider, sent: str, token: AccessToken, recheck: float
@@ -96,6 +99,7 @@ class Lease:
         self.sent = sent
         self.token = token
         self.principal = token.principal
+        self.kept = time.monotonic() + recheck
 
     def bound(self, receive: Receive) -> Receive:
         """An ASGI channel on which the client leaves when its token ends, if not before."""
@@ -149,7 +153,7 @@ class BearerGate:
         self.provider = provider
         self._recheck = recheck
         self._leases: dict[bytes, Lease] = {}
-        """Of the last tokens, by the value of `Authorization` that they came in."""
+        """Of the tokens of the last moments, by the value of `Authorization` that they came in."""
         if provider.takes_any_audience:
             _logger.warning(
                 "%s takes tokens that were issued for other servers too. Give its verifier "
@@ -221,10 +225,11 @@ class BearerGate:
         """What a good token opens, kept for the next request that brings it."""
         leases = self._leases
         leases.pop(raw, None)
-        # What is over goes, as it does where tokens are kept (`VerifiedTokens`).
+        # All are kept equally long, so those whose time is over are in front.
+        now = time.monotonic()
         while leases:
             oldest = next(iter(leases))
-            if len(leases) < _MOST_LEASES and _left(leases[oldest].token) > 0:
+            if len(leases) < _MOST_LEASES and leases[oldest].kept > now:
                 break
             del leases[oldest]
         lease = leases[raw] = Lease(self.provider, given, token, self._recheck)

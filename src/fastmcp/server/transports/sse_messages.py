@@ -22,7 +22,7 @@ from fastmcp.exceptions import McpError
 from fastmcp.protocol.classify import Reject
 from fastmcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST
 from fastmcp.protocol.headers import is_json
-from fastmcp.protocol.jsonrpc import encode_error
+from fastmcp.protocol.jsonrpc import UNREADABLE, encode_error
 from fastmcp.protocol.session_token import StreamClaims, read_stream
 from fastmcp.server.access import owner_of
 from fastmcp.server.backplane.base import BackplaneDown, Message, Posted, Taken
@@ -279,7 +279,7 @@ class _FarStreams:
         data = self._keys.unseal(_purpose(posted.stream), posted.request)
         try:
             request = _decode(data or b"")
-        except msgspec.DecodeError:
+        except UNREADABLE:
             status, body = _refusal(
                 404,
                 "The workers of this server have different session keys, or releases: its "
