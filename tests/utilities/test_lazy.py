@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.lazy import later, load
 
 SLOW = """
@@ -22,7 +25,7 @@ async def test_the_loop_goes_on_while_a_module_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "slow_to_load.py").write_text(SLOW)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     opened = threading.Event()
     monkeypatch.setattr(threading.main_thread(), "opened", opened, raising=False)
     order: list[str] = []
@@ -49,9 +52,18 @@ async def test_the_loop_goes_on_while_a_module_is_loaded(
 async def test_what_cannot_be_loaded_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with pytest.raises(ModuleNotFoundError):
         await load("not_there_yet")
     (tmp_path / "not_there_yet.py").write_text("")
+    importlib.invalidate_caches()
     await load("not_there_yet")
     assert sys.modules.pop("not_there_yet")
+
+
+async def test_what_is_half_loaded_is_not_loaded(monkeypatch: pytest.MonkeyPatch):
+    """Another thread loads the protocol's models; who asked them for a class would wait for it."""
+    assert mcp_types.Tool
+    assert mcp_types.is_loaded()
+    monkeypatch.setitem(sys.modules, "mcp_types", ModuleType("mcp_types"))
+    assert not mcp_types.is_loaded()

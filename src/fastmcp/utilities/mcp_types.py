@@ -33,8 +33,8 @@ else:
 
 
 def is_loaded() -> bool:
-    """Whether somebody has loaded them."""
-    return "mcp_types" in sys.modules
+    """Whether somebody has loaded them: all, for who waits for the rest holds up the loop."""
+    return hasattr(sys.modules.get("mcp_types"), "__all__")
 
 
 async def load() -> None:

@@ -13,8 +13,8 @@ from fastmcp.server.access import owner_of
 from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.input_required import opened
-from fastmcp.utilities import mcp_types
 from fastmcp.tools.base import Tool
+from fastmcp.utilities import mcp_types
 
 __all__ = ["HANDLERS", "as_task", "watch"]
 
