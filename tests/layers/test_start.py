@@ -1,4 +1,5 @@
-"""What a server loads, and when: as little as can be before its first answer, nothing in a call.
+"""What a server loads, and when: as little as can be before its first answer, nothing in a call
+that takes what each call takes.
 
 Time is not measured here; `python -m benchmarks --workload server --workload stdio` does that. What
 a start costs is what it imports, and that is the same on every machine.
@@ -68,6 +69,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fastmcp import Context, FastMCP
+from fastmcp.utilities.types import Image
 
 served = set()
 
@@ -87,6 +89,11 @@ def loaded(ctx: Context) -> list[str]:
 async def loaded_since() -> dict[str, list[str]]:
     "What has been loaded since the server began to serve."
     return {"modules": sorted(set(sys.modules) - served)}
+
+@mcp.tool
+async def picture():
+    "What takes the protocol's models."
+    return Image(data=b"png")
 
 if len(sys.argv) > 1:
     mcp.run(transport="http", port=int(sys.argv[1]), show_banner=False)
@@ -119,19 +126,37 @@ ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_a_pipe_is_served_without_them(mode: str):
     transport = StdioTransport(sys.executable, ["-c", SERVER], keep_alive=False)
     async with Client(transport, mode=mode) as client:
-        assert len(await client.list_tools()) == 2
+        assert len(await client.list_tools()) == 3
         modules = (await client.call_tool("loaded")).data
     assert "fastmcp.server.transports.stdio" in modules
     assert needless(modules) == set()
 
 
+HTTP = frozenset(
+    {
+        "anyio",
+        "click",
+        "fastmcp.server.http",
+        "httptools",
+        "multiprocessing",
+        "starlette",
+        "uvicorn",
+        "watchfiles",
+    }
+)
+"""What a server over HTTP takes of that, and uvicorn, and Starlette."""
+
+
 @ERAS
-async def test_over_http_no_request_waits_for_what_it_needs(mode: str):
-    """All is there when the server begins to serve; so is what only some requests would load."""
+async def test_over_http_no_request_loads_what_each_takes(mode: str):
+    """A call loads nothing, and what only some would load is not there before one of them."""
     with serve(lambda port: [sys.executable, "-c", SERVER, str(port)]) as server:
         async with Client(server.url, mode=mode) as client:
             modules = (await client.call_tool("loaded")).data
-            assert {"mcp_types", "joserfc", "cryptography", "fastmcp.server.sampling"} <= {*modules}
             since = (await client.call_tool("loaded_since")).data["modules"]
+            picture = (await client.call_tool("picture")).content
+    assert "fastmcp.server.transports.streamable_http" in modules
+    assert needless(modules) <= HTTP
+    assert [block.type for block in picture] == ["image"]
     # uvicorn binds its sockets afterwards, for which Python loads an encoding of host names.
     assert [name for name in since if name.partition(".")[0] not in STANDARD] == []

@@ -622,6 +622,7 @@ class Context:
                 gave none that fits within a bounded number of rounds.
             ToolError: the client did not declare that it can be asked.
         """
+        await mcp_types.load()
         masked = self._server.mask_error_details
         return await sampling.sample(self.asker, messages, result_type, masked, options)
 
@@ -644,6 +645,7 @@ class Context:
             McpError: the client cannot be asked or refused, or its answer is malformed.
             ToolError: the client did not declare that it can be asked.
         """
+        await mcp_types.load()
         masked = self._server.mask_error_details
         return await sampling.sample_step(self.asker, messages, execute_tools, masked, options)
 
@@ -654,6 +656,7 @@ class Context:
             McpError: the client cannot be asked, or its answer is malformed.
             ToolError: the client did not declare that it can be asked.
         """
+        await mcp_types.load()
         return await list_roots(self.asker)
 
     async def ask(
@@ -740,10 +743,12 @@ class Context:
 
     async def list_resources(self) -> list[mcp_types.Resource]:
         """The resources of this server."""
+        await mcp_types.load()
         return [r.to_mcp_resource() for r in await self._server.list_resources()]
 
     async def list_prompts(self) -> list[mcp_types.Prompt]:
         """The prompts of this server."""
+        await mcp_types.load()
         return [p.to_mcp_prompt() for p in await self._server.list_prompts()]
 
     async def read_resource(self, uri: str) -> ResourceResult:
@@ -764,6 +769,7 @@ class Context:
             NotFoundError: no such prompt.
             PromptError: it could not be rendered.
         """
+        await mcp_types.load()
         result = await self._server.render_prompt(name, arguments)
         return mcp_types.GetPromptResult.model_validate(result.to_wire())
 

@@ -47,6 +47,7 @@ from fastmcp.server.skills import SkillSource
 from fastmcp.server.state import SessionState
 from fastmcp.server.telemetry import traced
 from fastmcp.settings import OnDisconnect, get_settings
+from fastmcp.utilities import mcp_types
 from fastmcp.utilities.spawning import ends_more_than_a_call
 from fastmcp.utilities.tracing import TRACE_API, Telemetry
 
@@ -290,6 +291,7 @@ class Engine:
         """
         context, rounds = Context(self.facade, call, exchange), exchange.rounds
         try:
+            await mcp_types.load()
             state = None if rounds is None else rounds.read(call, exchange)
             if rounds is not None and state is not None and state.call:
                 result = await self._go_on(rounds, state, context)

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 from starlette._utils import get_route_path
@@ -29,8 +29,6 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as CustomRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from fastmcp.server.auth.base import AuthProvider
-from fastmcp.server.auth.bearer import BearerGate
 from fastmcp.server.backplane.base import Backplane
 from fastmcp.server.backplane.local import LocalBackplane
 from fastmcp.server.backplane.memory import MemoryBackplane
@@ -67,8 +65,15 @@ from fastmcp.server.transports.sse import Marks, SseEndpoint, SsePaths, SseStrea
 from fastmcp.server.transports.sse_messages import MessageEndpoint
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
-from fastmcp.utilities.lazy import load_all
+from fastmcp.utilities import mcp_types
+from fastmcp.utilities.lazy import later
 from fastmcp.utilities.spawning import spawn
+
+if TYPE_CHECKING:
+    from fastmcp.server.auth import bearer
+    from fastmcp.server.auth.base import AuthProvider
+else:
+    bearer = later("fastmcp.server.auth.bearer")
 
 __all__ = [
     "DEFAULT_HOSTS",
@@ -276,13 +281,13 @@ def create_streamable_http_app(
     patience = settings.http_read_timeout, settings.http_write_timeout
     life = _Life(engine, workers, sessions, grace, patience)
     limits = Limits.of(settings, max_body_bytes)
-    gate = None if auth is None else BearerGate(auth, settings.http_token_recheck)
+    gate = None if auth is None else bearer.BearerGate(auth, settings.http_token_recheck)
     door = Door(life, limits, guard, gate)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        load_all()
-        keys.warm_up()
+        if engine.middleware or engine.providers is not None:
+            await mcp_types.load()  # each call takes them
         try:
             await life.enter()
         except Exception as exc:

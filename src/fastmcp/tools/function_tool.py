@@ -20,6 +20,7 @@ from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.protocol.param_headers import is_annotated, param_headers
 from fastmcp.settings import OnDisconnect
 from fastmcp.tools.base import WRAP_KEYWORD, WRAP_META, Tool, ToolResult
+from fastmcp.tools.content import has_content
 from fastmcp.tools.output import Output, read_output
 from fastmcp.utilities import mcp_types
 from fastmcp.utilities.decorating import Decoration, attach, decorate, metadata_of
@@ -244,6 +245,8 @@ class FunctionTool(Tool):
                 return ToolResult.of([{"type": "text", "text": text}], None, None)
             if WRAP_KEYWORD in schema:
                 return ToolResult.of([{"type": "text", "text": text}], {"result": value}, WRAP_META)
+        if not mcp_types.is_loaded() and has_content(value):
+            await mcp_types.load()
         return self.convert_result(value)
 
     async def _run_bounded(self, kwargs: dict[str, Any]) -> Any:

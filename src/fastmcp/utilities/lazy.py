@@ -8,21 +8,24 @@ stands for, and so does the import law (tests/layers), which holds for it as for
     else:
         uvicorn = later("uvicorn")
 
-A pipe has one client, who waits for the first answer most of all, so a server on one starts with
-what that takes. A server over HTTP has many, who do not expect to wait for each other: it loads
-the rest before it serves the first (`load_all`).
+A server starts with what each of its calls takes, and the first call that takes more loads it. A
+few milliseconds of that nobody notices. What takes longer is awaited (`load`): a thread loads it,
+and whoever else calls is served meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from types import ModuleType
 from typing import Any, Final
 
-__all__ = ["later", "load_all"]
+__all__ = ["later", "load"]
 
-_awaited: Final[dict[str, None]] = {}
-"""What some module has asked for, in that order."""
+_loaded: Final[set[str]] = set()
+"""What has been awaited. What is in `sys.modules` may be half there."""
+_loading: Final[dict[str, asyncio.Future[ModuleType]]] = {}
+"""What is being awaited: those who wait for the same go on together."""
 
 
 class _Later(ModuleType):
@@ -34,12 +37,20 @@ class _Later(ModuleType):
 
 def later(name: str) -> Any:
     """What can be used in place of the module of that name, which is not loaded yet."""
-    _awaited.setdefault(name)
     return _Later(name)
 
 
-def load_all() -> None:
-    """Load every module that somebody stands ready to load, and those that they do."""
-    while _awaited:
-        name, _ = _awaited.popitem()
-        importlib.import_module(name)
+async def load(name: str) -> None:
+    """Load the module of that name while the loop goes on."""
+    if name in _loaded:
+        return
+    loop = asyncio.get_running_loop()
+    loading = _loading.get(name)
+    if loading is None or loading.get_loop() is not loop:
+        loading = _loading[name] = loop.run_in_executor(None, importlib.import_module, name)
+    try:
+        await asyncio.shield(loading)
+        _loaded.add(name)
+    finally:
+        if loading.done():
+            _loading.pop(name, None)

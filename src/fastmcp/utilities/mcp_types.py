@@ -6,7 +6,8 @@ server imports takes them from here:
 
     from fastmcp.utilities import mcp_types
 
-and asks `is_loaded` before it looks for one: no value is of a class that nobody has loaded.
+and asks `is_loaded` before it looks for one: no value is of a class that nobody has loaded. A
+request that takes them awaits `load` first, so that others need not wait for that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fastmcp.utilities import camelcase
+from fastmcp.utilities import camelcase, lazy
 from fastmcp.utilities.lazy import later
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ else:
 
 
 def is_loaded() -> bool:
-    """Whether somebody has loaded them."""
-    return "mcp_types" in sys.modules
+    """Whether somebody has loaded them: all, for who waits for the rest holds up the loop."""
+    return hasattr(sys.modules.get("mcp_types"), "__all__")
+
+
+async def load() -> None:
+    """Load them while the loop goes on."""
+    await lazy.load("mcp_types")
 
 
 if is_loaded():

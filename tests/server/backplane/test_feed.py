@@ -131,7 +131,7 @@ async def test_waiting_ends_with_the_time():
 async def test_others_may_wake_a_reader():
     reader = Feed("f").open()
     await reader.wait(5)
-    reader.ready.set()
+    reader.wake()
     assert await reader.wait(5)
 
 
@@ -144,4 +144,4 @@ async def test_a_closed_reader_is_not_woken(closed: bool):
         reader.close()
         reader.close()  # twice is as good
     feed.append(change(1))
-    assert reader.ready.is_set() is not closed
+    assert reader.ready is not closed

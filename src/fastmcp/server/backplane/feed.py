@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 
 from fastmcp.protocol.subscriptions import Event
 from fastmcp.server.bus import Change
@@ -30,7 +29,7 @@ class Feed:
         self.name = name
         self._entries: deque[tuple[int, Change]] = deque(maxlen=limit)
         self._forgotten = 0
-        self._readers: set[asyncio.Event] = set()
+        self._readers: set[FeedReader] = set()
 
     @property
     def position(self) -> int:
@@ -58,8 +57,8 @@ class Feed:
         self._wake()
 
     def _wake(self) -> None:
-        for ready in self._readers:
-            ready.set()
+        for reader in self._readers:
+            reader.wake()
 
     def after(self, position: int) -> list[tuple[int, Change]] | None:
         """The changes behind a position; None where some of them are not kept any more."""
@@ -75,25 +74,38 @@ class Feed:
 
     def open(self, position: int | None = None) -> FeedReader:
         """Read from behind a position; from now on by default."""
-        return FeedReader(self, self._readers, self.position if position is None else position)
+        reader = FeedReader(self, self.position if position is None else position)
+        self._readers.add(reader)
+        return reader
+
+    def close(self, reader: FeedReader) -> None:
+        """Wake this one no more."""
+        self._readers.discard(reader)
 
 
 class FeedReader:
-    """One reader's place in a feed.
+    """One reader's place in a feed. Each open stream has one, so it is small: an `asyncio.Event`
+    alone would take six times its room.
 
     Attributes:
         position: of the last change it has taken.
-        ready: set when there may be something to take; whoever else has something for the
-            same stream may set it too.
+        ready: there may be something to take.
     """
 
-    def __init__(self, feed: Feed, readers: set[asyncio.Event], position: int) -> None:
+    __slots__ = ("_feed", "_waiter", "position", "ready")
+
+    def __init__(self, feed: Feed, position: int) -> None:
         self.position = position
-        self.ready = asyncio.Event()
+        self.ready = True  # what is there already
         self._feed = feed
-        self._readers = readers
-        readers.add(self.ready)
-        self.ready.set()  # what is there already
+        self._waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """There may be something to take. Whoever else has something for the same stream may say
+        so too."""
+        self.ready = True
+        if self._waiter is not None:
+            _settle(self._waiter)
 
     def take(self) -> list[tuple[int, Change]] | None:
         """What came since the last time; None, once, where some of it is lost."""
@@ -111,17 +123,27 @@ class FeedReader:
         Args:
             seconds: 0 for no limit.
         """
-        if not self.ready.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds or None):
-                    await self.ready.wait()
-        woken = self.ready.is_set()
-        self.ready.clear()
+        if not self.ready:
+            loop = asyncio.get_running_loop()
+            waiter = self._waiter = loop.create_future()
+            timer = loop.call_later(seconds, _settle, waiter) if seconds else None
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        woken, self.ready = self.ready, False
         return woken
 
     def close(self) -> None:
         """Read no more."""
-        self._readers.discard(self.ready)
+        self._feed.close(self)
+
+
+def _settle(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def events_of(changes: list[tuple[int, Change]] | None, audience: str) -> list[Event] | None:

@@ -29,6 +29,7 @@ def _reference() -> TypeAdapter[Any]:
 async def _complete(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
     if engine.completion_handler is None and engine.providers is None:
         raise method_not_found("completion/complete")
+    await mcp_types.load()
     try:
         reference, _, _ = _parsed(params.get("ref"), params.get("argument"), params.get("context"))
     except ValidationError as exc:

@@ -98,6 +98,7 @@ async def _run(
     prompt = await find(engine, context, name, version)
     if prompt is None:
         raise NotFoundError(f"Unknown prompt: {name!r}")
+    await mcp_types.load()
     try:
         found: Any = await prompt.render(arguments)  # an author's own class may return texts
         return prompt.convert_result(found)

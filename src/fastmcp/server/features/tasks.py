@@ -14,6 +14,7 @@ from fastmcp.server.context import Context
 from fastmcp.server.engine import Engine, Handler
 from fastmcp.server.input_required import opened
 from fastmcp.tools.base import Tool
+from fastmcp.utilities import mcp_types
 
 __all__ = ["HANDLERS", "as_task", "watch"]
 
@@ -70,6 +71,7 @@ async def _update(engine: Engine, context: Context, params: dict[str, Any]) -> d
     responses = as_object(params.get("inputResponses"))
     if responses is None:
         raise invalid_params("Invalid params: inputResponses must be an object")
+    await mcp_types.load()
     if not await engine.tasks.answer(id, _owner(context), responses):
         raise unknown_task()
     return {}

@@ -18,7 +18,6 @@ from fastmcp.server.transports.http_exchange import (
     SSE_HEADERS,
     StreamPolicy,
     until_hung_up,
-    watch_disconnect,
 )
 from fastmcp.server.transports.shutdown import on_stop
 
@@ -68,6 +67,10 @@ class EventStream(ABC):
         self._comes_back = True
         self.close()
 
+    def let_go(self) -> None:
+        """It has been written, whatever became of it: its source is not read any more."""
+        return
+
     async def serve(self) -> None:
         """Write it to its end."""
         if await self.run():
@@ -100,6 +103,7 @@ class EventStream(ABC):
         finally:
             forget()
             watcher.cancel()
+            self.let_go()
         return True
 
     async def end(self, last: bytes = b"") -> None:
@@ -139,5 +143,6 @@ class EventStream(ABC):
             await self._send(message)
 
     async def _close_when_gone(self) -> None:
-        await watch_disconnect(self._receive, 0)
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
         self.close()

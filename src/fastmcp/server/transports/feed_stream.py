@@ -57,13 +57,10 @@ class FeedStream(EventStream):
 
     def close(self) -> None:
         super().close()
-        self._reader.ready.set()
+        self._reader.wake()
 
-    async def run(self) -> bool:
-        try:
-            return await super().run()
-        finally:
-            self._reader.close()
+    def let_go(self) -> None:
+        self._reader.close()
 
     async def frames(self) -> AsyncGenerator[bytes | None]:
         yield self.first()

@@ -139,7 +139,7 @@ class Listening:
         """End them all, and let each say so."""
         self.stopped = True
         for reader in self._readers:
-            reader.ready.set()
+            reader.wake()
         if self.tasks:
             await asyncio.wait(list(self.tasks), timeout=_FAREWELL)
 

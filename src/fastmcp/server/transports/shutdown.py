@@ -22,9 +22,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import partial
 from socket import socket
 from types import FrameType
 from typing import Any, Final
@@ -41,7 +42,8 @@ _SIGNALS: Final = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     _SIGNALS.append(signal.SIGBREAK)
 
-_listeners: Final[dict[object, _Listener]] = {}
+_listeners: Final[dict[_Listener, None]] = {}
+"""In the order in which they are told."""
 _replaced: Final[dict[int, Callable[[int, FrameType | None], Any]]] = {}
 _heard: Final[set[int]] = set()
 """The signals that came; no `threading.Event`, whose lock a handler may find taken."""
@@ -69,7 +71,7 @@ def on_stop(callback: Callable[[], None]) -> Callable[[], None]:
         The function that forgets the callback.
     """
     task = asyncio.current_task()
-    return _listen(_Listener(callback, frozenset([task] if task is not None else ())))
+    return _listen(_Listener(callback, (task,) if task is not None else ()))
 
 
 class Grace:
@@ -113,9 +115,9 @@ class Grace:
                 task.cancel()
 
         self._begin, self._over = begin, False
-        for key, known in list(_listeners.items()):  # a copy: other threads have servers as well
+        for known in list(_listeners):  # a copy: other threads have servers as well
             if known.loop.is_closed():
-                _listeners.pop(key, None)
+                _listeners.pop(known, None)
         return _listen(_Listener(begin, self.running, end, self.seconds))
 
     async def rest(self, tasks: AbstractSet[asyncio.Task[Any]]) -> None:
@@ -159,10 +161,12 @@ class _Listener:
         grace: seconds that the listener needs between `begin` and its end.
     """
 
+    __slots__ = ("begin", "grace", "hurry", "loop", "tasks")
+
     def __init__(
         self,
         begin: Callable[[], None],
-        tasks: AbstractSet[asyncio.Task[Any]],
+        tasks: Collection[asyncio.Task[Any]],
         hurry: Callable[[], None] | None = None,
         grace: float = 0,
     ) -> None:
@@ -183,26 +187,25 @@ def _listen(listener: _Listener) -> Callable[[], None]:
                 _replaced[number] = current
                 signal.signal(number, _handle)
                 _heard.clear()  # another run than the one that was told to stop
-    key = object()
-    _listeners[key] = listener
+    _listeners[listener] = None
     if _heard:
         listener.loop.call_soon(listener.begin)
+    return partial(_forget, listener)
 
-    def forget() -> None:
-        _listeners.pop(key, None)
-        if not _listeners and threading.current_thread() is threading.main_thread():
-            for number, handler in _replaced.items():
-                if signal.getsignal(number) is _handle:
-                    signal.signal(number, handler)
 
-    return forget
+def _forget(listener: _Listener) -> None:
+    _listeners.pop(listener, None)
+    if not _listeners and threading.current_thread() is threading.main_thread():
+        for number, handler in _replaced.items():
+            if signal.getsignal(number) is _handle:
+                signal.signal(number, handler)
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
     again = bool(_heard)
     _heard.add(number)
     hurry = again and number == signal.SIGINT
-    for listener in list(_listeners.values()):
+    for listener in list(_listeners):
         callback = listener.hurry if hurry else listener.begin
         if callback is not None and not listener.loop.is_closed():
             listener.loop.call_soon_threadsafe(callback)
@@ -237,7 +240,7 @@ def _waiting_at(server: uvicorn.Server) -> list[socket]:
 def _tell(server: uvicorn.Server) -> None:
     """Tell whoever serves a request of this server."""
     served = server.server_state.tasks
-    told = [one for one in list(_listeners.values()) if not one.tasks.isdisjoint(served)]
+    told = [one for one in list(_listeners) if not served.isdisjoint(one.tasks)]
     for listener in told:
         listener.begin()
     if told and server.config.timeout_graceful_shutdown is None:
@@ -250,7 +253,7 @@ async def _shutdown(self: uvicorn.Server, sockets: list[socket] | None = None) -
     """uvicorn's own, after its application was told."""
     _tell(self)
     loop = asyncio.get_running_loop()
-    ours = [one for one in _listeners.values() if one.loop is loop]
+    ours = [one for one in _listeners if one.loop is loop]
     if ours:
         # The call is over whose answer is not read: nobody gives its client up but we.
         grace = max(listener.grace for listener in ours)

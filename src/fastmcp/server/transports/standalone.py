@@ -82,7 +82,7 @@ class StandaloneStream(FeedStream):
         """Say something to this session alone."""
         if len(self._said) < self.limit:
             self._said.append(sse.encode(message))
-            self._reader.ready.set()
+            self._reader.wake()
 
     def first(self) -> bytes:
         if self._resumable and self._session.version >= PRIMED_SINCE:

@@ -431,7 +431,7 @@ class StreamableHTTP:
 
     async def _get(
         self,
-        headers: Mapping[bytes, bytes],
+        headers: dict[bytes, bytes],
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -456,7 +456,7 @@ class StreamableHTTP:
     async def _listen(
         self,
         session: Session,
-        headers: Mapping[bytes, bytes],
+        headers: dict[bytes, bytes],
         receive: Receive,
         send: Send,
         sessions: SessionManager,
@@ -476,6 +476,7 @@ class StreamableHTTP:
             resumable=self._log is not None,
             cursor=cursor,
         )
+        headers.clear()  # a request that stays open shall not keep them twice
         with _unless_down():
             await session.open_stream(stream)
         try:
