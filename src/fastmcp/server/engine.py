@@ -361,22 +361,32 @@ class Engine:
     ) -> Awaitable[Any]:
         """Call `handler` through the middleware chain of its method.
 
-        A method has one handler, so its chain is composed once. All notifications share one
-        chain: their methods are the client's words, and must neither fill the memory nor pass
-        for a request's.
+        All notifications share one chain: their methods are the client's words, and must neither
+        fill the memory nor pass for a request's.
         """
         key = _NOTIFICATION if type == "notification" else method
+        chain = self.chain(key, hook, handler)
+        return chain(MiddlewareContext(message, context, "client", type, method))
+
+    def chain(
+        self,
+        method: str,
+        hook: str | None,
+        handler: Callable[[Engine, Context, Any], Awaitable[Any]],
+    ) -> Chain:
+        """The middleware of a method, around its handler; it has one, so this is composed once."""
         if self._composed_from != self.middleware:
             self._composed_from = list(self.middleware)
             self._chains.clear()
-        chain = self._chains.get(key)
+        chain = self._chains.get(method)
         if chain is None:
 
             def innermost(inner: MiddlewareContext[Any]) -> Awaitable[Any]:
-                return handler(self, inner.fastmcp_context or get_context(), inner.message)
+                context = inner.fastmcp_context or get_context()
+                return handler(self, context, inner.said or inner.message)
 
-            chain = self._chains[key] = compose(self.middleware, key, hook, innermost)
-        return chain(MiddlewareContext(message, context, "client", type, method))
+            chain = self._chains[method] = compose(self.middleware, method, hook, innermost)
+        return chain
 
     def _around(self, method: str, handler: Handler) -> Handler:
         async def run(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:
