@@ -12,6 +12,7 @@ import gc
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -21,10 +22,13 @@ from pydantic import Field
 
 from fastmcp import Context, FastMCP
 from fastmcp.server.http import StarletteWithLifespan
+from fastmcp.server.middleware import Middleware
 from fastmcp.settings import get_settings
 
 JSON_CEILING = 120
 STREAM_CEILING = 200
+MIDDLEWARE_CEILING = 12
+MODEL_CEILING = 5
 META = "io.modelcontextprotocol/"
 ERAS = ("2025-11-25", "2026-07-28")
 
@@ -36,8 +40,10 @@ def _home(tmp_path: Path):
     get_settings().home = before
 
 
-def build(tools: int, mirrored: bool = False) -> StarletteWithLifespan:
-    mcp = FastMCP("budget")
+def build(
+    tools: int, mirrored: bool = False, middleware: Sequence[Middleware] = ()
+) -> StarletteWithLifespan:
+    mcp = FastMCP("budget", middleware=list(middleware))
 
     @mcp.tool
     async def add(a: int, b: int) -> int:
@@ -227,3 +233,27 @@ async def test_the_number_of_sessions_does_not_matter():
     assert await alone.measure(ADD) == before
     fresh = Caller(app, "2025-11-25")
     assert await fresh.measure(ADD) == before
+
+
+class Passes(Middleware):
+    async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+        return await call_next(context)
+
+
+class Looks(Middleware):
+    async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+        assert context.message.name
+        return await call_next(context)
+
+
+@pytest.mark.parametrize("version", ERAS)
+async def test_a_middleware_costs_its_own_frame(version: str):
+    async def cost(*middleware: Middleware) -> int:
+        return await Caller(build(2, middleware=middleware), version).measure(ADD)
+
+    none, one = await cost(), await cost(Passes())
+    assert none < one <= none + MIDDLEWARE_CEILING
+    assert await cost(*[Passes()] * 5) == one + 4
+    # The model of the message is made once, where somebody looks.
+    assert await cost(Looks()) <= one + MODEL_CEILING
+    assert await cost(*[Looks()] * 5) == await cost(Looks()) + 4

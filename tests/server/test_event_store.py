@@ -262,6 +262,25 @@ async def test_fastmcps_two_methods():
     assert await store.replay_events_after("nonsense", hear) is None
 
 
+async def test_a_stream_that_went_begins_anew():
+    """What `store_event` counts goes with the stream: its positions begin again."""
+    store = EventStore(ttl=1)
+    first = await store.store_event("s")
+    assert await store.store_event("s", b"{}") == "s.1"
+
+    async def hear(event: Any) -> None:
+        heard.append(event[0])
+
+    heard: list[bytes] = []
+    async with asyncio.timeout(10):
+        while await store.replay_events_after(first, hear) is not None:  # noqa: ASYNC110  (its time)
+            await asyncio.sleep(0.05)
+    heard.clear()
+    assert await store.store_event("s", b'{"a":1}') == "s.1"
+    assert await store.replay_events_after(first, hear) == "s"
+    assert heard == [b'{"a":1}']
+
+
 @pytest.mark.parametrize(
     "text",
     ["", ".", ".3", "s.", "s.-1", "s.x", "s.²", "s" * 200 + ".1", f"s.{2**63}", "s." + "9" * 20],

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from mcp_types import CallToolRequestParams
 
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import McpError, ToolError
@@ -162,6 +163,25 @@ async def test_it_may_change_message_and_result():
     assert [tool["name"] for tool in (await peer.request("tools/list")).result["tools"]] == ["add"]
     assert [tool.name for tool in await mcp.list_tools()] == ["add"]
     assert len(await mcp.list_tools(run_middleware=False)) == 2
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+async def test_what_it_changes_in_the_message_reaches_the_tool(looks_first: bool):
+    class Change(Middleware):
+        async def on_message(self, context: Any, call_next: Any) -> Any:
+            assert not looks_first or context.method != "tools/call" or context.message.name
+            return await call_next(context.copy())
+
+        async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+            assert type(context.message) is CallToolRequestParams
+            assert context.message is context.message
+            context.message.arguments["a"] = 30
+            context.message.name = "add"
+            return await call_next(context)
+
+    peer = await Peer(build(Change()).http_app()).open()
+    live = await peer.call("another", {"a": 1, "b": 2})
+    assert live.text == "32"
 
 
 class Raise(Middleware):

@@ -29,6 +29,8 @@ class AccessToken(BaseModel):
         subject: whom it speaks for (`sub`).
         claims: everything it says, as far as it can be read.
         source: which of several took it (`MultiAuth`).
+        leeway: seconds that it is good for after `expires_at`, because its verifier takes it that
+            the issuer's clock may be slow (RFC 7519, 4.1.4).
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -41,6 +43,7 @@ class AccessToken(BaseModel):
     subject: str | None = None
     claims: dict[str, Any] = {}
     source: str = Field(default="", exclude=True, repr=False)
+    leeway: float = Field(default=0.0, exclude=True, repr=False)
 
     @property
     def principal(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from sys import modules
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from fastmcp.exceptions import McpError, UpstreamError
 from fastmcp.protocol.classify import Call, Notice
@@ -352,41 +352,43 @@ class Engine:
 
     # middleware
 
-    async def through(
+    def through(
         self,
         context: Context,
         method: str,
         hook: str | None,
         message: Any,
         handler: Callable[[Engine, Context, Any], Awaitable[Any]],
-        type: str = "request",
-    ) -> Any:
+        type: Literal["request", "notification"] = "request",
+    ) -> Awaitable[Any]:
         """Call `handler` through the middleware chain of its method.
 
-        A method has one handler, so its chain is composed once. All notifications share one
-        chain: their methods are the client's words, and must neither fill the memory nor pass
-        for a request's.
+        All notifications share one chain: their methods are the client's words, and must neither
+        fill the memory nor pass for a request's.
         """
         key = _NOTIFICATION if type == "notification" else method
+        chain = self.chain(key, hook, handler)
+        return chain(MiddlewareContext(message, context, "client", type, method))
+
+    def chain(
+        self,
+        method: str,
+        hook: str | None,
+        handler: Callable[[Engine, Context, Any], Awaitable[Any]],
+    ) -> Chain:
+        """The middleware of a method, around its handler; it has one, so this is composed once."""
         if self._composed_from != self.middleware:
             self._composed_from = list(self.middleware)
             self._chains.clear()
-        chain = self._chains.get(key)
+        chain = self._chains.get(method)
         if chain is None:
 
-            async def innermost(inner: MiddlewareContext[Any]) -> Any:
-                return await handler(self, inner.fastmcp_context or get_context(), inner.message)
+            def innermost(inner: MiddlewareContext[Any]) -> Awaitable[Any]:
+                context = inner.fastmcp_context or get_context()
+                return handler(self, context, inner.said or inner.message)
 
-            chain = self._chains[key] = compose(self.middleware, key, hook, innermost)
-        return await chain(
-            MiddlewareContext(
-                message=message,
-                fastmcp_context=context,
-                source="client",
-                type="notification" if type == "notification" else "request",
-                method=method,
-            )
-        )
+            chain = self._chains[method] = compose(self.middleware, method, hook, innermost)
+        return chain
 
     def _around(self, method: str, handler: Handler) -> Handler:
         async def run(engine: Engine, context: Context, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
+import time
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -96,7 +99,8 @@ class EventStore:
         self._writer = ""
         self._live: dict[str, _Live] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._next: dict[str, int] = {}
+        self._next: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        """The next position of what `store_event` writes, and when that stream is gone."""
         self._down: set[bool] = set()
         self._log: EventLog
         if self.line is not None:
@@ -293,19 +297,36 @@ class EventStore:
         Raises:
             StoreDown: it could not be written.
         """
-        position = self._next.get(stream_id, 0)
-        self._next[stream_id] = position + 1
         if message is not None and not isinstance(message, bytes):
             message = cast(
                 "str", message.model_dump_json(by_alias=True, exclude_none=True)
             ).encode()
+        position = self._position(stream_id)
         if position == 0:
+            self._count(stream_id, 1 if message is None else 2)
             await self._do(self._log.begin(stream_id, Head("")))
-        if position > 0 or message is not None:
-            position = max(position, 1)
-            self._next[stream_id] = position + 1
-            await self._do(self._log.append(stream_id, Entry(position, message)))
+            position = 0 if message is None else 1
+        else:
+            self._count(stream_id, position + 1)
+        if position > 0 and not await self._do(
+            self._log.append(stream_id, Entry(position, message))
+        ):
+            self._next.pop(stream_id, None)  # the log had no room for the stream
+            return await self.store_event(stream_id, message)
         return str(EventId(stream_id, position))
+
+    def _position(self, stream: str) -> int:
+        """Where its next event goes; a stream that the log keeps no more begins anew."""
+        now = time.monotonic()
+        while self._next and next(iter(self._next.values()))[1] <= now:
+            self._next.popitem(last=False)
+        return self._next[stream][0] if stream in self._next else 0
+
+    def _count(self, stream: str, position: int) -> None:
+        # A moment after the stream itself, lest it be begun while it is still there.
+        ends = math.inf if self.ttl is None else time.monotonic() + self.ttl + 1
+        self._next[stream] = position, ends
+        self._next.move_to_end(stream)
 
     async def replay_events_after(
         self, last_event_id: str, send_callback: Callable[[Any], Awaitable[None]]

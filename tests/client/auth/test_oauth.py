@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -19,7 +20,15 @@ from fastmcp import Client
 from fastmcp.client.auth import AuthorizationCodeResult, OAuth
 from fastmcp.client.errors import AuthorizationFailedError
 from fastmcp.utilities.tests import HeadlessOAuth
-from tests.client.auth.authority import Person, authority, guarded, redirect, refusal
+from tests.client.auth.authority import (
+    Authority,
+    Guarded,
+    Person,
+    authority,
+    guarded,
+    redirect,
+    refusal,
+)
 from tests.support.process import listening, until
 
 
@@ -233,55 +242,55 @@ async def test_every_token_is_asked_for_for_this_server() -> None:
     ]
 
 
-async def test_a_refreshed_token_that_is_refused_as_well_ends_at_the_person() -> None:
-    async def worthless(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
-        if form["grant_type"] != "refresh_token":
-            return None
-        said = server.give("")
-        del server.good[said["access_token"]]
-        return web.json_response(said)
+async def ends_at_the_person(
+    refreshed: Callable[[Authority, Guarded], web.StreamResponse | None],
+) -> Authority:
+    """A token that was good is refused in the middle: it is refreshed once, which does not help,
+    and the person is asked again.
 
-    async with (
-        authority(on_token=worthless) as server,
-        guarded(server) as endpoint,
-        Client(endpoint.url, auth=Person()) as client,
-    ):
-        server.good.clear()
-        await client.call_tool("x")
-    assert server.count("refresh_token") == 1
-    assert len(server.authorized) == 2
+    Args:
+        refreshed: what the refresh is answered; None for what the server would say.
+    """
 
+    async def answer(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
+        return refreshed(server, endpoint) if form["grant_type"] == "refresh_token" else None
 
-async def test_a_refresh_that_is_refused_ends_at_the_person() -> None:
-    async with authority() as server, guarded(server) as endpoint:
-        person = Person()
+    person = Person()
+    async with authority(on_token=answer) as server, guarded(server) as endpoint:
         async with Client(endpoint.url, auth=person) as client:
             server.good.clear()
-            server.refreshable.clear()
             await client.call_tool("x")
         await person.finished()
     assert server.count("refresh_token") == 1
     assert len(server.authorized) == 2
+    return server
+
+
+async def test_a_refreshed_token_that_is_refused_as_well_ends_at_the_person() -> None:
+    def worthless(server: Authority, endpoint: Guarded) -> web.StreamResponse:
+        said = server.give("")
+        del server.good[said["access_token"]]
+        return web.json_response(said)
+
+    await ends_at_the_person(worthless)
+
+
+async def test_a_refresh_that_is_refused_ends_at_the_person() -> None:
+    def refused(server: Authority, endpoint: Guarded) -> None:
+        server.refreshable.clear()
+
+    server = await ends_at_the_person(refused)
     assert len(server.registered) == 1
 
 
 async def test_a_refresh_that_gives_the_refused_token_again_ends_at_the_person() -> None:
     """Servers exist that give the same until it is over, revoked or not."""
 
-    async def same(request: web.Request, form: dict[str, str]) -> web.StreamResponse | None:
-        if form["grant_type"] != "refresh_token":
-            return None
+    def same(server: Authority, endpoint: Guarded) -> web.StreamResponse:
         token = str(endpoint.tokens[-1]).removeprefix("Bearer ")
         return web.json_response({"access_token": token, "token_type": "Bearer"})
 
-    async with (
-        authority(on_token=same) as server,
-        guarded(server) as endpoint,
-        Client(endpoint.url, auth=Person()) as client,
-    ):
-        server.good.clear()
-        await client.call_tool("x")
-    assert len(server.authorized) == 2
+    await ends_at_the_person(same)
 
 
 async def test_scopes_are_those_of_the_challenge() -> None:

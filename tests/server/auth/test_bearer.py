@@ -16,6 +16,7 @@ from fastmcp import Context, FastMCP
 from fastmcp.dependencies import CurrentAccessToken, TokenClaim
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider
 from fastmcp.server.auth.bearer import Lease
+from fastmcp.server.auth.providers.jwt import JWTVerifier, RSAKeyPair
 from fastmcp.server.dependencies import get_access_token
 from fastmcp.settings import get_settings
 from tests.server.auth.tokens import Tokens, bearing
@@ -93,6 +94,16 @@ async def test_whose_token_is_not_good(tokens: Tokens, version: str):
             assert live.messages[0]["error"] == "invalid_token"
             assert challenge(live).startswith('Bearer error="invalid_token", ')
             assert token not in live.body.decode() + challenge(live)
+
+
+@pytest.mark.parametrize(("ago", "status"), [(2, 200), (10, 401)])
+async def test_a_token_of_a_slow_clock(ago: int, status: int):
+    """RFC 7519, 4.1.4: what its verifier allows for the clocks, the door allows too."""
+    pair = RSAKeyPair.generate()
+    app = server(JWTVerifier(public_key=pair.public_key)).http_app()
+    token = pair.create_token(expires_in_seconds=-ago)
+    async with app.lifespan(app):
+        assert (await asked(app, STATELESS, bearing(token))).status == status
 
 
 async def test_whose_token_permits_too_little(tokens: Tokens):

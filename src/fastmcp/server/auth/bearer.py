@@ -138,7 +138,8 @@ class Lease:
 
 def _left(token: AccessToken) -> float:
     """Seconds."""
-    return float("inf") if token.expires_at is None else token.expires_at - time.time()
+    end = token.expires_at
+    return float("inf") if end is None else end + token.leeway - time.time()
 
 
 class BearerGate:

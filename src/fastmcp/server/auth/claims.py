@@ -146,12 +146,13 @@ def claims_in(payload: bytes) -> Claims | None:
     return cast("Claims", claims) if isinstance(claims, dict) else None
 
 
-def access_token(token: str, claims: Claims) -> AccessToken:
+def access_token(token: str, claims: Claims, leeway: float = 0.0) -> AccessToken:
     """Claims that were found good, as what handlers hold.
 
     Args:
         token: as it came.
         claims: everything it says; they become the object's own.
+        leeway: see `AccessToken`.
     """
     exp, subject = claims.get("exp"), claims.get("sub")
     return AccessToken(
@@ -161,6 +162,7 @@ def access_token(token: str, claims: Claims) -> AccessToken:
         expires_at=None if exp is None else int(exp),
         subject=None if subject is None else str(subject),
         claims=claims,
+        leeway=leeway,
     )
 
 

@@ -9,7 +9,8 @@ climbed, unless it does so itself through `super().__call__`.
 
 Composition happens when the server starts, once per method, never per message. A hook that a
 class leaves as it is does not take part: it costs no frame, so a server pays for the hooks
-somebody wrote and for nothing else.
+somebody wrote and for nothing else. For the same reason the model of a call's message and the
+time of its arrival are made when a hook looks at them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, cast
+from time import time
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, cast
 
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
     from fastmcp.server.context import Context
 
-__all__ = ["TYPED_HOOKS", "CallNext", "Middleware", "MiddlewareContext", "compose"]
+__all__ = ["TYPED_HOOKS", "CallNext", "Middleware", "MiddlewareContext", "Said", "compose"]
 
 T_co = TypeVar("T_co", covariant=True, default=Any)
 T_contra = TypeVar("T_contra", contravariant=True, default=Any)
@@ -52,6 +54,45 @@ class CallNext(Protocol[T_contra, R_co]):
     def __call__(self, context: MiddlewareContext[T_contra], /) -> Awaitable[R_co]: ...
 
 
+class Said(Protocol):
+    """A message as it came, with the fields of its model."""
+
+    def model(self) -> Any:
+        """The model that hooks are promised."""
+        ...
+
+
+class _Later:
+    """A field that is made when somebody looks at it, of what its object holds instead."""
+
+    def __init__(self, make: Callable[[dict[str, Any]], Any]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:  # `dataclass` asks for a default, and there is none
+            raise AttributeError(self.name)
+        fields = instance.__dict__
+        value = fields[self.name] = self.make(fields)
+        return value
+
+
+def _model(fields: dict[str, Any]) -> Any:
+    model = fields["said"].model()
+    fields["said"] = None  # hooks may change the model
+    return model
+
+
+def _time(fields: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(fields["arrived"], UTC)
+
+
+_message: Any = _Later(_model)
+_timestamp: Any = _Later(_time)
+
+
 @dataclass(frozen=True, init=False)
 class MiddlewareContext(Generic[T_co]):
     """One message as middleware sees it.
@@ -65,12 +106,15 @@ class MiddlewareContext(Generic[T_co]):
         timestamp: when it arrived, UTC.
     """
 
-    message: T_co
+    message: T_co = _message
     fastmcp_context: Context | None
     source: Literal["client", "server"]
     type: Literal["request", "notification"]
     method: str | None
-    timestamp: datetime
+    timestamp: datetime = _timestamp
+
+    said: ClassVar[Said | None] = None
+    """The message of a request whose model nobody has looked at; not a field of its own."""
 
     # What `dataclass` writes for a frozen class sets each field by a call of its own, and this
     # object is made for every message.
@@ -89,7 +133,24 @@ class MiddlewareContext(Generic[T_co]):
         fields["source"] = source
         fields["type"] = type
         fields["method"] = method
-        fields["timestamp"] = timestamp or datetime.now(UTC)
+        if timestamp is None:
+            fields["arrived"] = time()
+        else:
+            fields["timestamp"] = timestamp
+
+    @classmethod
+    def of(cls, said: Said, fastmcp_context: Context, method: str) -> Self:
+        """That of a request of a client, whose `message` is made when it is looked at."""
+        self = cls.__new__(cls)
+        self.__dict__.update(
+            said=said,
+            fastmcp_context=fastmcp_context,
+            source="client",
+            type="request",
+            method=method,
+            arrived=time(),
+        )
+        return self
 
     def copy(self, **changes: Any) -> MiddlewareContext[T_co]:
         """The same with some fields replaced; pass it to `call_next` to change the message."""

@@ -415,6 +415,7 @@ class OAuthProxy(StoredOAuthProvider):
                 "client_id": ours.client_id,
                 "scopes": self._consented_of(found, ours),
                 "expires_at": min((int(end) for end in ends if end is not None), default=None),
+                "leeway": 0.0,  # the end is our own clock's
                 "resource": ours.resource,
                 "subject": ours.subject or f"login {family}",
             }

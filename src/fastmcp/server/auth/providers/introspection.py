@@ -106,7 +106,7 @@ class IntrospectionTokenVerifier(KeepingVerifier):
             self._log.tell(refusal)
             return None
         self._log.look_at(claims)
-        verified = access_token(token, claims)
+        verified = access_token(token, claims, self._expected.leeway)
         self._known.put(verified, claims.get("exp"))
         return verified
 

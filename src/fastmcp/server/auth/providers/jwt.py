@@ -154,7 +154,7 @@ class JWTVerifier(KeepingVerifier):
         self._log.look_at(found)
         exp = found.get("exp")
         until = math.inf if self._remote is None else self._remote.early
-        verified = access_token(token, found)
+        verified = access_token(token, found, self._expected.leeway)
         self._known.put(verified, None if exp is None else exp + self._expected.leeway, until)
         return verified
 
