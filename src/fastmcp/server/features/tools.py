@@ -132,10 +132,8 @@ class _Said(msgspec.Struct):
     meta: Any
 
     def model(self) -> Any:
-        # What the model's own `__init__` does, without its frame.
-        model = mcp_types.CallToolRequestParams.__pydantic_validator__
-        return model.validate_python(
-            {"name": self.name, "arguments": self.arguments, "_meta": self.meta}
+        return mcp_types.CallToolRequestParams(
+            name=self.name, arguments=self.arguments, _meta=self.meta
         )
 
 
