@@ -95,7 +95,7 @@ async def fill(store: EventStore, stream: str, count: int, *, end: bool = False)
 
 
 async def rest(store: EventStore, stream: str, position: int) -> list[Entry]:
-    async with asyncio.timeout(10), aclosing(store.after(stream, position)) as entries:
+    async with asyncio.timeout(40), aclosing(store.after(stream, position)) as entries:
         return [entry async for entry in entries if entry is not None]
 
 
