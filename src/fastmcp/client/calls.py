@@ -172,10 +172,10 @@ async def call_tool_mcp(
     if meta is not None:
         params["_meta"] = meta
 
-    async def send() -> dict[str, Any]:
+    def send() -> Awaitable[dict[str, Any]]:
         annotated = session.param_headers.get(name)
         headers = _mirrored(arguments, annotated) if annotated else None
-        return await session.request(
+        return session.request(
             "tools/call",
             params,
             timeout=timeout,
@@ -206,7 +206,20 @@ async def call_tool_mcp(
             result,
             session.timeout if timeout is None else timeout or None,
         )
-    return _read(mcp_types.CallToolResult, "tools/call", result)
+    return _read_tool_result(result)
+
+
+def _read_tool_result(result: dict[str, Any]) -> mcp_types.CallToolResult:
+    """The model of a result. Text, which most blocks are, is read as such: the model would try for
+    each block all the kinds there are."""
+    read_text = mcp_types.TextContent.model_validate
+    try:
+        blocks: list[Any] = [
+            read_text(block) if block["type"] == "text" else block for block in result["content"]
+        ]
+        return mcp_types.CallToolResult.model_validate({**result, "content": blocks})
+    except (KeyError, TypeError, pydantic.ValidationError):  # the whole of it says what is wrong
+        return _read(mcp_types.CallToolResult, "tools/call", result)
 
 
 def _mirrored(arguments: dict[str, Any], annotated: tuple[ParamHeader, ...]) -> dict[str, str]:
