@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pydantic
 from pydantic import AnyUrl
@@ -212,11 +212,14 @@ async def call_tool_mcp(
 def _read_tool_result(result: dict[str, Any]) -> mcp_types.CallToolResult:
     """The model of a result. Text, which most blocks are, is read as such: the model would try for
     each block all the kinds there are."""
-    read_text = mcp_types.TextContent.model_validate
+    blocks: Any = result.get("content")
     try:
-        blocks: list[Any] = [
-            read_text(block) if block["type"] == "text" else block for block in result["content"]
-        ]
+        if isinstance(blocks, list):
+            read_text = mcp_types.TextContent.model_validate
+            blocks = [
+                read_text(block) if block["type"] == "text" else block
+                for block in cast("list[Any]", blocks)
+            ]
         return mcp_types.CallToolResult.model_validate({**result, "content": blocks})
     except (KeyError, TypeError, pydantic.ValidationError):  # the whole of it says what is wrong
         return _read(mcp_types.CallToolResult, "tools/call", result)
