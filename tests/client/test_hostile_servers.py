@@ -358,6 +358,19 @@ async def test_an_input_request_that_is_none(requests: dict[str, Any]) -> None:
             await client.call_tool_mcp("any", {})
 
 
+@pytest.mark.parametrize(
+    "content", [None, {}, "", 7, ["text"], [{"type": "text"}], [{"type": ["text"], "text": ""}]]
+)
+async def test_content_that_is_none(content: Any) -> None:
+    async def answer(request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        body = result(message, {"content": content})
+        return web.Response(body=body, content_type="application/json")
+
+    async with site(handshaken(answer)) as seen, Client(seen.url, mode="legacy") as client:
+        with pytest.raises(McpError, match="tools/call does not fit the protocol"):
+            await client.call_tool_mcp("any", {})
+
+
 async def test_a_listing_that_hangs_takes_the_calls_own_time() -> None:
     """The result is there; only the schema that would shape its `data` never comes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pydantic
 from pydantic import AnyUrl
@@ -172,10 +172,10 @@ async def call_tool_mcp(
     if meta is not None:
         params["_meta"] = meta
 
-    async def send() -> dict[str, Any]:
+    def send() -> Awaitable[dict[str, Any]]:
         annotated = session.param_headers.get(name)
         headers = _mirrored(arguments, annotated) if annotated else None
-        return await session.request(
+        return session.request(
             "tools/call",
             params,
             timeout=timeout,
@@ -206,7 +206,23 @@ async def call_tool_mcp(
             result,
             session.timeout if timeout is None else timeout or None,
         )
-    return _read(mcp_types.CallToolResult, "tools/call", result)
+    return _read_tool_result(result)
+
+
+def _read_tool_result(result: dict[str, Any]) -> mcp_types.CallToolResult:
+    """The model of a result. Text, which most blocks are, is read as such: the model would try for
+    each block all the kinds there are."""
+    blocks: Any = result.get("content")
+    try:
+        if isinstance(blocks, list):
+            read_text = mcp_types.TextContent.model_validate
+            blocks = [
+                read_text(block) if block["type"] == "text" else block
+                for block in cast("list[Any]", blocks)
+            ]
+        return mcp_types.CallToolResult.model_validate({**result, "content": blocks})
+    except (KeyError, TypeError, pydantic.ValidationError):  # the whole of it says what is wrong
+        return _read(mcp_types.CallToolResult, "tools/call", result)
 
 
 def _mirrored(arguments: dict[str, Any], annotated: tuple[ParamHeader, ...]) -> dict[str, str]:

@@ -61,7 +61,7 @@ from fastmcp.protocol.versions import Era
 from fastmcp.utilities import mcp_types
 from fastmcp.utilities.mcp_types import Implementation
 from fastmcp.utilities.spawning import is_cancelled, spawn
-from fastmcp.utilities.tracing import Telemetry
+from fastmcp.utilities.tracing import Telemetry, Tracing
 from fastmcp.utilities.waiting import is_set_within
 
 __all__ = ["ClientSession"]
@@ -293,20 +293,32 @@ class ClientSession(Opening):
         # Where nobody was ever there, a wrong address is likelier than a restart.
         return self._met or isinstance(exc, HttpStatusError)
 
-    async def _once(
+    def _once(
         self,
         method: str,
         params: dict[str, Any],
         term: Term | None,
         progress: ProgressHandler | None,
         headers: dict[str, str] | None,
-    ) -> dict[str, Any]:
+    ) -> Awaitable[dict[str, Any]]:
         """One request, one response; where it is traced, one span."""
         channel = self.channel
         channel.last_id = id = channel.last_id + 1
         tracing = None if self.telemetry is None else self.telemetry.tracing()
         if tracing is None:
-            return await self._exchange(id, method, params, term, progress, headers)
+            return self._exchange(id, method, params, term, progress, headers)
+        return self._traced(tracing, id, method, params, term, progress, headers)
+
+    async def _traced(
+        self,
+        tracing: Tracing,
+        id: RequestId,
+        method: str,
+        params: dict[str, Any],
+        term: Term | None,
+        progress: ProgressHandler | None,
+        headers: dict[str, str] | None,
+    ) -> dict[str, Any]:
         with tracing.outgoing(method, params, self._attributes(id)) as (span, params):
             result = await self._exchange(id, method, params, term, progress, headers)
             span.answered(method, result)

@@ -168,9 +168,16 @@ class Conversation(ABC):
             exchange: its way back.
             held: holds the task.
         """
-        exchange.task = task = spawn(self.serve(call, exchange), held)
-        # Not in `serve`: a task that is cancelled before its first step runs none of it.
-        task.add_done_callback(lambda _: self.ended(call, exchange))
+        exchange.task = task = asyncio.get_running_loop().create_task(self.serve(call, exchange))
+        held.add(task)
+
+        # Not in `serve`: a task that is cancelled before its first step runs none of it. And one
+        # callback for both, because the loop takes a turn for each.
+        def over(task: asyncio.Task[None]) -> None:
+            held.discard(task)
+            self.ended(call, exchange)
+
+        task.add_done_callback(over)
         return task
 
     async def serve(self, call: Call, exchange: ChannelExchange) -> None:
