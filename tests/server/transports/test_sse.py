@@ -517,6 +517,20 @@ async def test_a_client_that_does_not_read_is_given_up(stage: Stage):
     live.resume()
 
 
+async def test_a_stream_that_ends_unread_waits_to_be_hung_up_on(stage: Stage):
+    """A response that is given up before that is one that servers complain of."""
+    with set_settings(http_write_timeout=0.1):
+        app = both(stage.mcp)
+        scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])
+        live = Live(app, scope, stall=2)
+        await live.until(lambda live: live.events)
+        app.close_streams()
+        done, _ = await asyncio.wait({live.task}, timeout=0.5)
+        assert not done
+        live.leave()
+        await asyncio.wait_for(live.task, 5)
+
+
 async def test_posts_do_not_wait_for_a_stream_that_nobody_reads(stage: Stage):
     app = both(stage.mcp)
     scope = http_scope("GET", "/sse", [("accept", "text/event-stream")])

@@ -112,10 +112,13 @@ class EventStream(ABC):
         Args:
             last: frames that come before it.
         """
-        with suppress(OSError, TimeoutError, asyncio.CancelledError):
-            if last:
-                await self._body(last)
-            await self._put({"type": "http.response.body", "body": b""})
+        with suppress(OSError, asyncio.CancelledError):
+            try:
+                if last:
+                    await self._body(last)
+                await self._put({"type": "http.response.body", "body": b""})
+            except TimeoutError:  # the client does not read
+                await until_hung_up(self._receive, self._policy)
 
     async def _write(self, frames: AsyncGenerator[bytes | None]) -> None:
         loop = asyncio.get_running_loop()
