@@ -448,12 +448,20 @@ def _write(path: Path, data: object) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+        with open(handle, "wb") as file:
+            file.write(_encoded(data) + b"\n")
         if mode is not None:
             os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def _encoded(data: object) -> bytes:
+    """As people write JSON. Half a surrogate pair, which UTF-8 has not, a file can hold as an
+    escape, so then all that is not ASCII is one."""
+    try:
+        return json.dumps(data, indent=2, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=2).encode()

@@ -213,7 +213,13 @@ READERS = (
         ),
         examples=(b'{"value":{"a":"\xff"},"until":null}', b'{"value":' + b'{"a":' * 9999),
     ),
-    Reader("mcp configuration", _config, (json.dumps(_CONFIG).encode(),), (ValueError,)),
+    Reader(
+        "mcp configuration",
+        _config,
+        (json.dumps(_CONFIG).encode(),),
+        (ValueError,),
+        examples=(b'{"mcpServers": {}, "inputs": "\\ud800"}',),
+    ),
     Reader(
         "env file",
         _settings,
