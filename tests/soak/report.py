@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.soak.run import SMALL, TOLERANCE, Found
+from tests.soak.run import Found, tolerated
 
 
 def table(found: Found) -> str:
@@ -21,7 +21,7 @@ def table(found: Found) -> str:
             every = [value for at, value in samples.get(name, ()) if at >= found.plan.settle]
             slope = found.trends.get(who, {}).get(name)
             verdict = "" if slope is None else "steady"
-            if slope is not None and slope.grows(TOLERANCE.get(name, SMALL)):
+            if slope is not None and slope.grows(tolerated(name, every)):
                 verdict = "GROWS"
             lines.append(
                 f"{who:16} {name:20} {before.get(name, 0):>9} {after.get(name, 0):>9}"

@@ -12,9 +12,10 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.soak.ledger import Ledger
@@ -56,6 +57,9 @@ TOLERANCE = {
 requests in that time, so what is left behind by each of one kind of them is above it."""
 SMALL = 0.5
 """The same for what is counted one by one."""
+PART = 0.02
+"""What part of itself a figure may grow besides that is judged exactly at rest: what is kept for a
+time is as many as came in that time, and a machine with less to do serves more of them."""
 KIND_GROWTH = (100, 0.02)
 """How many objects of a type there may be more at rest, and what part of them besides."""
 
@@ -361,12 +365,18 @@ def _judge(found: Found) -> None:
                 continue
             times, values = zip(*taken, strict=True)
             slope = found.trends.setdefault(who, {})[name] = trend(times, values)
-            tolerance = TOLERANCE.get(name, SMALL)
-            if slope.grows(tolerance):
+            if slope.grows(tolerance := tolerated(name, values)):
                 problems.append(
                     f"{who} under load: {name} grows by {slope.slope:.2f} a minute "
                     f"(surely more than {slope.low:.2f}, and {tolerance:g} is tolerated)"
                 )
+
+
+def tolerated(name: str, values: Sequence[float]) -> float:
+    """How much a figure of which these are samples may grow in a minute."""
+    if name in EXACT or name.startswith("keys: "):
+        return SMALL + PART * median(values)
+    return TOLERANCE.get(name, SMALL)
 
 
 def as_json(found: Found) -> dict[str, Any]:
