@@ -20,11 +20,13 @@ import importlib
 from types import ModuleType
 from typing import Any, Final
 
+from fastmcp.utilities.threads import run_in_thread
+
 __all__ = ["later", "load"]
 
 _loaded: Final[set[str]] = set()
 """What has been awaited. What is in `sys.modules` may be half there."""
-_loading: Final[dict[str, asyncio.Future[ModuleType]]] = {}
+_loading: Final[dict[str, asyncio.Task[ModuleType]]] = {}
 """What is being awaited: those who wait for the same go on together."""
 
 
@@ -47,7 +49,8 @@ async def load(name: str) -> None:
     loop = asyncio.get_running_loop()
     loading = _loading.get(name)
     if loading is None or loading.get_loop() is not loop:
-        loading = _loading[name] = loop.run_in_executor(None, importlib.import_module, name)
+        loading = loop.create_task(run_in_thread(importlib.import_module, name))
+        _loading[name] = loading
     try:
         await asyncio.shield(loading)
         _loaded.add(name)
