@@ -287,7 +287,7 @@ def create_streamable_http_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         if engine.middleware or engine.providers is not None:
-            await mcp_types.load()  # each call takes them
+            await mcp_types.load()  # any call may take them there
         try:
             await life.enter()
         except Exception as exc:

@@ -62,7 +62,7 @@ class Said(Protocol):
         ...
 
 
-class _Later:
+class _WhenRead:
     """A field that is made when somebody looks at it, of what its object holds instead."""
 
     def __init__(self, make: Callable[[dict[str, Any]], Any]) -> None:
@@ -89,8 +89,8 @@ def _time(fields: dict[str, Any]) -> datetime:
     return datetime.fromtimestamp(fields["arrived"], UTC)
 
 
-_message: Any = _Later(_model)
-_timestamp: Any = _Later(_time)
+_message: Any = _WhenRead(_model)
+_timestamp: Any = _WhenRead(_time)
 
 
 @dataclass(frozen=True, init=False)
