@@ -1,7 +1,8 @@
 """A run: rounds in which every workload meets every target, so that all have the same moments.
 
 A slow moment of the machine hits neighbours in one round alike. So figures are compared within a
-round, and what is told is the median of the rounds.
+round, workloads that are compared with each other follow one another there, and what is told is the
+median of the rounds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Workload(ABC):
     """The targets that can do it."""
     in_flight: int | None = None
     """Calls at the same time."""
+    beside: str | None = field(default=None, kw_only=True)
+    """The name of another, if it is told as a part of what that finds of the same target."""
 
     seldom: ClassVar[bool] = False
     """Whether the first five rounds are enough, because it takes long and varies little."""
@@ -67,14 +70,26 @@ class Run:
         """Measures everything, so many times."""
         for number in range(count):
             print(f"round {number + 1} of {count}", file=sys.stderr, flush=True)
-            for workload in self.workloads:
-                if workload.seldom and number >= SELDOM_ROUNDS:
-                    continue
-                able = [name for name in self.servers.targets if name in workload.who]
+            for group in self._groups():
+                workloads = [w for w in group if not w.seldom or number < SELDOM_ROUNDS]
+                if number % 2:  # whatever comes first comes last in the next round
+                    workloads.reverse()
+                able = [n for n in self.servers.targets if any(n in w.who for w in workloads)]
                 # Everyone has every place in the order once.
                 turn = number % max(len(able), 1)
                 for target in able[turn:] + able[:turn]:
-                    await self._measure(workload, target)
+                    for workload in workloads:
+                        if target in workload.who:
+                            await self._measure(workload, target)
+
+    def _groups(self) -> list[list[Workload]]:
+        """What is measured of one target before the next has its turn: a workload, and those that
+        are compared with it. Where seconds lie between two, the machine may be another."""
+        groups = {workload.name: [workload] for workload in self.workloads}
+        for workload in self.workloads:
+            if workload.beside in groups:
+                groups[workload.beside] += groups.pop(workload.name)
+        return list(groups.values())
 
     async def _measure(self, workload: Workload, target: str) -> None:
         key = (workload.name, target)

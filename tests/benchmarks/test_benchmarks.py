@@ -24,6 +24,8 @@ def test_what_a_goal_compares_is_measured(goal: Goal):
             workload, target = cell
             assert target in BY_NAME[workload].who
     assert (goal.at_least is None) != (goal.at_most is None)
+    if goal.over is not None and goal.over[1] == goal.of[1]:  # the same target: they are neighbours
+        assert BY_NAME[goal.of[0]].beside == goal.over[0]
 
 
 def test_names_are_unique_and_quick_ones_exist():

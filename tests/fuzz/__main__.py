@@ -14,6 +14,7 @@ import logging
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -43,6 +44,8 @@ def main() -> int:
         BY_NAME[_reader_of(asked.reproduce, asked.reader)](asked.reproduce.read_bytes())
         print("nothing happened")
         return 0
+    if find_spec("atheris") is None:
+        parser.error("atheris is not installed; `make fuzz` installs it")
     names = asked.reader or list(BY_NAME)
     return 1 if sum([_run(name, max(1, asked.seconds // len(names))) for name in names]) else 0
 
@@ -57,24 +60,26 @@ def _reader_of(path: Path, named: list[str] | None) -> str:
 
 
 def _run(name: str, seconds: int) -> bool:
-    """Whether something was found."""
+    """Whether something was found, or the reader could not be run to its end."""
     FOUND.mkdir(parents=True, exist_ok=True)
     before = set(FOUND.iterdir())
     command = [sys.executable, "-m", "tests.fuzz", "--inside", "--reader", name]
     log = PLACE / f"{_folder(name)}.log"
     begun = time.monotonic()
     with log.open("wb") as said:
-        subprocess.run(
+        status = subprocess.run(
             [*command, "--seconds", str(seconds)], cwd=ROOT, stdout=said, stderr=said, check=False
-        )
+        ).returncode
     found = sorted(set(FOUND.iterdir()) - before)
-    kept = len(list((PLACE / "corpus" / _folder(name)).iterdir()))
+    kept = len(list((PLACE / "corpus" / _folder(name)).glob("*")))
     print(f"{name}: {time.monotonic() - begun:.0f} s, {kept} texts kept", flush=True)
     for path in found:
         shown = path.relative_to(ROOT)
         print(f"  FOUND: see {log.relative_to(ROOT)}, and again with")
         print(f"  python -m tests.fuzz --reader '{name}' --reproduce '{shown}'", flush=True)
-    return bool(found)
+    if status and not found:
+        print(f"  ENDED with status {status}: see {log.relative_to(ROOT)}", flush=True)
+    return bool(found or status)
 
 
 def _fuzz(name: str, seconds: int) -> None:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.soak.run import tolerated
 from tests.soak.trend import trend
 
 TIMES = [number / 12 for number in range(120)]
@@ -51,3 +52,11 @@ def test_a_constant_has_none():
 def test_two_samples_are_too_few():
     with pytest.raises(ValueError, match="three samples, got 2"):
         trend([0, 1], [1, 2])
+
+
+def test_what_is_counted_may_follow_the_load_a_little_and_a_leak_of_one_a_second_may_not():
+    kept = [130 + time % 7 for time in TIMES]
+    assert not trend(TIMES, kept).grows(tolerated("keys: session", kept))
+    leaked = [count + 60 * time for time, count in zip(TIMES, kept, strict=True)]
+    for name in ("keys: session", "files"):
+        assert trend(TIMES, leaked).grows(tolerated(name, leaked))
