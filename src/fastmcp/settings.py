@@ -194,6 +194,9 @@ class Settings(BaseModel):
     """After this long a call that may be streamed turns into an SSE stream."""
     redis_url: SecretStr | None = None
     """A Redis that all workers share: sessions, events, and messages between workers."""
+    http_stall_after: float = Field(default=1.0, ge=0)
+    """Seconds that a function may keep the event loop, on which everybody is served, until the log
+    names it; 0 does not look."""
     http_shutdown_grace: float = Field(default=10.0, ge=0)
     """Seconds that running calls have to finish when the server is told to stop."""
     session_key: SecretStr | None = None

@@ -59,6 +59,13 @@ class Log:
         self._server = server
         self._before = len(server.log)
 
+    @classmethod
+    def whole(cls, server: Server) -> Log:
+        """All that it has said since its start."""
+        self = cls(server)
+        self._before = 0
+        return self
+
     @property
     def lines(self) -> list[str]:
         return self._server.log[self._before :].splitlines()

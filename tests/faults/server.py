@@ -132,6 +132,17 @@ async def hog(seconds: float) -> str:
     return "hogged"
 
 
+@mcp.tool
+async def spin() -> None:
+    """The same, for ever, and computing."""
+    turn()
+
+
+def turn() -> NoReturn:
+    while True:
+        pass
+
+
 # What has no form
 
 

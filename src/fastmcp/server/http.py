@@ -63,6 +63,7 @@ from fastmcp.server.transports.security import (
 from fastmcp.server.transports.shutdown import Grace, stopping
 from fastmcp.server.transports.sse import Marks, SseEndpoint, SsePaths, SseStreams
 from fastmcp.server.transports.sse_messages import MessageEndpoint
+from fastmcp.server.transports.stalled import watch_loop
 from fastmcp.server.transports.streamable_http import StreamableHTTP
 from fastmcp.settings import get_settings
 from fastmcp.utilities import mcp_types
@@ -279,7 +280,7 @@ def create_streamable_http_app(
     rounds = engine.rounds(keys, workers, group)
     grace.told.append(rounds.stopping)
     patience = settings.http_read_timeout, settings.http_write_timeout
-    life = _Life(engine, workers, sessions, grace, patience)
+    life = _Life(engine, workers, sessions, grace, patience, settings.http_stall_after)
     limits = Limits.of(settings, max_body_bytes)
     gate = None if auth is None else bearer.BearerGate(auth, settings.http_token_recheck)
     door = Door(life, limits, guard, gate)
@@ -553,7 +554,7 @@ _held: Final[set[asyncio.Task[None]]] = set()
 
 class _Life:
     """The server's lifespan and the way to its other workers, entered once for one application,
-    and from when on its connections are looked after.
+    and from when on its connections and its loop are looked after.
 
     Starlette and FastAPI do not run the lifespan of what is mounted in them; then it is entered
     with the first request, and held until the event loop ends, which leaves it.
@@ -566,13 +567,16 @@ class _Life:
         sessions: SessionManager | None,
         grace: Grace,
         patience: tuple[float, float],
+        stall_after: float,
     ) -> None:
         self._engine = engine
         self._patience = patience
+        self._stall_after = stall_after
         self._workers = workers
         self._sessions = sessions
         self._grace = grace
         self._unhear: Callable[[], None] | None = None
+        self._unwatch: Callable[[], None] | None = None
         self._part: Callable[[], None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._starting: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
@@ -600,6 +604,7 @@ class _Life:
         if self._sessions is not None:
             self._sessions.start()
         watch_connections(*self._patience)
+        self._unwatch = watch_loop(self._stall_after, self._grace.interrupt_if_over)
         self.loop = asyncio.get_running_loop()
 
     async def leave(self) -> None:
@@ -613,9 +618,13 @@ class _Life:
                 self._sessions.stop()
             await self._workers.stop()
         finally:
-            await self._engine.lifespan.release()
-        if self._unhear is not None:
-            self._unhear()
+            try:
+                await self._engine.lifespan.release()
+            finally:
+                if self._unwatch is not None:
+                    self._unwatch()
+                if self._unhear is not None:
+                    self._unhear()
 
     async def started(self) -> bool:
         """Whether they run: a readiness check. It starts them too, for who is not ready is sent no

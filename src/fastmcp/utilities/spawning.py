@@ -10,7 +10,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-__all__ = ["ends_more_than_a_call", "is_cancelled", "spawn"]
+__all__ = ["Interrupted", "ends_more_than_a_call", "is_cancelled", "spawn"]
+
+
+class Interrupted(asyncio.CancelledError):
+    """Cancels the current task in the midst of code that keeps its loop, where `cancel` reaches
+    nobody: a signal handler raises it."""
 
 
 def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asyncio.Task[None]:
@@ -29,6 +34,8 @@ def spawn(work: Coroutine[Any, Any, None], held: set[asyncio.Task[None]]) -> asy
 def is_cancelled(error: BaseException) -> bool:
     """Whether an error is the cancellation of the current task, by its client or its server; and
     not one of something that the author's code awaited."""
+    if isinstance(error, Interrupted):
+        return True
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 

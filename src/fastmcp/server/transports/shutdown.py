@@ -12,6 +12,10 @@ application listens for itself, from its start. A wish to stop comes in two ways
 
 Streams then end at once. Running calls have a grace time; when it is over they are cancelled,
 and whoever carries them answers with `stopped()`. A second SIGINT means "at once".
+
+A call that keeps the event loop (see `stalled`) cannot be cancelled on it. Signal handlers run in
+the midst of what the main thread does, so one raises there what cancels a call: at the second
+SIGINT, and where the grace time is over, of which a thread then reminds it by the same signal.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import partial
 from socket import socket
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -35,6 +40,8 @@ import uvicorn
 from fastmcp.exceptions import McpError
 from fastmcp.protocol.errors import INTERNAL_ERROR
 from fastmcp.server.transports.held import hang_up_on_unread
+from fastmcp.server.transports.stalled import is_standing_still
+from fastmcp.utilities.spawning import Interrupted
 
 __all__ = ["Grace", "Server", "on_stop", "stopped", "stopping"]
 
@@ -45,8 +52,11 @@ if sys.platform == "win32":
 _listeners: Final[dict[_Listener, None]] = {}
 """In the order in which they are told."""
 _replaced: Final[dict[int, Callable[[int, FrameType | None], Any]]] = {}
-_heard: Final[set[int]] = set()
-"""The signals that came; no `threading.Event`, whose lock a handler may find taken."""
+_heard: Final[dict[int, float]] = {}
+"""The signals that came, and when, by the monotonic clock; no `threading.Event`, whose lock a
+handler may find taken."""
+_reminded: Final[set[int]] = set()
+"""The signals with which a thread asks to interrupt what keeps the loop."""
 _HEARING: Final = 0.25
 _uvicorn_shutdown: Final = uvicorn.Server.shutdown
 
@@ -91,6 +101,17 @@ class Grace:
         self.told: list[Callable[[], None]] = []
         self._begin: Callable[[], None] | None = None
         self._over = False
+
+    def interrupt_if_over(self) -> None:
+        """On another thread: have what keeps the loop of the main thread interrupted, once a server
+        that was told to stop has waited for it as long as calls have."""
+        if not _heard or monotonic() - min(_heard.values()) < self.seconds:
+            return
+        number = signal.SIGTERM
+        main = threading.main_thread().ident
+        if main and hasattr(signal, "pthread_kill") and signal.getsignal(number) is _handle:
+            _reminded.add(number)
+            signal.pthread_kill(main, number)
 
     def listen(self) -> Callable[[], None]:
         """From now on the wish to stop is heard, on this loop.
@@ -202,8 +223,13 @@ def _forget(listener: _Listener) -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
+    if number in _reminded:
+        _reminded.discard(number)
+        if is_standing_still():
+            raise Interrupted
+        return
     again = bool(_heard)
-    _heard.add(number)
+    _heard.setdefault(number, monotonic())
     hurry = again and number == signal.SIGINT
     for listener in list(_listeners):
         callback = listener.hurry if hurry else listener.begin
@@ -220,6 +246,8 @@ def _handle(number: int, frame: FrameType | None) -> None:
         if not isinstance(server, Server):
             number = signal.SIGINT
     replaced(number, frame)
+    if hurry and is_standing_still():
+        raise Interrupted
 
 
 def _waiting_at(server: uvicorn.Server) -> list[socket]:
