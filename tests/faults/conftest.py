@@ -21,7 +21,7 @@ ERAS = ("2025-11-25", STATELESS)
 def serving(clean: bool = True, **environment: str) -> Iterator[Server]:
     """`server.py` in a process of its own."""
     env = {**os.environ, "FASTMCP_HTTP_SHUTDOWN_GRACE": "1", **environment}
-    # A machine that halts for a while finds its idle connections closed by uvicorn's own time limit.
+    # Where the machine halts for seconds, uvicorn would end what idled meanwhile.
     app = uvicorn("server:app", "--log-level", "warning", "--timeout-keep-alive", "3600")
     with serve(app, cwd=HERE, env=env, clean=clean) as server:
         yield server
