@@ -107,6 +107,8 @@ class Grace:
         that was told to stop has waited for it as long as calls have."""
         if not _heard or monotonic() - min(_heard.values()) < self.seconds:
             return
+        if not is_standing_still():  # another thread's does, which no signal reaches
+            return
         number = signal.SIGTERM
         main = threading.main_thread().ident
         if main and hasattr(signal, "pthread_kill") and signal.getsignal(number) is _handle:

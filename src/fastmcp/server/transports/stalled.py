@@ -65,8 +65,8 @@ def watch_loop(after: float, kept: Callable[[], None]) -> Callable[[], None]:
 
 
 def is_standing_still() -> bool:
-    """Whether the loop of this thread does: for signal handlers, which run all the same."""
-    thread = threading.get_ident()
+    """Whether the loop of the main thread does, where signal handlers run all the same."""
+    thread = threading.main_thread().ident
     return any(watch.thread == thread and watch.still for watch in list(_watches.values()))
 
 
